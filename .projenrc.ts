@@ -1,0 +1,188 @@
+import { JsonFile, TextFile, cdk } from 'projen';
+import { GithubWorkflow } from 'projen/lib/github';
+import { JobPermission } from 'projen/lib/github/workflows-model';
+import { NodePackageManager } from 'projen/lib/javascript';
+import { TypeScriptRunner } from 'projen/lib/typescript';
+import { Workspace } from './projenrc/workspace';
+
+const NODE_FLOOR = '20.19.0';
+
+const project = new cdk.JsiiProject({
+  name: 'cdk8s-agent-sandbox',
+  description: 'Agent Sandbox for Kubernetes in TypeScript: typed cdk8s constructs with safe defaults for Sandbox, SandboxTemplate, SandboxClaim and SandboxWarmPool',
+  keywords: ['cdk8s', 'kubernetes', 'agent-sandbox', 'sandbox', 'gvisor', 'kata-containers', 'networkpolicy', 'ai-agents'],
+  author: 'The cdk8s-agent-sandbox authors',
+  authorAddress: 'https://github.com/cdk8s-agent-sandbox',
+  authorOrganization: true,
+  repositoryUrl: 'https://github.com/cdk8s-agent-sandbox/cdk8s-agent-sandbox.git',
+  license: 'Apache-2.0',
+  copyrightOwner: 'The cdk8s-agent-sandbox authors',
+  defaultReleaseBranch: 'main',
+  packageManager: NodePackageManager.NPM,
+  minNodeVersion: NODE_FLOOR,
+  stability: 'experimental',
+
+  // the library
+  jsiiVersion: '~6.0.0',
+  typescriptVersion: '~6.0.0',
+  entrypoint: 'lib/src/index.js',
+  excludeTypescript: [],
+  tsconfig: {
+    include: ['src/**/*.ts', 'imports/**/*.ts'],
+    exclude: ['node_modules', 'lib', 'packages', 'testbed', 'examples'],
+    compilerOptions: { rootDir: '.', outDir: 'lib', declarationMap: false } as any,
+  },
+  peerDeps: ['cdk8s@^2.68.12', 'cdk8s-plus-28@^2.5.6', 'constructs@^10.5.0'],
+  // Development happens on the newest peers; `npm run test:floor` proves the oldest.
+  peerDependencyOptions: { pinnedDevDependency: false },
+  deps: [],
+  devDeps: [
+    'cdk8s@^2.70.0', 'cdk8s-plus-28@^2.5.6', 'constructs@^10.8.0',
+    '@types/node@^20', '@types/jest@^30', '@swc/core@^1', '@swc/jest@^0.2', 'jest@^30', 'fast-check@^4', 'tsx@^4', 'yaml@^2',
+    'eslint@^9', 'typescript-eslint@^8', '@stylistic/eslint-plugin@^5', 'jsii-docgen@^10',
+  ],
+  docgen: false,
+  projenrcTs: true,
+  runner: TypeScriptRunner.tsx(),
+
+  // jest and eslint span all packages, so they are configured below and not by projen's per-package components
+  jest: false,
+  eslint: false,
+  tsconfigDevFile: 'tsconfig.dev.json',
+  tsconfigDev: {
+    include: ['**/*.ts', '.projenrc.ts'],
+    exclude: ['node_modules', '**/node_modules', 'lib', '**/lib', '**/dist', 'bench/work'],
+    compilerOptions: {
+      rootDir: '.',
+      module: 'node16',
+      moduleResolution: 'node16',
+      noEmit: true,
+      allowImportingTsExtensions: false,
+      // Examples import the library by its name, as its users do.
+      paths: {
+        'cdk8s-agent-sandbox': ['./src/index.ts'],
+      },
+      types: ['node', 'jest'],
+    } as any,
+  },
+  npmignoreEnabled: false,
+  package: true,
+  sampleCode: false,
+
+  // one workflow, below, that runs what a developer runs
+  github: true,
+  buildWorkflow: false,
+  release: false,
+  depsUpgrade: false,
+  pullRequestTemplate: false,
+  githubOptions: { mergify: false, pullRequestLint: false },
+  gitignore: ['/lib/', '*.tsbuildinfo', '.swc/', '/bench/work/', '/quickstart-output/', 'junit.xml'],
+});
+
+// JsiiBuild sets these from `libdir`; our sources live in two folders (`src` and `imports`) under one root.
+project.addFields({
+  types: 'lib/src/index.d.ts',
+  files: ['lib', 'crds', '.jsii'],
+  workspaces: ['packages/*', 'testbed'],
+});
+project.package.addField('overrides', undefined);
+
+const api = new Workspace(project, {
+  name: 'agent-sandbox-api',
+  dir: 'packages/api',
+  description: 'Wire types, vocabulary and name hash of the Agent Sandbox API; no dependencies',
+});
+
+const testbed = new Workspace(project, {
+  name: 'agent-sandbox-testbed',
+  dir: 'testbed',
+  description: 'A real Kubernetes control plane for tests, without Docker',
+});
+
+const workspaces = [api, testbed];
+
+// ---------------------------------------------------------------- tests
+const swc = (module: 'commonjs' | 'es6') => ['@swc/jest', {
+  jsc: { parser: { syntax: 'typescript', decorators: false }, target: 'es2022' },
+  module: { type: module },
+  sourceMaps: 'inline',
+}];
+new JsonFile(project, 'jest.config.json', {
+  marker: false,
+  obj: {
+    projects: [
+      {
+        displayName: 'constructs',
+        testEnvironment: 'node',
+        roots: ['<rootDir>/test', '<rootDir>/api'],
+        testMatch: ['**/*.test.ts'],
+        transform: { '\\.ts$': swc('commonjs') },
+        moduleNameMapper: { '^cdk8s-agent-sandbox$': '<rootDir>/src/index.ts' },
+      },
+      ...workspaces.map(workspace => workspace.jestProject(swc('es6'))),
+    ],
+  },
+});
+project.testTask.exec('jest --ci --passWithNoTests', { receiveArgs: true, env: { NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' } });
+
+// ---------------------------------------------------------------- lint
+new TextFile(project, 'eslint.config.mjs', {
+  lines: `// Generated by projen. To modify, edit .projenrc.ts and run "npx projen".
+import stylistic from '@stylistic/eslint-plugin';
+import tseslint from 'typescript-eslint';
+
+export default tseslint.config(
+  { ignores: ['**/node_modules/', '**/lib/', '**/dist/', 'imports/', '**/*.gen.ts', '**/*.js', '**/*.mjs', '**/*.d.ts', 'bench/work/'] },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.recommended],
+    languageOptions: { parserOptions: { project: './tsconfig.dev.json', tsconfigRootDir: import.meta.dirname } },
+    plugins: { '@stylistic': stylistic },
+    rules: {
+      '@stylistic/indent': ['error', 2, { SwitchCase: 1 }],
+      '@stylistic/quotes': ['error', 'single', { avoidEscape: true, allowTemplateLiterals: 'avoidEscape' }],
+      '@stylistic/semi': ['error', 'always'],
+      '@stylistic/comma-dangle': ['error', 'always-multiline'],
+      '@stylistic/max-len': ['error', { code: 150, ignoreUrls: true, ignoreStrings: true, ignoreTemplateLiterals: true, ignoreRegExpLiterals: true, ignoreComments: true }],
+      '@stylistic/no-trailing-spaces': 'error',
+      '@stylistic/object-curly-spacing': ['error', 'always'],
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-explicit-any': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'no-console': 'off',
+    },
+  },
+);
+`.split('\n'),
+});
+const lint = project.addTask('lint', { description: 'Type-check and lint every package' });
+lint.exec('tsc --noEmit -p tsconfig.dev.json');
+lint.exec('eslint . --max-warnings 0', { receiveArgs: true });
+
+const generate = project.addTask('generate', {
+  description: 'Write crds/, imports/ and packages/api from api/',
+  exec: 'tsx api/generate.ts',
+  receiveArgs: true,
+});
+project.preCompileTask.spawn(generate);
+
+project.addTask('testbed', { description: 'Build, start and stop a real control plane', exec: 'tsx testbed/src/cli.ts', receiveArgs: true });
+
+// ---------------------------------------------------------------- continuous integration
+const workflow = new GithubWorkflow(project.github!, 'build');
+workflow.on({ push: { branches: ['main'] }, pullRequest: {} });
+workflow.addJob('build', {
+  runsOn: ['ubuntu-latest'],
+  permissions: { contents: JobPermission.READ },
+  steps: [
+    { uses: 'actions/checkout@v4' },
+    { uses: 'actions/setup-node@v4', with: { 'node-version': '20' } },
+    { uses: 'actions/setup-go@v5', with: { 'go-version': '1.26' } },
+    { run: 'bash .ci/run' },
+  ],
+});
+
+new TextFile(project, '.nvmrc', { lines: ['20', ''] });
+
+project.synth();
