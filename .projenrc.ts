@@ -33,11 +33,8 @@ const project = new cdk.JsiiProject({
     compilerOptions: { rootDir: '.', outDir: 'lib', declarationMap: false } as any,
   },
   peerDeps: ['cdk8s@^2.68.12', 'cdk8s-plus-28@^2.5.6', 'constructs@^10.5.0'],
-  // Development happens on the newest peers; `npm run test:floor` proves the oldest.
-  peerDependencyOptions: { pinnedDevDependency: false },
-  deps: [],
+  // Development happens on the oldest peers (projen pins them); the newest are what users install.
   devDeps: [
-    'cdk8s@^2.70.0', 'cdk8s-plus-28@^2.5.6', 'constructs@^10.8.0',
     '@types/node@^20', '@types/jest@^30', '@swc/core@^1', '@swc/jest@^0.2', 'jest@^30', 'fast-check@^4', 'tsx@^4', 'yaml@^2',
     'eslint@^9', 'typescript-eslint@^8', '@stylistic/eslint-plugin@^5', 'jsii-docgen@^10',
   ],
@@ -85,7 +82,6 @@ project.addFields({
   files: ['lib', 'crds', '.jsii'],
   workspaces: ['packages/*', 'testbed'],
 });
-project.package.addField('overrides', undefined);
 
 const api = new Workspace(project, {
   name: 'agent-sandbox-api',
@@ -123,6 +119,7 @@ new JsonFile(project, 'jest.config.json', {
     ],
   },
 });
+project.tasks.addEnvironment('JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION', '1');
 project.testTask.exec('jest --ci --passWithNoTests', { receiveArgs: true, env: { NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' } });
 
 // ---------------------------------------------------------------- lint

@@ -1,7 +1,7 @@
 /**
  * The part of OpenAPI v3 that structural CRD schemas use, as typed data.
  *
- * `$ref` names a definition: `Own` types of this API by their plain name, Kubernetes types by their name there
+ * `$ref` names a definition: a type of this API, or a Kubernetes type by its name there
  * (`PodSpec`). Keywords beside a `$ref` win over those of the definition.
  */
 export interface Schema {

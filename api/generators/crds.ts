@@ -1,0 +1,107 @@
+import { stringify } from 'yaml';
+import { DEFINITIONS, KINDS, OWN, header } from '../model';
+import { Kind, KindVersion, Schema } from '../schema';
+
+type Json = Record<string, any>;
+
+/** `kubectl apply` keeps the whole object in an annotation of at most this many bytes. */
+export const MAX_CRD_BYTES = 262_144;
+
+/** Puts definitions in the place of references. Keywords beside a reference win. */
+function inline(schema: Schema): Json {
+  const { $ref, ...siblings } = schema;
+  const base: Json = $ref ? inline(DEFINITIONS[$ref]) : {};
+  // The description of an own type describes the field that uses it, unless the field has its own.
+  const merged: Json = { ...base, ...siblings };
+  if (merged.properties) {
+    merged.properties = Object.fromEntries(Object.keys(merged.properties).sort().map(name => [name, inline(merged.properties[name])]));
+  }
+  for (const key of ['items', 'additionalProperties']) {
+    if (merged[key]) {
+      merged[key] = inline(merged[key]);
+    }
+  }
+  return Object.fromEntries(Object.keys(merged).sort().map(key => [key, merged[key]]));
+}
+
+function specSchema(kind: Kind, version: KindVersion): Json {
+  const own = OWN[kind.spec];
+  const spec = inline({
+    ...own,
+    properties: Object.fromEntries(Object.entries(own.properties!).map(([name, schema]) =>
+      [name, version.specDefaults && name in version.specDefaults ? { ...schema, default: version.specDefaults[name] } : schema])),
+  });
+  const required = [...new Set([...(own.required ?? []), ...(version.specRequired ?? [])])].sort();
+  return {
+    ...spec,
+    ...(required.length > 0 && { required }),
+    ...(version.specValidations && { 'x-kubernetes-validations': version.specValidations }),
+  };
+}
+
+function versionManifest(kind: Kind, version: KindVersion): Json {
+  const stored = version.name === 'v1beta1';
+  return {
+    name: version.name,
+    served: true,
+    storage: stored,
+    ...(!stored && {
+      deprecated: true,
+      deprecationWarning: `${kind.group}/${version.name} ${kind.kind} is deprecated; use ${kind.group}/v1beta1 ${kind.kind} instead`,
+    }),
+    ...(version.printerColumns?.length && { additionalPrinterColumns: version.printerColumns }),
+    schema: {
+      openAPIV3Schema: {
+        description: kind.description,
+        type: 'object',
+        required: ['spec'],
+        properties: {
+          apiVersion: { type: 'string' },
+          kind: { type: 'string' },
+          metadata: { type: 'object' },
+          spec: specSchema(kind, version),
+          ...(kind.status && { status: inline(OWN[kind.status]) }),
+        },
+      },
+    },
+    ...(kind.status && { subresources: { status: {}, ...(version.scale && { scale: version.scale }) } }),
+  };
+}
+
+/** The CustomResourceDefinition of a kind. */
+export function crd(kind: Kind): Json {
+  const manifest = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${kind.plural}.${kind.group}` },
+    spec: {
+      group: kind.group,
+      names: { kind: kind.kind, listKind: `${kind.kind}List`, plural: kind.plural, singular: kind.singular, shortNames: kind.shortNames },
+      scope: 'Namespaced',
+      conversion: { strategy: 'None' },
+      versions: kind.versions.map(version => versionManifest(kind, version)),
+    },
+  };
+  const bytes = Buffer.byteLength(JSON.stringify(manifest));
+  if (bytes >= MAX_CRD_BYTES) {
+    throw new Error(`the CRD of ${kind.kind} is ${bytes} bytes as JSON; "kubectl apply" takes less than ${MAX_CRD_BYTES}: shorten descriptions`);
+  }
+  return manifest;
+}
+
+/** The files below `crds/`, and the same objects as data for the constructs. */
+export function generateCrds(): Record<string, string> {
+  const files: Record<string, string> = {};
+  const all = KINDS.map(crd);
+  for (const manifest of all) {
+    files[`crds/${manifest.metadata.name}.yaml`] = header('#', 'api/kinds') + stringify(manifest, { aliasDuplicateObjects: false, lineWidth: 0 });
+  }
+  // A string and not an object: parsing it takes milliseconds and type-checking it nothing.
+  files['src/crds.gen.ts'] = header('//', 'api/kinds')
+    + `/** The four CustomResourceDefinitions as JSON. */\nexport const CRDS_JSON = ${quote(JSON.stringify(all))};\n`;
+  return files;
+}
+
+function quote(text: string): string {
+  return `'${text.replace(/\\/g, '\\\\').replace(/'/g, "\\'")}'`;
+}

@@ -1,0 +1,2 @@
+export * from './types.gen.js';
+export * from './vocabulary.gen.js';

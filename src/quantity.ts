@@ -1,0 +1,42 @@
+const GRAMMAR = /^\+?(\d+\.?\d*|\.\d+)(?:([eE][+-]?\d+)|(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei))?$/;
+
+/** Powers of ten, and factors, of the units of Kubernetes quantities. */
+const DECIMAL: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
+const BINARY: Readonly<Record<string, bigint>> = { Ki: 1024n, Mi: 1024n ** 2n, Gi: 1024n ** 3n, Ti: 1024n ** 4n, Pi: 1024n ** 5n, Ei: 1024n ** 6n };
+
+/**
+ * A non-negative Kubernetes quantity, exact. Kubernetes rounds up to nano units, so do we.
+ *
+ * @internal
+ */
+export class Quantity {
+  private constructor(private readonly nanos: bigint) {}
+
+  /** The amount behind `text`, or undefined when it is not a non-negative quantity. */
+  public static tryParse(text: string): Quantity | undefined {
+    const match = GRAMMAR.exec(text);
+    if (!match) {
+      return undefined;
+    }
+    const [whole, fraction = ''] = match[1].split('.');
+    const exponent = match[2] ? Number(match[2].slice(1)) : DECIMAL[match[3]] ?? 0;
+    if (Math.abs(exponent) > 18) {
+      return undefined; // Kubernetes' int64 ends there
+    }
+    const digits = BigInt(whole + fraction) * (BINARY[match[3]] ?? 1n);
+    const power = 9 + exponent - fraction.length;
+    return new Quantity(power >= 0 ? digits * 10n ** BigInt(power) : roundUp(digits, 10n ** BigInt(-power)));
+  }
+
+  public get isZero(): boolean {
+    return this.nanos === 0n;
+  }
+
+  public exceeds(other: Quantity): boolean {
+    return this.nanos > other.nanos;
+  }
+}
+
+function roundUp(value: bigint, divisor: bigint): bigint {
+  return (value + divisor - 1n) / divisor;
+}

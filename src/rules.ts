@@ -1,0 +1,100 @@
+/**
+ * Rules for single values, those of Kubernetes' API server. Each returns what to do about a bad value, or undefined.
+ */
+import { Quantity } from './quantity';
+
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const DNS_1035_LABEL = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
+const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/;
+const ENV_NAME = /^[-._a-zA-Z][-._a-zA-Z0-9]*$/;
+// RFC 3339; Kubernetes requires seconds and a zone.
+const TIME = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})?$/;
+
+/** @internal */
+export type Rule<T> = (value: T) => string | undefined;
+
+/** @internal */
+export function dnsLabel(value: string): string | undefined {
+  return value.length <= 63 && DNS_LABEL.test(value)
+    ? undefined
+    : "use 1 to 63 lower-case letters, digits and '-', beginning and ending with a letter or digit";
+}
+
+/** Names of Services. @internal */
+export function dns1035Label(value: string): string | undefined {
+  return value.length <= 63 && DNS_1035_LABEL.test(value)
+    ? undefined
+    : "use 1 to 63 lower-case letters, digits and '-', beginning with a letter and ending with a letter or digit";
+}
+
+/** Names of most objects. @internal */
+export function dnsSubdomain(value: string): string | undefined {
+  return value.length <= 253 && DNS_SUBDOMAIN.test(value)
+    ? undefined
+    : "use 1 to 253 lower-case letters, digits, '-' and '.', each part beginning and ending with a letter or digit";
+}
+
+/** @internal */
+export function labelValue(value: string): string | undefined {
+  return value.length <= 63 && LABEL_VALUE.test(value)
+    ? undefined
+    : "use at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit";
+}
+
+/** Keys of labels and annotations. @internal */
+export function qualifiedName(value: string): string | undefined {
+  const [name, prefix, ...more] = value.split('/').reverse();
+  const good = more.length === 0 && name !== '' && labelValue(name) === undefined && (prefix === undefined || dnsSubdomain(prefix) === undefined);
+  return good ? undefined : "use '<name>' or '<dns domain>/<name>', the name of 1 to 63 letters, digits, '-', '_' and '.'";
+}
+
+/** @internal */
+export function envName(value: string): string | undefined {
+  return ENV_NAME.test(value) ? undefined : "use letters, digits, '_', '-' and '.', not beginning with a digit";
+}
+
+/** @internal */
+export function portNumber(value: number): string | undefined {
+  return Number.isInteger(value) && value >= 1 && value <= 65535 ? undefined : 'use a whole number from 1 to 65535';
+}
+
+/** Names of container ports (IANA service names). @internal */
+export function portName(value: string): string | undefined {
+  return value.length <= 15 && DNS_LABEL.test(value) && /[a-z]/.test(value) && !value.includes('--')
+    ? undefined
+    : "use 1 to 15 lower-case letters, digits and single '-', with at least one letter";
+}
+
+/** A whole number within bounds. @internal */
+export function integer(min: number, max: number = 2 ** 31 - 1): Rule<number> {
+  return value => (Number.isInteger(value) && value >= min && value <= max ? undefined : `use a whole number from ${min} to ${max}`);
+}
+
+/** An amount that is not negative. @internal */
+export function quantity(value: string): string | undefined {
+  return Quantity.tryParse(value)
+    ? undefined
+    : "write a non-negative number with an optional unit: '500m', '2', '512Mi', '10Gi' (units: n u m k M G T P E, Ki Mi Gi Ti Pi Ei)";
+}
+
+/** An absolute point in time, whatever the zone of the machine. @internal */
+export function time(value: string): string | undefined {
+  const match = TIME.exec(value);
+  if (!match) {
+    return "write date, time and zone as in RFC 3339: '2027-01-31T17:00:00Z'";
+  }
+  if (!match[8]) {
+    return `add a zone, or it would mean another time on every machine: '${value}Z'`;
+  }
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number);
+  const date = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
+  const exists = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour < 24 && minute < 60 && second < 60;
+  const zone = match[8] === 'Z' || (Number(match[8].slice(1, 3)) < 24 && Number(match[8].slice(4)) < 60);
+  return exists && zone ? undefined : "there is no such time: check day, hour and zone, for example '2027-01-31T17:00:00Z'";
+}
+
+/** An absolute path in a container. @internal */
+export function absolutePath(value: string): string | undefined {
+  return value.startsWith('/') && !value.includes(':') ? undefined : "write an absolute path without ':', such as '/workspace'";
+}
