@@ -51,7 +51,8 @@ const project = new cdk.JsiiProject({
     exclude: ['node_modules', '**/node_modules', 'lib', '**/lib', '**/dist', 'bench/work'],
     compilerOptions: {
       rootDir: '.',
-      module: 'node16',
+      // CommonJS tests of the constructs import the testbed, which is an ES module
+      module: 'node20',
       moduleResolution: 'node16',
       noEmit: true,
       allowImportingTsExtensions: false,
@@ -93,6 +94,14 @@ const testbed = new Workspace(project, {
   name: 'agent-sandbox-testbed',
   dir: 'testbed',
   description: 'A real Kubernetes control plane for tests, without Docker',
+  dependencies: {
+    '@peculiar/x509': '^2.2.0',
+    'commander': '^14.0.0',
+    'listr2': '^9.0.0',
+    'reflect-metadata': '^0.2.2',
+    'undici': '^7.16.0',
+    'yaml': '^2.8.0',
+  },
 });
 
 const workspaces = [api, testbed];
@@ -113,7 +122,7 @@ new JsonFile(project, 'jest.config.json', {
         roots: ['<rootDir>/test', '<rootDir>/api'],
         testMatch: ['**/*.test.ts'],
         transform: { '\\.ts$': swc('commonjs') },
-        moduleNameMapper: { '^cdk8s-agent-sandbox$': '<rootDir>/src/index.ts' },
+        moduleNameMapper: { '^cdk8s-agent-sandbox$': '<rootDir>/src/index.ts', '^(\\.{1,2}/.*)\\.js$': '$1' },
       },
       ...workspaces.map(workspace => workspace.jestProject(swc('es6'))),
     ],

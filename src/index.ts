@@ -1,1 +1,14 @@
+export * from './blueprint';
+export * from './container';
+export * from './isolation';
+export * from './lifetime';
+export * from './network';
+export * from './object';
+export * from './probe';
+export * from './relaxation';
+export * from './sandbox';
+export * from './sandbox-claim';
+export * from './sandbox-template';
+export * from './sandbox-warm-pool';
+export * from './volume';
 export * as l1 from '../imports';

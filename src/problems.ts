@@ -38,6 +38,11 @@ export class Problems {
     });
   }
 
+  /** All problems so far, one line each. */
+  public all(): string[] {
+    return [...this.lines];
+  }
+
   /** Throws one error with all problems, if there are any. */
   public throwIfAny(): void {
     if (this.lines.length > 0) {
@@ -51,11 +56,12 @@ export class Problems {
 }
 
 /**
- * One problem as a line: construct path (or name of a value class), prop, value, remedy.
+ * One problem as a line: construct path or name of a value class (empty where the reader sees it anyway), prop, value,
+ * remedy.
  *
  * @internal
  */
 export function describe(where: string, prop: string, value: unknown, remedy: string): string {
   const shown = typeof value === 'string' ? `'${value}'` : JSON.stringify(value);
-  return `${where}: ${prop}${shown === undefined ? '' : ` is ${shown}`}: ${remedy}`;
+  return `${where ? `${where}: ` : ''}${prop}${shown === undefined ? '' : ` is ${shown}`}: ${remedy}`;
 }

@@ -1,0 +1,58 @@
+import { ApiObject } from 'cdk8s';
+import { Construct, IConstruct } from 'constructs';
+import { describe } from './problems';
+import { EXTENSIONS_GROUP, GROUP, NETWORK_POLICY_SUFFIX, nameHash } from './vocabulary.gen';
+
+const REGISTERED = Symbol.for('cdk8s-agent-sandbox.findings');
+/** Kinds whose names end up, as 32-bit hashes, in labels that select Pods. */
+const HASHED: readonly string[] = ['Sandbox', 'SandboxTemplate', 'SandboxWarmPool'];
+
+/**
+ * Has the tree of a construct checked, once, for what only shows between objects: when it is synthesized.
+ *
+ * @internal
+ */
+export function checkTreeAtSynth(construct: Construct): void {
+  const root = construct.node.root as IConstruct & { [REGISTERED]?: boolean };
+  if (!root[REGISTERED]) {
+    root[REGISTERED] = true;
+    root.node.addValidation({ validate: () => findings(root) });
+  }
+}
+
+/** All findings of a tree, in the order of its objects. */
+function findings(root: IConstruct): string[] {
+  const objects = root.node.findAll().filter((construct): construct is ApiObject => ApiObject.isApiObject(construct));
+  const lines: string[] = [];
+  const byName = new Map<string, ApiObject>();
+  const byHash = new Map<string, ApiObject>();
+  for (const object of objects) {
+    const key = `${object.apiGroup}/${object.kind} ${object.metadata.namespace ?? ''}/${object.name}`;
+    const twin = byName.get(key);
+    if (twin && (isOurs(object) || object.kind === 'NetworkPolicy')) {
+      lines.push(describe(object.node.path, 'name', object.name, `${twin.node.path} is a ${object.kind} of this name in the same namespace: rename one`));
+    }
+    byName.set(key, twin ?? object);
+    if (isOurs(object) && HASHED.includes(object.kind)) {
+      const hashKey = `${object.kind} ${object.metadata.namespace ?? ''}/${nameHash(object.name)}`;
+      const other = byHash.get(hashKey);
+      if (other && other.name !== object.name) {
+        lines.push(describe(object.node.path, 'name', object.name,
+          `its hash ${nameHash(object.name)} is also that of '${other.name}' (${other.node.path}), and labels could not tell their Pods apart: rename one`));
+      }
+      byHash.set(hashKey, other ?? object);
+    }
+  }
+  for (const template of objects.filter(object => isOurs(object) && object.kind === 'SandboxTemplate')) {
+    const policy = byName.get(`networking.k8s.io/NetworkPolicy ${template.metadata.namespace ?? ''}/${template.name}${NETWORK_POLICY_SUFFIX}`);
+    if (policy) {
+      lines.push(describe(policy.node.path, 'name', policy.name,
+        `the controller keeps a NetworkPolicy of this name for the SandboxTemplate ${template.node.path}: rename one`));
+    }
+  }
+  return lines;
+}
+
+function isOurs(object: ApiObject): boolean {
+  return object.apiGroup === GROUP || object.apiGroup === EXTENSIONS_GROUP;
+}

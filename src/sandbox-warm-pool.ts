@@ -1,0 +1,148 @@
+import { Lazy } from 'cdk8s';
+import { Construct } from 'constructs';
+import * as l1 from '../imports';
+import { checkTreeAtSynth } from './findings';
+import { AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, inDifferentNamespaces, objectMetadata } from './object';
+import { Problems } from './problems';
+import { dnsLabel, dnsSubdomain, integer } from './rules';
+import { checkSandboxName } from './sandbox';
+import { ISandboxTemplate, SandboxTemplate } from './sandbox-template';
+
+/** What happens to idle Sandboxes when their template changes. */
+export enum UpdateStrategy {
+  /** They are replaced at once. */
+  RECREATE = 'Recreate',
+
+  /** They are handed out as they are; new ones follow the new template. */
+  ON_REPLENISH = 'OnReplenish',
+}
+
+/** A SandboxWarmPool, of this app or of elsewhere. */
+export interface ISandboxWarmPool {
+  /** Name of the object. */
+  readonly name: string;
+
+  /** Namespace of the object; undefined is the namespace of whatever refers to it. */
+  readonly namespace?: string;
+
+  /** Template of the pool, where it is known. */
+  readonly template?: ISandboxTemplate;
+}
+
+/** What is known of a pool that is defined elsewhere. */
+export interface SandboxWarmPoolAttributes {
+  /**
+   * Namespace of the pool.
+   *
+   * @default - the namespace of whatever refers to it
+   */
+  readonly namespace?: string;
+
+  /**
+   * Template of the pool. Claims of v1alpha1 name it beside the pool.
+   *
+   * @default - unknown
+   */
+  readonly template?: ISandboxTemplate;
+}
+
+/** A SandboxWarmPool: how many Sandboxes of which template. */
+export interface SandboxWarmPoolProps extends AgentSandboxObjectProps {
+  /** Template of the Sandboxes, in the namespace of the pool. */
+  readonly template: ISandboxTemplate;
+
+  /**
+   * Number of idle Sandboxes to keep ready, 0 to 2147483647.
+   *
+   * @default - not emitted: the API server sets 1, and an autoscaler what it sees fit
+   */
+  readonly replicas?: number;
+
+  /**
+   * What happens to idle Sandboxes when the template changes.
+   *
+   * @default - UpdateStrategy.ON_REPLENISH (the controller's)
+   */
+  readonly updateStrategy?: UpdateStrategy;
+}
+
+/** Characters that the API server appends to the name of a pool for the names of its Sandboxes. */
+const GENERATED_SUFFIX = '-xxxxx';
+
+/**
+ * A number of idle Sandboxes of one template, kept ready so that claims start at once.
+ *
+ * @throws if a prop is not well-formed; the error names every such prop, its value and the remedy
+ */
+export class SandboxWarmPool extends Construct implements ISandboxWarmPool {
+  /**
+   * A pool that is defined elsewhere.
+   *
+   * @param name name of the SandboxWarmPool
+   * @param attributes what is known of it
+   * @throws if a name is not well-formed
+   */
+  public static fromName(name: string, attributes: SandboxWarmPoolAttributes = {}): ISandboxWarmPool {
+    const problems = Problems.of('SandboxWarmPool.fromName');
+    problems.check('name', name, dnsSubdomain);
+    problems.check('namespace', attributes.namespace, dnsLabel);
+    problems.throwIfAny();
+    return { name, ...attributes };
+  }
+
+  /** Name of the object. */
+  public readonly name: string;
+
+  /** Namespace of the object; undefined where it is chosen when the manifest is applied. */
+  public readonly namespace?: string;
+
+  /** Template of the Sandboxes. */
+  public readonly template?: ISandboxTemplate;
+
+  /** Group and version of the object. */
+  public readonly apiVersion: string;
+
+  private readonly replicas?: number;
+  private autoscaled = false;
+
+  /**
+   * @param scope the scope in which to define this construct
+   * @param id the construct's id, and the name of the object unless `name` is set
+   * @param props the pool
+   */
+  constructor(scope: Construct, id: string, props: SandboxWarmPoolProps) {
+    super(scope, id);
+    const identity = identityOf(this, id, props);
+    this.name = identity.name;
+    this.namespace = identity.namespace;
+    this.template = props.template;
+    this.replicas = props.replicas;
+
+    const problems = Problems.of(this.node.path);
+    checkObject(problems, identity, props);
+    problems.check('replicas', props.replicas, integer(0));
+    if (inDifferentNamespaces(props.template.namespace, this.namespace)) {
+      problems.add('template', `${props.template.namespace}/${props.template.name}`, `a pool uses templates of its own namespace, '${this.namespace}': define the template or the pool there`);
+    }
+    if (props.template instanceof SandboxTemplate) {
+      checkSandboxName(problems, 'name', this.name + GENERATED_SUFFIX, props.template._blueprint);
+    }
+    problems.throwIfAny();
+
+    const v1alpha1 = props.apiVersion === AgentSandboxVersion.V1ALPHA1;
+    const spec: l1.SandboxWarmPoolSpec = {
+      // v1alpha1 requires the number and has no default for it
+      replicas: Lazy.any({ produce: () => (this.autoscaled ? undefined : this.replicas ?? (v1alpha1 ? 1 : undefined)) }) as any,
+      sandboxTemplateRef: { name: props.template.name },
+      updateStrategy: props.updateStrategy && { type: props.updateStrategy as string as l1.SandboxWarmPoolUpdateStrategyType },
+    };
+    const resource = v1alpha1
+      ? new l1.SandboxWarmPoolV1Alpha1(this, 'Resource', { metadata: objectMetadata(identity, props), spec })
+      : new l1.SandboxWarmPool(this, 'Resource', { metadata: objectMetadata(identity, props), spec });
+    this.apiVersion = resource.apiVersion;
+    if (props.template instanceof SandboxTemplate) {
+      resource.addDependency(props.template);
+    }
+    checkTreeAtSynth(this);
+  }
+}

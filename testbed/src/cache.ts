@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { GoModule, PROGRAMS, Program, moduleDir } from './programs.js';
+
+/**
+ * Folder of everything the testbed keeps between runs: `AGENT_SANDBOX_TESTBED_CACHE`, else
+ * `$XDG_CACHE_HOME/cdk8s-agent-sandbox/testbed`, else the same below `~/.cache`.
+ */
+export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
+  return env.AGENT_SANDBOX_TESTBED_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'cdk8s-agent-sandbox', 'testbed');
+}
+
+/** Version of a Go module that one of our modules pins, with the leading `v`. */
+export function pinnedVersion(module: GoModule, goModule: string): string {
+  const goMod = readFileSync(join(moduleDir(module), 'go.mod'), 'utf8');
+  const line = goMod.split('\n').map(text => text.trim().split(/\s+/)).find(words => words[0] === goModule && words[1]?.startsWith('v'));
+  if (!line) {
+    throw new Error(`testbed/go/${module}/go.mod requires no ${goModule}: add it there and run "go mod tidy"`);
+  }
+  return line[1];
+}
+
+/** Version of a program, with the leading `v`. */
+export function programVersion(program: Program): string {
+  return pinnedVersion(program.module, program.versionOf);
+}
+
+/** `-ldflags` of a program: no symbol tables (a third of the size) and its versions. */
+export function linkerFlags(program: Program): string {
+  const stamps = program.stamps(goModule => pinnedVersion(program.module, goModule));
+  return ['-s', '-w', ...Object.entries(stamps).map(([name, value]) => `-X ${name}=${value}`)].join(' ');
+}
+
+/**
+ * Folder of the programs of one module. Its name changes with whatever changes the programs: module files, linker flags and
+ * platform. The modules are apart, so that a newer helm does not rebuild Kubernetes.
+ */
+export function installDir(module: GoModule, env: NodeJS.ProcessEnv = process.env): string {
+  const hash = createHash('sha256');
+  for (const file of ['go.mod', 'go.sum']) {
+    hash.update(readFileSync(join(moduleDir(module), file)));
+  }
+  const programs = PROGRAMS.filter(program => program.module === module);
+  for (const program of programs) {
+    hash.update(`${program.package} ${linkerFlags(program)}\n`);
+  }
+  const label = module === 'control-plane' ? `kubernetes-${pinnedVersion(module, 'k8s.io/kubernetes')}` : module;
+  return join(cacheRoot(env), `${label}-${process.platform}-${process.arch}-${hash.digest('hex').slice(0, 12)}`);
+}
+
+/** Where a build puts a program; the file exists only if the build was finished. */
+export function installedPath(program: Program, env: NodeJS.ProcessEnv = process.env): string {
+  return join(installDir(program.module, env), 'bin', program.name);
+}
+
+export function isInstalled(program: Program, env: NodeJS.ProcessEnv = process.env): boolean {
+  return existsSync(installedPath(program, env));
+}
