@@ -26,6 +26,10 @@ export const OWN: Definitions = Object.assign({}, SHARED, ...KINDS.map(kind => k
 /** All types by name. */
 export const DEFINITIONS: Definitions = { ...KUBERNETES.definitions, ...OWN };
 
+const twice = [SHARED, ...KINDS.map(kind => kind.definitions)].flatMap(Object.keys).filter((name, index, all) => all.indexOf(name) < index);
+if (twice.length > 0) {
+  throw new Error(`types are defined twice: ${twice.join(', ')}`);
+}
 const clash = Object.keys(OWN).filter(name => name in KUBERNETES.definitions);
 if (clash.length > 0) {
   throw new Error(`own types share names with Kubernetes types: ${clash.join(', ')}`);
@@ -52,6 +56,7 @@ export function reachable(roots: readonly string[]): string[] {
 /** Identifies the input of the generators, for the headers of what they write. */
 export const MODEL_CHECKSUM = createHash('sha256')
   .update(JSON.stringify([KINDS, OWN, KUBERNETES.checksum]))
+  .update(readFileSync(join(__dirname, 'vocabulary.ts')))
   .digest('hex')
   .slice(0, 16);
 

@@ -24,6 +24,8 @@ export const LABEL = {
   createdBy: 'agents.x-k8s.io/created-by',
   /** On a claimed Sandbox: UID of the claim. */
   claimUid: 'agents.x-k8s.io/claim-uid',
+  /** On a claim: where the first generation kept the annotation of this key. */
+  sandboxName: 'agents.x-k8s.io/sandbox-name',
   /** On an existing Pod, Service or PersistentVolumeClaim: `true` lets a Sandbox adopt it. */
   adoptable: 'agents.x-k8s.io/adoptable',
 } as const;
@@ -52,8 +54,17 @@ export const ANNOTATION = {
   safeToEvict: 'cluster-autoscaler.kubernetes.io/safe-to-evict',
 } as const;
 
+/** Values of the label `launchType`. */
+export const LAUNCH_TYPE = { cold: 'cold', warm: 'warm' } as const;
+
+/** Values of the label `createdBy`; anything else counts as unknown. */
+export const CREATED_BY = { goClient: 'go-client', pythonClient: 'python-client', controller: 'controller', unknown: 'unknown' } as const;
+
 /** Prefixes of label and annotation keys that the controller keeps for itself on Pods. */
 export const RESERVED_PREFIXES: readonly string[] = ['agents.x-k8s.io/', 'extensions.agents.x-k8s.io/'];
+
+/** Annotation keys that the controller keeps for itself on Pods, besides those with a reserved prefix. */
+export const RESERVED_ANNOTATIONS: readonly string[] = [ANNOTATION.traceContext];
 
 /** Prefix of the pools of 0 replicas that stand for "no pool, this template". */
 export const SHADOW_POOL_PREFIX = 'shadow-pool-';

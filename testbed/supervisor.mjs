@@ -40,16 +40,21 @@ function start({ name, command, args, env, log }) {
   const output = openSync(log, 'a');
   const child = spawn(command, args, { cwd: dir, env, stdio: ['ignore', output, output] });
   closeSync(output);
+  // At once and not when it has started: an end that comes in between must find it.
+  children.set(name, child);
   return new Promise((resolve, reject) => {
-    child.once('error', reject);
+    child.once('error', error => {
+      children.delete(name);
+      reject(error);
+    });
+    child.once('exit', (code, signal) => {
+      if (children.get(name) === child) {
+        children.delete(name);
+        note();
+        tell({ exited: name, code, signal });
+      }
+    });
     child.once('spawn', () => {
-      children.set(name, child);
-      child.once('exit', (code, signal) => {
-        if (children.delete(name)) {
-          note();
-          tell({ exited: name, code, signal });
-        }
-      });
       note();
       resolve({ pid: child.pid });
     });

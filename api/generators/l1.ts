@@ -23,6 +23,22 @@ function renderEnum(owner: string, property: string, schema: Schema): string {
     + '}\n';
 }
 
+/** What the API server sets a field to that is left out, in words. */
+function serverDefault(owner: string, property: string, schema: Schema): string {
+  if (schema.default !== undefined) {
+    return `not set; the API server sets ${JSON.stringify(schema.default)}`;
+  }
+  for (const kind of KINDS.filter(candidate => candidate.spec === owner)) {
+    for (const version of kind.versions) {
+      if (version.specDefaults && property in version.specDefaults) {
+        const required = kind.versions.filter(other => other.specRequired?.includes(property)).map(other => `; ${other.name} requires it`);
+        return `not set; the API server sets ${JSON.stringify(version.specDefaults[property])} in ${version.name}${required.join('')}`;
+      }
+    }
+  }
+  return 'not set';
+}
+
 function renderInterface(name: string): string {
   const schema = DEFINITIONS[name];
   const enums = properties(name).filter(([, property]) => property.enum).map(([property, s]) => renderEnum(name, property, s) + '\n');
@@ -30,7 +46,7 @@ function renderInterface(name: string): string {
     const type = renderType(s, { ref: typeName, enumeration: () => enumName(name, property) });
     const doc = s.description ? [s.description] : [];
     if (doc.length > 0 && !isRequired(schema, property)) {
-      doc.push('', `@default - ${s.default === undefined ? 'not set' : `not set; the API server sets ${JSON.stringify(s.default)}`}`);
+      doc.push('', `@default - ${serverDefault(name, property, s)}`);
     }
     return docComment(doc, '  ') + `  readonly ${propertyName(property)}${isRequired(schema, property) ? '' : '?'}: ${type};\n`;
   });
@@ -46,8 +62,15 @@ function renderScalar(name: string, example: string): string {
     return new ${name}(value);
   }
 
-  /** A whole number. */
+  /**
+   * A whole number.
+   *
+   * @throws if the number is not whole: the API server takes fractions as strings only
+   */
   public static fromNumber(value: number): ${name} {
+    if (!Number.isSafeInteger(value)) {
+      throw new Error(`${name}.fromNumber: value is \${value}: a number must be whole: write '\${value}' with fromString`);
+    }
     return new ${name}(value);
   }
 
@@ -85,7 +108,7 @@ function renderClass(kind: Kind, version: KindVersion): string {
    * @param props the object's metadata and specification
    */
   public static manifest(props: ${props}): any {
-    return { ...${name}.GVK, ...toWire('${props}', props) };
+    return { ...${name}.GVK, ...toWire('${props}', props), ...${name}.GVK };
   }
 
   private readonly operations: JsonPatch[] = [];
@@ -96,7 +119,7 @@ function renderClass(kind: Kind, version: KindVersion): string {
    * @param props the object's metadata and specification
    */
   public constructor(scope: Construct, id: string, props: ${props}) {
-    super(scope, id, { ...${name}.GVK, ...props });
+    super(scope, id, { ...props, ...${name}.GVK });
   }
 
   /**
@@ -106,12 +129,12 @@ function renderClass(kind: Kind, version: KindVersion): string {
    * @param ops the operations, in order
    */
   public addJsonPatch(...ops: JsonPatch[]): void {
-    this.operations.push(...ops);
+    this.operations.push(...ops.map(recorded));
   }
 
   /** The manifest with wire names, after all patches. */
   public toJson(): any {
-    return patched(toWire('${props}', super.toJson()), this.operations);
+    return patched(this, toWire('${props}', super.toJson()), this.operations);
   }
 }
 `;
@@ -188,7 +211,7 @@ export function generateL1(): Record<string, string> {
       + "import { ApiObject, ApiObjectMetadata, GroupVersionKind, JsonPatch } from 'cdk8s';\nimport { Construct } from 'constructs';\n"
       + groups.filter(other => other !== group).map(other => elsewhere(other, [...owner].filter(([, g]) => g === other).map(([name]) => name))).join('')
       + elsewhere('kubernetes', core)
-      + "import { patched, toWire } from './wire';\n\n"
+      + "import { patched, recorded, toWire } from './wire';\n\n"
       + body;
   }
   files['imports/index.ts'] = header('//', 'api/generators/l1.ts') + '\n'

@@ -5,7 +5,7 @@ export function typeName(name: string): string {
   return name.replace(/[A-Z]{2,}(?=[A-Z][a-z]|$)|[A-Z]{2,}(?=[0-9])/g, run => run[0] + run.slice(1).toLowerCase());
 }
 
-/** `hostIPC` → `hostIpc`, `clusterIPs` → `clusterIPs`'s camel case `clusterIps`. */
+/** `hostIPC` → `hostIpc`, `targetWWNs` → `targetWwns`. */
 export function propertyName(name: string): string {
   return name
     .replace(/([A-Z]{2,})s$/, (_, run) => run[0] + run.slice(1).toLowerCase() + 's')

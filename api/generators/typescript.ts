@@ -64,5 +64,8 @@ export function referenceUrl(name: string): string {
 
 /** What a type is: its own description, or the page of the Kubernetes type. */
 export function typeDoc(name: string): string[] {
+  if (name === 'EmbeddedObjectMetadata') {
+    return ['Labels and annotations of an object inside a template.'];
+  }
   return name in OWN ? [OWN[name].description!] : [`Kubernetes \`${name}\`.`, '', `@see ${referenceUrl(name)}`];
 }

@@ -36,8 +36,7 @@ function renderInterface(name: string): string {
     return docComment(typeDoc(name)) + `export type ${name} = number | string;\n`;
   }
   const names = {
-    // Inside templates, where the cluster has not filled it in.
-    ref: (ref: string) => (ref === 'ObjectMeta' ? 'PodMetadata' : ref),
+    ref: (ref: string) => ref,
     enumeration: (values: readonly string[]) => values.map(value => `'${value}'`).join(' | '),
   };
   const fields = Object.entries(schema.properties ?? {}).map(([property, s]) =>
@@ -47,7 +46,7 @@ function renderInterface(name: string): string {
 
 /** Wire types and vocabulary for programs, and the vocabulary for the constructs. */
 export function generateWireTypes(): Record<string, string> {
-  const types = reachable(KINDS.flatMap(kind => [kind.spec, ...(kind.status ? [kind.status] : [])])).filter(name => name !== 'ObjectMeta');
+  const types = reachable(KINDS.flatMap(kind => [kind.spec, ...(kind.status ? [kind.status] : [])]));
   const kinds = KINDS.map(kind => `${docComment([kind.description])}export interface ${kind.kind} {
   apiVersion: '${kind.group}/v1beta1' | '${kind.group}/v1alpha1';
   kind: '${kind.kind}';

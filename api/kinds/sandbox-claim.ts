@@ -106,7 +106,7 @@ export const SANDBOX_CLAIM: Kind = {
       properties: {
         name: { type: 'string', description: 'Name of the variable.' },
         value: { type: 'string', description: 'Value of the variable. It is stored in plain text: secrets belong into the template, as references.' },
-        containerName: { type: 'string', description: 'Container or init container to inject into. Absent or empty: the first container.' },
+        containerName: { type: 'string', description: 'Container or init container to inject into. Absent or empty: the first container that is not an init container.' },
       },
     },
     SandboxClaimStatus: {

@@ -24,11 +24,19 @@ type Json = Record<string, any>;
 
 /** The reference of a schema: `$ref`, or `allOf` with one member, which is how the publisher attaches defaults to it. */
 function referenceOf(schema: Json): string | undefined {
+  if (schema.allOf && schema.allOf.length !== 1) {
+    throw new Error(`allOf with ${schema.allOf.length} members is not a reference: ${JSON.stringify(schema)}`);
+  }
   const ref = schema.$ref ?? (schema.allOf?.length === 1 ? schema.allOf[0].$ref : undefined);
   return ref?.replace('#/components/schemas/', '');
 }
 
-const shortName = (name: string) => name.slice(name.lastIndexOf('.') + 1);
+/** The one type that we keep less of than its name says. */
+const RENAMED: Readonly<Record<string, string>> = { ObjectMeta: 'EmbeddedObjectMetadata' };
+const shortName = (name: string) => {
+  const last = name.slice(name.lastIndexOf('.') + 1);
+  return RENAMED[last] ?? last;
+};
 
 /**
  * One definition without noise. Defaults stay only where Go's own defaulting of the type would put them: on an
@@ -66,7 +74,7 @@ const REPLACED: Json = {
   Quantity: { 'anyOf': [{ type: 'integer' }, { type: 'string' }], 'pattern': QUANTITY_PATTERN, 'x-kubernetes-int-or-string': true },
   IntOrString: { 'anyOf': [{ type: 'integer' }, { type: 'string' }], 'x-kubernetes-int-or-string': true },
   // Metadata inside an embedded template: what a template can carry. The original's bare `object` prunes it in silence.
-  ObjectMeta: {
+  EmbeddedObjectMetadata: {
     type: 'object',
     properties: {
       annotations: { type: 'object', additionalProperties: { type: 'string' } },

@@ -1,0 +1,51 @@
+import { Construct } from 'constructs';
+import { CRDS_JSON } from './crds.gen';
+import { ClusterScopedObject, ObjectMetadataProps } from './kubernetes-object';
+import { checkKeys, checkLabels } from './object';
+import { Problems } from './problems';
+
+/** Labels and annotations of the CustomResourceDefinitions. */
+export interface AgentSandboxCrdsProps extends ObjectMetadataProps {}
+
+/** Parsed when first asked for: whoever installs the definitions by other means does not pay for them. */
+let parsed: readonly any[] | undefined;
+
+function definitions(): readonly any[] {
+  parsed ??= JSON.parse(CRDS_JSON) as any[];
+  return parsed;
+}
+
+/**
+ * The four CustomResourceDefinitions of the Agent Sandbox API, as in the folder `crds` of this package. They have no
+ * namespace, also in a chart that has one.
+ *
+ * Its children are named by kind (`Sandbox`, `SandboxTemplate`, `SandboxClaim`, `SandboxWarmPool`), so
+ * `ApiObject.of(crds.node.findChild('Sandbox')).addJsonPatch(…)` patches one of them.
+ *
+ * Deleting a definition deletes every object of its kind, and with the Sandboxes their volumes. Keep them with
+ * annotations such as `helm.sh/resource-policy: keep` or `argocd.argoproj.io/sync-options: Prune=false`. With kubectl,
+ * apply them `--server-side`.
+ *
+ * @throws if a label or annotation is not well-formed
+ */
+export class AgentSandboxCrds extends Construct {
+  /**
+   * @param scope the scope in which to define this construct
+   * @param id the construct's id
+   * @param props labels and annotations of the definitions
+   */
+  public constructor(scope: Construct, id: string, props: AgentSandboxCrdsProps = {}) {
+    super(scope, id);
+    const problems = Problems.of(this.node.path);
+    checkLabels(problems, 'labels', props.labels);
+    checkKeys(problems, 'annotations', props.annotations);
+    problems.throwIfAny();
+
+    for (const definition of definitions()) {
+      new ClusterScopedObject(this, definition.spec.names.kind, {
+        ...definition,
+        metadata: { ...definition.metadata, labels: props.labels, annotations: props.annotations },
+      });
+    }
+  }
+}

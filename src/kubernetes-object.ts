@@ -1,0 +1,32 @@
+import { ApiObject, ApiObjectProps } from 'cdk8s';
+import { Construct } from 'constructs';
+
+/** Labels and annotations of an object that stands beside the Agent Sandbox API. */
+export interface ObjectMetadataProps {
+  /**
+   * Labels of the object.
+   *
+   * @default - the labels of the chart
+   */
+  readonly labels?: { [key: string]: string };
+
+  /**
+   * Annotations of the object.
+   *
+   * @default - none
+   */
+  readonly annotations?: { [key: string]: string };
+}
+
+/**
+ * An object without a namespace, also in a chart that has one: cdk8s would write the chart's namespace into it.
+ *
+ * @internal
+ */
+export class ClusterScopedObject extends ApiObject {
+  public constructor(scope: Construct, id: string, props: ApiObjectProps) {
+    super(scope, id, props);
+    // Not in toJson: so that whoever asks the metadata, like the search for duplicate names, gets the same answer.
+    Object.assign(this.metadata, { namespace: undefined });
+  }
+}

@@ -1,0 +1,77 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { installedPath } from './cache.js';
+import { ProgramName, program } from './programs.js';
+
+/** What every control plane is made of. */
+export const REQUIRED: readonly ProgramName[] = ['etcd', 'kube-apiserver', 'kubectl'];
+
+/** What fake nodes need beyond that. */
+export const FAKE_NODE_PROGRAMS: readonly ProgramName[] = ['kube-controller-manager', 'kube-scheduler', 'kwok'];
+
+/** Where the programs of a control plane come from. */
+export interface Binaries {
+  readonly kind: 'binaries';
+  /** For messages: `KUBEBUILDER_ASSETS=…` or the cache. */
+  readonly source: string;
+  /** Path of a program, undefined if it is not there. */
+  find(name: ProgramName): string | undefined;
+}
+
+/** A cluster that somebody provides. */
+export interface ProvidedCluster {
+  readonly kind: 'provided';
+  readonly kubeconfig: string;
+  readonly allowsClusterWrites: boolean;
+}
+
+/** Nothing to test with. */
+export interface Nothing {
+  readonly kind: 'nothing';
+  /** One line: what is missing and what to run. */
+  readonly reason: string;
+}
+
+/**
+ * Finds what tests can run against, in this order: the cluster of `AGENT_SANDBOX_TEST_KUBECONFIG`, the programs in
+ * `KUBEBUILDER_ASSETS`, the programs that `npm run testbed -- build` made. `KUBECONFIG` is never looked at: people have
+ * production in it.
+ *
+ * @param needs programs beyond etcd, kube-apiserver and kubectl without which a test is pointless
+ */
+export function resolve(needs: readonly ProgramName[] = [], env: NodeJS.ProcessEnv = process.env): ProvidedCluster | Binaries | Nothing {
+  const kubeconfig = env.AGENT_SANDBOX_TEST_KUBECONFIG;
+  if (kubeconfig) {
+    return existsSync(kubeconfig)
+      ? { kind: 'provided', kubeconfig, allowsClusterWrites: env.AGENT_SANDBOX_TEST_ALLOW_CLUSTER_WRITES === '1' }
+      : { kind: 'nothing', reason: `AGENT_SANDBOX_TEST_KUBECONFIG names ${kubeconfig}, which does not exist: correct or unset it` };
+  }
+  const binaries = env.KUBEBUILDER_ASSETS ? assets(env.KUBEBUILDER_ASSETS, env) : cached(env);
+  const missing = [...REQUIRED, ...needs].filter(name => !binaries.find(name));
+  if (missing.length === 0) {
+    return binaries;
+  }
+  return {
+    kind: 'nothing',
+    reason: env.KUBEBUILDER_ASSETS
+      ? `${binaries.source} has no ${missing.join(', ')}: add it, or unset KUBEBUILDER_ASSETS and run "npm run testbed -- build"`
+      : `no Kubernetes control plane (${missing.join(', ')} not built): run "npm run testbed -- build"`,
+  };
+}
+
+function cached(env: NodeJS.ProcessEnv): Binaries {
+  return { kind: 'binaries', source: 'the testbed cache', find: name => existing(installedPath(program(name), env)) };
+}
+
+function assets(dir: string, env: NodeJS.ProcessEnv): Binaries {
+  return {
+    kind: 'binaries',
+    source: `KUBEBUILDER_ASSETS=${dir}`,
+    // Parts of Kubernetes must be of one version; kwok, helm and kubeconform fit any, so ours will do.
+    find: name => existing(join(dir, name)) ?? (program(name).module === 'tools' ? existing(installedPath(program(name), env)) : undefined),
+  };
+}
+
+function existing(path: string): string | undefined {
+  return existsSync(path) ? path : undefined;
+}
