@@ -56,7 +56,7 @@ function renderInterface(name: string): string {
 
 /** A type that is written as a number or as a string. */
 function renderScalar(name: string, example: string): string {
-  return `${docComment([...typeDoc(name).slice(0, 1), '', ...typeDoc(name).slice(2)])}export class ${name} {
+  return `${docComment(typeDoc(name))}export class ${name} {
   /** ${example} */
   public static fromString(value: string): ${name} {
     return new ${name}(value);
@@ -69,7 +69,7 @@ function renderScalar(name: string, example: string): string {
    */
   public static fromNumber(value: number): ${name} {
     if (!Number.isSafeInteger(value)) {
-      throw new Error(`${name}.fromNumber: value is \${value}: a number must be whole: write '\${value}' with fromString`);
+      throw new Error(\`${name}.fromNumber: value is \${value}: a number must be whole: write '\${value}' with fromString\`);
     }
     return new ${name}(value);
   }

@@ -46,6 +46,11 @@ export function resolve(needs: readonly ProgramName[] = [], env: NodeJS.ProcessE
       ? { kind: 'provided', kubeconfig, allowsClusterWrites: env.AGENT_SANDBOX_TEST_ALLOW_CLUSTER_WRITES === '1' }
       : { kind: 'nothing', reason: `AGENT_SANDBOX_TEST_KUBECONFIG names ${kubeconfig}, which does not exist: correct or unset it` };
   }
+  return findPrograms(needs, env);
+}
+
+/** The programs of a control plane, wherever a provided cluster may be. */
+export function findPrograms(needs: readonly ProgramName[] = [], env: NodeJS.ProcessEnv = process.env): Binaries | Nothing {
   const binaries = env.KUBEBUILDER_ASSETS ? assets(env.KUBEBUILDER_ASSETS, env) : cached(env);
   const missing = [...REQUIRED, ...needs].filter(name => !binaries.find(name));
   if (missing.length === 0) {

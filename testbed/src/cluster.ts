@@ -87,7 +87,7 @@ export abstract class Cluster {
     const clean = prefix.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+/, '').slice(0, 40).replace(/-+$/, '') || 'test';
     const name = `${clean}-${process.pid.toString(36)}-${(this.namespaces++).toString(36)}-${Math.random().toString(36).slice(2, 6)}`;
     await this.admin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
-    if (await this.givesServiceAccounts()) {
+    if (this.givesServiceAccounts()) {
       await waitFor(() => this.admin.get({ apiVersion: 'v1', kind: 'ServiceAccount', namespace: name, name: 'default' }), {
         what: `the default ServiceAccount of ${name}`,
       });
@@ -116,7 +116,7 @@ export abstract class Cluster {
   }
 
   /** Whether a controller manager runs. */
-  protected abstract givesServiceAccounts(): Promise<boolean>;
+  protected abstract givesServiceAccounts(): boolean;
 
   private assertClusterWrites(action: string): void {
     if (!this.allowsClusterWrites) {

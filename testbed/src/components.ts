@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { ProgramName } from './programs.js';
 
 /** The processes of a control plane. */
 export type ComponentName = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kwok';
@@ -71,11 +70,6 @@ export function auditPolicy(level: AuditLevel): object {
   return { apiVersion: 'audit.k8s.io/v1', kind: 'Policy', omitStages: ['RequestReceived'], rules: [{ level }] };
 }
 
-/** Program of a component; they have the same names. */
-export function programOf(component: ComponentName): ProgramName {
-  return component;
-}
-
 /** Command line of a component, without the program itself. */
 export function commandLineOf(component: ComponentName, settings: ComponentSettings): string[] {
   const files = new WorkFiles(settings.dir);
@@ -91,7 +85,7 @@ const BUILDERS: Record<ComponentName, (settings: ComponentSettings, files: WorkF
 };
 
 /** Sockets in the work folder instead of ports: nobody else can reach them and no two control planes collide. */
-const ETCD_SOCKET = 'client:0';
+export const ETCD_SOCKET = 'client:0';
 const ETCD_PEER_SOCKET = 'peer:0';
 
 function etcd({ dir }: ComponentSettings): string[] {

@@ -1,75 +1,71 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { AuditLog } from './audit-log.js';
-import { Binaries, FAKE_NODE_PROGRAMS, REQUIRED, resolve } from './binaries.js';
+import { Binaries, FAKE_NODE_PROGRAMS, findPrograms } from './binaries.js';
 import { CertificateAuthority } from './certificates.js';
 import { Cluster } from './cluster.js';
-import { AuditLevel, ComponentName, ComponentSettings, OptionalComponent, WorkFiles, commandLineOf } from './components.js';
-import { FakeNodeOptions, createFakeNodes } from './fake-nodes.js';
+import { AuditLevel, ComponentName, OptionalComponent, WorkFiles } from './components.js';
+import { FakeNodeOptions } from './fake-nodes.js';
 import { Connection } from './kubeconfig.js';
-import { writeFiles } from './pki.js';
-import { freePort } from './ports.js';
-import { isAlive } from './processes.js';
+import { Launcher } from './launcher.js';
+import { loadAuthority } from './pki.js';
+import { isAlive, residentBytes } from './processes.js';
 import { ProgramName } from './programs.js';
 import { Stages, stagesFile } from './stages.js';
-import { Supervisor } from './supervisor.js';
+import { Exit, Supervisor } from './supervisor.js';
 import { waitFor } from './wait.js';
 import { makeWorkDir, readProcesses, sweep } from './work-dir.js';
-
-/** Milliseconds that a component has for its start; a cold disk is slow, a healthy start takes 5 seconds. */
-const START_TIMEOUT_MS = 60_000;
-
-/** A port may be taken between the moment it is found free and the moment the server opens it. */
-const PORT_ATTEMPTS = 3;
-
-/** Lines of a component's log that an error repeats. */
-const LOG_LINES = 15;
 
 export interface ControlPlaneOptions {
   /** Fake nodes, whose pods kwok brings to life: how many, or what they are like. @default - none */
   readonly fakeNodes?: number | FakeNodeOptions;
   /** What happens to pods on fake nodes that do not say it themselves. @default fast */
   readonly stages?: Stages;
-  /** Controller manager and scheduler. @default - both with fake nodes, else none */
+  /** Without a controller manager no pod can be created, because nobody makes ServiceAccounts. @default - both with fake nodes, else none */
   readonly components?: readonly OptionalComponent[];
   /** Notes every request, see `auditLog`. `true` is `Metadata`. @default false */
   readonly auditLog?: boolean | AuditLevel;
   /** Feature gates of all components. @default - those of the release */
   readonly featureGates?: Readonly<Record<string, boolean>>;
-  /** Refuses owner references that would block the deletion of objects the writer may not delete. @default true */
+  /** Refuses owner references that would block the deletion of objects which the writer may not delete. @default true */
   readonly ownerReferencesPermissionEnforcement?: boolean;
   /** CRD files or folders to install before `start` returns. @default - none */
   readonly crds?: readonly string[];
-  /** Arguments added to a component's command line; the last of two equal flags counts. @default - none */
+  /** Arguments added to the command line of a component; of two equal flags the last counts. @default - none */
   readonly extraArgs?: Partial<Record<ComponentName, readonly string[]>>;
   /** Where the programs are. @default - `KUBEBUILDER_ASSETS`, else what `npm run testbed -- build` made */
   readonly binaries?: Binaries;
 }
 
-/** What another process needs to attach. */
-interface Description {
-  readonly connection: Connection;
-  readonly kubectl: string;
-  readonly components: readonly ComponentName[];
-  readonly audit: boolean;
+/** A process of a control plane. */
+export interface ControlPlaneProcess {
+  readonly name: string;
+  readonly pid: number;
+  readonly residentBytes: number;
 }
 
-/** A component did not start or has ended; the message carries the end of its log. */
-export class ComponentError extends Error {
-  constructor(public readonly component: ComponentName, what: string, log: string) {
-    super(`${component} ${what}. The end of its log:\n${log.trimEnd().split('\n').slice(-LOG_LINES).join('\n')}`);
-    this.name = 'ComponentError';
-  }
+/** What another process needs to know to attach. */
+interface Description {
+  readonly connection: Connection;
+  readonly kubectlPath: string;
+  readonly components: readonly ComponentName[];
+  readonly audited: boolean;
+}
+
+/** What only the process that started a control plane has. */
+interface Ownership {
+  readonly supervisor: Supervisor;
+  readonly launcher: Launcher;
 }
 
 /**
- * A Kubernetes control plane of real programs that belongs to one test: own certificate authority, own port, data on tmpfs.
- * Any number run side by side. It ends with `stop()` and in any case with the process that started it.
+ * A Kubernetes control plane of real programs for one test or one test run: own certificate authority, own port, data on
+ * tmpfs. Any number run side by side. It ends with `stop()`, and in any case with the process that started it.
  */
 export class ControlPlane extends Cluster {
   /**
-   * Starts one and returns when it serves, its fake nodes are Ready and its CRDs established. Throws `ComponentError`, or an
-   * error that says what to run if there are no programs.
+   * Starts one, and returns when it serves, its fake nodes take pods and its CRDs are established. Throws `ComponentError` if
+   * a component fails, and an error that says what to run if there are no programs.
    */
   public static async start(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
     const nodes = typeof options.fakeNodes === 'number' ? { count: options.fakeNodes } : options.fakeNodes;
@@ -77,25 +73,132 @@ export class ControlPlane extends Cluster {
     const components: ComponentName[] = ['etcd', 'kube-apiserver', ...optional, ...(nodes ? ['kwok' as const] : [])];
     const binaries = options.binaries ?? findBinaries(nodes ? FAKE_NODE_PROGRAMS : optional);
     const stages = stagesFile(options.stages);
+    const auditLevel = options.auditLog === true ? 'Metadata' : options.auditLog || undefined;
 
     await sweep();
     const dir = await makeWorkDir();
     const supervisor = Supervisor.start(dir);
     try {
-      const settings: ComponentSettings = {
+      const launcher = new Launcher(supervisor, binaries, {
         dir,
         port: 0,
-        auditLevel: options.auditLog === true ? 'Metadata' : options.auditLog || undefined,
+        auditLevel,
         featureGates: options.featureGates ?? {},
         ownerReferencesPermissionEnforcement: options.ownerReferencesPermissionEnforcement ?? true,
         extraArgs: options.extraArgs ?? {},
-      };
-      const launcher = new Launcher(supervisor, binaries, settings);
-      return await launcher.launch(components, stages, nodes, options.crds ?? []);
+      });
+      await launcher.writeStages(stages);
+      const { connection, ca } = await launcher.startServer();
+      const description: Description = { connection, kubectlPath: binaries.find('kubectl')!, components, audited: auditLevel !== undefined };
+      const controlPlane = new ControlPlane(dir, description, ca, { supervisor, launcher });
+      await Promise.all([
+        launcher.startOthers(controlPlane.admin, components, nodes),
+        options.crds?.length && controlPlane.installCrds(...options.crds),
+        controlPlane.describe(description),
+      ]);
+      supervisor.onExit(reportExit);
+      return controlPlane;
     } catch (error) {
       await supervisor.shutdown();
       throw error;
     }
   }
 
+  /** Takes up a control plane that another process started in `dir`; all but `restart` and `setStages` works. */
+  public static async attach(dir: string): Promise<ControlPlane> {
+    const files = new WorkFiles(dir);
+    const description: Description = JSON.parse(await readFile(files.description, 'utf8'));
+    return new ControlPlane(dir, description, await loadAuthority(files));
+  }
+
+  /** Work folder: logs of the components, kubeconfigs, data. It is gone after `stop`. */
+  public readonly dir: string;
+  public readonly kubectlPath: string;
+  public readonly components: readonly ComponentName[];
+  /** Requests that the API server has answered. Throws on use unless started with `auditLog`. */
+  public readonly auditLog: AuditLog;
+
+  private constructor(dir: string, description: Description, private readonly ca: CertificateAuthority, private readonly ownership?: Ownership) {
+    const files = new WorkFiles(dir);
+    super(description.connection, files.kubeconfigs, true);
+    this.dir = dir;
+    this.kubectlPath = description.kubectlPath;
+    this.components = description.components;
+    this.auditLog = new AuditLog(description.audited ? files.auditLog : undefined, this.admin);
+  }
+
+  /** Kills a component and starts it again; returns when it is ready. For tests of what clients do about it. */
+  public async restart(component: ComponentName): Promise<void> {
+    await this.owned('restart a component').launcher.restart(component, this.connection);
+  }
+
+  /** Changes what happens to pods that do not say it themselves, for pods that have not reached their last stage yet. */
+  public async setStages(stages: Stages): Promise<void> {
+    const { launcher } = this.owned('change stages');
+    await launcher.writeStages(stagesFile(stages));
+    await launcher.restart('kwok', this.connection);
+  }
+
+  /** Its processes with the memory they use, the supervisor first. */
+  public async processes(): Promise<ControlPlaneProcess[]> {
+    const processes = await readProcesses(this.dir);
+    const pids = processes ? { supervisor: processes.supervisor, ...processes.children } : {};
+    return Object.entries(pids).map(([name, pid]) => ({ name, pid, residentBytes: residentBytes(pid) }));
+  }
+
+  /** Lets it outlive this process; `stop` of an attached one ends it. */
+  public async release(): Promise<void> {
+    await this.owned('release it').supervisor.release();
+  }
+
+  /** Ends all its processes and removes its folder. A second call does nothing. */
+  public async stop(): Promise<void> {
+    await this.close();
+    if (this.ownership) {
+      await this.ownership.supervisor.shutdown();
+    }
+    const processes = await readProcesses(this.dir);
+    if (processes && isAlive(processes.supervisor)) {
+      process.kill(processes.supervisor, 'SIGTERM');
+    }
+    await waitFor(() => !existsSync(this.dir), { what: `the removal of ${this.dir}` });
+  }
+
+  public async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  protected credentials(user: string, groups: readonly string[]): Promise<Partial<Connection>> {
+    return this.ca.issue({ commonName: user, organizations: groups });
+  }
+
+  protected givesServiceAccounts(): boolean {
+    return this.components.includes('kube-controller-manager');
+  }
+
+  private owned(action: string): Ownership {
+    if (!this.ownership) {
+      throw new Error(`only the process that started a control plane can ${action}: start an own one with ControlPlane.start()`);
+    }
+    return this.ownership;
+  }
+
+  private async describe(description: Description): Promise<void> {
+    const { description: file } = new WorkFiles(this.dir);
+    // By rename: whoever sees the file sees all of it.
+    await writeFile(`${file}.new`, JSON.stringify(description), { mode: 0o600 });
+    await rename(`${file}.new`, file);
+  }
+}
+
+function findBinaries(needs: readonly ProgramName[]): Binaries {
+  const found = findPrograms(needs);
+  if (found.kind === 'nothing') {
+    throw new Error(found.reason);
+  }
+  return found;
+}
+
+function reportExit(component: string, exit: Exit): void {
+  process.stderr.write(`testbed: ${component} ended with ${exit.signal ?? `code ${exit.code}`}\n`);
 }

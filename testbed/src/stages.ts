@@ -154,7 +154,7 @@ initContainerStatuses:
 {{ end }}
 hostIP: {{ NodeIPWith .spec.nodeName | Quote }}
 hostIPs: [{ip: {{ NodeIPWith .spec.nodeName | Quote }}}]
-{{ $podIP := PodIPWith .spec.nodeName ( or .spec.hostNetwork false ) ( or .metadata.uid "" ) ( or .metadata.name "" ) ( or .metadata.namespace "" ) }}
+{{ $podIP := or .status.podIP ( PodIPWith .spec.nodeName ( or .spec.hostNetwork false ) ( or .metadata.uid "" ) ( or .metadata.name "" ) ( or .metadata.namespace "" ) ) }}
 podIP: {{ $podIP | Quote }}
 podIPs: [{ip: {{ $podIP | Quote }}}]
 `;

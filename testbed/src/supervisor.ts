@@ -33,6 +33,7 @@ export class Supervisor {
   }
 
   private lastId = 0;
+  private listener: (name: string, exit: Exit) => void = () => undefined;
   private readonly pending = new Map<number, { resolve: (pid: number | undefined) => void; reject: (error: Error) => void }>();
   private readonly exits = new Map<string, Exit>();
 
@@ -59,6 +60,11 @@ export class Supervisor {
   /** How a program ended without being asked to, undefined while it runs. */
   public exitOf(name: string): Exit | undefined {
     return this.exits.get(name);
+  }
+
+  /** Tells from now on when a program ends without being asked to. */
+  public onExit(listener: (name: string, exit: Exit) => void): void {
+    this.listener = listener;
   }
 
   /** Lets the control plane outlive this process. */
@@ -89,7 +95,9 @@ export class Supervisor {
 
   private receive(answer: Answer): void {
     if ('exited' in answer) {
-      this.exits.set(answer.exited, { code: answer.code, signal: answer.signal });
+      const exit = { code: answer.code, signal: answer.signal };
+      this.exits.set(answer.exited, exit);
+      this.listener(answer.exited, exit);
     } else {
       this.settle(answer.id, entry => (answer.error ? entry.reject(new Error(answer.error)) : entry.resolve(answer.pid)));
     }
