@@ -56,6 +56,7 @@ const project = new cdk.JsiiProject({
       moduleResolution: 'node16',
       noEmit: true,
       allowImportingTsExtensions: false,
+      isolatedModules: false,
       // Examples import the library by its name, as its users do.
       paths: {
         'cdk8s-agent-sandbox': ['./src/index.ts'],
@@ -74,13 +75,13 @@ const project = new cdk.JsiiProject({
   depsUpgrade: false,
   pullRequestTemplate: false,
   githubOptions: { mergify: false, pullRequestLint: false },
-  gitignore: ['/lib/', '*.tsbuildinfo', '.swc/', '/bench/work/', '/quickstart-output/', 'junit.xml'],
+  gitignore: ['/lib/', '.jsii.tabl.json', '*.tsbuildinfo', '.swc/', '/bench/work/', '/quickstart-output/', 'junit.xml'],
 });
 
 // JsiiBuild sets these from `libdir`; our sources live in two folders (`src` and `imports`) under one root.
 project.addFields({
   types: 'lib/src/index.d.ts',
-  files: ['lib', 'crds', '.jsii'],
+  files: ['lib', 'crds', '.jsii', '!lib/**/*.tsbuildinfo'],
   workspaces: ['packages/*', 'testbed'],
 });
 
@@ -115,6 +116,7 @@ const swc = (module: 'commonjs' | 'es6') => ['@swc/jest', {
 new JsonFile(project, 'jest.config.json', {
   marker: false,
   obj: {
+    reporters: ['default', '<rootDir>/scripts/jest-summary.cjs'],
     projects: [
       {
         displayName: 'constructs',
@@ -129,7 +131,10 @@ new JsonFile(project, 'jest.config.json', {
   },
 });
 project.tasks.addEnvironment('JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION', '1');
-project.testTask.exec('jest --ci --passWithNoTests', { receiveArgs: true, env: { NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' } });
+const JEST = 'jest --ci';
+// ES modules under jest need a flag of Node's.
+const JEST_ENV = { NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' };
+project.testTask.exec(JEST, { receiveArgs: true, env: JEST_ENV });
 
 // ---------------------------------------------------------------- lint
 new TextFile(project, 'eslint.config.mjs', {
@@ -166,14 +171,36 @@ const lint = project.addTask('lint', { description: 'Type-check and lint every p
 lint.exec('tsc --noEmit -p tsconfig.dev.json');
 lint.exec('eslint . --max-warnings 0', { receiveArgs: true });
 
+// ---------------------------------------------------------------- build
 const generate = project.addTask('generate', {
   description: 'Write crds/, imports/ and packages/api from api/',
   exec: 'tsx api/generate.ts',
   receiveArgs: true,
 });
 project.preCompileTask.spawn(generate);
+// The names of Kubernetes collide with rules for languages that we do not publish to.
+project.compileTask.reset('jsii --silence-warnings=reserved-word --silence-warnings=member-name-conflicts-with-type-name');
+const docs = project.addTask('docs', { description: 'Write API.md and docs/L1.md, and compile every snippet of the README' });
+docs.exec('jsii-docgen -o API.md -s root');
+docs.exec('jsii-docgen -o docs/L1.md -s l1');
+docs.exec('jsii-rosetta extract --compile --fail --output .jsii.tabl.json --directory .');
+project.postCompileTask.spawn(docs);
+project.addTask('api:kubernetes', { description: 'Reduce the OpenAPI documents of a Kubernetes release to what api/ needs (needs Go)', exec: 'tsx api/kubernetes/reduce.ts' });
 
+// ---------------------------------------------------------------- commands of the README
+project.addTask('quickstart', { description: 'Synthesize the quickstart and show what was written', exec: 'tsx scripts/quickstart.ts', receiveArgs: true });
+project.addTask('examples', { description: 'Write the manifests of all examples', exec: 'tsx scripts/synth-examples.ts', receiveArgs: true });
+project.addTask('bench:synth', { description: 'Compare type-check and synthesis with the stock import and cdk8s-plus', exec: 'tsx bench/synth/main.ts', receiveArgs: true });
 project.addTask('testbed', { description: 'Build, start and stop a real control plane', exec: 'tsx testbed/src/cli.ts', receiveArgs: true });
+
+const testAll = project.addTask('test:all', { description: 'Build the control plane if it is missing, then the library, then run every check and test' });
+testAll.exec('tsx testbed/src/cli.ts build --if-missing');
+testAll.spawn(project.preCompileTask);
+testAll.spawn(project.compileTask);
+testAll.spawn(project.postCompileTask);
+testAll.exec('tsx scripts/committed.ts', { condition: 'test -n "$CI"' });
+testAll.spawn(lint);
+testAll.spawn(project.testTask);
 
 // ---------------------------------------------------------------- continuous integration
 const workflow = new GithubWorkflow(project.github!, 'build');

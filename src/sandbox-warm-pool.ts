@@ -1,7 +1,9 @@
 import { Lazy } from 'cdk8s';
 import { Construct } from 'constructs';
 import * as l1 from '../imports';
+import { WarmPoolAutoscalingOptions, WarmPoolHorizontalPodAutoscaler } from './autoscaling';
 import { checkTreeAtSynth } from './findings';
+import { WarmPoolScaledObjectOptions, WarmPoolScaledObject } from './keda';
 import { AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, inDifferentNamespaces, objectMetadata } from './object';
 import { Problems } from './problems';
 import { dnsLabel, dnsSubdomain, integer } from './rules';
@@ -144,5 +146,39 @@ export class SandboxWarmPool extends Construct implements ISandboxWarmPool {
       resource.addDependency(props.template);
     }
     checkTreeAtSynth(this);
+  }
+
+  /**
+   * Lets a HorizontalPodAutoscaler set the number of idle Sandboxes. The pool then emits no `replicas`.
+   *
+   * @param options bounds, metrics and behavior
+   * @throws if the pool has `replicas` or an autoscaler already, or an option is not well-formed
+   */
+  public autoscale(options: WarmPoolAutoscalingOptions): WarmPoolHorizontalPodAutoscaler {
+    this.leaveReplicasTo('autoscale');
+    return new WarmPoolHorizontalPodAutoscaler(this, 'Autoscaler', { ...options, target: this });
+  }
+
+  /**
+   * Lets KEDA set the number of idle Sandboxes, down to zero. The pool then emits no `replicas`. The cluster needs KEDA.
+   *
+   * @param options bounds, triggers and behavior
+   * @throws if the pool has `replicas` or an autoscaler already, or an option is not well-formed
+   */
+  public autoscaleWithKeda(options: WarmPoolScaledObjectOptions): WarmPoolScaledObject {
+    this.leaveReplicasTo('autoscaleWithKeda');
+    return new WarmPoolScaledObject(this, 'Autoscaler', { ...options, target: this });
+  }
+
+  private leaveReplicasTo(method: string): void {
+    const problems = Problems.of(this.node.path);
+    if (this.replicas !== undefined) {
+      problems.add('replicas', this.replicas, `${method}() sets the number, and every deployment would set it back: leave replicas out`);
+    }
+    if (this.autoscaled) {
+      problems.add(method, undefined, 'the pool has an autoscaler already, and two would work against each other: keep one');
+    }
+    problems.throwIfAny();
+    this.autoscaled = true;
   }
 }

@@ -26,7 +26,8 @@ export function crdText(kind: KindName): string {
 export const CRDS = Object.fromEntries(KIND_NAMES.map(kind => [kind, parse(crdText(kind))])) as Record<KindName, Json>;
 
 /** Each kind in each version, for `test.each`. */
-export const ALL_VERSIONS: readonly [KindName, VersionName][] = KIND_NAMES.flatMap(kind => VERSION_NAMES.map(version => [kind, version] as [KindName, VersionName]));
+export const ALL_VERSIONS: readonly (readonly [KindName, VersionName])[] =
+  KIND_NAMES.flatMap(kind => VERSION_NAMES.map(version => [kind, version] as const));
 
 export function versionOf(kind: KindName, version: VersionName): Json {
   return CRDS[kind].spec.versions.find((candidate: Json) => candidate.name === version);
@@ -60,6 +61,11 @@ export function walk(schema: Json, visit: (node: Json, path: string) => void, pa
   if (schema.additionalProperties) {
     walk(schema.additionalProperties, visit, `${path}{}`);
   }
+}
+
+/** A schema without some of its keywords. */
+export function without(schema: Json, ...keywords: string[]): Json {
+  return Object.fromEntries(Object.entries(schema).filter(([keyword]) => !keywords.includes(keyword)));
 }
 
 /** Paths of the places where Kubernetes' own types begin, by kind: PodSpec, PersistentVolumeClaimSpec, NetworkPolicy rules. */

@@ -84,11 +84,16 @@ export class ApiClient {
 
   /** One request; `path` begins with a slash. Throws `ApiError` on a status of 400 and above. */
   public async request<T = any>(method: string, path: string, options: RequestOptions = {}): Promise<ApiResponse<T>> {
-    const query = Object.entries(options.query ?? {}).filter(([, value]) => value !== undefined).map(([name, value]) => [name, String(value)]);
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(options.query ?? {})) {
+      if (value !== undefined) {
+        query.set(name, String(value));
+      }
+    }
     const { statusCode, headers, body } = await this.agent.request({
       origin: this.connection.server,
       method: method as any,
-      path: path + (query.length > 0 ? `?${new URLSearchParams(query)}` : ''),
+      path: query.size > 0 ? `${path}?${query}` : path,
       headers: { ...this.headers, ...(options.body === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' }), ...options.headers },
       body: options.body === undefined || typeof options.body === 'string' ? options.body as string | undefined : JSON.stringify(options.body),
     });

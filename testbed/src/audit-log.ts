@@ -177,7 +177,7 @@ export class AuditLog {
 }
 
 function matches(request: AuditedRequest, filter: AuditFilter): boolean {
-  const like = (value: string, wanted: string | RegExp | undefined) => wanted === undefined || (typeof wanted === 'string' ? value === wanted : wanted.test(value));
+  const like = (value: string, wanted: string | RegExp | undefined) => wanted === undefined || (typeof wanted === 'string' ? value === wanted : value.search(wanted) >= 0);
   return (!filter.since || request.at >= filter.since)
     && (!filter.until || request.at < filter.until)
     && like(request.user, filter.user)

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import {
   AuthorityKeyIdentifierExtension, BasicConstraintsExtension, ExtendedKeyUsage, ExtendedKeyUsageExtension, Extension, KeyUsageFlags, KeyUsagesExtension,
@@ -49,11 +50,11 @@ export class CertificateAuthority {
 
   /** Takes up one that was written to disk. */
   public static async load(pair: KeyPair): Promise<CertificateAuthority> {
-    const key = await crypto.subtle.importKey('pkcs8', PemConverter.decode(pair.key)[0], ALGORITHM, true, ['sign']);
+    const key = await webcrypto.subtle.importKey('pkcs8', PemConverter.decode(pair.key)[0], ALGORITHM, true, ['sign']);
     return new CertificateAuthority(new X509Certificate(pair.cert), key);
   }
 
-  private constructor(private readonly certificate: X509Certificate, private readonly key: CryptoKey) {}
+  private constructor(private readonly certificate: X509Certificate, private readonly key: webcrypto.CryptoKey) {}
 
   /** The public certificate as PEM. */
   public get cert(): string {
@@ -95,16 +96,16 @@ export async function tokenKeys(): Promise<{ privateKey: string; publicKey: stri
   const keys = await generateKeys();
   return {
     privateKey: await privateKeyPem(keys.privateKey),
-    publicKey: PemConverter.encode(await crypto.subtle.exportKey('spki', keys.publicKey), 'PUBLIC KEY'),
+    publicKey: PemConverter.encode(await webcrypto.subtle.exportKey('spki', keys.publicKey), 'PUBLIC KEY'),
   };
 }
 
-async function generateKeys(): Promise<CryptoKeyPair> {
-  return crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
 }
 
-async function privateKeyPem(key: CryptoKey): Promise<string> {
-  return PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
+async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
+  return PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
 }
 
 function validity(): { notBefore: Date; notAfter: Date } {

@@ -142,7 +142,7 @@ export class ControlPlane extends Cluster {
   /** Its processes with the memory they use, the supervisor first. */
   public async processes(): Promise<ControlPlaneProcess[]> {
     const processes = await readProcesses(this.dir);
-    const pids = processes ? { supervisor: processes.supervisor, ...processes.children } : {};
+    const pids: Record<string, number> = processes ? { supervisor: processes.supervisor, ...processes.children } : {};
     return Object.entries(pids).map(([name, pid]) => ({ name, pid, residentBytes: residentBytes(pid) }));
   }
 

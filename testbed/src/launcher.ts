@@ -148,8 +148,10 @@ export class Launcher {
 function canConnect(socketPath: string): Promise<boolean> {
   return new Promise(resolve => {
     const socket = createConnection(socketPath);
-    socket.once('connect', () => resolve(true));
     socket.once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
   });
 }

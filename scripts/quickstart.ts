@@ -1,0 +1,96 @@
+/**
+ * Writes the manifests of examples/quickstart to a folder and says what they are.
+ */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { parseArgs, styleText } from 'node:util';
+import { parseAllDocuments } from 'yaml';
+import { EXAMPLES, REPOSITORY, readManifests, synthesize } from './example-apps';
+import { Manifest, format, rows } from './manifest-table';
+
+const USAGE = `usage: npm run quickstart [-- --out FOLDER]
+
+  --out FOLDER  where to write the manifests (default: quickstart-output)
+  --help        this text`;
+
+/** The command line is not what the usage says. */
+class UsageError extends Error {}
+
+function options(args: string[]): { out: string; help: boolean } {
+  try {
+    const { values } = parseArgs({ args, options: { out: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+    if (values.out === '') {
+      throw new UsageError('--out is empty: name a folder');
+    }
+    return { out: path.resolve(values.out ?? path.join(REPOSITORY, 'quickstart-output')), help: values.help ?? false };
+  } catch (error) {
+    throw error instanceof UsageError ? error : new UsageError((error as Error).message.split('. ')[0]);
+  }
+}
+
+function main(args: string[]): void {
+  const started = performance.now();
+  const { out, help } = options(args);
+  if (help) {
+    console.log(USAGE);
+    return;
+  }
+  const example = path.join(EXAMPLES, 'quickstart');
+  const fresh = fs.mkdtempSync(path.join(os.tmpdir(), 'quickstart-'));
+  try {
+    synthesize(example, fresh);
+    write(fresh, out);
+    const files = readManifests(fresh);
+    const objects = [...files.values()].flatMap(text => parseAllDocuments(text).map(document => document.toJS() as Manifest));
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    console.log(report(objects, [...files.keys()].map(file => path.join(out, file)), path.join(example, 'main.ts'), out, seconds));
+  } finally {
+    fs.rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+function write(from: string, out: string): void {
+  try {
+    fs.mkdirSync(out, { recursive: true });
+    fs.cpSync(from, out, { recursive: true });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'EEXIST' || code === 'ENOTDIR' ? 'a file is in the way' : code === 'EACCES' || code === 'EROFS' ? 'no permission to write there' : message;
+    throw new Error(`cannot write to ${out}: ${why}; choose another folder with --out`);
+  }
+}
+
+function report(objects: Manifest[], files: string[], source: string, out: string, seconds: string): string {
+  const heading = (text: string) => (process.stdout.isTTY && !process.env.NO_COLOR ? styleText('bold', text) : text);
+  const indent = (text: string) => text.split('\n').map(line => (line ? `  ${line}` : line)).join('\n');
+  const here = (file: string) => {
+    const relative = path.relative(process.cwd(), file) || '.';
+    return relative.startsWith('..') ? file : relative;
+  };
+  const steps: [string, string][] = [
+    [here(files[0]), 'read it: this is all that reaches the cluster'],
+    [here(source), 'change it and run this again; the image is a placeholder'],
+    [`kubectl apply --server-side -f ${here(path.join(REPOSITORY, 'crds'))}`, 'once per cluster'],
+    [`kubectl apply -f ${here(out)}`, 'needs a controller of the API, and gVisor on the nodes'],
+  ];
+  const width = Math.max(...steps.map(([what]) => what.length));
+  return [
+    `Wrote ${objects.length} objects to ${files.map(here).join(', ')} in ${seconds} s.`,
+    '',
+    indent(format(rows(objects), heading)),
+    '',
+    heading('Next'),
+    ...steps.map(([what, why]) => `  ${what.padEnd(width)}  ${why}`),
+  ].join('\n');
+}
+
+try {
+  main(process.argv.slice(2));
+} catch (error) {
+  console.error(`quickstart: ${(error as Error).message}`);
+  if (error instanceof UsageError) {
+    console.error(`\n${USAGE}`);
+  }
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}

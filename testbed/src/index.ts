@@ -1,0 +1,13 @@
+export * from './api-client.js';
+export * from './audit-log.js';
+export * from './binaries.js';
+export * from './cluster.js';
+export type { AuditLevel, ComponentName, OptionalComponent } from './components.js';
+export * from './control-plane.js';
+export { FOREIGN_CRDS_DIR, PROJECT_CRDS_DIR, readManifests } from './crds.js';
+export * from './fake-nodes.js';
+export * from './kubeconfig.js';
+export { ComponentError } from './launcher.js';
+export type { ProgramName } from './programs.js';
+export * from './stages.js';
+export * from './wait.js';
