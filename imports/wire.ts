@@ -9,11 +9,13 @@ import { ApiObject, JsonPatch, Lazy } from 'cdk8s';
  */
 type WireType = Readonly<Record<string, readonly [wireName: string, type?: string]>>;
 
+/** Types that are values of two JSON types: objects in TypeScript, their `value` on the wire. */
+const SCALARS: readonly string[] = ['IntOrString', 'Quantity'];
+
 const WIRE_TYPES: Readonly<Record<string, WireType>> = {
   SandboxProps: { spec: ['spec', 'SandboxSpec'] },
   SandboxTemplateProps: { spec: ['spec', 'SandboxTemplateSpec'] },
   SandboxClaimProps: { spec: ['spec', 'SandboxClaimSpec'] },
-  SandboxWarmPoolProps: { spec: ['spec', 'SandboxWarmPoolSpec'] },
   AWSElasticBlockStoreVolumeSource: { volumeId: ['volumeID'] },
   AzureDiskVolumeSource: { diskUri: ['diskURI'] },
   CinderVolumeSource: { volumeId: ['volumeID'] },
@@ -78,10 +80,10 @@ export function toWire(type: string, value: any): any {
   if (type.endsWith('{}')) {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toWire(type.slice(0, -2), item)]));
   }
-  const fields = WIRE_TYPES[type];
-  if (!fields) {
-    return value.value; // Quantity and IntOrString
+  if (SCALARS.includes(type)) {
+    return value.value;
   }
+  const fields = WIRE_TYPES[type] ?? {};
   const wire: Record<string, unknown> = {};
   for (const [name, item] of Object.entries(value)) {
     if (item === undefined) {

@@ -1,12 +1,12 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
-// IPv4 addresses in IPv6 notation: ::ffff:0:0/96.
-const MAPPED_PREFIX = 0xffffn << 32n;
-const MAPPED_LENGTH = 96;
+const GRAMMAR = "write the first address and the prefix length of a network: '10.0.0.0/8', 'fd00::/8'";
+// The upper 96 bits of IPv4 addresses in IPv6 notation, ::ffff:0:0/96.
+const MAPPED = 0xffffn;
 
 /**
- * A network in CIDR notation. Own code, because node:net checks addresses but neither masks nor prints them, and a
- * library would have to be bundled into this package.
+ * A network in CIDR notation. Own code: node:net checks addresses, but neither masks nor prints them, and a library would
+ * have to be bundled into this package.
  *
  * @internal
  */
@@ -30,29 +30,31 @@ export class Cidr {
 
   /** The network, or what to do about the text. */
   public static read(text: string): Cidr | string {
-    const unpadded = withoutLeadingZeros(text);
-    if (unpadded !== text) {
-      return `some programs read leading zeros as octal: write '${unpadded}'`;
-    }
     const [address, length, ...more] = text.split('/');
     const bits = isIPv4(address) ? 32 : isIPv6(address) && !address.includes('%') ? 128 : undefined;
     if (bits !== undefined && length === undefined) {
       return `add the prefix length: '${text}/${bits}' is this address alone`;
     }
-    if (bits === undefined || more.length > 0 || !/^\d+$/.test(length)) {
-      return "write the first address and the prefix length of a network: '10.0.0.0/8', 'fd00::/8'";
+    if (bits === undefined || more.length > 0 || !/^(0|[1-9]\d*)$/.test(length)) {
+      const unpadded = withoutLeadingZeros(text);
+      return unpadded !== text && Cidr.read(unpadded) !== GRAMMAR ? `some programs read leading zeros as octal: write '${unpadded}'` : GRAMMAR;
     }
-    if (Number(length) > bits) {
+    const prefix = Number(length);
+    if (prefix > bits) {
       return `use a prefix length from 0 to ${bits}`;
     }
     const value = bits === 32 ? parseIPv4(address) : parseIPv6(address);
-    const cidr = new Cidr(bits, masked(value, bits, Number(length)), Number(length));
-    if (bits === 128 && cidr.prefix >= MAPPED_LENGTH && value >> 32n === MAPPED_PREFIX >> 32n) {
-      const plain = new Cidr(32, cidr.first & 0xffffffffn, cidr.prefix - MAPPED_LENGTH);
+    if (bits === 128 && value >> 32n === MAPPED) {
+      const plain = Cidr.of(32, value & 0xffffffffn, prefix < 96 ? 32 : prefix - 96);
       return `the API server refuses policies with IPv4-mapped IPv6 networks: write '${plain}'`;
     }
+    const cidr = Cidr.of(bits, value, prefix);
     return cidr.first === value ? cidr
-      : `bits are set behind the prefix: write '${cidr}' for the network, or '${new Cidr(bits, value, bits)}' for the address`;
+      : `bits are set behind the prefix: write '${cidr}' for the network, or '${Cidr.of(bits, value, bits)}' for the address`;
+  }
+
+  private static of(bits: 32 | 128, address: bigint, prefix: number): Cidr {
+    return new Cidr(bits, masked(address, bits, prefix), prefix);
   }
 
   private constructor(

@@ -38,7 +38,7 @@ export class ClusterDns {
    * @throws if there is no peer or no port
    */
   public static custom(peer: NetworkPeer, ports: NetworkPort[]): ClusterDns {
-    return new ClusterDns(peer, ports);
+    return new ClusterDns(peer, [...(ports ?? [])]);
   }
 
   private constructor(
@@ -51,7 +51,7 @@ export class ClusterDns {
     if (!peer) {
       problems.add('peer', peer, 'without a peer every name server of the internet would be allowed: name the servers');
     }
-    if (!(ports?.length > 0)) {
+    if (ports.length === 0) {
       problems.add('ports', ports, 'name at least one port: [NetworkPort.udp(53), NetworkPort.tcp(53)]');
     }
     problems.throwIfAny();

@@ -1,11 +1,25 @@
 import { Construct } from 'constructs';
 import { CRDS_JSON } from './crds.gen';
-import { ClusterScopedObject, ObjectMetadataProps } from './kubernetes-object';
+import { ClusterScopedObject } from './kubernetes-object';
 import { checkKeys, checkLabels } from './object';
 import { Problems } from './problems';
 
 /** Labels and annotations of the CustomResourceDefinitions. */
-export interface AgentSandboxCrdsProps extends ObjectMetadataProps {}
+export interface AgentSandboxCrdsProps {
+  /**
+   * Labels of each definition.
+   *
+   * @default - the labels of the chart
+   */
+  readonly labels?: { [key: string]: string };
+
+  /**
+   * Annotations of each definition, such as those that keep it when whatever installed it is removed.
+   *
+   * @default - none
+   */
+  readonly annotations?: { [key: string]: string };
+}
 
 /** Parsed when first asked for: whoever installs the definitions by other means does not pay for them. */
 let parsed: readonly any[] | undefined;

@@ -2,6 +2,9 @@ import * as l1 from '../imports';
 import { Problems } from './problems';
 import { labelValue, qualifiedName } from './rules';
 
+/** The label by which Kubernetes gives each namespace its name. @internal */
+export const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
+
 /**
  * The selector of exactly these labels, in an order of its own. No labels are refused, as they would select everything;
  * `everything` is how one says so.

@@ -1,13 +1,11 @@
-import { App, ApiObject, Chart } from 'cdk8s';
+import { ApiObject, App, Chart } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
 import * as l1 from '../imports';
 import { Cidr, cidr as cidrRule } from './cidr';
-import { orderedSelector, selectorOf } from './label-selector';
+import { NAMESPACE_NAME_LABEL, orderedSelector, selectorOf } from './label-selector';
 import { Problems } from './problems';
 import { dnsLabel } from './rules';
 import { SPECIAL_IPV4, SPECIAL_IPV6 } from './special-ranges';
-
-const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
 
 /** Where Pods are. At most one of the options. */
 export interface PodPeerOptions {

@@ -178,7 +178,7 @@ function wireTable(): string {
     });
     return `  ${name}: { ${fields.join(', ')} },\n`;
   });
-  const props = KINDS.map(kind => `  ${kind.kind}Props: { spec: ['spec', '${kind.spec}'] },\n`);
+  const props = KINDS.filter(kind => needsMapping(kind.spec)).map(kind => `  ${kind.kind}Props: { spec: ['spec', '${kind.spec}'] },\n`);
   return `{\n${[...props, ...lines].join('')}}`;
 }
 
@@ -191,7 +191,8 @@ export function generateL1(): Record<string, string> {
       + scalars.map(name => renderScalar(name, SCALARS[name])).join('\n') + '\n'
       + core.filter(name => !isScalar(name)).map(renderInterface).join('\n'),
     'imports/wire.ts': header('//', 'api/generators/wire.template.ts') + '\n'
-      + readFileSync(join(__dirname, 'wire.template.ts'), 'utf8').replace('{} as Record<string, WireType>', wireTable()),
+      + readFileSync(join(__dirname, 'wire.template.ts'), 'utf8').replace('{} as Record<string, WireType>', wireTable())
+      .replace("['scalars']", `[${scalars.map(name => `'${name}'`).join(', ')}]`),
   };
   const groups = [...new Set(KINDS.map(kind => kind.group))];
   const owner = new Map<string, string>();

@@ -6,6 +6,9 @@ import { ApiObject, JsonPatch, Lazy } from 'cdk8s';
  */
 type WireType = Readonly<Record<string, readonly [wireName: string, type?: string]>>;
 
+/** Types that are values of two JSON types: objects in TypeScript, their `value` on the wire. */
+const SCALARS: readonly string[] = ['scalars'];
+
 const WIRE_TYPES: Readonly<Record<string, WireType>> = {} as Record<string, WireType>;
 
 /**
@@ -29,10 +32,10 @@ export function toWire(type: string, value: any): any {
   if (type.endsWith('{}')) {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toWire(type.slice(0, -2), item)]));
   }
-  const fields = WIRE_TYPES[type];
-  if (!fields) {
-    return value.value; // Quantity and IntOrString
+  if (SCALARS.includes(type)) {
+    return value.value;
   }
+  const fields = WIRE_TYPES[type] ?? {};
   const wire: Record<string, unknown> = {};
   for (const [name, item] of Object.entries(value)) {
     if (item === undefined) {

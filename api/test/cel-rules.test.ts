@@ -54,10 +54,13 @@ test.each(ALL_VERSIONS)('the rules of %s %s speak of fields that exist', (kind, 
  * lists, which mean the same in JavaScript once `has` is spelled out and lists are compared as text.
  */
 function broken(kind: KindName, version: VersionName, oldSpec: Json | undefined, newSpec: Json): string[] {
-  const scalars = (spec: Json) => Object.fromEntries(Object.entries(spec).map(([name, value]) => [name, Array.isArray(value) ? JSON.stringify(value) : value]));
+  const scalar = (value: unknown) => (Array.isArray(value) ? JSON.stringify(value) : value);
+  const scalars = (spec: Json) => Object.fromEntries(Object.entries(spec).map(([name, value]) => [name, scalar(value)]));
+  const holds = (rule: string) =>
+    new Function('self', 'oldSelf', `return ${rule.replace(/\bhas\(([^)]+)\)/g, '($1 !== undefined)')}`)(scalars(newSpec), scalars(oldSpec ?? {}));
   return rules(kind, version)
     .filter(({ rule }) => oldSpec !== undefined || !rule.includes('oldSelf')) // transition rules apply to updates only
-    .filter(({ rule }) => !new Function('self', 'oldSelf', `return ${rule.replace(/\bhas\(([^)]+)\)/g, '($1 !== undefined)')}`)(scalars(newSpec), scalars(oldSpec ?? {})))
+    .filter(({ rule }) => !holds(rule))
     .map(({ message }) => message);
 }
 

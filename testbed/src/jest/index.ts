@@ -1,0 +1,109 @@
+import { basename } from 'node:path';
+import { afterAll, beforeAll, describe, expect } from '@jest/globals';
+import { request } from 'undici';
+import { AuditLog } from '../audit-log.js';
+import { FAKE_NODE_PROGRAMS, Nothing, ProvidedCluster as ProvidedClusterDescription, resolve } from '../binaries.js';
+import { Cluster } from '../cluster.js';
+import { ControlPlane } from '../control-plane.js';
+import { ProvidedCluster } from '../provided-cluster.js';
+
+/** Milliseconds that a suite waits for the start of the control plane; the first one of a run does. */
+const START_TIMEOUT_MS = 180_000;
+
+/** What a suite cannot do without. A cluster that somebody provides has neither. */
+export type Requirement = 'fakeNodes' | 'auditLog';
+
+export interface SuiteOptions {
+  /** @default - any cluster will do */
+  readonly requires?: readonly Requirement[];
+}
+
+/** What a suite tests with. Its properties are there in tests and in hooks, not while the suite is being defined. */
+export interface Testbed {
+  /** The cluster that all suites of this run share. */
+  readonly cluster: Cluster;
+  /** A namespace of this suite alone; it is deleted afterwards. */
+  readonly namespace: string;
+  /** Requests of the whole run: filter by namespace, user or time. Needs the requirement `auditLog`. */
+  readonly auditLog: AuditLog;
+}
+
+/**
+ * `describe` for tests that need a Kubernetes API server. All suites of a run share one, which starts when the first asks for
+ * it. If there is nothing to start, the tests are reported as skipped and the reason is printed once.
+ *
+ * Needs `globalSetup` and `globalTeardown` of this folder in the jest configuration.
+ */
+export function describeWithControlPlane(name: string, suite: (testbed: Testbed) => void, options: SuiteOptions = {}): void {
+  const found = find(options.requires ?? []);
+  if (found.kind === 'nothing') {
+    reportSkipped(found.reason);
+    describe.skip(`${name} (${found.reason})`, () => suite(outsideOfTests));
+    return;
+  }
+  describe(name, () => {
+    let current: Testbed | undefined;
+    beforeAll(async () => {
+      const cluster = found.kind === 'provided' ? ProvidedCluster.connect(found) : await attachShared();
+      const namespace = await cluster.createNamespace(basename(expect.getState().testPath ?? 'test').replace(/\.test\.\w+$/, ''));
+      current = { cluster, namespace, get auditLog() { return auditLogOf(cluster); } };
+    }, START_TIMEOUT_MS);
+    afterAll(async () => {
+      await current?.cluster.deleteNamespace(current.namespace);
+      await current?.cluster.close();
+    });
+    suite({
+      get cluster() { return (current ?? outsideOfTests).cluster; },
+      get namespace() { return (current ?? outsideOfTests).namespace; },
+      get auditLog() { return (current ?? outsideOfTests).auditLog; },
+    });
+  });
+}
+
+function find(requires: readonly Requirement[]): ProvidedClusterDescription | Nothing | { kind: 'binaries' } {
+  const found = resolve(requires.includes('fakeNodes') ? FAKE_NODE_PROGRAMS : []);
+  return found.kind === 'provided' && requires.length > 0
+    ? { kind: 'nothing', reason: `needs ${requires.join(' and ')}, which the cluster of AGENT_SANDBOX_TEST_KUBECONFIG does not have: unset it` }
+    : found;
+}
+
+const outsideOfTests: Testbed = {
+  get cluster(): Cluster { return tooEarly('cluster'); },
+  get namespace(): string { return tooEarly('namespace'); },
+  get auditLog(): AuditLog { return tooEarly('auditLog'); },
+};
+
+function tooEarly(property: string): never {
+  throw new Error(`testbed.${property} is there in tests and hooks only: use it inside test(), beforeAll() or beforeEach()`);
+}
+
+function auditLogOf(cluster: Cluster): AuditLog {
+  if (!(cluster instanceof ControlPlane)) {
+    throw new Error("a provided cluster has no audit log: give the suite requires: ['auditLog']");
+  }
+  return cluster.auditLog;
+}
+
+function run(): { origin: string; headers: Record<string, string> } {
+  const [origin, token] = (process.env.AGENT_SANDBOX_TESTBED_RUN ?? '').split(' ');
+  if (!token) {
+    throw new Error('no control plane for this run: set globalSetup and globalTeardown to testbed/src/jest/setup.mjs and teardown.mjs in the jest configuration');
+  }
+  return { origin, headers: { authorization: `Bearer ${token}` } };
+}
+
+async function attachShared(): Promise<ControlPlane> {
+  const { origin, headers } = run();
+  const { body } = await request(`${origin}/control-plane`, { headers });
+  const answer = await body.json() as { dir?: string; error?: string };
+  if (!answer.dir) {
+    throw new Error(`the control plane of this run did not start: ${answer.error}`);
+  }
+  return ControlPlane.attach(answer.dir);
+}
+
+function reportSkipped(reason: string): void {
+  const { origin, headers } = run();
+  // Nothing waits for it: a lost line loses a courtesy, the tests are reported as skipped all the same.
+  request(`${origin}/skipped`, { method: 'POST', headers, body: reason }).then(({ body }) => body.dump(), () => undefined);
+}

@@ -1,0 +1,2 @@
+// `globalSetup` of a jest configuration.
+export { setup as default } from './run.mjs';

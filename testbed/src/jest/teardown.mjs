@@ -1,0 +1,2 @@
+// `globalTeardown` of a jest configuration.
+export { teardown as default } from './run.mjs';
