@@ -130,7 +130,7 @@ new JsonFile(project, 'jest.config.json', {
     ],
   },
 });
-project.tasks.addEnvironment('JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION', '1');
+project.tasks.addEnvironment('JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION', '20');
 const JEST = 'jest --ci';
 // ES modules under jest need a flag of Node's.
 const JEST_ENV = { NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' };
@@ -182,7 +182,7 @@ project.preCompileTask.spawn(generate);
 project.compileTask.reset('jsii --silence-warnings=reserved-word --silence-warnings=member-name-conflicts-with-type-name');
 const docs = project.addTask('docs', { description: 'Write API.md and docs/L1.md, and compile every snippet of the README' });
 docs.exec('jsii-docgen -o API.md -s root');
-docs.exec('jsii-docgen -o docs/L1.md -s l1');
+docs.exec('jsii-docgen -o docs/L1.md -s cdk8s-agent-sandbox.l1');
 docs.exec('jsii-rosetta extract --compile --fail --output .jsii.tabl.json --directory .');
 project.postCompileTask.spawn(docs);
 project.addTask('api:kubernetes', { description: 'Reduce the OpenAPI documents of a Kubernetes release to what api/ needs (needs Go)', exec: 'tsx api/kubernetes/reduce.ts' });

@@ -4,7 +4,7 @@ import { ObjectMetadataProps } from './kubernetes-object';
 import { checkLabels, checkObject } from './object';
 import { Problems } from './problems';
 import { Quantity } from './quantity';
-import { integer, quantity } from './rules';
+import { dnsSubdomain, integer, quantity } from './rules';
 import { EXTENSIONS_GROUP, VERSION } from './vocabulary.gen';
 
 /** A SandboxWarmPool to scale. A construct `SandboxWarmPool` is one, too. */
@@ -339,7 +339,7 @@ export class WarmPoolHorizontalPodAutoscaler extends Construct {
 
     const problems = Problems.of(this.node.path);
     checkObject(problems, this, { ...props, name: this.name });
-    checkTarget(problems, target);
+    checkTarget(problems, target, this.name);
     if (props.minReplicas === 0) {
       problems.add('minReplicas', 0, 'a HorizontalPodAutoscaler cannot scale to zero: use 1 or more, or KEDA (WarmPoolScaledObject)');
     } else {
@@ -378,7 +378,11 @@ export function scaleTargetRef(target: WarmPoolScaleTarget): any {
 }
 
 /** @internal */
-export function checkTarget(problems: Problems, target: WarmPoolScaleTarget): void {
+export function checkTarget(problems: Problems, target: WarmPoolScaleTarget, ownName: string): void {
+  // Where the autoscaler has the name of the pool, that name is checked as its own.
+  if (target.name !== ownName) {
+    problems.check('target.name', target.name, dnsSubdomain);
+  }
   if (target.apiVersion !== `${EXTENSIONS_GROUP}/${VERSION}`) {
     problems.add('target.apiVersion', target.apiVersion,
       `only a pool of ${EXTENSIONS_GROUP}/${VERSION} can leave its replicas to an autoscaler; v1alpha1 requires them, so the next deployment would set them back: emit the pool as ${VERSION}`);

@@ -328,7 +328,7 @@ export class WarmPoolScaledObject extends Construct {
     if (dnsSubdomain(this.name) === undefined && labelValue(this.name) !== undefined) {
       problems.add('name', this.name, 'KEDA puts it into a label: use at most 63 characters');
     }
-    checkTarget(problems, target);
+    checkTarget(problems, target, this.name);
     problems.check('minReplicas', props.minReplicas, integer(0));
     checkMaximum(problems, props.minReplicas ?? 0, props.maxReplicas);
     if (props.triggers.length === 0) {

@@ -6,6 +6,7 @@ import { Blueprint, SandboxPodProps, renderBlueprint } from './blueprint';
 import { checkTreeAtSynth } from './findings';
 import { ImportedPod } from './imported-pod';
 import { Isolation } from './isolation';
+import { namespacedReferences } from './namespaced-references';
 import { SandboxNetwork } from './network';
 import { AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, objectMetadata } from './object';
 import { Problems } from './problems';
@@ -200,6 +201,10 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
     }
     if (this.name.length + NETWORK_POLICY_SUFFIX.length > 253) {
       problems.add('name', this.name, `the controller appends '${NETWORK_POLICY_SUFFIX}' for the NetworkPolicy: use at most ${253 - NETWORK_POLICY_SUFFIX.length} characters`);
+    }
+    const references = props.claimableFrom?.length && this._blueprint.podTemplate.spec ? namespacedReferences(this._blueprint.podTemplate.spec) : [];
+    if (references.length > 0) {
+      problems.add('claimableFrom', props.claimableFrom, `claims of other namespaces would mean other objects there, so the controller refuses a template that names ${references.join(', ')}: remove them, or leave claimableFrom out`);
     }
     (props.claimableFrom ?? []).forEach((namespace, index) => {
       if (namespace !== '*') {

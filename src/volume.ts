@@ -2,6 +2,7 @@ import * as kplus from 'cdk8s-plus-28';
 import * as l1 from '../imports';
 import { checkKeys, checkLabels } from './object';
 import { Problems } from './problems';
+import { Quantity } from './quantity';
 import { dnsLabel, quantity } from './rules';
 
 /** A volume that outlives the Pod of a sandbox. */
@@ -101,7 +102,7 @@ export class SandboxVolume {
   public static persistent(name: string, options: PersistentVolumeOptions): SandboxVolume {
     const problems = SandboxVolume.problems('persistent', name);
     problems.check('size', options.size, quantity);
-    if (/^[+0.]*[a-zA-Z]*$/.test(options.size)) {
+    if (Quantity.tryParse(options.size)?.isZero) {
       problems.add('size', options.size, "a volume needs room: for example '10Gi'");
     }
     checkLabels(problems, 'labels', options.labels);

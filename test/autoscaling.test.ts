@@ -50,7 +50,7 @@ test('name, labels and annotations can be given', () => {
 });
 
 test('the namespace is that of the chart where the pool has none, and no label where there is none at all', () => {
-  const { namespace: _, ...anywhere } = target;
+  const anywhere = { apiVersion: target.apiVersion, name: target.name };
   expect(autoscaler({ target: anywhere }, 'team')).toMatchObject({
     metadata: { namespace: 'team' },
     spec: { metrics: [{ external: { metric: { selector: { matchLabels: { exported_namespace: 'team' } } } } }] },
@@ -117,6 +117,8 @@ test.each<[Partial<WarmPoolHorizontalPodAutoscalerProps>, string]>([
     'test/Autoscaler: metrics is []: without a metric Kubernetes would scale by the CPU use of idle sandboxes: give one, such as WarmPoolMetric.claimRate(…)'],
   [{ target: { ...target, apiVersion: 'extensions.agents.x-k8s.io/v1alpha1' } },
     "test/Autoscaler: target.apiVersion is 'extensions.agents.x-k8s.io/v1alpha1': only a pool of extensions.agents.x-k8s.io/v1beta1 can leave its replicas to an autoscaler; v1alpha1 requires them, so the next deployment would set them back: emit the pool as v1beta1"],
+  [{ name: 'by-load', target: { ...target, name: 'Pool' } },
+    "test/Autoscaler: target.name is 'Pool': use 1 to 253 lower-case letters, digits, '-' and '.', each part beginning and ending with a letter or digit"],
   [{ name: 'By Load' },
     "test/Autoscaler: name is 'By Load': use 1 to 253 lower-case letters, digits, '-' and '.', each part beginning and ending with a letter or digit"],
   [{ behavior: { scaleUp: { policies: [] } } },

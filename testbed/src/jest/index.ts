@@ -84,17 +84,18 @@ function auditLogOf(cluster: Cluster): AuditLog {
   return cluster.auditLog;
 }
 
-function run(): { origin: string; headers: Record<string, string> } {
+/** How to reach the main process of this run, undefined if jest was not told to set that up. */
+function run(): { origin: string; headers: Record<string, string> } | undefined {
   const [origin, token] = (process.env.AGENT_SANDBOX_TESTBED_RUN ?? '').split(' ');
-  if (!token) {
-    throw new Error('no control plane for this run: set globalSetup and globalTeardown to testbed/src/jest/setup.mjs and teardown.mjs in the jest configuration');
-  }
-  return { origin, headers: { authorization: `Bearer ${token}` } };
+  return token ? { origin, headers: { authorization: `Bearer ${token}` } } : undefined;
 }
 
 async function attachShared(): Promise<ControlPlane> {
-  const { origin, headers } = run();
-  const { body } = await request(`${origin}/control-plane`, { headers });
+  const main = run();
+  if (!main) {
+    throw new Error('no control plane for this run: set globalSetup and globalTeardown to testbed/src/jest/setup.mjs and teardown.mjs in the jest configuration');
+  }
+  const { body } = await request(`${main.origin}/control-plane`, { headers: main.headers });
   const answer = await body.json() as { dir?: string; error?: string };
   if (!answer.dir) {
     throw new Error(`the control plane of this run did not start: ${answer.error}`);
@@ -103,7 +104,9 @@ async function attachShared(): Promise<ControlPlane> {
 }
 
 function reportSkipped(reason: string): void {
-  const { origin, headers } = run();
-  // Nothing waits for it: a lost line loses a courtesy, the tests are reported as skipped all the same.
-  request(`${origin}/skipped`, { method: 'POST', headers, body: reason }).then(({ body }) => body.dump(), () => undefined);
+  const main = run();
+  if (main) {
+    // Nothing waits for it: a lost line loses a courtesy, the tests are reported as skipped all the same.
+    request(`${main.origin}/skipped`, { method: 'POST', headers: main.headers, body: reason }).then(({ body }) => body.dump(), () => undefined);
+  }
 }
