@@ -4,7 +4,7 @@ import * as l1 from '../imports';
 import { RenderedContainer, SandboxContainer, renderContainer } from './container';
 import { Isolation } from './isolation';
 import { checkKeys, checkLabels } from './object';
-import { checkPodSecurity, podSecurityContext } from './pod-security';
+import { checkPodSecurity, podSecurityContext, withUser } from './pod-security';
 import { Problems } from './problems';
 import { Relaxation } from './relaxation';
 import { absolutePath, dnsLabel, dnsSubdomain, integer } from './rules';
@@ -69,6 +69,14 @@ export interface SandboxPodProps {
    * @default - none
    */
   readonly relaxations?: Relaxation[];
+
+  /**
+   * User id to run as. Needed for images whose own user is root or a name: Kubernetes cannot tell that such a user is
+   * not root, and does not start the container. 0 needs `Relaxation.RUN_AS_ROOT`.
+   *
+   * @default - the image's
+   */
+  readonly runAsUser?: number;
 
   /**
    * Security settings of the Pod over the *restricted* defaults. What weakens them needs a relaxation.
@@ -368,7 +376,7 @@ export function renderBlueprint(problems: Problems, props: SandboxPodProps, clai
     ephemeralContainers: props.ephemeralContainers,
     volumes: volumes.some(volume => volume._volume) ? volumes.flatMap(volume => volume._volume ?? []) : undefined,
     runtimeClassName: props.isolation.runtimeClassName,
-    securityContext: podSecurityContext(podContext(props), windows, mountsClaims ? FS_GROUP : undefined),
+    securityContext: podSecurityContext(podContext(problems, props), windows, mountsClaims ? FS_GROUP : undefined),
     serviceAccountName: props.serviceAccount?.name,
     automountServiceAccountToken: props.automountServiceAccountToken ?? false,
     enableServiceLinks: props.enableServiceLinks ?? false,
@@ -452,11 +460,11 @@ function relaxed(container: SandboxContainer, forAll: readonly Relaxation[] | un
   return forAll ? { ...container, relaxations: [...(container.relaxations ?? []), ...forAll] } : container;
 }
 
-function podContext(props: SandboxPodProps): l1.PodSecurityContext | undefined {
+function podContext(problems: Problems, props: SandboxPodProps): l1.PodSecurityContext | undefined {
   return {
     ...(props.relaxations?.includes(Relaxation.RUN_AS_ROOT) && { runAsNonRoot: false }),
     ...(props.relaxations?.includes(Relaxation.UNCONFINED_SECCOMP) && { seccompProfile: { type: 'Unconfined' } }),
-    ...props.securityContext,
+    ...withUser(problems, props),
   };
 }
 

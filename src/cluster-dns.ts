@@ -1,3 +1,4 @@
+import { cidr as cidrRule } from './cidr';
 import { NetworkPeer } from './network-peer';
 import { NetworkPort } from './network-port';
 import { Problems } from './problems';
@@ -21,6 +22,9 @@ export class ClusterDns {
    * @throws if it is not in CIDR notation
    */
   public static nodeLocal(cidr: string = '169.254.20.10/32'): ClusterDns {
+    const problems = Problems.of('ClusterDns.nodeLocal');
+    problems.check('cidr', cidr, cidrRule);
+    problems.throwIfAny();
     return new ClusterDns(NetworkPeer.cidr(cidr), onPort(53));
   }
 

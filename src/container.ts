@@ -1,6 +1,6 @@
 import * as kplus from 'cdk8s-plus-28';
 import * as l1 from '../imports';
-import { containerSecurityContext } from './pod-security';
+import { containerSecurityContext, withUser } from './pod-security';
 import { Probe } from './probe';
 import { Problems } from './problems';
 import { Quantity } from './quantity';
@@ -267,6 +267,13 @@ export interface SandboxContainer {
   readonly relaxations?: Relaxation[];
 
   /**
+   * User id to run as, instead of the Pod's.
+   *
+   * @default - that of the Pod
+   */
+  readonly runAsUser?: number;
+
+  /**
    * Security settings over the *restricted* defaults. What weakens them needs a relaxation.
    *
    * @default - no privilege escalation, all capabilities dropped
@@ -359,7 +366,7 @@ export function renderContainer(problems: Problems, name: string, props: Sandbox
   checkMounts(problems, props);
   const probe = (prop: 'readiness' | 'liveness' | 'startup') =>
     props[prop]?._render(ports[0]?.containerPort, (inner, value, remedy) => problems.at(prop).add(inner, value, remedy));
-  const securityContext = containerSecurityContext(props.securityContext, props.relaxations ?? [], windows);
+  const securityContext = containerSecurityContext(withUser(problems, props), props.relaxations ?? [], windows);
   return {
     volumes: mounts.map(mount => mount.volume),
     container: {

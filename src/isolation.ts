@@ -197,6 +197,14 @@ const INTEGER = /^(0|-?[1-9]\d*)$/;
  */
 export function checkTolerations(problems: Problems, prop: string, tolerations: readonly l1.Toleration[] | undefined): void {
   (tolerations ?? []).forEach((toleration, index) => checkToleration(problems.at(`${prop}[${index}]`), toleration));
+  // Pods may repeat themselves, a RuntimeClass may not.
+  const fields = (tolerations ?? []).map(({ key, operator, value, effect, tolerationSeconds }) =>
+    JSON.stringify([key, operator, value, effect, tolerationSeconds]));
+  fields.forEach((text, index) => {
+    if (fields.indexOf(text) < index) {
+      problems.add(`${prop}[${index}]`, tolerations![index], 'it is there already: leave it out');
+    }
+  });
 }
 
 function checkToleration(problems: Problems, toleration: l1.Toleration): void {
@@ -222,7 +230,7 @@ function checkToleration(problems: Problems, toleration: l1.Toleration): void {
       }
       break;
     default:
-      problems.add('operator', operator, "use 'Equal', 'Exists', 'Lt' or 'Gt'");
+      problems.add('operator', operator, "use 'Equal', 'Exists', or from Kubernetes 1.35 on 'Lt' or 'Gt'");
   }
   if (effect && !TAINT_EFFECTS.includes(effect)) {
     problems.add('effect', effect, "use 'NoSchedule', 'PreferNoSchedule' or 'NoExecute', or leave it out for all of them");

@@ -38,21 +38,23 @@ export class Lifetime {
    * @throws if the time is not well-formed, has no zone or does not exist
    */
   public static until(shutdownTime: string, options: LifetimeOptions = {}): Lifetime {
-    return new Lifetime(shutdownTime, undefined, options.onExpiry);
+    return new Lifetime('until', shutdownTime, undefined, options.onExpiry);
   }
 
   /**
-   * Claims only: ends some time after the Pod's work has finished, whether it succeeded or failed.
+   * Claims only: ends some time after the Pod's work has finished, whether it succeeded or failed. A Pod that is always
+   * restarted, which is the default, never finishes: give the template another `restartPolicy`, or an `activeDeadline`.
    *
    * @param ttl whole seconds, 0 (at once) to 2147483647
    * @param options what happens then
    * @throws if the duration is not in whole seconds
    */
   public static afterFinished(ttl: Duration, options: LifetimeOptions = {}): Lifetime {
-    return new Lifetime(undefined, ttl, options.onExpiry);
+    return new Lifetime('afterFinished', undefined, ttl, options.onExpiry);
   }
 
   private constructor(
+    method: string,
     /** The point in time, if there is one. */
     public readonly shutdownTime: string | undefined,
     /** Time from the end of the work, if it counts. */
@@ -60,7 +62,7 @@ export class Lifetime {
     /** What happens at the end. */
     public readonly onExpiry: ShutdownPolicy | undefined,
   ) {
-    const problems = Problems.of('Lifetime');
+    const problems = Problems.of(`Lifetime.${method}`);
     problems.check('shutdownTime', shutdownTime, time);
     const seconds = ttlAfterFinished?.toSeconds({ integral: false });
     if (seconds !== undefined && (!Number.isInteger(seconds) || seconds > 2 ** 31 - 1)) {
@@ -76,7 +78,7 @@ export class Lifetime {
    * @throws if the time is not well-formed, has no zone or does not exist
    */
   public orUntil(shutdownTime: string): Lifetime {
-    return new Lifetime(shutdownTime, this.ttlAfterFinished, this.onExpiry);
+    return new Lifetime('orUntil', shutdownTime, this.ttlAfterFinished, this.onExpiry);
   }
 
   /** @internal */

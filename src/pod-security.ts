@@ -1,6 +1,7 @@
 import * as l1 from '../imports';
 import { Problems } from './problems';
 import { Relaxation } from './relaxation';
+import { integer } from './rules';
 
 /** Sysctls that the *baseline* standard allows. */
 const SAFE_SYSCTLS: readonly string[] = [
@@ -19,6 +20,21 @@ interface SecuredContainer {
   readonly name: string;
   readonly securityContext?: l1.SecurityContext;
   readonly ports?: readonly l1.ContainerPort[];
+}
+
+/**
+ * The security context that the user wrote, with the user id that has a prop of its own.
+ *
+ * @internal
+ */
+export function withUser<T extends l1.SecurityContext | l1.PodSecurityContext>(
+  problems: Problems, props: { readonly runAsUser?: number; readonly securityContext?: T },
+): T | undefined {
+  problems.check('runAsUser', props.runAsUser, integer(0));
+  if (props.runAsUser !== undefined && props.securityContext?.runAsUser !== undefined) {
+    problems.add('runAsUser', props.runAsUser, 'securityContext sets it too: set it in one place');
+  }
+  return props.runAsUser === undefined ? props.securityContext : { ...props.securityContext, runAsUser: props.runAsUser } as T;
 }
 
 /**

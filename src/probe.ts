@@ -1,5 +1,7 @@
 import { Duration } from 'cdk8s';
 import * as l1 from '../imports';
+import { Problems, wholeSeconds } from './problems';
+import { integer, portNumber } from './rules';
 
 /** Times and counts of a probe. */
 export interface ProbeOptions {
@@ -32,7 +34,7 @@ export interface ProbeOptions {
   readonly failureThreshold?: number;
 
   /**
-   * Successes in a row that count as succeeded again; 1 for liveness and startup probes.
+   * Successes in a row that count as succeeded again. Readiness probes only: the others need exactly 1.
    *
    * @default - 1 (Kubernetes)
    */
@@ -134,36 +136,37 @@ export class Probe {
   ) {}
 
   /**
-   * The probe in a container with the given ports.
+   * The probe in a container whose first port is given.
    *
    * @internal
    */
-  public _render(firstPort: number | undefined, complain: (prop: string, value: unknown, remedy: string) => void): l1.Probe {
+  public _render(problems: Problems, role: 'readiness' | 'liveness' | 'startup', firstPort: number | undefined): l1.Probe {
+    const { initialDelay, period, timeout, failureThreshold, successThreshold, terminationGracePeriod } = this.options;
     const port = this.port ?? firstPort;
-    if (this.needsPort && (port === undefined || !Number.isInteger(port) || port < 1 || port > 65535)) {
-      complain('port', port, port === undefined ? 'give a port, to the probe or to the container' : 'use a whole number from 1 to 65535');
+    if (this.needsPort && port === undefined) {
+      problems.add('port', undefined, 'give a port, to the probe or to the container');
     }
-    const seconds = (prop: string, duration: Duration | undefined, min: number) => {
-      const value = duration?.toSeconds({ integral: false });
-      if (value !== undefined && (!Number.isInteger(value) || value < min)) {
-        complain(prop, `${value}s`, `use whole seconds, at least ${min}`);
-      }
-      return value;
-    };
-    for (const prop of ['failureThreshold', 'successThreshold'] as const) {
-      const value = this.options[prop];
-      if (value !== undefined && (!Number.isInteger(value) || value < 1)) {
-        complain(prop, value, 'use a whole number of at least 1');
-      }
+    problems.check('port', this.port, portNumber);
+    const handler = this.handler(port ?? 0);
+    if (handler.exec?.command?.length === 0) {
+      problems.add('command', [], 'name the program to run');
+    }
+    if (handler.httpGet?.path === '') {
+      problems.add('path', '', "write the path of the request, such as '/healthz'");
+    }
+    problems.check('failureThreshold', failureThreshold, integer(1));
+    problems.check('successThreshold', successThreshold, role === 'readiness' ? integer(1) : value => (value === 1 ? undefined : `a ${role} probe succeeds at once: leave it out`));
+    if (role === 'readiness' && terminationGracePeriod) {
+      problems.add('terminationGracePeriod', `${terminationGracePeriod.toSeconds({ integral: false })}s`, 'a readiness probe stops no container: leave it out');
     }
     return {
-      ...this.handler(port ?? 0),
-      initialDelaySeconds: seconds('initialDelay', this.options.initialDelay, 0),
-      periodSeconds: seconds('period', this.options.period, 1),
-      timeoutSeconds: seconds('timeout', this.options.timeout, 1),
-      failureThreshold: this.options.failureThreshold,
-      successThreshold: this.options.successThreshold,
-      terminationGracePeriodSeconds: seconds('terminationGracePeriod', this.options.terminationGracePeriod, 1),
+      ...handler,
+      initialDelaySeconds: wholeSeconds(problems, 'initialDelay', initialDelay, 0),
+      periodSeconds: wholeSeconds(problems, 'period', period, 1),
+      timeoutSeconds: wholeSeconds(problems, 'timeout', timeout, 1),
+      failureThreshold,
+      successThreshold,
+      terminationGracePeriodSeconds: wholeSeconds(problems, 'terminationGracePeriod', terminationGracePeriod, 1),
     };
   }
 }

@@ -62,6 +62,6 @@ export class Problems {
  * @internal
  */
 export function describe(where: string, prop: string, value: unknown, remedy: string): string {
-  const shown = typeof value === 'string' ? `'${value}'` : JSON.stringify(value);
+  const shown = typeof value === 'string' ? `'${value}'` : typeof value === 'number' ? String(value) : JSON.stringify(value);
   return `${where ? `${where}: ` : ''}${prop}${shown === undefined ? '' : ` is ${shown}`}: ${remedy}`;
 }

@@ -32,6 +32,11 @@ export class Quantity {
     return this.nanos === 0n;
   }
 
+  /** Whether it counts whole things: bytes, devices. */
+  public get isWhole(): boolean {
+    return this.nanos % 10n ** 9n === 0n;
+  }
+
   public exceeds(other: Quantity): boolean {
     return this.nanos > other.nanos;
   }

@@ -51,7 +51,7 @@ export function qualifiedName(value: string): string | undefined {
 
 /** @internal */
 export function envName(value: string): string | undefined {
-  return ENV_NAME.test(value) ? undefined : "use letters, digits, '_', '-' and '.', not beginning with a digit";
+  return ENV_NAME.test(value) && value !== '.' && !value.startsWith('..') ? undefined : "use letters, digits, '_', '-' and '.', not beginning with a digit or '..'";
 }
 
 /** @internal */
@@ -76,6 +76,17 @@ export function quantity(value: string): string | undefined {
   return Quantity.tryParse(value)
     ? undefined
     : "write a non-negative number with an optional unit: '500m', '2', '512Mi', '10Gi' (units: n u m k M G T P E, Ki Mi Gi Ti Pi Ei)";
+}
+
+/** An amount of bytes, of which there are no fractions: Kubernetes would take `512m` for half a byte. @internal */
+export function bytes(value: string): string | undefined {
+  return quantity(value) ?? (Quantity.tryParse(value)!.isWhole ? undefined : "bytes come whole: write '512Mi' or '512M' for millions of them ('m' is a thousandth)");
+}
+
+/** One of the values of an enumeration that the schema leaves open. @internal */
+export function oneOf(...values: readonly string[]): Rule<string> {
+  const quoted = values.map(value => `'${value}'`);
+  return value => (values.includes(value) ? undefined : `use ${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`);
 }
 
 /** An absolute point in time, whatever the zone of the machine. @internal */

@@ -244,6 +244,13 @@ const AMOUNTS = {
   limitsMemory: 'limits.memory',
 } as const;
 
+/** Names without a domain that a ResourceQuota knows besides those above. */
+const STANDARD_RESOURCES: readonly string[] = [
+  'cpu', 'memory', 'ephemeral-storage', 'requests.ephemeral-storage', 'limits.ephemeral-storage', 'configmaps', 'replicationcontrollers',
+  'resourcequotas', 'secrets', 'services', 'services.loadbalancers', 'services.nodeports',
+];
+const HUGE_PAGES = /^(requests\.)?hugepages-/;
+
 /** Names in a LimitRange. */
 const CONTAINER_RESOURCES = { cpu: 'cpu', memory: 'memory', ephemeralStorage: 'ephemeral-storage' } as const;
 
@@ -345,10 +352,12 @@ function quotaOf(problems: Problems, quota: SandboxNamespaceQuota): { [resource:
   }
   const own = new Map<string, string>([...Object.entries(COUNTS), ...Object.entries(AMOUNTS)].map(([prop, resource]) => [resource, prop]));
   for (const [resource, amount] of Object.entries(quota.others ?? {})) {
-    problems.check('others key', resource, qualifiedName);
-    problems.check(`others['${resource}']`, amount, quantity);
+    const prop = `others['${resource}']`;
     if (own.has(resource)) {
-      problems.add(`others['${resource}']`, amount, `use the prop ${own.get(resource)}`);
+      problems.add(prop, amount, `use the prop ${own.get(resource)}`);
+    } else {
+      problems.check('others key', resource, quotaResource);
+      problems.check(prop, amount, resource.startsWith('count/') ? wholeNumber : quantity);
     }
     hard[resource] = amount;
   }
@@ -356,6 +365,19 @@ function quotaOf(problems: Problems, quota: SandboxNamespaceQuota): { [resource:
     problems.add('', quota, 'limit at least one resource, or leave the quota out');
   }
   return hard;
+}
+
+function quotaResource(resource: string): string | undefined {
+  if (resource.includes('/')) {
+    return qualifiedName(resource);
+  }
+  return STANDARD_RESOURCES.includes(resource) || HUGE_PAGES.test(resource)
+    ? undefined
+    : `use a resource with a domain, such as 'requests.nvidia.com/gpu' or 'count/jobs.batch', or one of ${STANDARD_RESOURCES.join(', ')}`;
+}
+
+function wholeNumber(amount: string): string | undefined {
+  return /^\d+$/.test(amount) ? undefined : "objects are counted: use a whole number, such as '10'";
 }
 
 function limitsOf(problems: Problems, limits: SandboxNamespaceContainerLimits): { [name: string]: { [resource: string]: string } } {

@@ -1,9 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as kplus from 'cdk8s-plus-28';
 import * as l1 from '../imports';
 import { checkKeys, checkLabels } from './object';
 import { Problems } from './problems';
 import { Quantity } from './quantity';
-import { dnsLabel, quantity } from './rules';
+import { bytes, dnsLabel } from './rules';
 
 /** A volume that outlives the Pod of a sandbox. */
 export interface PersistentVolumeOptions {
@@ -101,9 +102,20 @@ export class SandboxVolume {
    */
   public static persistent(name: string, options: PersistentVolumeOptions): SandboxVolume {
     const problems = SandboxVolume.problems('persistent', name);
-    problems.check('size', options.size, quantity);
+    problems.check('size', options.size, bytes);
     if (Quantity.tryParse(options.size)?.isZero) {
       problems.add('size', options.size, "a volume needs room: for example '10Gi'");
+    }
+    if (options.accessModes?.length === 0) {
+      problems.add('accessModes', [], 'name at least one, or leave it out for ReadWriteOnce');
+    }
+    if (options.spec?.resources?.requests?.storage !== undefined) {
+      problems.add('spec.resources.requests.storage', options.spec.resources.requests.storage.value, 'size sets it: leave it out');
+    }
+    for (const [prop, field] of [['accessModes', 'accessModes'], ['storageClass', 'storageClassName']] as const) {
+      if (options[prop] !== undefined && options.spec?.[field] !== undefined) {
+        problems.add(`spec.${field}`, options.spec[field], `${prop} sets it too: set it in one place`);
+      }
     }
     checkLabels(problems, 'labels', options.labels);
     checkKeys(problems, 'annotations', options.annotations);
@@ -128,7 +140,7 @@ export class SandboxVolume {
    */
   public static emptyDir(name: string, options: EmptyDirOptions = {}): SandboxVolume {
     const problems = SandboxVolume.problems('emptyDir', name);
-    problems.check('sizeLimit', options.sizeLimit, quantity);
+    problems.check('sizeLimit', options.sizeLimit, bytes);
     problems.throwIfAny();
     return new SandboxVolume(name, {
       name,
@@ -179,10 +191,15 @@ export class SandboxVolume {
    * Any volume of Kubernetes: `projected`, `csi`, `ephemeral`, `image`, `downwardApi` and the rest.
    *
    * @param volume the volume with its name and its source
-   * @throws if the name is not well-formed
+   * @throws if the name is not well-formed, or if there is not exactly one source
    */
   public static of(volume: l1.Volume): SandboxVolume {
-    SandboxVolume.problems('of', volume.name).throwIfAny();
+    const problems = SandboxVolume.problems('of', volume.name);
+    const sources = Object.entries(volume).filter(([key, value]) => key !== 'name' && value !== undefined).map(([key]) => key);
+    if (sources.length !== 1) {
+      problems.add('volume', sources, 'name exactly one source, such as csi or projected');
+    }
+    problems.throwIfAny();
     return new SandboxVolume(volume.name, volume);
   }
 
@@ -232,6 +249,6 @@ export class SandboxVolume {
 
   /** Whether another value describes the same volume. @internal */
   public _equals(other: SandboxVolume): boolean {
-    return this === other || JSON.stringify([this._volume, this._claimTemplate]) === JSON.stringify([other._volume, other._claimTemplate]);
+    return this === other || isDeepStrictEqual([this._volume, this._claimTemplate], [other._volume, other._claimTemplate]);
   }
 }

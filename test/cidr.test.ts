@@ -165,7 +165,9 @@ describe('coverage', () => {
   });
 
   test('the parts of any partition cover a network, and all but one of them do not', () => {
-    fc.assert(fc.property(network.filter(({ bits, prefix }) => prefix <= bits - 8), fc.array(fc.nat(20), { maxLength: 7 }), fc.nat(), ({ text }, splits, drop) => {
+    // far from the IPv4-mapped addresses, whose networks cannot be written
+    const roomy = network.filter(({ bits, prefix, first }) => prefix <= bits - 8 && (bits === 32 || first >> 48n !== 0n));
+    fc.assert(fc.property(roomy, fc.array(fc.nat(20), { maxLength: 7 }), fc.nat(), ({ text }, splits, drop) => {
       const parts = splits.reduce<Cidr[]>((all, at) => {
         const index = at % all.length;
         return [...all.slice(0, index), ...halves(String(all[index])), ...all.slice(index + 1)];
@@ -207,11 +209,13 @@ describe('special ranges', () => {
     expect([...SPECIAL_IPV4, ...SPECIAL_IPV6].some(range => parse(range).contains(single))).toBe(true);
   });
 
-  test.each(['1.1.1.1', '8.8.8.8', '11.0.0.1', '100.128.0.1', '172.32.0.1', '192.0.1.1', '198.20.0.1', '223.255.255.255', '2606:4700:4700::1111', '2001:4860:4860::8888'])(
-    '%s is public', address => {
-      const single = parse(`${address}/${address.includes(':') ? 128 : 32}`);
-      expect([...SPECIAL_IPV4, ...SPECIAL_IPV6].some(range => parse(range).contains(single))).toBe(false);
-    });
+  test.each([
+    '1.1.1.1', '8.8.8.8', '11.0.0.1', '100.128.0.1', '172.32.0.1', '192.0.1.1', '198.20.0.1', '223.255.255.255',
+    '2606:4700:4700::1111', '2001:4860:4860::8888',
+  ])('%s is public', address => {
+    const single = parse(`${address}/${address.includes(':') ? 128 : 32}`);
+    expect([...SPECIAL_IPV4, ...SPECIAL_IPV6].some(range => parse(range).contains(single))).toBe(false);
+  });
 
   test('metadata servers are in the range that leaves them out, and the range is special', () => {
     for (const { address, range } of METADATA_SERVERS) {

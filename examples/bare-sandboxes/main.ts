@@ -14,7 +14,7 @@ new SandboxNamespace(chart, 'sandbox-ns');
 
 // The smallest one: prints a line and ends within the hour.
 new Sandbox(chart, 'hello-world', {
-  containers: [{ image: ALPINE, command: ['sh', '-c', 'echo hello from the sandbox && sleep 3600'], securityContext: { runAsUser: 1000 } }],
+  containers: [{ image: ALPINE, command: ['sh', '-c', 'echo hello from the sandbox && sleep 3600'], runAsUser: 1000 }],
   restartPolicy: kplus.RestartPolicy.NEVER,
   isolation: Isolation.gvisor(),
   network: SandboxNetwork.denyAll(),
@@ -29,7 +29,7 @@ new Sandbox(chart, 'sandbox-example', {
     image: BUSYBOX,
     command: ['sleep', '36000'],
     mounts: [{ path: '/my-data', volume: SandboxVolume.persistent('my-pvc', { size: '1Gi' }) }],
-    securityContext: { runAsUser: 1000 },
+    runAsUser: 1000,
   }],
   isolation: Isolation.gvisor(),
 });

@@ -22,7 +22,7 @@ export class AgenticSandbox extends Construct {
     new Sandbox(this, 'Sandbox', {
       name: id,
       podLabels: labels,
-      containers: [{ image: props.image, port: props.port, cpu: '100m', memory: '128Mi', securityContext: { runAsUser: 1000 } }],
+      containers: [{ image: props.image, port: props.port, cpu: '100m', memory: '128Mi', runAsUser: 1000 }],
       isolation: Isolation.gvisor(),
       network: SandboxNetwork.routerOnly().allowIngressFrom(NetworkPeer.namespace('ingress-nginx'), [NetworkPort.tcp(props.port)]),
     });

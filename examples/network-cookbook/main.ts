@@ -11,7 +11,7 @@ const chart = new Chart(app, 'network-cookbook', { namespace: 'agents' });
 /** A template with a network; the rest is the same for all. */
 function recipe(name: string, network: SandboxNetwork, more: Partial<SandboxTemplateProps> = {}): void {
   new SandboxTemplate(chart, name, {
-    containers: [{ image: IMAGE, port: 8888, cpu: '250m', memory: '512Mi', securityContext: { runAsUser: 1000 } }],
+    containers: [{ image: IMAGE, port: 8888, cpu: '250m', memory: '512Mi', runAsUser: 1000 }],
     isolation: Isolation.gvisor(),
     network,
     ...more,

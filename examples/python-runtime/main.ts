@@ -12,7 +12,7 @@ const runtime: SandboxContainer = {
   cpu: '250m',
   memory: '512Mi',
   ephemeralStorage: '512Mi',
-  securityContext: { runAsUser: 1000 },
+  runAsUser: 1000,
   readiness: Probe.httpGet('/', { period: Duration.seconds(1) }),
   liveness: Probe.httpGet('/', { initialDelay: Duration.seconds(2), period: Duration.seconds(10) }),
 };

@@ -1,4 +1,5 @@
 import { App, Chart, Duration } from 'cdk8s';
+import { RestartPolicy } from 'cdk8s-plus-28';
 import {
   Isolation, Lifetime, Probe, SandboxClaim, SandboxDisruptionBudget, SandboxNamespace, SandboxNetwork, SandboxTemplate, SandboxWarmPool,
 } from 'cdk8s-agent-sandbox';
@@ -21,17 +22,18 @@ const python = new SandboxTemplate(chart, 'python', {
     port: 8888,
     cpu: '250m',
     memory: '512Mi',
-    securityContext: { runAsUser: 1000 },
+    runAsUser: 1000,
     readiness: Probe.httpGet('/', { period: Duration.seconds(1) }),
   }],
   isolation: Isolation.gvisor(),
   network: SandboxNetwork.dnsOnly(),
+  restartPolicy: RestartPolicy.ON_FAILURE,
 });
 
 // Five of them wait, so that a claim is served at once.
 const pool = new SandboxWarmPool(chart, 'python-pool', { template: python, replicas: 5 });
 
-// One of them for a piece of work. It is given back an hour after the work is done.
+// One of them for a piece of work. It ends an hour after its program has.
 new SandboxClaim(chart, 'ticket-42', { pool, lifetime: Lifetime.afterFinished(Duration.hours(1)) });
 
 // Draining a node waits for sandboxes that somebody works in.

@@ -11,7 +11,7 @@ const chart = new Chart(app, 'hpa', { namespace: 'hpa-test' });
 new SandboxNamespace(chart, 'hpa-test');
 
 const template = new SandboxTemplate(chart, 'python-sandbox-template', {
-  containers: [{ image: IMAGE, port: 8888, cpu: '250m', memory: '512Mi', securityContext: { runAsUser: 1000 }, readiness: Probe.httpGet('/') }],
+  containers: [{ image: IMAGE, port: 8888, cpu: '250m', memory: '512Mi', runAsUser: 1000, readiness: Probe.httpGet('/') }],
   isolation: Isolation.gvisor(),
   network: SandboxNetwork.dnsOnly(),
 });

@@ -13,7 +13,7 @@ const chart = new Chart(app, 'keda', { namespace: 'keda-test' });
 new SandboxNamespace(chart, 'keda-test');
 
 const template = new SandboxTemplate(chart, 'python-sandbox-template', {
-  containers: [{ image: IMAGE, port: 8888, cpu: '250m', memory: '256Mi', securityContext: { runAsUser: 1000 }, readiness: Probe.httpGet('/') }],
+  containers: [{ image: IMAGE, port: 8888, cpu: '250m', memory: '256Mi', runAsUser: 1000, readiness: Probe.httpGet('/') }],
   isolation: Isolation.gvisor(),
   network: SandboxNetwork.dnsOnly(),
 });

@@ -1,4 +1,5 @@
 import { App, Chart, YamlOutputType } from 'cdk8s';
+import { RestartPolicy } from 'cdk8s-plus-28';
 import {
   Isolation, Probe, SandboxDisruptionBudget, SandboxNamespace, SandboxNetwork, SandboxRuntimeClass, SandboxTemplate, SandboxWarmPool,
 } from 'cdk8s-agent-sandbox';
@@ -35,9 +36,11 @@ for (const team of TEAMS) {
     quota: { sandboxes: team.sandboxes, requestsCpu: `${team.sandboxes}`, requestsMemory: `${2 * team.sandboxes}Gi` },
   });
   const template = new SandboxTemplate(chart, 'python', {
-    containers: [{ image: PYTHON, port: 8888, cpu: '250m', memory: '512Mi', securityContext: { runAsUser: 1000 }, readiness: Probe.httpGet('/') }],
+    containers: [{ image: PYTHON, port: 8888, cpu: '250m', memory: '512Mi', runAsUser: 1000, readiness: Probe.httpGet('/') }],
     isolation,
     network: SandboxNetwork.dnsOnly(),
+    // Claims can count from the end of the program, since it is not started again after a success.
+    restartPolicy: RestartPolicy.ON_FAILURE,
   });
   new SandboxWarmPool(chart, 'python-pool', { template, replicas: team.warm });
   new SandboxDisruptionBudget(chart, 'python-budget', { template });

@@ -1,10 +1,12 @@
+import { request as httpRequest } from 'node:http';
 import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from '@jest/globals';
 import { request } from 'undici';
 import { AuditLog } from '../audit-log.js';
-import { FAKE_NODE_PROGRAMS, Nothing, ProvidedCluster as ProvidedClusterDescription, resolve } from '../binaries.js';
+import { FAKE_NODE_PROGRAMS, Nothing, ProvidedCluster as ProvidedClusterDescription, findPrograms, resolve } from '../binaries.js';
 import { Cluster } from '../cluster.js';
 import { ControlPlane } from '../control-plane.js';
+import { ProgramName } from '../programs.js';
 import { ProvidedCluster } from '../provided-cluster.js';
 
 /** Milliseconds that a suite waits for the start of the control plane; the first one of a run does. */
@@ -60,6 +62,22 @@ export function describeWithControlPlane(name: string, suite: (testbed: Testbed)
   });
 }
 
+/**
+ * `describe` for tests that start control planes of their own with `ControlPlane.start()`. If programs are missing, the tests
+ * are reported as skipped and the reason is printed once.
+ *
+ * @param needs programs beyond etcd, kube-apiserver and kubectl
+ */
+export function describeWithPrograms(name: string, suite: () => void, needs: readonly ProgramName[] = []): void {
+  const found = findPrograms(needs);
+  if (found.kind === 'nothing') {
+    reportSkipped(found.reason);
+    describe.skip(`${name} (${found.reason})`, suite);
+  } else {
+    describe(name, suite);
+  }
+}
+
 function find(requires: readonly Requirement[]): ProvidedClusterDescription | Nothing | { kind: 'binaries' } {
   const found = resolve(requires.includes('fakeNodes') ? FAKE_NODE_PROGRAMS : []);
   return found.kind === 'provided' && requires.length > 0
@@ -106,7 +124,10 @@ async function attachShared(): Promise<ControlPlane> {
 function reportSkipped(reason: string): void {
   const main = run();
   if (main) {
-    // Nothing waits for it: a lost line loses a courtesy, the tests are reported as skipped all the same.
-    request(`${main.origin}/skipped`, { method: 'POST', headers: main.headers, body: reason }).then(({ body }) => body.dump(), () => undefined);
+    // Nothing waits for it, so it must need no further module: by then jest may have torn the suite's environment down. A lost
+    // line loses a courtesy, the tests are reported as skipped all the same.
+    httpRequest(`${main.origin}/skipped`, { method: 'POST', headers: main.headers, agent: false }, response => response.resume())
+      .on('error', () => undefined)
+      .end(reason);
   }
 }
