@@ -3,12 +3,11 @@ import * as kplus from 'cdk8s-plus-28';
 import * as l1 from '../imports';
 import { RenderedContainer, SandboxContainer, renderContainer } from './container';
 import { Isolation } from './isolation';
-import { checkKeys, checkLabels } from './object';
+import { checkInitContainer, checkPodFields, checkPodMetadata, checkVolumeDevices } from './pod-rules';
 import { checkPodSecurity, podSecurityContext, withUser } from './pod-security';
 import { Problems } from './problems';
 import { Relaxation } from './relaxation';
-import { absolutePath, dnsLabel, dnsSubdomain, integer } from './rules';
-import { RESERVED_PREFIXES, ROUTER } from './vocabulary.gen';
+import { wholeSeconds } from './seconds';
 import { SandboxVolume } from './volume';
 
 /** The Pod of a sandbox: everything that Sandboxes and templates have in common. */
@@ -367,9 +366,12 @@ export function renderBlueprint(problems: Problems, props: SandboxPodProps, clai
   const claimTemplates = volumes.flatMap(volume => volume._claimTemplate ?? []);
   checkPodMetadata(problems, 'podLabels', 'podAnnotations', props.podLabels, props.podAnnotations);
   checkPodFields(problems, props);
+  containers.all.forEach(({ at, props: container }) => checkVolumeDevices(at, container.volumeDevices, volumes));
 
-  const writers = containers.all.filter(({ props: container }) => !container.relaxations?.includes(Relaxation.RUN_AS_ROOT) && !props.relaxations?.includes(Relaxation.RUN_AS_ROOT));
-  const mountsClaims = writers.some(({ rendered }) => rendered.volumes.some(volume => volume.isPersistent));
+  const asRoot = (relaxations: readonly Relaxation[] | undefined) => relaxations?.includes(Relaxation.RUN_AS_ROOT) ?? false;
+  const writers = containers.all.filter(({ props: container }) => !asRoot(container.relaxations) && !asRoot(props.relaxations));
+  // What nothing defines here, claims bring, and they bring persistent volumes only.
+  const mountsClaims = writers.some(({ rendered }) => rendered.volumes.some(volume => volume.isPersistent || !volume._isDefined));
   const spec: l1.PodSpec = {
     containers: containers.main.map(({ rendered }) => rendered.container),
     initContainers: containers.init.length > 0 ? containers.init.map(({ rendered }) => rendered.container) : undefined,
@@ -424,6 +426,7 @@ export function renderBlueprint(problems: Problems, props: SandboxPodProps, clai
 }
 
 interface ContainerEntry {
+  readonly at: Problems;
   readonly props: SandboxContainer;
   readonly rendered: RenderedContainer;
 }
@@ -432,27 +435,42 @@ function renderContainers(problems: Problems, props: SandboxPodProps, windows: b
   if (props.containers.length === 0) {
     problems.add('containers', [], 'a Pod needs at least one container');
   }
+  const own = [props.containers, props.sidecars, props.initContainers].flatMap(list => (list ?? []).flatMap(container => container.mounts ?? []));
+  const volumeNames = new Set([...(props.volumes ?? []), ...own.map(mount => mount.volume)].map(volume => volume.name));
   const render = (list: 'containers' | 'initContainers' | 'sidecars'): ContainerEntry[] => (props[list] ?? []).map((container, index) => {
     const at = problems.at(`${list}[${index}]`);
-    const name = container.name ?? (list === 'containers' && index === 0 ? 'sandbox' : '');
-    if (name === '') {
+    const name = container.name ?? (list === 'containers' && index === 0 ? 'sandbox' : undefined);
+    if (name === undefined) {
       at.add('name', undefined, 'give it a name; only the first container can do without');
     }
-    const rendered = renderContainer(at, name || 'unnamed', relaxed(container, props.relaxations), windows);
-    return { props: container, rendered: list === 'sidecars' ? { ...rendered, container: { ...rendered.container, restartPolicy: 'Always' } } : rendered };
+    const rendered = renderContainer(at, name ?? `unnamed-${list}-${index}`, relaxed(container, props.relaxations), windows, volumeNames);
+    if (list === 'initContainers') {
+      checkInitContainer(at, container);
+    }
+    if (list !== 'sidecars') {
+      return { at, props: container, rendered };
+    }
+    at.check('restartPolicy', container.restartPolicy, policy => (policy === 'Always' ? undefined : 'a sidecar always restarts: leave it out, or make it an init container'));
+    return { at, props: container, rendered: { ...rendered, container: { ...rendered.container, restartPolicy: 'Always' } } };
   });
   const main = render('containers');
   const sidecars = render('sidecars');
   const init = render('initContainers');
+  const inOrderOfProps = [...main, ...sidecars, ...init];
+  unique(inOrderOfProps.map(({ at, rendered }) => ({ at, prop: 'name', value: rendered.container.name })), 'name each container of a Pod differently');
+  unique([...main, ...sidecars].flatMap(({ at, rendered }) => (rendered.container.ports ?? []).flatMap(({ name }) => (name ? [{ at, prop: 'ports', value: name }] : []))),
+    'name each port of a Pod differently');
   // Sidecars come first, so that init containers can use them.
-  const all = [...sidecars, ...init, ...main];
-  const names = [...main, ...sidecars, ...init].map(({ rendered }) => rendered.container.name);
-  problems.unique(index => (index < main.length ? `containers[${index}].name` : index < main.length + sidecars.length
-    ? `sidecars[${index - main.length}].name` : `initContainers[${index - main.length - sidecars.length}].name`),
-  names, 'name each container of a Pod differently');
-  const named = [...main, ...sidecars].flatMap(({ rendered }) => (rendered.container.ports ?? []).flatMap(port => (port.name ? [port.name] : [])));
-  problems.unique(() => 'ports name', named, 'name each port of a Pod differently');
-  return { main, init: [...sidecars, ...init], all };
+  return { main, init: [...sidecars, ...init], all: [...sidecars, ...init, ...main] };
+}
+
+/** Notes each value that occurs before, wherever in the Pod. */
+function unique(values: readonly { readonly at: Problems; readonly prop: string; readonly value: string }[], remedy: string): void {
+  values.forEach(({ at, prop, value }, index) => {
+    if (values.findIndex(other => other.value === value) < index) {
+      at.add(prop, value, remedy);
+    }
+  });
 }
 
 /** A container with the relaxations that its Pod has for all. */
@@ -484,47 +502,6 @@ function collectVolumes(problems: Problems, explicit: readonly SandboxVolume[], 
   return [...byName.values()];
 }
 
-/** @internal */
-export function checkPodMetadata(
-  problems: Problems, labelsProp: string, annotationsProp: string,
-  labels: { readonly [key: string]: string } | undefined, annotations: { readonly [key: string]: string } | undefined,
-): void {
-  checkLabels(problems, labelsProp, labels);
-  checkKeys(problems, annotationsProp, annotations);
-  for (const [prop, map] of [[labelsProp, labels], [annotationsProp, annotations]] as const) {
-    for (const key of Object.keys(map ?? {})) {
-      if (RESERVED_PREFIXES.some(prefix => key.startsWith(prefix))) {
-        problems.add(`${prop} key`, key, 'the controller drops keys of this prefix from Pods: use a prefix of your own');
-      }
-    }
-  }
-  for (const [key, value] of Object.entries(ROUTER.labels)) {
-    if (labels?.[key]?.toLowerCase() === value) {
-      problems.add(`${labelsProp}['${key}']`, labels[key], 'network policies let the router in by this label: use another value');
-    }
-  }
-}
-
-function checkPodFields(problems: Problems, props: SandboxPodProps): void {
-  problems.check('hostname', props.hostname, dnsLabel);
-  problems.check('subdomain', props.subdomain, dnsLabel);
-  problems.check('hostnameOverride', props.hostnameOverride, dnsSubdomain);
-  problems.check('nodeName', props.nodeName, dnsSubdomain);
-  problems.check('priorityClassName', props.priorityClassName, dnsSubdomain);
-  checkLabels(problems, 'nodeSelector', props.nodeSelector);
-  problems.check('securityContext.fsGroup', props.securityContext?.fsGroup, integer(0));
-  for (const [index, alias] of (props.hostAliases ?? []).entries()) {
-    (alias.hostnames ?? []).forEach((name, position) => problems.check(`hostAliases[${index}].hostnames[${position}]`, name, dnsSubdomain));
-  }
-  if (props.service === true && props.hostNetwork) {
-    problems.add('service', true, 'a Service on the network of the node would publish its ports: leave service or hostNetwork out');
-  }
-  for (const list of ['containers', 'initContainers', 'sidecars'] as const) {
-    (props[list] ?? []).forEach((container, index) => (container.volumeDevices ?? []).forEach((device, position) =>
-      problems.check(`${list}[${index}].volumeDevices[${position}].devicePath`, device.devicePath, absolutePath)));
-  }
-}
-
 function mergeNodeSelectors(problems: Problems, props: SandboxPodProps): { [key: string]: string } | undefined {
   for (const [key, value] of Object.entries(props.isolation.nodeSelector ?? {})) {
     const own = props.nodeSelector?.[key];
@@ -537,13 +514,4 @@ function mergeNodeSelectors(problems: Problems, props: SandboxPodProps): { [key:
 
 function mergeTolerations(props: SandboxPodProps): l1.Toleration[] | undefined {
   return props.tolerations || props.isolation.tolerations ? [...(props.tolerations ?? []), ...(props.isolation.tolerations ?? [])] : undefined;
-}
-
-/** @internal */
-export function wholeSeconds(problems: Problems, prop: string, duration: Duration | undefined, min: number): number | undefined {
-  const seconds = duration?.toSeconds({ integral: false });
-  if (seconds !== undefined && (!Number.isInteger(seconds) || seconds < min || seconds > 2 ** 31 - 1)) {
-    problems.add(prop, `${seconds}s`, `use whole seconds from ${min} to 2147483647`);
-  }
-  return seconds;
 }

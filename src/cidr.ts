@@ -46,7 +46,7 @@ export class Cidr {
     const value = bits === 32 ? parseIPv4(address) : parseIPv6(address);
     if (bits === 128 && value >> 32n === MAPPED) {
       const plain = Cidr.of(32, value & 0xffffffffn, prefix < 96 ? 32 : prefix - 96);
-      return `the API server refuses policies with IPv4-mapped IPv6 networks: write '${plain}'`;
+      return `API servers refuse IPv4-mapped IPv6 networks in exceptions, and later ones anywhere: write '${plain}'`;
     }
     const cidr = Cidr.of(bits, value, prefix);
     return cidr.first === value ? cidr

@@ -5,7 +5,8 @@ import { Probe } from './probe';
 import { Problems } from './problems';
 import { Quantity } from './quantity';
 import { Relaxation } from './relaxation';
-import { absolutePath, dnsLabel, envName, portName, portNumber, quantity } from './rules';
+import { absolutePath, bytes, dnsLabel, envName, oneOf, portName, portNumber, quantity } from './rules';
+import { nameHash } from './vocabulary.gen';
 import { SandboxVolume } from './volume';
 
 /** A port that a container listens on. */
@@ -352,20 +353,20 @@ export interface RenderedContainer {
  *
  * @internal
  */
-export function renderContainer(problems: Problems, name: string, props: SandboxContainer, windows: boolean): RenderedContainer {
+export function renderContainer(
+  problems: Problems, name: string, props: SandboxContainer, windows: boolean, volumeNames: Set<string> = new Set(),
+): RenderedContainer {
   problems.check('name', name, dnsLabel);
   if (!/^\S+$/.test(props.image)) {
     problems.add('image', props.image, 'name an image without white space');
   }
   const ports = renderPorts(problems, props);
-  const writable = (props.writablePaths ?? []).map((path, index) => ({
-    path,
-    volume: SandboxVolume.emptyDir(writableName(name, path, index)),
-  }));
+  const writable = (props.writablePaths ?? []).map(path => ({ path, volume: SandboxVolume.emptyDir(writableName(name, path, volumeNames)) }));
   const mounts: readonly SandboxMount[] = [...(props.mounts ?? []), ...writable];
   checkMounts(problems, props);
-  const probe = (prop: 'readiness' | 'liveness' | 'startup') =>
-    props[prop]?._render(ports[0]?.containerPort, (inner, value, remedy) => problems.at(prop).add(inner, value, remedy));
+  problems.check('restartPolicy', props.restartPolicy, oneOf('Always', 'OnFailure', 'Never'));
+  problems.check('terminationMessagePolicy', props.terminationMessagePolicy, oneOf('File', 'FallbackToLogsOnError'));
+  const probe = (prop: 'readiness' | 'liveness' | 'startup') => props[prop]?._render(problems.at(prop), prop, ports[0]?.containerPort);
   const securityContext = containerSecurityContext(withUser(problems, props), props.relaxations ?? [], windows);
   return {
     volumes: mounts.map(mount => mount.volume),
@@ -416,14 +417,13 @@ function renderPorts(problems: Problems, props: SandboxContainer): l1.ContainerP
     problems.check(`${at(index)}.hostPort`, port.hostPort, portNumber);
   });
   problems.unique(at, ports.map(port => `${port.port}/${port.protocol ?? 'TCP'}`), 'declare each port once');
-  const named = ports.filter(port => port.name !== undefined);
-  problems.unique(index => `${at(ports.indexOf(named[index]))}.name`, named.map(port => port.name), 'name each port differently');
   return ports.map(port => ({ containerPort: port.port, name: port.name, protocol: port.protocol, hostPort: port.hostPort, hostIp: port.hostIp }));
 }
 
 function checkMounts(problems: Problems, props: SandboxContainer): void {
   (props.mounts ?? []).forEach((mount, index) => {
     problems.check(`mounts[${index}].path`, mount.path, absolutePath);
+    problems.check(`mounts[${index}].recursiveReadOnly`, mount.recursiveReadOnly, oneOf('Enabled', 'IfPossible', 'Disabled'));
     if (mount.subPath !== undefined && mount.subPathExpr !== undefined) {
       problems.add(`mounts[${index}].subPathExpr`, mount.subPathExpr, 'use either subPath or subPathExpr');
     }
@@ -440,22 +440,33 @@ function checkMounts(problems: Problems, props: SandboxContainer): void {
   problems.unique(index => (index < count ? `mounts[${index}].path` : `writablePaths[${index - count}]`), paths, 'mount one volume at a path');
 }
 
-/** A stable volume name for a writable folder: what the path says, cut to the length that Kubernetes takes. */
-function writableName(container: string, path: string, index: number): string {
+/**
+ * A name for the volume of a writable folder: what the path says, cut to the length that Kubernetes takes, with a hash
+ * where another folder of the Pod has it already (`/a/b` and `/a-b`): two folders must never share a volume.
+ */
+function writableName(container: string, path: string, taken: Set<string>): string {
   const slug = path.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
-  return `${container}-${slug || index}`.slice(0, 63).replace(/-$/, '');
+  const plain = `${container}-${slug || 'root'}`;
+  const cut = plain.slice(0, 63).replace(/-+$/, '');
+  const name = taken.has(cut) ? `${plain.slice(0, 54).replace(/-+$/, '')}-${nameHash(`${container}:${path}`)}` : cut;
+  taken.add(name);
+  return name;
 }
 
-const RESOURCES = [['cpu', 'cpu', 'cpuLimit'], ['memory', 'memory', 'memoryLimit'], ['ephemeral-storage', 'ephemeralStorage', 'ephemeralStorageLimit']] as const;
+const RESOURCES = [
+  ['cpu', 'cpu', 'cpuLimit', quantity],
+  ['memory', 'memory', 'memoryLimit', bytes],
+  ['ephemeral-storage', 'ephemeralStorage', 'ephemeralStorageLimit', bytes],
+] as const;
 
 function renderResources(problems: Problems, props: SandboxContainer): l1.ResourceRequirements | undefined {
   const requests: Record<string, l1.Quantity> = { ...props.resources?.requests };
   const limits: Record<string, l1.Quantity> = { ...props.resources?.limits };
-  for (const [resource, requestProp, limitProp] of RESOURCES) {
+  for (const [resource, requestProp, limitProp, rule] of RESOURCES) {
     const request = props[requestProp];
     const limit = props[limitProp] ?? request;
-    problems.check(requestProp, request, quantity);
-    problems.check(limitProp, props[limitProp], quantity);
+    problems.check(requestProp, request, rule);
+    problems.check(limitProp, props[limitProp], rule);
     for (const [map, value, prop] of [[requests, request, requestProp], [limits, limit, limitProp]] as const) {
       if (value !== undefined) {
         if (resource in map) {
@@ -490,7 +501,7 @@ function checkRequest(problems: Problems, resource: string, request: l1.Quantity
 export function renderEnv(problems: Problems, env: { readonly [name: string]: { readonly value?: any; readonly valueFrom?: any } }): l1.EnvVar[] {
   const names = Object.keys(env).sort();
   return names.map((name, index) => {
-    problems.check(`name`, name, envName);
+    problems.check('name', name, envName);
     const { value, valueFrom } = env[name];
     for (const match of typeof value === 'string' ? value.replace(/\$\$/g, '').matchAll(/\$\(([^()$]+)\)/g) : []) {
       if (names.indexOf(match[1]) >= index) {

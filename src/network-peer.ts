@@ -121,8 +121,8 @@ export class NetworkPeer {
    *
    * @param cidr first address and prefix length: `203.0.113.0/24`, `2001:db8::/32`
    * @param options parts of it that are left out
-   * @throws if the notation is not well-formed, has bits set behind the prefix or is an IPv4-mapped IPv6 network (which
-   * the API server refuses), if an exception is not inside of the network, or if the exceptions leave nothing of it
+   * @throws if the notation is not well-formed, has bits set behind the prefix or is an IPv4-mapped IPv6 network, if an
+   * exception is not inside of the network, or if the exceptions leave nothing of it
    */
   public static cidr(cidr: string, options: CidrPeerOptions = {}): NetworkPeer {
     const problems = Problems.of('NetworkPeer.cidr');

@@ -1,5 +1,6 @@
 import { ApiObjectMetadata, Chart } from 'cdk8s';
 import { Construct } from 'constructs';
+import { ObjectMetadataProps } from './kubernetes-object';
 import { Problems } from './problems';
 import { dnsLabel, dnsSubdomain, labelValue, qualifiedName } from './rules';
 
@@ -13,7 +14,7 @@ export enum AgentSandboxVersion {
 }
 
 /** Name and metadata of an object. */
-export interface AgentSandboxObjectProps {
+export interface AgentSandboxObjectProps extends ObjectMetadataProps {
   /**
    * Name of the object. Changing it makes another object: a renamed Sandbox loses its volumes.
    *
@@ -27,20 +28,6 @@ export interface AgentSandboxObjectProps {
    * @default - the namespace of the chart
    */
   readonly namespace?: string;
-
-  /**
-   * Labels of the object.
-   *
-   * @default - the labels of the chart
-   */
-  readonly labels?: { [key: string]: string };
-
-  /**
-   * Annotations of the object.
-   *
-   * @default - none
-   */
-  readonly annotations?: { [key: string]: string };
 
   /**
    * Version of the API to emit.

@@ -20,6 +20,10 @@ interface SecuredContainer {
   readonly name: string;
   readonly securityContext?: l1.SecurityContext;
   readonly ports?: readonly l1.ContainerPort[];
+  readonly livenessProbe?: l1.Probe;
+  readonly readinessProbe?: l1.Probe;
+  readonly startupProbe?: l1.Probe;
+  readonly lifecycle?: l1.Lifecycle;
 }
 
 /**
@@ -42,7 +46,9 @@ export function withUser<T extends l1.SecurityContext | l1.PodSecurityContext>(
  *
  * @internal
  */
-export function containerSecurityContext(user: l1.SecurityContext | undefined, relaxations: readonly Relaxation[], windows: boolean): l1.SecurityContext {
+export function containerSecurityContext(
+  user: l1.SecurityContext | undefined, relaxations: readonly Relaxation[], windows: boolean,
+): l1.SecurityContext {
   const relaxed = (relaxation: Relaxation) => relaxations.includes(relaxation);
   const asRoot = relaxed(Relaxation.RUN_AS_ROOT) ? { runAsNonRoot: false } : {};
   if (windows) {
@@ -122,13 +128,20 @@ function checkContainer(problems: Problems, container: SecuredContainer, pod: l1
       at.add(prop, value, `name it: relaxations: [Relaxation.${relaxation}]`);
     }
   };
-  (container.ports ?? []).forEach((port, index) => {
+  for (const port of container.ports ?? []) {
     if (port.hostPort && !relaxed(Relaxation.HOST_PORTS)) {
-      problems.add(`ports[${index}].hostPort`, port.hostPort, 'reach the sandbox through a Service or the router, or name it: relaxations: [Relaxation.HOST_PORTS]');
+      problems.add('hostPort', port.hostPort, 'reach the sandbox through a Service or the router, or name it: relaxations: [Relaxation.HOST_PORTS]');
     }
-  });
+  }
+  for (const [prop, host] of probedHosts(container)) {
+    if (!relaxed(Relaxation.PROBED_HOSTS)) {
+      problems.add(prop, host, 'the node would connect to it from outside of the sandbox: leave it out, or name it: relaxations: [Relaxation.PROBED_HOSTS]');
+    }
+  }
+  const effective = { ...pod.securityContext, ...definedOnly(context) };
+  need(effective.windowsOptions?.hostProcess === true, Relaxation.WINDOWS_HOST_PROCESS, 'windowsOptions.hostProcess', true);
   if (pod.os?.name === 'windows') {
-    need(context.windowsOptions?.hostProcess === true, Relaxation.WINDOWS_HOST_PROCESS, 'windowsOptions.hostProcess', true);
+    need(effective.runAsNonRoot !== true, Relaxation.RUN_AS_ROOT, 'runAsNonRoot', effective.runAsNonRoot);
     return;
   }
   need(context.privileged === true, Relaxation.PRIVILEGED, 'privileged', true);
@@ -138,12 +151,25 @@ function checkContainer(problems: Problems, container: SecuredContainer, pod: l1
   const added = (context.capabilities?.add ?? []).filter(capability => capability !== 'NET_BIND_SERVICE');
   need(added.length > 0, Relaxation.ADDED_CAPABILITIES, 'capabilities.add', added);
   need(context.procMount !== undefined && context.procMount !== 'Default', Relaxation.UNMASKED_PROC, 'procMount', context.procMount);
-  checkShared(at, context, { ...pod.securityContext, ...definedOnly(context) }, relaxations);
+  checkShared(at, context, effective, relaxations);
+}
+
+/** Hosts other than the Pod that probes and lifecycle actions of a container name. */
+function probedHosts(container: SecuredContainer): [prop: string, host: string][] {
+  const handlers: [string, l1.LifecycleHandler | l1.Probe | undefined][] = [
+    ['livenessProbe', container.livenessProbe], ['readinessProbe', container.readinessProbe], ['startupProbe', container.startupProbe],
+    ['lifecycle.postStart', container.lifecycle?.postStart], ['lifecycle.preStop', container.lifecycle?.preStop],
+  ];
+  return handlers.flatMap(([prop, handler]) => (['httpGet', 'tcpSocket'] as const).flatMap(action => {
+    const host = handler?.[action]?.host;
+    return host ? [[`${prop}.${action}.host`, host] as [string, string]] : [];
+  }));
 }
 
 /** What Pods and containers have in common. `effective` is what applies once the container inherits from its Pod. */
 function checkShared(
-  problems: Problems, own: l1.SecurityContext | l1.PodSecurityContext, effective: l1.SecurityContext | l1.PodSecurityContext, relaxations: readonly Relaxation[],
+  problems: Problems, own: l1.SecurityContext | l1.PodSecurityContext, effective: l1.SecurityContext | l1.PodSecurityContext,
+  relaxations: readonly Relaxation[],
 ): void {
   const need = (broken: boolean, relaxation: Relaxation, prop: string, value: unknown) => {
     if (broken && !relaxations.includes(relaxation)) {

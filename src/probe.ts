@@ -1,7 +1,8 @@
 import { Duration } from 'cdk8s';
 import * as l1 from '../imports';
-import { Problems, wholeSeconds } from './problems';
+import { Problems } from './problems';
 import { integer, portNumber } from './rules';
+import { wholeSeconds } from './seconds';
 
 /** Times and counts of a probe. */
 export interface ProbeOptions {
@@ -94,7 +95,8 @@ export class Probe {
    * @param options port, scheme, headers, times
    */
   public static httpGet(path: string, options: HttpProbeOptions = {}): Probe {
-    const httpHeaders = options.headers && Object.entries(options.headers).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => ({ name, value }));
+    const headers = Object.entries(options.headers ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => ({ name, value }));
+    const httpHeaders = options.headers && headers;
     return new Probe(options, options.port, port => ({
       httpGet: { path, port: l1.IntOrString.fromNumber(port), scheme: options.https ? 'HTTPS' : undefined, httpHeaders },
     }));

@@ -39,6 +39,9 @@ export enum Relaxation {
   /** Container ports may be bound on the node (`hostPort`). */
   HOST_PORTS = 'HOST_PORTS',
 
+  /** Probes and lifecycle actions may name another host than the Pod, which the node then connects to. */
+  PROBED_HOSTS = 'PROBED_HOSTS',
+
   /** Pod: the network of the node. No NetworkPolicy applies there. */
   HOST_NETWORK = 'HOST_NETWORK',
 

@@ -51,7 +51,9 @@ export function qualifiedName(value: string): string | undefined {
 
 /** @internal */
 export function envName(value: string): string | undefined {
-  return ENV_NAME.test(value) && value !== '.' && !value.startsWith('..') ? undefined : "use letters, digits, '_', '-' and '.', not beginning with a digit or '..'";
+  return ENV_NAME.test(value) && value !== '.' && !value.startsWith('..')
+    ? undefined
+    : "use letters, digits, '_', '-' and '.', not beginning with a digit or '..'";
 }
 
 /** @internal */
@@ -80,7 +82,9 @@ export function quantity(value: string): string | undefined {
 
 /** An amount of bytes, of which there are no fractions: Kubernetes would take `512m` for half a byte. @internal */
 export function bytes(value: string): string | undefined {
-  return quantity(value) ?? (Quantity.tryParse(value)!.isWhole ? undefined : "bytes come whole: write '512Mi' or '512M' for millions of them ('m' is a thousandth)");
+  return quantity(value) ?? (Quantity.tryParse(value)!.isWhole
+    ? undefined
+    : "bytes come whole: write '512Mi' or '512M' for millions of them ('m' is a thousandth)");
 }
 
 /** One of the values of an enumeration that the schema leaves open. @internal */

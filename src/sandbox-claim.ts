@@ -1,11 +1,12 @@
 import { Chart } from 'cdk8s';
-import { Construct } from 'constructs';
+import { Construct, IConstruct } from 'constructs';
 import * as l1 from '../imports';
-import { checkPodMetadata } from './blueprint';
+import { Blueprint } from './blueprint';
 import { renderEnv } from './container';
 import { checkTreeAtSynth } from './findings';
 import { Lifetime } from './lifetime';
 import { AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, inDifferentNamespaces, objectMetadata } from './object';
+import { checkPodMetadata } from './pod-rules';
 import { Problems } from './problems';
 import { checkSandboxName } from './sandbox';
 import { ClaimOverrides, ISandboxTemplate, SandboxTemplate } from './sandbox-template';
@@ -113,6 +114,8 @@ export class SandboxClaim extends Construct {
     const problems = Problems.of(this.node.path);
     checkObject(problems, identity, props);
     const template = props.template ?? props.pool?.template;
+    const volumeClaimTemplates = claimTemplates(problems, props);
+    this.checkNames(problems, template, volumeClaimTemplates ?? []);
     if (props.pool && inDifferentNamespaces(props.pool.namespace, this.namespace)) {
       problems.add('pool', `${props.pool.namespace}/${props.pool.name}`, `a claim uses pools of its own namespace, '${this.namespace}': define the claim there`);
     }
@@ -123,12 +126,11 @@ export class SandboxClaim extends Construct {
       problems.add('direct', true, 'goes with template only');
     }
     const env = renderClaimEnv(problems, props);
-    const volumeClaimTemplates = claimTemplates(problems, props);
     checkClaimMetadata(problems, props);
     if (template instanceof SandboxTemplate) {
       this.checkAgainst(problems, props, template);
     }
-    const reference = problems.all().length === 0 ? this.reference(problems, props) : {};
+    const { reference, shadowPool }: Source = problems.all().length === 0 ? this.source(problems, props) : {};
     problems.throwIfAny();
 
     const additional = props.podLabels || props.podAnnotations ? { labels: props.podLabels, annotations: props.podAnnotations } : undefined;
@@ -148,21 +150,25 @@ export class SandboxClaim extends Construct {
         resource.addDependency(dependency);
       }
     }
+    // Charts share shadow pools, and two of them could not come after each other.
+    if (shadowPool && Chart.of(shadowPool) === Chart.of(this)) {
+      resource.addDependency(shadowPool);
+    }
     checkTreeAtSynth(this);
   }
 
   /** What the claim says about where its Sandbox comes from. */
-  private reference(problems: Problems, props: SandboxClaimProps): Partial<l1.SandboxClaimSpec> {
+  private source(problems: Problems, props: SandboxClaimProps): Source {
     const v1alpha1 = props.apiVersion === AgentSandboxVersion.V1ALPHA1;
     if (props.pool && !v1alpha1) {
-      return { warmPoolRef: { name: props.pool.name } };
+      return { reference: { warmPoolRef: { name: props.pool.name } } };
     }
     if (props.pool) {
       if (!props.pool.template) {
         problems.add('pool', props.pool.name, 'a claim of v1alpha1 names the template too: use SandboxWarmPool.fromName(name, { template })');
         return {};
       }
-      return { sandboxTemplateRef: { name: props.pool.template.name }, warmpool: props.pool.name };
+      return { reference: { sandboxTemplateRef: { name: props.pool.template.name }, warmpool: props.pool.name } };
     }
     const template = props.template!;
     const foreign = inDifferentNamespaces(template.namespace, this.namespace);
@@ -170,36 +176,54 @@ export class SandboxClaim extends Construct {
       problems.add('template', `${template.namespace}/${template.name}`, 'controllers of v1alpha1 know templates of the claim\'s namespace only: emit v1beta1');
     }
     if (v1alpha1) {
-      return { sandboxTemplateRef: { name: template.name }, warmpool: 'none' };
+      return { reference: { sandboxTemplateRef: { name: template.name }, warmpool: 'none' } };
     }
     if (foreign || props.direct) {
-      return { sandboxTemplateRef: { name: template.name, namespace: foreign ? template.namespace : undefined } };
+      return { reference: { sandboxTemplateRef: { name: template.name, namespace: foreign ? template.namespace : undefined } } };
     }
-    return { warmPoolRef: { name: this.shadowPool(template).name } };
+    const shadowPool = this.shadowPool(template);
+    return { reference: { warmPoolRef: { name: shadowPool.name } }, shadowPool };
   }
 
-  /** The empty pool that stands for a template, shared by all claims of it. */
-  private shadowPool(template: ISandboxTemplate): ISandboxWarmPool {
+  /** The empty pool that stands for a template, shared by all claims of it in a namespace, whatever their charts. */
+  private shadowPool(template: ISandboxTemplate): SandboxWarmPool {
     const name = `${SHADOW_POOL_PREFIX}${template.name}`;
+    const pools = shadowPools(this.node.root);
+    const key = `${this.namespace ?? ''}/${name}`;
+    const known = pools.get(key);
+    if (known) {
+      return known;
+    }
     const scope = template instanceof SandboxTemplate ? template : Chart.of(this);
-    return (scope.node.tryFindChild(name) as SandboxWarmPool | undefined)
-      ?? new SandboxWarmPool(scope, name, { template, replicas: 0, namespace: this.namespace });
+    const id = scope.node.tryFindChild(name) ? `${name}.${this.namespace}` : name;
+    const pool = new SandboxWarmPool(scope, id, { name, template, replicas: 0, namespace: this.namespace });
+    pools.set(key, pool);
+    return pool;
+  }
+
+  /** Names that follow from that of the claim, as a Sandbox made for it has the same. */
+  private checkNames(problems: Problems, template: ISandboxTemplate | undefined, own: readonly l1.VolumeClaimTemplate[]): void {
+    const { service, volumeClaimTemplates = [] }: Partial<Blueprint> = template instanceof SandboxTemplate ? template._blueprint : {};
+    const replaced = own.map(volume => volume.metadata?.name);
+    const others = volumeClaimTemplates.filter(volume => !replaced.includes(volume.metadata?.name));
+    checkSandboxName(problems, 'name', this.name, { service, volumeClaimTemplates: [...others, ...own] });
   }
 
   /** What only shows against the template: what it lets claims do, and names that follow from both. */
   private checkAgainst(problems: Problems, props: SandboxClaimProps, template: SandboxTemplate): void {
     const path = template.node.path;
-    if ((props.env || props.containerEnv) && template.claimEnv === ClaimOverrides.DISALLOWED) {
-      problems.add('env', Object.keys({ ...props.env, ...props.containerEnv }), `the template ${path} does not let claims set variables: give it claimEnv: ClaimOverrides.ALLOWED`);
+    const variables = [props.env ?? {}, ...Object.values(props.containerEnv ?? {})].flatMap(env => Object.keys(env));
+    if (variables.length > 0 && template.claimEnv === ClaimOverrides.DISALLOWED) {
+      problems.add('env', variables, `the template ${path} does not let claims set variables: give it claimEnv: ClaimOverrides.ALLOWED`);
     }
-    if (props.volumes && template.claimVolumes === ClaimOverrides.DISALLOWED) {
+    if (props.volumes?.length && template.claimVolumes === ClaimOverrides.DISALLOWED) {
       problems.add('volumes', props.volumes.map(volume => volume.name), `the template ${path} does not let claims bring volumes: give it claimVolumes: ClaimOverrides.ALLOWED`);
     }
-    if (inDifferentNamespaces(template.namespace, this.namespace)
+    if (props.template && inDifferentNamespaces(template.namespace, this.namespace)
       && !template.claimableFrom.includes('*') && !template.claimableFrom.includes(this.namespace!)) {
       problems.add('template', `${template.namespace}/${template.name}`, `it does not permit claims of namespace '${this.namespace}': give ${path} claimableFrom: ['${this.namespace}']`);
     }
-    checkSandboxName(problems, 'name', this.name, template._blueprint);
+    this.checkMetadataAgainst(problems, props, template);
     const own = template._blueprint.volumeClaimTemplates?.map(claim => claim.metadata?.name) ?? [];
     for (const volume of props.volumes ?? []) {
       if (own.includes(volume.name) && template.claimVolumes === ClaimOverrides.ALLOWED) {
@@ -207,6 +231,18 @@ export class SandboxClaim extends Construct {
       }
     }
     this.checkEnvAgainst(problems, props, template);
+  }
+
+  /** The controller refuses claims that change what the Pod of the template says. */
+  private checkMetadataAgainst(problems: Problems, props: SandboxClaimProps, template: SandboxTemplate): void {
+    const { labels = {}, annotations = {} } = template._blueprint.podTemplate.metadata ?? {};
+    for (const [prop, added, present] of [['podLabels', props.podLabels, labels], ['podAnnotations', props.podAnnotations, annotations]] as const) {
+      for (const [key, value] of Object.entries(added ?? {})) {
+        if (present[key] !== undefined && present[key] !== value) {
+          problems.add(`${prop}['${key}']`, value, `the template ${template.node.path} has '${present[key]}' there, which claims cannot change: use another key`);
+        }
+      }
+    }
   }
 
   private checkEnvAgainst(problems: Problems, props: SandboxClaimProps, template: SandboxTemplate): void {
@@ -230,9 +266,25 @@ export class SandboxClaim extends Construct {
   }
 }
 
+/** What a claim names, and the shadow pool behind it where there is one. */
+interface Source {
+  readonly reference?: Partial<l1.SandboxClaimSpec>;
+  readonly shadowPool?: SandboxWarmPool;
+}
+
+const SHADOW_POOLS = new WeakMap<IConstruct, Map<string, SandboxWarmPool>>();
+
+/** The shadow pools of an app, by namespace and name. */
+function shadowPools(root: IConstruct): Map<string, SandboxWarmPool> {
+  const pools = SHADOW_POOLS.get(root) ?? new Map<string, SandboxWarmPool>();
+  SHADOW_POOLS.set(root, pools);
+  return pools;
+}
+
 function renderClaimEnv(problems: Problems, props: SandboxClaimProps): l1.SandboxClaimEnvVar[] | undefined {
   const render = (at: Problems, env: { readonly [name: string]: string }, containerName?: string) =>
-    renderEnv(at, Object.fromEntries(Object.entries(env).map(([name, value]) => [name, { value }]))).map(({ name, value }) => ({ name, value: value!, containerName }));
+    renderEnv(at, Object.fromEntries(Object.entries(env).map(([name, value]) => [name, { value }])))
+      .map(({ name, value }) => ({ name, value: value!, containerName }));
   const list = [
     ...render(problems.at('env'), props.env ?? {}),
     ...Object.keys(props.containerEnv ?? {}).sort().flatMap(container => {

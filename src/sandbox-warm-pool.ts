@@ -68,8 +68,10 @@ export interface SandboxWarmPoolProps extends AgentSandboxObjectProps {
   readonly updateStrategy?: UpdateStrategy;
 }
 
-/** Characters that the API server appends to the name of a pool for the names of its Sandboxes. */
-const GENERATED_SUFFIX = '-xxxxx';
+/** What the API server makes of the name of a pool for its Sandboxes: 5 characters more, 63 in all. */
+function generatedName(pool: string): string {
+  return `${`${pool}-`.slice(0, 58)}xxxxx`;
+}
 
 /**
  * A number of idle Sandboxes of one template, kept ready so that claims start at once.
@@ -127,7 +129,7 @@ export class SandboxWarmPool extends Construct implements ISandboxWarmPool {
       problems.add('template', `${props.template.namespace}/${props.template.name}`, `a pool uses templates of its own namespace, '${this.namespace}': define the template or the pool there`);
     }
     if (props.template instanceof SandboxTemplate) {
-      checkSandboxName(problems, 'name', this.name + GENERATED_SUFFIX, props.template._blueprint);
+      checkSandboxName(problems, 'name', generatedName(this.name), props.template._blueprint);
     }
     problems.throwIfAny();
 

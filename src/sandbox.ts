@@ -36,6 +36,9 @@ export interface SandboxProps extends AgentSandboxObjectProps, SandboxPodProps {
   readonly suspended?: boolean;
 }
 
+/** Prefix of the NetworkPolicy that a Sandbox brings along. */
+const NETWORK_POLICY_PREFIX = 'sandbox-';
+
 /**
  * An isolated, stateful workspace: one Pod with a stable name, storage that survives it, pause and resume, and expiry.
  *
@@ -75,6 +78,9 @@ export class Sandbox extends Construct {
       problems.add('network', 'controllerDefault', 'the controller keeps no policy for a Sandbox without a template: use another preset, such as SandboxNetwork.publicInternet()');
     }
     checkSandboxName(problems, 'name', this.name, blueprint);
+    if (this.network._managed && this.name.length + NETWORK_POLICY_PREFIX.length > 253) {
+      problems.add('name', this.name, `its NetworkPolicy is named '${NETWORK_POLICY_PREFIX}' and this name: use at most ${253 - NETWORK_POLICY_PREFIX.length} characters`);
+    }
     const lifetime = props.lifetime?._forSandbox(problems);
     problems.throwIfAny();
 
@@ -86,7 +92,7 @@ export class Sandbox extends Construct {
       const policy = new ApiObject(this, 'NetworkPolicy', {
         apiVersion: 'networking.k8s.io/v1',
         kind: 'NetworkPolicy',
-        metadata: { name: `sandbox-${this.name}`, namespace: this.namespace },
+        metadata: { name: `${NETWORK_POLICY_PREFIX}${this.name}`, namespace: this.namespace },
         spec: this.network._networkPolicySpec({ [LABEL.sandboxNameHash]: nameHash(this.name) }),
       });
       // Policy first: the Pod must never run without it.
@@ -122,7 +128,8 @@ export function checkNetwork(problems: Problems, props: SandboxPodProps, network
  * @internal
  */
 export function checkSandboxName(
-  problems: Problems, prop: string, name: string, blueprint: { readonly service?: boolean; readonly volumeClaimTemplates?: readonly l1.VolumeClaimTemplate[] },
+  problems: Problems, prop: string, name: string,
+  blueprint: { readonly service?: boolean; readonly volumeClaimTemplates?: readonly l1.VolumeClaimTemplate[] },
 ): void {
   if (blueprint.service === true && dns1035Label(name) !== undefined) {
     problems.add(prop, name, `the Service takes this name: ${dns1035Label(name)}`);

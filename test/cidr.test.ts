@@ -82,10 +82,10 @@ describe('the notation', () => {
     ['fd00::/08', "some programs read leading zeros as octal: write 'fd00::/8'"],
     ['10.1.2.3/8', "bits are set behind the prefix: write '10.0.0.0/8' for the network, or '10.1.2.3/32' for the address"],
     ['fd00::1/8', "bits are set behind the prefix: write 'fd00::/8' for the network, or 'fd00::1/128' for the address"],
-    ['::ffff:10.0.0.0/104', "the API server refuses policies with IPv4-mapped IPv6 networks: write '10.0.0.0/8'"],
-    ['::ffff:a00:1/128', "the API server refuses policies with IPv4-mapped IPv6 networks: write '10.0.0.1/32'"],
-    ['::ffff:0:0/96', "the API server refuses policies with IPv4-mapped IPv6 networks: write '0.0.0.0/0'"],
-    ['::ffff:10.0.0.1/64', "the API server refuses policies with IPv4-mapped IPv6 networks: write '10.0.0.1/32'"],
+    ['::ffff:10.0.0.0/104', "API servers refuse IPv4-mapped IPv6 networks in exceptions, and later ones anywhere: write '10.0.0.0/8'"],
+    ['::ffff:a00:1/128', "API servers refuse IPv4-mapped IPv6 networks in exceptions, and later ones anywhere: write '10.0.0.1/32'"],
+    ['::ffff:0:0/96', "API servers refuse IPv4-mapped IPv6 networks in exceptions, and later ones anywhere: write '0.0.0.0/0'"],
+    ['::ffff:10.0.0.1/64', "API servers refuse IPv4-mapped IPv6 networks in exceptions, and later ones anywhere: write '10.0.0.1/32'"],
   ])('%j is refused', (text, remedy) => {
     expect(cidr(text)).toBe(remedy);
     expect(Cidr.tryParse(text)).toBeUndefined();

@@ -360,8 +360,8 @@ describe('errors', () => {
     // networks
     ["NetworkPeer.cidr: cidr is '10.0.0.1/8': bits are set behind the prefix: write '10.0.0.0/8' for the network, or '10.0.0.1/32' for the address", () => cidr('10.0.0.1/8')],
     ["NetworkPeer.cidr: except[0] is '10.0.0.1/8': bits are set behind the prefix: write '10.0.0.0/8' for the network, or '10.0.0.1/32' for the address", () => cidr('0.0.0.0/0', '10.0.0.1/8')],
-    ["NetworkPeer.cidr: cidr is '::ffff:0:0/96': the API server refuses policies with IPv4-mapped IPv6 networks: write '0.0.0.0/0'", () => cidr('::ffff:0:0/96')],
-    ["NetworkPeer.cidr: except[0] is '::ffff:0:0/96': the API server refuses policies with IPv4-mapped IPv6 networks: write '0.0.0.0/0'", () => cidr('::/0', '::ffff:0:0/96')],
+    ["NetworkPeer.cidr: cidr is '::ffff:0:0/96': API servers refuse IPv4-mapped IPv6 networks in exceptions, and later ones anywhere: write '0.0.0.0/0'", () => cidr('::ffff:0:0/96')],
+    ["NetworkPeer.cidr: except[0] is '::ffff:0:0/96': API servers refuse IPv4-mapped IPv6 networks in exceptions, and later ones anywhere: write '0.0.0.0/0'", () => cidr('::/0', '::ffff:0:0/96')],
     ["NetworkPeer.cidr: except[0] is '192.168.0.0/16': it is not inside of 10.0.0.0/8: leave it out, or check both", () => cidr('10.0.0.0/8', '192.168.0.0/16')],
     ["NetworkPeer.cidr: except[0] is 'fc00::/7': it is IPv6 and 0.0.0.0/0 is IPv4: use one peer per family", () => cidr('0.0.0.0/0', 'fc00::/7')],
     ["NetworkPeer.cidr: except[0] is '10.0.0.0/8': it is IPv4 and ::/0 is IPv6: use one peer per family", () => cidr('::/0', '10.0.0.0/8')],

@@ -1,47 +1,21 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ts from 'typescript';
-import { ALL_VERSIONS, Json, KIND_NAMES, schemaOf, walk } from './crd-files';
+import { ALL_VERSIONS, KIND_NAMES, schemaOf, walk } from './crd-files';
+import { Declarations, Dialect, docOf, mismatches } from './typescript-types';
 import { enumMember, propertyName, typeName } from '../generators/names';
 
-const IMPORTS = join(__dirname, '..', '..', 'imports');
-const SOURCES = readdirSync(IMPORTS).sort().map(file =>
-  ts.createSourceFile(file, readFileSync(join(IMPORTS, file), 'utf8'), ts.ScriptTarget.ES2022, true));
-
-function docOf(node: ts.Node): string {
-  return ts.getJSDocCommentsAndTags(node).map(doc => doc.getText()).join('\n');
-}
-
-interface Member {
-  readonly type: string;
-  readonly optional: boolean;
-  readonly doc: string;
-}
-/** Members of the interfaces in `imports/`, and values of its enums, as they are written. */
-const INTERFACES = new Map<string, ReadonlyMap<string, Member>>();
-const ENUMS = new Map<string, ReadonlyMap<string, string>>();
-const CLASSES = new Map<string, ts.ClassDeclaration>();
-
-for (const source of SOURCES) {
-  for (const statement of source.statements) {
-    if (ts.isInterfaceDeclaration(statement)) {
-      INTERFACES.set(statement.name.text, new Map(statement.members.filter(ts.isPropertySignature).map(member => [member.name.getText(), {
-        type: member.type!.getText(),
-        optional: member.questionToken !== undefined,
-        doc: docOf(member),
-      }])));
-    } else if (ts.isEnumDeclaration(statement)) {
-      ENUMS.set(statement.name.text, new Map(statement.members.map(member =>
-        [member.name.getText(), (member.initializer as ts.StringLiteral).text])));
-    } else if (ts.isClassDeclaration(statement)) {
-      CLASSES.set(statement.name!.text, statement);
-    }
-  }
-}
+const FILES = readdirSync(join(__dirname, '..', '..', 'imports')).sort().map(file => `imports/${file}`);
+const L1 = new Declarations(FILES);
+const DIALECT: Dialect = {
+  declarations: L1,
+  propertyName,
+  values: type => Object.values(L1.enums.get(type) ?? {}),
+};
 
 test('the L1 is small: types are shared', () => {
-  const types = [...INTERFACES.keys(), ...ENUMS.keys(), ...CLASSES.keys()];
-  const lines = SOURCES.reduce((sum, source) => sum + source.getLineStarts().length, 0);
+  const types = [...L1.interfaces.keys(), ...L1.enums.keys(), ...L1.classes];
+  const lines = L1.sources.reduce((sum, source) => sum + source.getLineStarts().length, 0);
   expect(new Set(types).size).toBe(types.length);
   expect(types.length).toBeGreaterThan(110);
   expect(types.length).toBeLessThan(160);
@@ -49,55 +23,16 @@ test('the L1 is small: types are shared', () => {
 });
 
 test('there is one class per kind and version, and one for each kind of value', () => {
-  expect([...CLASSES.keys()].sort()).toEqual([
+  expect([...L1.classes].sort()).toEqual([
     'IntOrString', 'Quantity', 'Sandbox', 'SandboxClaim', 'SandboxClaimV1Alpha1', 'SandboxTemplate', 'SandboxTemplateV1Alpha1', 'SandboxV1Alpha1',
     'SandboxWarmPool', 'SandboxWarmPoolV1Alpha1',
   ]);
 });
 
-/** How a schema and the TypeScript type that should stand for it differ: one line per finding. */
-function mismatches(schema: Json, type: string, path: string): string[] {
-  if (schema.items) {
-    return type.endsWith('[]') ? mismatches(schema.items, type.slice(0, -2), `${path}[]`) : [`${path}: ${type} is no list`];
-  }
-  if (schema.additionalProperties) {
-    const value = /^\{ \[key: string\]: (.+) \}$/.exec(type)?.[1];
-    return value ? mismatches(schema.additionalProperties, value, `${path}{}`) : [`${path}: ${type} is no map`];
-  }
-  if (schema.properties) {
-    const members = INTERFACES.get(type);
-    return members ? memberMismatches(schema, members, path) : [`${path}: there is no interface ${type}`];
-  }
-  if (schema.enum) {
-    const values = [...ENUMS.get(type)?.values() ?? []];
-    return JSON.stringify(values) === JSON.stringify(schema.enum) ? [] : [`${path}: ${type} has the values ${values}`];
-  }
-  const wanted = schema['x-kubernetes-int-or-string'] ? (schema.pattern ? 'Quantity' : 'IntOrString')
-    : schema.type === 'integer' ? 'number' : schema.type;
-  return type === wanted ? [] : [`${path}: is ${type} instead of ${wanted}`];
-}
-
-function memberMismatches(schema: Json, members: ReadonlyMap<string, Member>, path: string): string[] {
-  const names = Object.keys(schema.properties).map(propertyName);
-  const strange = [...members.keys()].filter(name => !names.includes(name)).map(name => `${path}.${name} is not in the schema`);
-  return [...strange, ...Object.entries<Json>(schema.properties).flatMap(([name, property]) => {
-    const here = `${path}.${name}`;
-    const member = members.get(propertyName(name));
-    if (!member) {
-      return [`${here} is missing`];
-    }
-    const optional = !schema.required?.includes(name);
-    return [
-      ...(member.optional === optional ? [] : [`${here}: is ${member.optional ? 'optional' : 'required'}`]),
-      ...mismatches(property, member.type, here),
-    ];
-  })];
-}
-
 test.each(KIND_NAMES)('the props of %s have the fields of the CRD, with their types, and no others', kind => {
-  expect(INTERFACES.get(`${kind}Props`)!.get('spec')).toMatchObject({ type: `${kind}Spec`, optional: false });
-  expect(INTERFACES.get(`${kind}Props`)!.get('metadata')).toMatchObject({ type: 'ApiObjectMetadata', optional: true });
-  expect(mismatches(schemaOf(kind, 'v1beta1', 'spec'), `${kind}Spec`, 'spec')).toEqual([]);
+  expect(L1.interfaces.get(`${kind}Props`)!.get('spec')).toMatchObject({ type: `${kind}Spec`, optional: false });
+  expect(L1.interfaces.get(`${kind}Props`)!.get('metadata')).toMatchObject({ type: 'ApiObjectMetadata', optional: true });
+  expect(mismatches(DIALECT, schemaOf(kind, 'v1beta1', 'spec'), `${kind}Spec`, 'spec')).toEqual([]);
 });
 
 test('fields have the camel case name of the wire, of which these differ from it', () => {
@@ -148,7 +83,7 @@ test.each([['Delete', 'DELETE'], ['DeleteForeground', 'DELETE_FOREGROUND'], ['On
 });
 
 test('enums have one member per value, named after it', () => {
-  expect(Object.fromEntries([...ENUMS].map(([name, members]) => [name, Object.fromEntries(members)]))).toEqual({
+  expect(Object.fromEntries(L1.enums)).toEqual({
     SandboxSpecShutdownPolicy: { DELETE: 'Delete', RETAIN: 'Retain' },
     SandboxSpecOperatingMode: { RUNNING: 'Running', SUSPENDED: 'Suspended' },
     SandboxTemplateSpecNetworkPolicyManagement: { MANAGED: 'Managed', UNMANAGED: 'Unmanaged' },
@@ -161,9 +96,9 @@ test('enums have one member per value, named after it', () => {
 
 test('every field of ours is documented, with its default if it is optional', () => {
   const undocumented: string[] = [];
-  for (const source of SOURCES.filter(({ fileName }) => fileName.includes('x-k8s.io'))) {
+  for (const source of L1.sources.filter(({ fileName }) => fileName.includes('x-k8s.io'))) {
     for (const statement of source.statements.filter(ts.isInterfaceDeclaration)) {
-      for (const [name, member] of INTERFACES.get(statement.name.text)!) {
+      for (const [name, member] of L1.interfaces.get(statement.name.text)!) {
         if (!member.doc || (member.optional && !/@default \S/.test(member.doc))) {
           undocumented.push(`${statement.name.text}.${name}`);
         }
@@ -180,16 +115,16 @@ test.each([
   ['SandboxSpec', 'service', '@default - not set'],
   ['SandboxWarmPoolSpec', 'replicas', '@default - not set; the API server sets 1 in v1beta1; v1alpha1 requires it'],
 ])('%s.%s says "%s"', (type, name, text) => {
-  expect(INTERFACES.get(type)!.get(name)!.doc.split('\n').map(line => line.replace(/^\s*\*\s?/, ''))).toContain(text);
+  expect(L1.interfaces.get(type)!.get(name)!.doc.split('\n').map(line => line.replace(/^\s*\*\s?/, ''))).toContain(text);
 });
 
 test('every type is documented, and those of Kubernetes link to its reference', () => {
   const link = /@see https:\/\/kubernetes\.io\/docs\/reference\/generated\/kubernetes-api\/v1\.36\/(#[a-z]+-v1-(core|meta|networking-k8s-io))?\s/;
   const unlinked: string[] = [];
-  for (const source of SOURCES) {
+  for (const source of L1.sources) {
     for (const statement of source.statements.filter(s => ts.isInterfaceDeclaration(s) || ts.isClassDeclaration(s) || ts.isEnumDeclaration(s))) {
       expect([statement.name!.text, docOf(statement)]).toEqual([statement.name!.text, expect.stringMatching(/^\/\*\*/)]);
-      if (source.fileName === 'kubernetes.ts' && !link.test(docOf(statement))) {
+      if (source.fileName === 'imports/kubernetes.ts' && !link.test(docOf(statement))) {
         unlinked.push(statement.name!.text);
       }
     }

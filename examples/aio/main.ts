@@ -1,11 +1,14 @@
 import { App, Chart, Duration } from 'cdk8s';
-import { Isolation, Probe, Relaxation, Sandbox, SandboxNetwork, SandboxVolume } from 'cdk8s-agent-sandbox';
+import { Isolation, PodSecurityLevel, Probe, Relaxation, Sandbox, SandboxNamespace, SandboxNetwork, SandboxVolume } from 'cdk8s-agent-sandbox';
 
 // REPLACE: pin the image by its digest. Browser, VNC, VS Code, Jupyter, shell and files on one port.
 const IMAGE = 'ghcr.io/agent-infra/sandbox:1.0.0.152';
 
 const app = new App();
-const chart = new Chart(app, 'aio', { namespace: 'agents-desktop' });
+const chart = new Chart(app, 'aio', { namespace: 'aio' });
+
+// "restricted" would refuse containers that run as root.
+new SandboxNamespace(chart, 'aio', { enforce: PodSecurityLevel.BASELINE });
 
 new Sandbox(chart, 'aio-sandbox-example', {
   podLabels: { sandbox: 'aio-sandbox-example' },

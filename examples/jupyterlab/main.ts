@@ -46,10 +46,7 @@ new Sandbox(chart, 'jupyterlab-sandbox', {
     ...home,
     name: 'jupyterlab',
     // No token of its own: only the router can connect, and it lets nobody in without permission.
-    command: [
-      'jupyter', 'lab', '--ip=0.0.0.0', '--port=8888', '--no-browser', '--notebook-dir=/home/jovyan/work',
-      '--IdentityProvider.token=', '--ServerApp.allow_origin=*', '--ServerApp.disable_check_xsrf=True',
-    ],
+    command: ['jupyter', 'lab', '--ip=0.0.0.0', '--port=8888', '--no-browser', '--notebook-dir=/home/jovyan/work', '--IdentityProvider.token='],
     port: 8888,
     cpu: '1',
     cpuLimit: '4',

@@ -127,8 +127,9 @@ export class ApiClient {
   private discover(group: string): Promise<{ name: string; kind: string; namespaced: boolean }[]> {
     let found = this.resources.get(group);
     if (!found) {
-      found = this.request('GET', group).then(response => response.body.resources, () => []);
+      found = this.request('GET', group).then(response => response.body.resources, noneIfMissing);
       this.resources.set(group, found);
+      found.catch(() => this.resources.delete(group));
     }
     return found;
   }
@@ -145,12 +146,7 @@ export class ApiClient {
 
   /** Like `get`, but undefined for an object that does not exist. */
   public async find(ref: ObjectRef): Promise<KubeObject | undefined> {
-    return this.get(ref).catch(error => {
-      if (error instanceof ApiError && error.code === 404) {
-        return undefined;
-      }
-      throw error;
-    });
+    return this.get(ref).catch(error => noneIfMissing(error)[0]);
   }
 
   /** Objects of a kind, of one namespace or of all. */
@@ -182,11 +178,7 @@ export class ApiClient {
 
   /** Deletes an object; one that does not exist is fine. */
   public async delete(ref: ObjectRef, query: RequestOptions['query'] = {}): Promise<void> {
-    await this.request('DELETE', await this.path(ref.apiVersion, ref.kind, ref), { query }).catch(error => {
-      if (!(error instanceof ApiError && error.code === 404)) {
-        throw error;
-      }
-    });
+    await this.request('DELETE', await this.path(ref.apiVersion, ref.kind, ref), { query }).catch(noneIfMissing);
   }
 
   /** Waits until an object exists and satisfies the condition. The error shows its last status. */
@@ -211,4 +203,12 @@ export class ApiClient {
   public async close(): Promise<void> {
     await this.agent.destroy();
   }
+}
+
+/** Turns "there is no such object" into an empty list, and throws any other error. */
+function noneIfMissing(error: unknown): [] {
+  if (error instanceof ApiError && error.code === 404) {
+    return [];
+  }
+  throw error;
 }

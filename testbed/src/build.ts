@@ -38,7 +38,7 @@ export function missingPrograms(groups: readonly ProgramGroup[], env: NodeJS.Pro
 /** Version of the `go` command, for example `go1.26.0`. Throws `GoMissingError` if there is none. */
 export async function goVersion(): Promise<string> {
   try {
-    const { stdout } = await promisify(execFile)('go', ['env', 'GOVERSION']);
+    const { stdout } = await promisify(execFile)('go', ['env', 'GOVERSION'], { env: process.env });
     return stdout.trim();
   } catch {
     throw new GoMissingError('no go command on the PATH');

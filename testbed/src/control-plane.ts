@@ -129,14 +129,14 @@ export class ControlPlane extends Cluster {
 
   /** Kills a component and starts it again; returns when it is ready. For tests of what clients do about it. */
   public async restart(component: ComponentName): Promise<void> {
-    await this.owned('restart a component').launcher.restart(component, this.connection);
+    await this.owned('restart a component').launcher.restart(component, this.admin);
   }
 
   /** Changes what happens to pods that do not say it themselves, for pods that have not reached their last stage yet. */
   public async setStages(stages: Stages): Promise<void> {
     const { launcher } = this.owned('change stages');
     await launcher.writeStages(stagesFile(stages));
-    await launcher.restart('kwok', this.connection);
+    await launcher.restart('kwok', this.admin);
   }
 
   /** Its processes with the memory they use, the supervisor first. */

@@ -87,11 +87,15 @@ export class Launcher {
   }
 
   /** Ends a component and starts it again. */
-  public async restart(component: ComponentName, connection: Connection): Promise<void> {
+  public async restart(component: ComponentName, client: ApiClient): Promise<void> {
     await this.supervisor.kill(component);
+    if (component === 'kwok') {
+      // The new process would wait until the Leases of the old one have run out.
+      await client.request('DELETE', '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases');
+    }
     await this.spawn(component);
     if (component === 'kube-apiserver') {
-      await this.untilServing(connection);
+      await this.untilServing(client.connection);
     } else if (component === 'etcd') {
       await this.untilReady('etcd', () => canConnect(join(this.settings.dir, ETCD_SOCKET)));
     }

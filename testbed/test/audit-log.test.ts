@@ -1,7 +1,9 @@
+import { Agent } from 'undici';
+import { ApiClient } from '../src/api-client.js';
 import { AuditedRequest, isWrite } from '../src/audit-log.js';
 import { ControlPlane } from '../src/control-plane.js';
 import { describeWithControlPlane, describeWithPrograms } from '../src/jest/index.js';
-import { ApiClient } from '../src/api-client.js';
+import { waitFor } from '../src/wait.js';
 
 describe('isWrite', () => {
   const request = (fields: Partial<AuditedRequest>): AuditedRequest => ({
@@ -62,10 +64,18 @@ describeWithControlPlane('audit log', testbed => {
   });
 
   test('counts a watch once, from its start', async () => {
-    const client = new ApiClient(testbed.cluster.connection, 'watcher/1.0');
-    await client.request('GET', `/api/v1/namespaces/${testbed.namespace}/pods`, { query: { watch: true, timeoutSeconds: 1 } });
-    await client.close();
-    expect(await testbed.auditLog.countBy(['verb', 'resource'], { userAgent: 'watcher/1.0' })).toEqual([{ verb: 'watch', resource: 'pods', count: 1 }]);
+    const { server, ca, cert, key } = testbed.cluster.connection;
+    const agent = new Agent({ connect: { ca, cert, key } });
+    const watch = await agent.request({
+      origin: server, method: 'GET', path: `/api/v1/namespaces/${testbed.namespace}/pods?watch=true`, headers: { 'user-agent': 'watcher/1.0' },
+    });
+    const counts = () => testbed.auditLog.countBy(['verb', 'resource'], { userAgent: 'watcher/1.0' });
+    const once = [{ verb: 'watch', resource: 'pods', count: 1 }];
+    expect(await counts()).toEqual(once);
+    watch.body.on('error', () => undefined).destroy();
+    await agent.destroy();
+    await waitFor(async () => (await testbed.auditLog.find({ userAgent: 'watcher/1.0' }))[0].durationMs > 0, { what: 'the end of the watch' });
+    expect(await counts()).toEqual(once);
   });
 }, { requires: ['auditLog'] });
 
