@@ -3,7 +3,7 @@ import { GithubWorkflow } from 'projen/lib/github';
 import { JobPermission } from 'projen/lib/github/workflows-model';
 import { NodePackageManager } from 'projen/lib/javascript';
 import { TypeScriptRunner } from 'projen/lib/typescript';
-import { Workspace } from './projenrc/workspace';
+import { SOURCE_CONDITION, Workspace } from './projenrc/workspace';
 
 const NODE_FLOOR = '20.19.0';
 
@@ -35,7 +35,7 @@ const project = new cdk.JsiiProject({
   peerDeps: ['cdk8s@^2.68.12', 'cdk8s-plus-28@^2.5.6', 'constructs@^10.5.0'],
   // Development happens on the oldest peers (projen pins them); the newest are what users install.
   devDeps: [
-    '@types/node@^20', '@types/jest@^30', '@swc/core@^1', '@swc/jest@^0.2', 'jest@^30', 'fast-check@^4', 'tsx@^4', 'yaml@^2',
+    '@types/node@^20', '@types/jest@^30', '@swc/core@^1', '@swc/jest@^0.2', 'jest@^30', 'ajv@^8', 'fast-check@^4', 'tsx@^4', 'yaml@^2',
     'eslint@^9', 'typescript-eslint@^8', '@stylistic/eslint-plugin@^5', 'jsii-docgen@^10',
   ],
   docgen: false,
@@ -62,6 +62,7 @@ const project = new cdk.JsiiProject({
         'cdk8s-agent-sandbox': ['./src/index.ts'],
       },
       types: ['node', 'jest'],
+      customConditions: [SOURCE_CONDITION],
     } as any,
   },
   npmignoreEnabled: false,
@@ -91,6 +92,29 @@ const api = new Workspace(project, {
   description: 'Wire types, vocabulary and name hash of the Agent Sandbox API; no dependencies',
 });
 
+const kube = new Workspace(project, {
+  name: 'agent-sandbox-kube',
+  dir: 'packages/kube',
+  description: 'Fast typed access to the Kubernetes API server: informers, work queue, leader election, events, patches',
+  dependencies: {
+    '@kubernetes/client-node': '^1.4.0',
+    'undici': '^7.16.0',
+  },
+});
+
+const controller = new Workspace(project, {
+  name: 'agent-sandbox-controller',
+  dir: 'packages/controller',
+  description: 'The reconcilers of Sandbox, SandboxTemplate, SandboxClaim and SandboxWarmPool',
+  dependencies: {
+    'agent-sandbox-api': '*',
+    'agent-sandbox-kube': '*',
+    'commander': '^14.0.0',
+    'pino': '^9.0.0',
+    'prom-client': '^15.1.0',
+  },
+});
+
 const testbed = new Workspace(project, {
   name: 'agent-sandbox-testbed',
   dir: 'testbed',
@@ -105,7 +129,7 @@ const testbed = new Workspace(project, {
   },
 });
 
-const workspaces = [api, testbed];
+const workspaces = [api, kube, controller, testbed];
 
 // ---------------------------------------------------------------- tests
 const swc = (module: 'commonjs' | 'es6') => ['@swc/jest', {

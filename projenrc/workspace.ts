@@ -1,5 +1,8 @@
 import { JsonFile, Project } from 'projen';
 
+/** Condition under which workspace packages resolve to their sources: tests and scripts need no build. */
+export const SOURCE_CONDITION = 'agent-sandbox-source';
+
 export interface WorkspaceOptions {
   /** npm name. */
   readonly name: string;
@@ -39,7 +42,7 @@ export class Workspace extends Project {
         description: options.description,
         license: 'Apache-2.0',
         type: 'module',
-        exports: { '.': { types: './lib/index.d.ts', development: './src/index.ts', default: './lib/index.js' } },
+        exports: { '.': { [SOURCE_CONDITION]: './src/index.ts', types: './lib/index.d.ts', default: './lib/index.js' } },
         bin: options.bin,
         files: ['lib'],
         engines: { node: '>= 20.19.0' },
@@ -68,6 +71,7 @@ export class Workspace extends Project {
           noFallthroughCasesInSwitch: true,
           skipLibCheck: true,
           types: ['node'],
+          customConditions: [SOURCE_CONDITION],
         },
         include: ['src/**/*.ts'],
       },
@@ -85,6 +89,7 @@ export class Workspace extends Project {
       extensionsToTreatAsEsm: ['.ts'],
       transform: { '\\.ts$': transform },
       moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+      testEnvironmentOptions: { customExportConditions: ['node', 'node-addons', SOURCE_CONDITION] },
     };
   }
 }

@@ -4,8 +4,10 @@ import { describe } from './problems';
 import { EXTENSIONS_GROUP, GROUP, NETWORK_POLICY_SUFFIX, nameHash } from './vocabulary.gen';
 
 const REGISTERED = Symbol.for('cdk8s-agent-sandbox.findings');
-/** Kinds whose names end up, as 32-bit hashes, in labels that select Pods. */
-const HASHED: readonly string[] = ['Sandbox', 'SandboxTemplate', 'SandboxWarmPool'];
+/** Kinds whose names end up, as 32-bit hashes, in labels that select Pods, and whose names these are then. */
+const HASHED: Readonly<Record<string, string>> = {
+  Sandbox: 'Sandbox', SandboxClaim: 'Sandbox', SandboxTemplate: 'SandboxTemplate', SandboxWarmPool: 'SandboxWarmPool',
+};
 
 /**
  * Has the tree of a construct checked, once, for what only shows between objects: when it is synthesized.
@@ -30,15 +32,20 @@ function findings(root: IConstruct): string[] {
     const key = `${object.apiGroup}/${object.kind} ${object.metadata.namespace ?? ''}/${object.name}`;
     const twin = byName.get(key);
     if (twin && (isOurs(object) || object.kind === 'NetworkPolicy')) {
-      lines.push(describe(object.node.path, 'name', object.name, `${twin.node.path} is a ${object.kind} of this name in the same namespace: rename one`));
+      const remedy = object.metadata.namespace === undefined ? 'rename one, or say which namespaces they are in' : 'rename one';
+      lines.push(describe(object.node.path, 'name', object.name, `${twin.node.path} is a ${object.kind} of this name in the same namespace: ${remedy}`));
     }
     byName.set(key, twin ?? object);
-    if (isOurs(object) && HASHED.includes(object.kind)) {
-      const hashKey = `${object.kind} ${object.metadata.namespace ?? ''}/${nameHash(object.name)}`;
+    const hashed = isOurs(object) ? HASHED[object.kind] : undefined;
+    if (hashed) {
+      const hashKey = `${hashed} ${object.metadata.namespace ?? ''}/${nameHash(object.name)}`;
       const other = byHash.get(hashKey);
       if (other && other.name !== object.name) {
         lines.push(describe(object.node.path, 'name', object.name,
           `its hash ${nameHash(object.name)} is also that of '${other.name}' (${other.node.path}), and labels could not tell their Pods apart: rename one`));
+      } else if (other && other.kind !== object.kind) {
+        lines.push(describe(object.node.path, 'name', object.name,
+          `a Sandbox made for a claim has the name of the claim, and ${other.node.path} is a ${other.kind} of this name: rename one`));
       }
       byHash.set(hashKey, other ?? object);
     }

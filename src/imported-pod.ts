@@ -2,13 +2,24 @@ import { ApiObject } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
 import * as l1 from '../imports';
 import { Isolation } from './isolation';
+import { checkNamespacedReferences } from './namespaced-references';
+import { SandboxNetwork } from './network';
+import { checkHostNetwork, checkPodMetadata, mergeNodeSelectors, mergeTolerations } from './pod-rules';
 import { checkPodSecurity, containerSecurityContext, podSecurityContext } from './pod-security';
 import { Problems } from './problems';
 import { Relaxation } from './relaxation';
-import { RESERVED_PREFIXES } from './vocabulary.gen';
 
 /** Label that cdk8s-plus selects its own Pods by; it differs for every construct path. */
 const ADDRESS_LABEL = 'cdk8s.io/metadata.addr';
+
+/** What a Pod does not say; see the props of templates. */
+interface ImportedPodOptions {
+  readonly isolation: Isolation;
+  readonly relaxations?: readonly Relaxation[];
+  readonly network?: SandboxNetwork;
+  readonly service?: boolean;
+  readonly claimableFrom?: readonly string[];
+}
 
 /**
  * A Pod of cdk8s-plus as the Pod of a template: its manifest, read at synthesis, with the defaults of templates where
@@ -17,8 +28,11 @@ const ADDRESS_LABEL = 'cdk8s.io/metadata.addr';
  * @internal
  */
 export class ImportedPod {
+  private readonly relaxations: readonly Relaxation[];
+
   /** Takes the Pod out of its tree, so that it is not emitted. */
-  public constructor(private readonly pod: kplus.Pod, private readonly isolation: Isolation, private readonly relaxations: readonly Relaxation[]) {
+  public constructor(private readonly pod: kplus.Pod, private readonly options: ImportedPodOptions) {
+    this.relaxations = options.relaxations ?? [];
     pod.node.scope!.node.tryRemoveChild(pod.node.id);
   }
 
@@ -35,12 +49,8 @@ export class ImportedPod {
 
   private render(problems: Problems): unknown {
     const manifest = ApiObject.of(this.pod).toJson();
-    const labels = Object.fromEntries(Object.entries(manifest.metadata.labels ?? {}).filter(([key]) => key !== ADDRESS_LABEL));
-    for (const key of Object.keys({ ...labels, ...manifest.metadata.annotations })) {
-      if (RESERVED_PREFIXES.some(prefix => key.startsWith(prefix))) {
-        problems.add('metadata of the Pod', key, 'the controller drops keys of this prefix from Pods: use a prefix of your own');
-      }
-    }
+    const labels = Object.fromEntries(Object.entries<string>(manifest.metadata.labels ?? {}).filter(([key]) => key !== ADDRESS_LABEL));
+    checkPodMetadata(problems, 'metadata.labels', 'metadata.annotations', labels, manifest.metadata.annotations);
     const metadata = {
       labels: Object.keys(labels).length > 0 ? labels : undefined,
       annotations: manifest.metadata.annotations,
@@ -52,19 +62,21 @@ export class ImportedPod {
     const windows = wire.os?.name === 'windows';
     const secured = <T extends l1.Container>(containers: readonly T[] | undefined): T[] | undefined => containers?.map(container =>
       ({ ...container, securityContext: containerSecurityContext(container.securityContext, this.relaxations, windows) }));
-    const { nodeSelector, tolerations } = this.isolation;
+    const { isolation, network, service, claimableFrom } = this.options;
     const spec: l1.PodSpec = {
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       ...wire,
-      runtimeClassName: this.isolation.runtimeClassName,
+      runtimeClassName: isolation.runtimeClassName,
       containers: secured(wire.containers)!,
       initContainers: secured(wire.initContainers),
       securityContext: podSecurityContext(this.podContext(wire.securityContext), windows, undefined),
-      nodeSelector: wire.nodeSelector || nodeSelector ? { ...wire.nodeSelector, ...nodeSelector } : undefined,
-      tolerations: wire.tolerations || tolerations ? [...(wire.tolerations ?? []), ...(tolerations ?? [])] : undefined,
+      nodeSelector: mergeNodeSelectors(problems, wire.nodeSelector, isolation),
+      tolerations: mergeTolerations(wire.tolerations, isolation),
     };
     checkPodSecurity(problems, spec, this.relaxations, () => []);
+    checkHostNetwork(problems, { hostNetwork: spec.hostNetwork, service }, network?._managed ?? true);
+    checkNamespacedReferences(problems, claimableFrom, spec);
     return spec;
   }
 

@@ -2,7 +2,6 @@ export {
   ClaimRateMetricProps, ExternalMetricProps, MetricTargetType, ScalingBehavior, ScalingPolicy, ScalingPolicySelect, ScalingRules,
   WarmPoolAutoscalingOptions, WarmPoolHorizontalPodAutoscaler, WarmPoolHorizontalPodAutoscalerProps, WarmPoolMetric, WarmPoolScaleTarget,
 } from './autoscaling';
-export { SandboxPodProps } from './blueprint';
 export { ClusterDns } from './cluster-dns';
 export { SandboxContainer, SandboxMount, SandboxPort } from './container';
 export { AgentSandboxCrds, AgentSandboxCrdsProps } from './crds';
@@ -18,6 +17,7 @@ export { DnsOnlyNetworkProps, PublicInternetNetworkProps, RouterOnlyNetworkProps
 export { CidrPeerOptions, NetworkPeer, PodPeerOptions, PublicInternetPeerOptions } from './network-peer';
 export { NetworkPort } from './network-port';
 export { AgentSandboxObjectProps, AgentSandboxVersion } from './object';
+export { SandboxPodProps } from './pod-props';
 export { GrpcProbeOptions, HttpProbeOptions, PortProbeOptions, Probe, ProbeOptions } from './probe';
 export { Relaxation } from './relaxation';
 export * from './runtime-class';

@@ -1,4 +1,17 @@
 import * as l1 from '../imports';
+import { Problems } from './problems';
+
+/**
+ * Holds a template for claims of other namespaces against the rule that its Pod names nothing of its own.
+ *
+ * @internal
+ */
+export function checkNamespacedReferences(problems: Problems, claimableFrom: readonly string[] | undefined, spec: l1.PodSpec | undefined): void {
+  const references = claimableFrom?.length && spec ? namespacedReferences(spec) : [];
+  if (references.length > 0) {
+    problems.add('claimableFrom', claimableFrom, `claims of other namespaces would mean other objects there, so the controller refuses a template that names ${references.join(', ')}: remove them, or leave claimableFrom out`);
+  }
+}
 
 /**
  * What a Pod names in its own namespace, as `kind 'name'`: it means other objects in every other namespace.

@@ -1,8 +1,8 @@
 import * as l1 from '../imports';
-import { SandboxPodProps } from './blueprint';
 import { SandboxContainer } from './container';
-import { checkTolerations } from './isolation';
+import { Isolation, checkTolerations } from './isolation';
 import { checkKeys, checkLabels } from './object';
+import { SandboxPodProps } from './pod-props';
 import { Problems } from './problems';
 import { absolutePath, dnsLabel, dnsSubdomain, integer, oneOf } from './rules';
 import { RESERVED_ANNOTATIONS, RESERVED_PREFIXES, ROUTER } from './vocabulary.gen';
@@ -56,9 +56,6 @@ export function checkPodFields(problems: Problems, props: SandboxPodProps): void
   if (props.dnsPolicy === 'None' && !props.dnsConfig?.nameservers?.length) {
     problems.add('dnsPolicy', props.dnsPolicy, 'name the servers to ask instead: dnsConfig: { nameservers: […] }');
   }
-  if (props.service === true && props.hostNetwork) {
-    problems.add('service', true, 'a Service on the network of the node would publish its ports: leave service or hostNetwork out');
-  }
   const once = <T>(prop: string, list: readonly T[] | undefined, key: (item: T) => string | undefined, keyProp: string) =>
     problems.unique(index => `${prop}[${index}]${keyProp}`, (list ?? []).map(key), 'list it once');
   once('imagePullSecrets', props.imagePullSecrets, secret => secret.name, '');
@@ -66,6 +63,45 @@ export function checkPodFields(problems: Problems, props: SandboxPodProps): void
   once('schedulingGates', props.schedulingGates, gate => gate.name, '.name');
   once('resourceClaims', props.resourceClaims, claim => claim.name, '.name');
   once('topologySpreadConstraints', props.topologySpreadConstraints, ({ topologyKey, whenUnsatisfiable }) => `${topologyKey}, ${whenUnsatisfiable}`, '');
+}
+
+/**
+ * The network of the node knows no policies, so it goes only with the network that promises none.
+ *
+ * @internal
+ */
+export function checkHostNetwork(problems: Problems, pod: { readonly hostNetwork?: boolean; readonly service?: boolean }, managed: boolean): void {
+  if (pod.hostNetwork && managed) {
+    problems.add('hostNetwork', true, 'no NetworkPolicy applies on the network of the node: leave it out, or say network: SandboxNetwork.unmanaged()');
+  }
+  if (pod.hostNetwork && pod.service) {
+    problems.add('service', true, 'a Service on the network of the node would publish its ports: leave service or hostNetwork out');
+  }
+}
+
+/**
+ * Labels of the nodes for a Pod: its own and those that the isolation asks for.
+ *
+ * @internal
+ */
+export function mergeNodeSelectors(
+  problems: Problems, own: { readonly [key: string]: string } | undefined, isolation: Isolation,
+): { [key: string]: string } | undefined {
+  for (const [key, value] of Object.entries(isolation.nodeSelector ?? {})) {
+    if (own?.[key] !== undefined && own[key] !== value) {
+      problems.add(`nodeSelector['${key}']`, own[key], `the isolation needs '${value}': leave it out`);
+    }
+  }
+  return own || isolation.nodeSelector ? { ...own, ...isolation.nodeSelector } : undefined;
+}
+
+/**
+ * Taints that a Pod tolerates: its own and those of the isolation.
+ *
+ * @internal
+ */
+export function mergeTolerations(own: readonly l1.Toleration[] | undefined, isolation: Isolation): l1.Toleration[] | undefined {
+  return own || isolation.tolerations ? [...(own ?? []), ...(isolation.tolerations ?? [])] : undefined;
 }
 
 /**

@@ -104,7 +104,8 @@ export function time(value: string): string | undefined {
   }
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number);
   const date = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
-  const exists = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour < 24 && minute < 60 && second < 60;
+  const sameDay = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+  const exists = sameDay && hour < 24 && minute < 60 && second < 60;
   const zone = match[8] === 'Z' || (Number(match[8].slice(1, 3)) < 24 && Number(match[8].slice(4)) < 60);
   return exists && zone ? undefined : "there is no such time: check day, hour and zone, for example '2027-01-31T17:00:00Z'";
 }

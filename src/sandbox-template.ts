@@ -2,17 +2,18 @@ import { Lazy } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import * as l1 from '../imports';
-import { Blueprint, SandboxPodProps, renderBlueprint } from './blueprint';
+import { Blueprint, renderBlueprint } from './blueprint';
 import { checkTreeAtSynth } from './findings';
 import { ImportedPod } from './imported-pod';
 import { Isolation } from './isolation';
-import { namespacedReferences } from './namespaced-references';
+import { checkNamespacedReferences } from './namespaced-references';
 import { SandboxNetwork } from './network';
 import { AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, objectMetadata } from './object';
+import { SandboxPodProps } from './pod-props';
+import { checkHostNetwork } from './pod-rules';
 import { Problems } from './problems';
 import { Relaxation } from './relaxation';
 import { dnsLabel, dnsSubdomain } from './rules';
-import { checkNetwork } from './sandbox';
 import { ANNOTATION, NETWORK_POLICY_SUFFIX } from './vocabulary.gen';
 
 /** What claims may do to environment variables or volumes of their template. */
@@ -124,7 +125,7 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
    * @throws if a prop is not well-formed
    */
   public static fromPod(scope: Construct, id: string, pod: kplus.Pod, props: SandboxTemplateFromPodProps): SandboxTemplate {
-    const imported = new ImportedPod(pod, props.isolation, props.relaxations ?? []);
+    const imported = new ImportedPod(pod, props);
     const prepared: Blueprint = { podTemplate: Lazy.any({ produce: () => imported.podTemplate() }) as any, service: props.service };
     const template = new SandboxTemplate(scope, id, { ...props, containers: [], [PREPARED]: prepared } as SandboxTemplateProps);
     template.node.addValidation({ validate: () => imported.problems() });
@@ -174,7 +175,7 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
     const problems = Problems.of(this.node.path);
     checkObject(problems, identity, props);
     this._blueprint = (props as Prepared)[PREPARED] ?? renderBlueprint(problems, props, this.claimVolumes !== ClaimOverrides.DISALLOWED);
-    checkNetwork(problems, props, this.network);
+    checkHostNetwork(problems, props, this.network._managed);
     this.checkOptions(problems, props);
     problems.throwIfAny();
 
@@ -185,7 +186,7 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
       envVarsInjectionPolicy: props.claimEnv as string as l1.SandboxTemplateSpecEnvVarsInjectionPolicy | undefined,
       volumeClaimTemplatesPolicy: props.claimVolumes as string as l1.SandboxTemplateSpecVolumeClaimTemplatesPolicy | undefined,
     };
-    const annotations = props.claimableFrom && { ...props.annotations, [ANNOTATION.claimableFrom]: [...props.claimableFrom].sort().join(',') };
+    const annotations = this.claimableFrom.length > 0 && { ...props.annotations, [ANNOTATION.claimableFrom]: [...this.claimableFrom].sort().join(',') };
     const metadata = objectMetadata(identity, annotations ? { ...props, annotations } : props);
     if (props.apiVersion === AgentSandboxVersion.V1ALPHA1) {
       new l1.SandboxTemplateV1Alpha1(this, 'Resource', { metadata, spec });
@@ -202,10 +203,7 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
     if (this.name.length + NETWORK_POLICY_SUFFIX.length > 253) {
       problems.add('name', this.name, `the controller appends '${NETWORK_POLICY_SUFFIX}' for the NetworkPolicy: use at most ${253 - NETWORK_POLICY_SUFFIX.length} characters`);
     }
-    const references = props.claimableFrom?.length && this._blueprint.podTemplate.spec ? namespacedReferences(this._blueprint.podTemplate.spec) : [];
-    if (references.length > 0) {
-      problems.add('claimableFrom', props.claimableFrom, `claims of other namespaces would mean other objects there, so the controller refuses a template that names ${references.join(', ')}: remove them, or leave claimableFrom out`);
-    }
+    checkNamespacedReferences(problems, props.claimableFrom, this._blueprint.podTemplate.spec);
     (props.claimableFrom ?? []).forEach((namespace, index) => {
       if (namespace !== '*') {
         problems.check(`claimableFrom[${index}]`, namespace, dnsLabel);

@@ -1,12 +1,14 @@
 import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import * as l1 from '../imports';
-import { SandboxPodProps, renderBlueprint } from './blueprint';
+import { renderBlueprint } from './blueprint';
 import { checkTreeAtSynth } from './findings';
 import { Isolation } from './isolation';
 import { Lifetime } from './lifetime';
 import { SandboxNetwork } from './network';
 import { AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, objectMetadata } from './object';
+import { SandboxPodProps } from './pod-props';
+import { checkHostNetwork } from './pod-rules';
 import { Problems } from './problems';
 import { dns1035Label } from './rules';
 import { LABEL, nameHash } from './vocabulary.gen';
@@ -73,7 +75,7 @@ export class Sandbox extends Construct {
     const problems = Problems.of(this.node.path);
     checkObject(problems, identity, props);
     const blueprint = renderBlueprint(problems, props);
-    checkNetwork(problems, props, this.network);
+    checkHostNetwork(problems, props, this.network._managed);
     if (this.network._managed && !this.network._rules()) {
       problems.add('network', 'controllerDefault', 'the controller keeps no policy for a Sandbox without a template: use another preset, such as SandboxNetwork.publicInternet()');
     }
@@ -109,17 +111,6 @@ function operatingMode(props: SandboxProps): Pick<l1.SandboxSpec, 'operatingMode
   return props.apiVersion === AgentSandboxVersion.V1ALPHA1
     ? { replicas: props.suspended ? 0 : 1 }
     : { operatingMode: props.suspended ? l1.SandboxSpecOperatingMode.SUSPENDED : l1.SandboxSpecOperatingMode.RUNNING };
-}
-
-/**
- * The network of the node knows no policies, so it goes only with the network that promises none.
- *
- * @internal
- */
-export function checkNetwork(problems: Problems, props: SandboxPodProps, network: SandboxNetwork): void {
-  if (props.hostNetwork && network._managed) {
-    problems.add('hostNetwork', true, 'no NetworkPolicy applies on the network of the node: leave it out, or say network: SandboxNetwork.unmanaged()');
-  }
 }
 
 /**

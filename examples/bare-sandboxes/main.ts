@@ -28,6 +28,8 @@ new Sandbox(chart, 'sandbox-example', {
     name: 'my-container',
     image: BUSYBOX,
     command: ['sleep', '36000'],
+    cpu: '50m',
+    memory: '32Mi',
     mounts: [{ path: '/my-data', volume: SandboxVolume.persistent('my-pvc', { size: '1Gi' }) }],
     runAsUser: 1000,
   }],

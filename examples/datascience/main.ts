@@ -1,6 +1,7 @@
 import { App, Chart } from 'cdk8s';
 import {
-  ClaimOverrides, Isolation, Lifetime, NetworkPeer, SandboxClaim, SandboxNetwork, SandboxTemplate, SandboxVolume, SandboxWarmPool, ShutdownPolicy, UpdateStrategy,
+  ClaimOverrides, Isolation, Lifetime, NetworkPeer, SandboxClaim, SandboxNetwork, SandboxTemplate, SandboxVolume, SandboxWarmPool, ShutdownPolicy,
+  UpdateStrategy,
 } from 'cdk8s-agent-sandbox';
 
 // REPLACE: an image of yours, pinned by its digest.
@@ -10,7 +11,8 @@ const app = new App();
 const chart = new Chart(app, 'datascience', { namespace: 'agents' });
 
 const template = new SandboxTemplate(chart, 'secure-datascience-template', {
-  securityContext: { runAsUser: 1000, runAsGroup: 3000, fsGroup: 2000 },
+  runAsUser: 1000,
+  securityContext: { runAsGroup: 3000, fsGroup: 2000 },
   containers: [{
     image: IMAGE,
     port: 8888,

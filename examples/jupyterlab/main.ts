@@ -18,20 +18,20 @@ for (const file of ['requirements.txt', 'setup.sh']) {
 }
 
 // The image runs as jovyan (1000:100); the whole home directory is kept.
-const home: Pick<SandboxContainer, 'image' | 'env' | 'mounts' | 'securityContext'> = {
+const home: Pick<SandboxContainer, 'image' | 'env' | 'mounts'> = {
   image: IMAGE,
   env: { HF_TOKEN: kplus.EnvValue.fromSecretValue({ secret: token, key: 'token' }) },
   mounts: [
     { path: '/home/jovyan', volume: SandboxVolume.persistent('workspace', { size: '20Gi' }) },
     { path: '/config', volume: SandboxVolume.configMap('config', files), readOnly: true },
   ],
-  securityContext: { runAsUser: 1000, runAsGroup: 100 },
 };
 
 new Sandbox(chart, 'jupyterlab-sandbox', {
   labels: { app: 'jupyterlab' },
   podLabels: { app: 'jupyterlab', sandbox: 'jupyterlab' },
-  securityContext: { fsGroup: 100 },
+  runAsUser: 1000,
+  securityContext: { runAsGroup: 100, fsGroup: 100 },
   initContainers: [{
     ...home,
     name: 'setup-environment',

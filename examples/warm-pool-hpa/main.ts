@@ -1,6 +1,6 @@
 import { ApiObject, App, Chart, Duration } from 'cdk8s';
 import {
-  Isolation, Probe, SandboxNamespace, SandboxNetwork, SandboxTemplate, SandboxWarmPool, ScalingPolicy, WarmPoolHorizontalPodAutoscaler, WarmPoolMetric,
+  Isolation, Probe, SandboxNamespace, SandboxNetwork, SandboxTemplate, SandboxWarmPool, ScalingPolicy, WarmPoolMetric,
 } from 'cdk8s-agent-sandbox';
 
 // REPLACE: an image of yours, pinned by its digest.
@@ -18,8 +18,7 @@ const template = new SandboxTemplate(chart, 'python-sandbox-template', {
 const pool = new SandboxWarmPool(chart, 'python-sdk-warmpool', { template });
 
 // A new sandbox takes about 20 seconds here, so each idle one covers 1/20 claim per second: 2 claims/s make a pool of 40.
-new WarmPoolHorizontalPodAutoscaler(chart, 'autoscaler', {
-  target: pool,
+pool.autoscale({
   minReplicas: 10,
   maxReplicas: 100,
   metrics: [WarmPoolMetric.gkeClaimRate({ target: '50m' })],

@@ -1,6 +1,6 @@
 import { ApiObject, App, Chart, Duration } from 'cdk8s';
 import {
-  Isolation, KedaAuthentication, KedaTrigger, Probe, SandboxNamespace, SandboxNetwork, SandboxTemplate, SandboxWarmPool, WarmPoolScaledObject,
+  Isolation, KedaAuthentication, KedaTrigger, Probe, SandboxNamespace, SandboxNetwork, SandboxTemplate, SandboxWarmPool,
 } from 'cdk8s-agent-sandbox';
 
 // REPLACE: an image of yours, pinned by its digest.
@@ -28,8 +28,7 @@ new ApiObject(chart, 'credentials', {
 });
 
 // Down to nothing when nobody claims; the first claims after a quiet time start cold.
-new WarmPoolScaledObject(chart, 'autoscaler', {
-  target: pool,
+pool.autoscaleWithKeda({
   minReplicas: 0,
   maxReplicas: 100,
   pollingInterval: Duration.seconds(15),

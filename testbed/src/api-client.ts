@@ -146,7 +146,7 @@ export class ApiClient {
 
   /** Like `get`, but undefined for an object that does not exist. */
   public async find(ref: ObjectRef): Promise<KubeObject | undefined> {
-    return this.get(ref).catch(error => noneIfMissing(error)[0]);
+    return this.get(ref).catch(error => void noneIfMissing(error));
   }
 
   /** Objects of a kind, of one namespace or of all. */

@@ -113,10 +113,14 @@ export class AuditLog {
    * before it sends the end of the answer; a marker request of our own shows when the file has all of them.
    */
   private async sync(): Promise<void> {
+    const { path } = this;
+    if (!path) {
+      throw new Error('this control plane has no audit log: start it with auditLog: true');
+    }
     const marker = `/version?audit-marker=${randomUUID()}`;
     await this.client.request('GET', marker);
     await waitFor(async () => {
-      await this.read();
+      await this.read(path);
       const found = [...this.requests.values()].find(request => request.uri === marker);
       if (found) {
         this.requests.delete(found.id);
@@ -125,16 +129,13 @@ export class AuditLog {
     }, { what: 'the audit log to hold a request that was answered', intervalMs: 10 });
   }
 
-  private read(): Promise<void> {
-    this.reading = this.reading.then(() => this.readOn(), () => this.readOn());
+  private read(path: string): Promise<void> {
+    this.reading = this.reading.then(() => this.readOn(path), () => this.readOn(path));
     return this.reading;
   }
 
-  private async readOn(): Promise<void> {
-    if (!this.path) {
-      throw new Error('this control plane has no audit log: start it with auditLog: true');
-    }
-    const file = await open(this.path);
+  private async readOn(path: string): Promise<void> {
+    const file = await open(path);
     try {
       for (const buffer = Buffer.alloc(1 << 20); ;) {
         const { bytesRead } = await file.read(buffer, 0, buffer.length, this.position);

@@ -1,0 +1,177 @@
+/**
+ * The measurements. Each sample is a process of its own; subjects take turns, so that a busy moment of the machine
+ * meets all of them.
+ */
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { median } from './statistics';
+import { Subject } from './subjects';
+import { Mode, RequireSample, SynthSample } from './worker';
+import { REPOSITORY, WORK } from './workspace';
+
+const TSC = path.join(REPOSITORY, 'node_modules', 'typescript', 'lib', 'tsc.js');
+
+export interface TypeCheck {
+  readonly id: string;
+  /** Wall-clock milliseconds of each `tsc --noEmit`. */
+  readonly samples: readonly number[];
+  readonly ms: number;
+  /** Counts of `tsc --extendedDiagnostics`. */
+  readonly files: number;
+  readonly lines: number;
+  readonly types: number;
+  readonly instantiations: number;
+  readonly memoryMb: number;
+}
+
+export interface FirstRequire {
+  readonly id: string;
+  readonly samples: readonly RequireSample[];
+  readonly baseMs: number;
+  readonly ownMs: number;
+  readonly rssMb: number;
+}
+
+export interface Synthesis {
+  readonly id: string;
+  readonly mode: Mode;
+  readonly count: number;
+  readonly objects: number;
+  readonly samples: readonly SynthSample[];
+  readonly buildMs: number;
+  readonly synthMs: number;
+  readonly totalMs: number;
+  readonly cpuMs: number;
+  readonly usPerObject: number;
+  /** Time per object over that of the next smaller count; 1 is linear, the ratio of the counts is quadratic. */
+  readonly growth?: number;
+  readonly rssMb: number;
+}
+
+type Progress = (text: string) => void;
+
+export function typeChecks(subjects: readonly Subject[], rounds: number, progress: Progress): TypeCheck[] {
+  const diagnostics = subjects.map(({ id }) => {
+    progress(`type-check ${id}, counting`);
+    return tsc(id, '--extendedDiagnostics').output;
+  });
+  const samples = inTurns(subjects, rounds, ({ id }, round) => {
+    progress(`type-check ${id}, round ${round + 1} of ${rounds}`);
+    return tsc(id).ms;
+  });
+  return subjects.map(({ id }, index) => {
+    const count = (name: string) => {
+      const match = new RegExp(`^${name}:\\s+(\\d+)K?$`, 'm').exec(diagnostics[index]);
+      if (!match) {
+        throw new Error(`tsc --extendedDiagnostics does not say '${name}' any more:\n\n${diagnostics[index]}`);
+      }
+      return Number(match[1]);
+    };
+    return {
+      id,
+      samples: samples[index],
+      ms: median(samples[index]),
+      files: count('Files'),
+      lines: ['Library', 'Definitions', 'TypeScript', 'JavaScript', 'JSON', 'Other'].reduce((sum, kind) => sum + count(`Lines of ${kind}`), 0),
+      types: count('Types'),
+      instantiations: count('Instantiations'),
+      memoryMb: count('Memory used') / 1024,
+    };
+  });
+}
+
+function tsc(id: string, ...flags: string[]): { ms: number; output: string } {
+  const started = performance.now();
+  const output = node([TSC, '--noEmit', '-p', `tsconfig.${id}.json`, ...flags]);
+  return { ms: performance.now() - started, output };
+}
+
+export function firstRequires(subjects: readonly Subject[], rounds: number, progress: Progress): FirstRequire[] {
+  // subjects of the same modules would be the same measurement
+  const distinct = subjects.filter(({ modules }, index) => modules.length > 0 && subjects.findIndex(other => `${other.modules}` === `${modules}`) === index);
+  const samples = inTurns(distinct, rounds, (subject, round) => {
+    progress(`require ${subject.modules.join(', ')}, round ${round + 1} of ${rounds}`);
+    return JSON.parse(node(['worker.js', 'require', ...subject.modules])) as RequireSample;
+  });
+  return distinct.map(({ id }, index) => ({
+    id,
+    samples: samples[index],
+    baseMs: median(samples[index].map(sample => sample.base)),
+    ownMs: median(samples[index].map(sample => sample.own)),
+    rssMb: median(samples[index].map(sample => sample.rss)) / 2 ** 20,
+  }));
+}
+
+export function syntheses(subjects: readonly Subject[], mode: Mode, counts: readonly number[], rounds: number, progress: Progress): Synthesis[] {
+  const results: Synthesis[] = [];
+  for (const count of counts) {
+    const samples = inTurns(subjects, rounds, ({ id }, round) => {
+      progress(`${mode}, ${count} of ${id}, round ${round + 1} of ${rounds}`);
+      const outdir = path.join(WORK, 'out');
+      fs.rmSync(outdir, { recursive: true, force: true });
+      return JSON.parse(node(['worker.js', 'synth', path.join(WORK, 'apps', `${id}.js`), mode, String(count), outdir])) as SynthSample;
+    });
+    subjects.forEach((subject, index) => {
+      const expected = subject.objects.fixed + subject.objects.each * count;
+      const wrong = samples[index].find(sample => sample.objects !== expected);
+      if (wrong) {
+        throw new Error(`${subject.id} wrote ${wrong.objects} objects instead of ${expected}: what was measured is not what the table says`);
+      }
+      const smaller = results.filter(result => result.id === subject.id).at(-1);
+      results.push(summary(subject.id, mode, count, expected, samples[index], smaller));
+    });
+  }
+  return results;
+}
+
+function summary(id: string, mode: Mode, count: number, objects: number, samples: readonly SynthSample[], smaller?: Synthesis): Synthesis {
+  const totalMs = median(samples.map(sample => sample.build + sample.synth));
+  const usPerObject = totalMs * 1000 / objects;
+  return {
+    id,
+    mode,
+    count,
+    objects,
+    samples,
+    buildMs: median(samples.map(sample => sample.build)),
+    synthMs: median(samples.map(sample => sample.synth)),
+    totalMs,
+    cpuMs: median(samples.map(sample => sample.cpu)),
+    usPerObject,
+    growth: smaller && usPerObject / smaller.usPerObject,
+    rssMb: median(samples.map(sample => sample.rss)) / 2 ** 20,
+  };
+}
+
+/** Whether both apps write the same bytes, so that what differs is how, not what. */
+export function sameManifests(a: string, b: string): boolean {
+  const [first, second] = [a, b].map(id => {
+    const outdir = path.join(WORK, 'out', id);
+    node(['worker.js', 'synth', path.join(WORK, 'apps', `${id}.js`), 'one chart', '3', outdir]);
+    return fs.readdirSync(outdir).map(name => fs.readFileSync(path.join(outdir, name), 'utf8')).join();
+  });
+  return first === second;
+}
+
+/** Samples of each subject, taken A B C, B C A, C A B, … */
+function inTurns<T>(subjects: readonly Subject[], rounds: number, sample: (subject: Subject, round: number) => T): T[][] {
+  const samples: T[][] = subjects.map(() => []);
+  for (let round = 0; round < rounds; round++) {
+    for (let turn = 0; turn < subjects.length; turn++) {
+      const index = (round + turn) % subjects.length;
+      samples[index].push(sample(subjects[index], round));
+    }
+  }
+  return samples;
+}
+
+/** Output of a node process in the work folder. Options of the surrounding shell must not reach it. */
+function node(args: string[]): string {
+  const env = { ...process.env, NODE_OPTIONS: undefined, CDK8S_OUTDIR: undefined };
+  const result = spawnSync(process.execPath, args, { cwd: WORK, env, encoding: 'utf8', maxBuffer: 2 ** 26 });
+  if (result.error || result.status !== 0) {
+    throw new Error(`node ${args.map(arg => path.relative(WORK, path.resolve(WORK, arg))).join(' ')} failed:\n\n${result.error?.message ?? result.stdout + result.stderr}`);
+  }
+  return result.stdout;
+}

@@ -1,0 +1,101 @@
+import * as os from 'node:os';
+import { FirstRequire, Synthesis, TypeCheck } from './measure';
+import { SUBJECTS } from './subjects';
+import { Mode } from './worker';
+
+export interface Measurements {
+  readonly versions: { readonly [name: string]: string };
+  readonly missing: readonly string[];
+  readonly rounds: number;
+  readonly typeCheck: readonly TypeCheck[];
+  readonly require: readonly FirstRequire[];
+  readonly synth: readonly Synthesis[];
+}
+
+/** What the measurements are expected to show; for reading, never for an exit code. */
+export interface Expectation {
+  readonly text: string;
+  readonly met: boolean;
+  readonly detail: string;
+}
+
+/** Factor that two measurements of the same thing may differ by on a machine that does other things too. */
+const NOISE = 1.1;
+
+export function expectations({ typeCheck, synth }: Measurements): Expectation[] {
+  const list: Expectation[] = [];
+  const compare = (text: string, ours: number | undefined, theirs: number | undefined, factor: number, unit: string) => {
+    if (ours !== undefined && theirs !== undefined) {
+      list.push({ text, met: ours <= theirs * factor, detail: `${round(ours)} ${unit} against ${round(theirs)} ${unit}, ${round(ours / theirs)} times` });
+    }
+  };
+  const checked = (id: string) => typeCheck.find(result => result.id === id)?.ms;
+  compare('type-check of l1.Sandbox takes at most half as long as of the stock Sandbox', checked('library-l1'), checked('stock-l1'), 0.5, 'ms');
+  compare('type-check of template and claims takes at most half as long as of the stock ones', checked('library-l2-claims'), checked('stock-l1-claims'), 0.5, 'ms');
+  for (const mode of modes(synth)) {
+    const count = Math.max(...synth.filter(result => result.mode === mode).map(result => result.count));
+    const per = (id: string) => synth.find(result => result.id === id && result.mode === mode && result.count === count)?.usPerObject;
+    const growth = (id: string) => synth.find(result => result.id === id && result.mode === mode && result.count === count)?.growth;
+    const where = `${mode}, ${count}`;
+    compare(`${where}: l1.Sandbox is no slower per object than the stock Sandbox`, per('library-l1'), per('stock-l1'), NOISE, 'µs');
+    compare(`${where}: Sandbox is no slower per object than a Deployment of cdk8s-plus`, per('library-l2'), per('plus-deployment'), NOISE, 'µs');
+    compare(`${where}: claims are no slower per object than stock ones`, per('library-l2-claims'), per('stock-l1-claims'), NOISE, 'µs');
+    for (const id of ['library-l1', 'library-l2', 'library-l2-templates', 'library-l2-claims']) {
+      compare(`${where}: ${label(id)} grows no faster than cdk8s itself`, growth(id), growth('bare-cdk8s'), 1.25, 'times');
+    }
+  }
+  return list;
+}
+
+export function text(measured: Measurements): string {
+  const { versions, missing, rounds, typeCheck, require, synth } = measured;
+  return [
+    `${os.availableParallelism()} cores; ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}; medians of ${rounds} rounds`,
+    ...missing.map(what => `\nMISSING ${what}. Everything else is measured.`),
+    '\nType-check (tsc --noEmit, skipLibCheck)',
+    table(['app', 'ms', 'min', 'max', 'files', 'lines', 'types', 'instantiations', 'MB'],
+      typeCheck.map(result => [
+        label(result.id), result.ms, Math.min(...result.samples), Math.max(...result.samples),
+        result.files, result.lines, result.types, result.instantiations, result.memoryMb,
+      ])),
+    '\nFirst require (cdk8s and constructs are loaded before)',
+    table(['modules', 'ms', 'min', 'max', 'cdk8s ms', 'RSS MB'],
+      require.map(result => {
+        const own = result.samples.map(sample => sample.own);
+        return [SUBJECTS.find(subject => subject.id === result.id)!.modules.join(', '), result.ownMs, Math.min(...own), Math.max(...own), result.baseMs, result.rssMb];
+      })),
+    ...modes(synth).flatMap(mode => [
+      `\nBuild and synthesize, ${mode}`,
+      table(['app', 'count', 'objects', 'build ms', 'synth ms', 'total ms', 'CPU ms', 'µs/object', 'growth', 'RSS MB'],
+        synth.filter(result => result.mode === mode).map(result => [
+          label(result.id), result.count, result.objects, result.buildMs, result.synthMs, result.totalMs, result.cpuMs, result.usPerObject, result.growth ?? '', result.rssMb,
+        ])),
+    ]),
+    '\nExpected',
+    ...expectations(measured).map(({ text: what, met, detail }) => `  ${met ? 'yes' : 'NO '}  ${what}: ${detail}`),
+  ].join('\n');
+}
+
+/** One line for programs: the samples, the tables, and what was expected. */
+export function json(measured: Measurements): string {
+  return JSON.stringify({ bench: 'synth', cores: os.availableParallelism(), ...measured, expectations: expectations(measured) },
+    (_, value) => (typeof value === 'number' ? Number(value.toFixed(3)) : value));
+}
+
+function modes(synth: readonly Synthesis[]): Mode[] {
+  return [...new Set(synth.map(result => result.mode))];
+}
+
+function label(id: string): string {
+  return SUBJECTS.find(subject => subject.id === id)!.label;
+}
+
+function round(value: number): string {
+  return value >= 100 || Number.isInteger(value) ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const cells = [head, ...rows].map(row => row.map(cell => (typeof cell === 'number' ? round(cell) : cell)));
+  const widths = head.map((_, column) => Math.max(...cells.map(row => row[column].length)));
+  return cells.map(row => `  ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ')}`.trimEnd()).join('\n');
+}
