@@ -76,7 +76,7 @@ const project = new cdk.JsiiProject({
   depsUpgrade: false,
   pullRequestTemplate: false,
   githubOptions: { mergify: false, pullRequestLint: false },
-  gitignore: ['/lib/', '.jsii.tabl.json', '*.tsbuildinfo', '.swc/', '/bench/work/', '/quickstart-output/', 'junit.xml'],
+  gitignore: ['/lib/', '*.tsbuildinfo', '.swc/', '/bench/work/', '/quickstart-output/', 'junit.xml'],
 });
 
 // JsiiBuild sets these from `libdir`; our sources live in two folders (`src` and `imports`) under one root.
@@ -140,6 +140,8 @@ const swc = (module: 'commonjs' | 'es6') => ['@swc/jest', {
 new JsonFile(project, 'jest.config.json', {
   marker: false,
   obj: {
+    globalSetup: '<rootDir>/testbed/src/jest/setup.mjs',
+    globalTeardown: '<rootDir>/testbed/src/jest/teardown.mjs',
     reporters: ['default', '<rootDir>/scripts/jest-summary.cjs'],
     projects: [
       {
@@ -204,10 +206,10 @@ const generate = project.addTask('generate', {
 project.preCompileTask.spawn(generate);
 // The names of Kubernetes collide with rules for languages that we do not publish to.
 project.compileTask.reset('jsii --silence-warnings=reserved-word --silence-warnings=member-name-conflicts-with-type-name');
-const docs = project.addTask('docs', { description: 'Write API.md and docs/L1.md, and compile every snippet of the README' });
+const docs = project.addTask('docs', { description: 'Write API.md and docs/L1.md, and compile every snippet of the documents' });
 docs.exec('jsii-docgen -o API.md -s root');
 docs.exec('jsii-docgen -o docs/L1.md -s cdk8s-agent-sandbox.l1');
-docs.exec('jsii-rosetta extract --compile --fail --output .jsii.tabl.json --directory .');
+docs.exec('tsx scripts/check-snippets.ts');
 project.postCompileTask.spawn(docs);
 project.addTask('api:kubernetes', { description: 'Reduce the OpenAPI documents of a Kubernetes release to what api/ needs (needs Go)', exec: 'tsx api/kubernetes/reduce.ts' });
 

@@ -15,7 +15,8 @@ class SummaryReporter {
     });
     const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
     const lines = [...skipped, `${results.numPassedTests} passed, ${failed} failed, ${results.numPendingTests + results.numTodoTests} skipped`];
-    process.stdout.write(`\n${lines.join('\n')}\n`);
+    // At the very end: jest's own reporters come after this one.
+    process.on('exit', () => process.stdout.write(`\n${lines.join('\n')}\n`));
   }
 }
 

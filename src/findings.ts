@@ -29,16 +29,15 @@ function findings(root: IConstruct): string[] {
   const byName = new Map<string, ApiObject>();
   const byHash = new Map<string, ApiObject>();
   for (const object of objects) {
-    const key = `${object.apiGroup}/${object.kind} ${object.metadata.namespace ?? ''}/${object.name}`;
+    const key = `${object.apiGroup}/${object.kind} ${namespaceOf(object)}/${object.name}`;
     const twin = byName.get(key);
     if (twin && (isOurs(object) || object.kind === 'NetworkPolicy')) {
-      const remedy = object.metadata.namespace === undefined ? 'rename one, or say which namespaces they are in' : 'rename one';
-      lines.push(describe(object.node.path, 'name', object.name, `${twin.node.path} is a ${object.kind} of this name in the same namespace: ${remedy}`));
+      lines.push(describe(object.node.path, 'name', object.name, `${twin.node.path} is a ${object.kind} of this name in the same namespace: rename one`));
     }
     byName.set(key, twin ?? object);
     const hashed = isOurs(object) ? HASHED[object.kind] : undefined;
     if (hashed) {
-      const hashKey = `${hashed} ${object.metadata.namespace ?? ''}/${nameHash(object.name)}`;
+      const hashKey = `${hashed} ${namespaceOf(object)}/${nameHash(object.name)}`;
       const other = byHash.get(hashKey);
       if (other && other.name !== object.name) {
         lines.push(describe(object.node.path, 'name', object.name,
@@ -51,13 +50,18 @@ function findings(root: IConstruct): string[] {
     }
   }
   for (const template of objects.filter(object => isOurs(object) && object.kind === 'SandboxTemplate')) {
-    const policy = byName.get(`networking.k8s.io/NetworkPolicy ${template.metadata.namespace ?? ''}/${template.name}${NETWORK_POLICY_SUFFIX}`);
+    const policy = byName.get(`networking.k8s.io/NetworkPolicy ${namespaceOf(template)}/${template.name}${NETWORK_POLICY_SUFFIX}`);
     if (policy) {
       lines.push(describe(policy.node.path, 'name', policy.name,
         `the controller keeps a NetworkPolicy of this name for the SandboxTemplate ${template.node.path}: rename one`));
     }
   }
   return lines;
+}
+
+/** The namespace as far as it is known: one that is chosen when the manifest is applied can differ from chart to chart. */
+function namespaceOf(object: ApiObject): string {
+  return object.metadata.namespace ?? `(${object.chart.node.path})`;
 }
 
 function isOurs(object: ApiObject): boolean {

@@ -198,7 +198,9 @@ export class SandboxNetwork {
    */
   public _networkPolicySpec(podLabels: { readonly [key: string]: string }): { readonly [key: string]: any } {
     const { ingress, egress } = toWire('SandboxNetworkPolicy', this.ownRules(Problems.of('SandboxNetwork')));
-    return { podSelector: { matchLabels: { ...podLabels } }, policyTypes: ['Ingress', 'Egress'], ingress, egress };
+    // The API server drops empty lists of this kind; policyTypes says already that they deny.
+    const orNothing = (rules: unknown[]) => (rules.length > 0 ? rules : undefined);
+    return { podSelector: { matchLabels: { ...podLabels } }, policyTypes: ['Ingress', 'Egress'], ingress: orNothing(ingress), egress: orNothing(egress) };
   }
 
   private ownRules(problems: Problems): Rules {

@@ -176,13 +176,15 @@ function checkShared(
       problems.add(prop, value, `name it: relaxations: [Relaxation.${relaxation}]`);
     }
   };
-  need(effective.runAsNonRoot !== true, Relaxation.RUN_AS_ROOT, 'runAsNonRoot', effective.runAsNonRoot);
+  // What a container inherits is a problem of the Pod alone.
+  const decides = (value: unknown) => own === effective || value !== undefined;
+  need(effective.runAsNonRoot !== true && decides(own.runAsNonRoot), Relaxation.RUN_AS_ROOT, 'runAsNonRoot', effective.runAsNonRoot);
   need(own.runAsUser === 0, Relaxation.RUN_AS_ROOT, 'runAsUser', 0);
   if (own.runAsUser === 0 && effective.runAsNonRoot === true) {
     problems.add('runAsUser', 0, 'the container could never start: runAsNonRoot is true');
   }
   const seccomp = effective.seccompProfile?.type;
-  need(seccomp !== 'RuntimeDefault' && seccomp !== 'Localhost', Relaxation.UNCONFINED_SECCOMP, 'seccompProfile.type', seccomp);
+  need(seccomp !== 'RuntimeDefault' && seccomp !== 'Localhost' && decides(own.seccompProfile), Relaxation.UNCONFINED_SECCOMP, 'seccompProfile.type', seccomp);
   need(own.appArmorProfile?.type === 'Unconfined', Relaxation.UNCONFINED_APPARMOR, 'appArmorProfile.type', 'Unconfined');
   const selinux = own.seLinuxOptions;
   const custom = selinux !== undefined && (!!selinux.user || !!selinux.role || !BASELINE_SELINUX_TYPES.includes(selinux.type ?? ''));

@@ -5,10 +5,10 @@
 // It is plain JavaScript and uses nothing but Node, so that it starts in 40 ms without a loader, and is the same file for callers from
 // src and from lib.
 //
-// Messages to it:    {id, op: 'start', name, command, args, env, log} | {id, op: 'stop', name} | {id, op: 'shutdown'} | {id, op: 'release'}
+// Messages to it:    {id, op: 'start', name, command, args, env, log} | {id, op: 'stop', name} | {id, op: 'release'} | {op: 'shutdown'}
 // Messages from it:  {id, pid?} | {id, error} as answers, {exited: name, code, signal} when a process ends that nobody stopped
 import { spawn } from 'node:child_process';
-import { openSync, closeSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -19,10 +19,19 @@ const children = new Map();
 let released = false;
 let ending = false;
 
+/** Process ids mean something only within one of these; a container has its own and may share our folder for temporary files. */
+function pidNamespace() {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
+  }
+}
+
 function note() {
   const pids = Object.fromEntries([...children].map(([name, child]) => [name, child.pid]));
   const file = join(dir, 'processes.json');
-  writeFileSync(`${file}.new`, JSON.stringify({ supervisor: process.pid, children: pids }));
+  writeFileSync(`${file}.new`, JSON.stringify({ supervisor: process.pid, children: pids, pidNamespace: pidNamespace() }));
   renameSync(`${file}.new`, file);
 }
 
@@ -68,19 +77,22 @@ function kill(name) {
     return Promise.resolve();
   }
   children.delete(name);
+  if (child.pid === undefined) {
+    return Promise.resolve();
+  }
   const gone = new Promise(resolve => child.once('exit', resolve));
   child.kill('SIGKILL');
   return gone;
 }
 
-async function end() {
+async function exit() {
   if (!ending) {
     ending = true;
     // Clients first, storage last: otherwise they log what they cannot reach.
     for (const name of [...children.keys()].reverse()) {
       await kill(name);
     }
-    await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+    await rm(dir, { recursive: true, force: true, maxRetries: 5 }).finally(() => process.exit(0));
   }
 }
 
@@ -90,29 +102,27 @@ async function answer(message) {
     case 'start': return start(message);
     case 'stop': await kill(message.name); note(); return {};
     case 'release': released = true; return {};
-    case 'shutdown': await end(); return {};
     default: throw new Error(`unknown op ${message.op}`);
   }
 }
 
 process.on('message', (/** @type {any} */ message) => {
-  answer(message).then(
-    result => tell({ id: message.id, ...result }),
-    error => tell({ id: message.id, error: String(error.message) }),
-  ).then(() => {
-    if (message.op === 'shutdown') {
-      process.disconnect?.();
-      process.exit(0);
-    }
-  });
+  if (message.op === 'shutdown') {
+    exit();
+  } else {
+    answer(message).then(
+      result => tell({ id: message.id, ...result }),
+      error => tell({ id: message.id, error: String(error.message) }),
+    );
+  }
 });
 process.on('disconnect', () => {
   if (!released) {
-    end().finally(() => process.exit(0));
+    exit();
   }
 });
 for (const signal of /** @type {const} */ (['SIGTERM', 'SIGINT', 'SIGHUP'])) {
-  process.on(signal, () => end().finally(() => process.exit(0)));
+  process.on(signal, exit);
 }
 // Released supervisors have nothing else that keeps them running while a component restarts.
 setInterval(() => undefined, 2 ** 30);

@@ -116,6 +116,13 @@ describe.each(ALL_VERSIONS)('descriptions in %s %s', (kind, version) => {
   });
 });
 
+test('a field is described in its own words, and only without them in those of its type', () => {
+  const [sandbox] = KINDS;
+  expect(OWN.PodTemplate.description).not.toBe(sandbox.definitions.SandboxSpec.properties!.podTemplate.description);
+  expect(schemaOf('Sandbox', 'v1beta1', 'spec.podTemplate').description).toBe(sandbox.definitions.SandboxSpec.properties!.podTemplate.description);
+  expect(schemaOf('SandboxClaim', 'v1beta1', 'spec.env[]').description).toBe(OWN.SandboxClaimEnvVar.description);
+});
+
 test('the vocabulary for programs and the one for the constructs are api/vocabulary.ts', () => {
   const source = readFileSync(join(ROOT, 'api', 'vocabulary.ts'), 'utf8');
   for (const path of ['packages/api/src/vocabulary.gen.ts', 'src/vocabulary.gen.ts']) {

@@ -7,16 +7,14 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { median } from './statistics';
 import { Subject } from './subjects';
-import { Mode, RequireSample, SynthSample } from './worker';
-import { REPOSITORY, WORK } from './workspace';
-
-const TSC = path.join(REPOSITORY, 'node_modules', 'typescript', 'lib', 'tsc.js');
+import { Mode, RequireSample, SynthSample, TscSample } from './worker';
+import { WORK } from './workspace';
 
 export interface TypeCheck {
   readonly id: string;
-  /** Wall-clock milliseconds of each `tsc --noEmit`. */
-  readonly samples: readonly number[];
+  readonly samples: readonly TscSample[];
   readonly ms: number;
+  readonly cpuMs: number;
   /** Counts of `tsc --extendedDiagnostics`. */
   readonly files: number;
   readonly lines: number;
@@ -30,6 +28,7 @@ export interface FirstRequire {
   readonly samples: readonly RequireSample[];
   readonly baseMs: number;
   readonly ownMs: number;
+  readonly cpuMs: number;
   readonly rssMb: number;
 }
 
@@ -43,8 +42,9 @@ export interface Synthesis {
   readonly synthMs: number;
   readonly totalMs: number;
   readonly cpuMs: number;
-  readonly usPerObject: number;
-  /** Time per object over that of the next smaller count; 1 is linear, the ratio of the counts is quadratic. */
+  /** Processor time per object, in microseconds. */
+  readonly cpuUsPerObject: number;
+  /** Processor time per object over that of the next smaller count; 1 is linear, the ratio of the counts is quadratic. */
   readonly growth?: number;
   readonly rssMb: number;
 }
@@ -52,13 +52,14 @@ export interface Synthesis {
 type Progress = (text: string) => void;
 
 export function typeChecks(subjects: readonly Subject[], rounds: number, progress: Progress): TypeCheck[] {
+  const tsc = (id: string, ...flags: string[]) => node(['worker.js', 'tsc', '--noEmit', '-p', `tsconfig.${id}.json`, ...flags]);
   const diagnostics = subjects.map(({ id }) => {
     progress(`type-check ${id}, counting`);
-    return tsc(id, '--extendedDiagnostics').output;
+    return tsc(id, '--extendedDiagnostics');
   });
   const samples = inTurns(subjects, rounds, ({ id }, round) => {
     progress(`type-check ${id}, round ${round + 1} of ${rounds}`);
-    return tsc(id).ms;
+    return JSON.parse(tsc(id)) as TscSample;
   });
   return subjects.map(({ id }, index) => {
     const count = (name: string) => {
@@ -71,7 +72,8 @@ export function typeChecks(subjects: readonly Subject[], rounds: number, progres
     return {
       id,
       samples: samples[index],
-      ms: median(samples[index]),
+      ms: median(samples[index].map(sample => sample.wall)),
+      cpuMs: median(samples[index].map(sample => sample.cpu)),
       files: count('Files'),
       lines: ['Library', 'Definitions', 'TypeScript', 'JavaScript', 'JSON', 'Other'].reduce((sum, kind) => sum + count(`Lines of ${kind}`), 0),
       types: count('Types'),
@@ -79,12 +81,6 @@ export function typeChecks(subjects: readonly Subject[], rounds: number, progres
       memoryMb: count('Memory used') / 1024,
     };
   });
-}
-
-function tsc(id: string, ...flags: string[]): { ms: number; output: string } {
-  const started = performance.now();
-  const output = node([TSC, '--noEmit', '-p', `tsconfig.${id}.json`, ...flags]);
-  return { ms: performance.now() - started, output };
 }
 
 export function firstRequires(subjects: readonly Subject[], rounds: number, progress: Progress): FirstRequire[] {
@@ -99,6 +95,7 @@ export function firstRequires(subjects: readonly Subject[], rounds: number, prog
     samples: samples[index],
     baseMs: median(samples[index].map(sample => sample.base)),
     ownMs: median(samples[index].map(sample => sample.own)),
+    cpuMs: median(samples[index].map(sample => sample.cpu)),
     rssMb: median(samples[index].map(sample => sample.rss)) / 2 ** 20,
   }));
 }
@@ -126,8 +123,8 @@ export function syntheses(subjects: readonly Subject[], mode: Mode, counts: read
 }
 
 function summary(id: string, mode: Mode, count: number, objects: number, samples: readonly SynthSample[], smaller?: Synthesis): Synthesis {
-  const totalMs = median(samples.map(sample => sample.build + sample.synth));
-  const usPerObject = totalMs * 1000 / objects;
+  const cpuMs = median(samples.map(sample => sample.cpu));
+  const cpuUsPerObject = cpuMs * 1000 / objects;
   return {
     id,
     mode,
@@ -136,10 +133,10 @@ function summary(id: string, mode: Mode, count: number, objects: number, samples
     samples,
     buildMs: median(samples.map(sample => sample.build)),
     synthMs: median(samples.map(sample => sample.synth)),
-    totalMs,
-    cpuMs: median(samples.map(sample => sample.cpu)),
-    usPerObject,
-    growth: smaller && usPerObject / smaller.usPerObject,
+    totalMs: median(samples.map(sample => sample.build + sample.synth)),
+    cpuMs,
+    cpuUsPerObject,
+    growth: smaller && cpuUsPerObject / smaller.cpuUsPerObject,
     rssMb: median(samples.map(sample => sample.rss)) / 2 ** 20,
   };
 }

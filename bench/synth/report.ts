@@ -19,7 +19,7 @@ export interface Expectation {
   readonly detail: string;
 }
 
-/** Factor that two measurements of the same thing may differ by on a machine that does other things too. */
+/** Factor by which two medians of the same thing may differ on a machine that does other things too. */
 const NOISE = 1.1;
 
 export function expectations({ typeCheck, synth }: Measurements): Expectation[] {
@@ -29,17 +29,17 @@ export function expectations({ typeCheck, synth }: Measurements): Expectation[] 
       list.push({ text, met: ours <= theirs * factor, detail: `${round(ours)} ${unit} against ${round(theirs)} ${unit}, ${round(ours / theirs)} times` });
     }
   };
-  const checked = (id: string) => typeCheck.find(result => result.id === id)?.ms;
-  compare('type-check of l1.Sandbox takes at most half as long as of the stock Sandbox', checked('library-l1'), checked('stock-l1'), 0.5, 'ms');
-  compare('type-check of template and claims takes at most half as long as of the stock ones', checked('library-l2-claims'), checked('stock-l1-claims'), 0.5, 'ms');
+  const checked = (id: string) => typeCheck.find(result => result.id === id)?.cpuMs;
+  compare('type-check of l1.Sandbox takes at most half as long as of the stock Sandbox', checked('library-l1'), checked('stock-l1'), 0.5, 'ms of CPU');
+  compare('type-check of template and claims takes at most half as long as of the stock ones', checked('library-l2-claims'), checked('stock-l1-claims'), 0.5, 'ms of CPU');
   for (const mode of modes(synth)) {
     const count = Math.max(...synth.filter(result => result.mode === mode).map(result => result.count));
-    const per = (id: string) => synth.find(result => result.id === id && result.mode === mode && result.count === count)?.usPerObject;
+    const per = (id: string) => synth.find(result => result.id === id && result.mode === mode && result.count === count)?.cpuUsPerObject;
     const growth = (id: string) => synth.find(result => result.id === id && result.mode === mode && result.count === count)?.growth;
     const where = `${mode}, ${count}`;
-    compare(`${where}: l1.Sandbox is no slower per object than the stock Sandbox`, per('library-l1'), per('stock-l1'), NOISE, 'µs');
-    compare(`${where}: Sandbox is no slower per object than a Deployment of cdk8s-plus`, per('library-l2'), per('plus-deployment'), NOISE, 'µs');
-    compare(`${where}: claims are no slower per object than stock ones`, per('library-l2-claims'), per('stock-l1-claims'), NOISE, 'µs');
+    compare(`${where}: l1.Sandbox is no slower per object than the stock Sandbox`, per('library-l1'), per('stock-l1'), NOISE, 'µs of CPU');
+    compare(`${where}: Sandbox is no slower per object than a Deployment of cdk8s-plus`, per('library-l2'), per('plus-deployment'), NOISE, 'µs of CPU');
+    compare(`${where}: claims are no slower per object than stock ones`, per('library-l2-claims'), per('stock-l1-claims'), NOISE, 'µs of CPU');
     for (const id of ['library-l1', 'library-l2', 'library-l2-templates', 'library-l2-claims']) {
       compare(`${where}: ${label(id)} grows no faster than cdk8s itself`, growth(id), growth('bare-cdk8s'), 1.25, 'times');
     }
@@ -53,22 +53,23 @@ export function text(measured: Measurements): string {
     `${os.availableParallelism()} cores; ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}; medians of ${rounds} rounds`,
     ...missing.map(what => `\nMISSING ${what}. Everything else is measured.`),
     '\nType-check (tsc --noEmit, skipLibCheck)',
-    table(['app', 'ms', 'min', 'max', 'files', 'lines', 'types', 'instantiations', 'MB'],
+    table(['app', 'CPU ms', 'min', 'max', 'wall ms', 'files', 'lines', 'types', 'instantiations', 'MB'],
       typeCheck.map(result => [
-        label(result.id), result.ms, Math.min(...result.samples), Math.max(...result.samples),
+        label(result.id), result.cpuMs, ...range(result.samples.map(sample => sample.cpu)), result.ms,
         result.files, result.lines, result.types, result.instantiations, result.memoryMb,
       ])),
     '\nFirst require (cdk8s and constructs are loaded before)',
-    table(['modules', 'ms', 'min', 'max', 'cdk8s ms', 'RSS MB'],
-      require.map(result => {
-        const own = result.samples.map(sample => sample.own);
-        return [SUBJECTS.find(subject => subject.id === result.id)!.modules.join(', '), result.ownMs, Math.min(...own), Math.max(...own), result.baseMs, result.rssMb];
-      })),
+    table(['modules', 'CPU ms', 'min', 'max', 'wall ms', 'cdk8s wall ms', 'RSS MB'],
+      require.map(result => [
+        SUBJECTS.find(subject => subject.id === result.id)!.modules.join(', '),
+        result.cpuMs, ...range(result.samples.map(sample => sample.cpu)), result.ownMs, result.baseMs, result.rssMb,
+      ])),
     ...modes(synth).flatMap(mode => [
       `\nBuild and synthesize, ${mode}`,
-      table(['app', 'count', 'objects', 'build ms', 'synth ms', 'total ms', 'CPU ms', 'µs/object', 'growth', 'RSS MB'],
+      table(['app', 'count', 'objects', 'build ms', 'synth ms', 'wall ms', 'CPU ms', 'CPU µs/object', 'growth', 'RSS MB'],
         synth.filter(result => result.mode === mode).map(result => [
-          label(result.id), result.count, result.objects, result.buildMs, result.synthMs, result.totalMs, result.cpuMs, result.usPerObject, result.growth ?? '', result.rssMb,
+          label(result.id), result.count, result.objects, result.buildMs, result.synthMs, result.totalMs,
+          result.cpuMs, result.cpuUsPerObject, result.growth ?? '', result.rssMb,
         ])),
     ]),
     '\nExpected',
@@ -80,6 +81,10 @@ export function text(measured: Measurements): string {
 export function json(measured: Measurements): string {
   return JSON.stringify({ bench: 'synth', cores: os.availableParallelism(), ...measured, expectations: expectations(measured) },
     (_, value) => (typeof value === 'number' ? Number(value.toFixed(3)) : value));
+}
+
+function range(values: readonly number[]): [min: number, max: number] {
+  return [Math.min(...values), Math.max(...values)];
 }
 
 function modes(synth: readonly Synthesis[]): Mode[] {

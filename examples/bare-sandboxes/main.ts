@@ -14,7 +14,7 @@ new SandboxNamespace(chart, 'sandbox-ns');
 
 // The smallest one: prints a line and ends within the hour.
 new Sandbox(chart, 'hello-world', {
-  containers: [{ image: ALPINE, command: ['sh', '-c', 'echo hello from the sandbox && sleep 3600'], runAsUser: 1000 }],
+  containers: [{ image: ALPINE, command: ['sh', '-c', 'echo hello from the sandbox && sleep 3600'], cpu: '50m', memory: '32Mi', runAsUser: 1000 }],
   restartPolicy: kplus.RestartPolicy.NEVER,
   isolation: Isolation.gvisor(),
   network: SandboxNetwork.denyAll(),

@@ -1,3 +1,4 @@
+import { ApiObject, JsonPatch } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { Isolation, NetworkPeer, NetworkPort, Sandbox, SandboxNetwork } from 'cdk8s-agent-sandbox';
@@ -32,6 +33,8 @@ export class AgenticSandbox extends Construct {
         selector: kplus.Pods.select(this, 'Pods', { labels }),
         ports: [{ port: 80, targetPort: props.port }],
       });
+      // cdk8s-plus writes an empty list here that the API server drops, which GitOps tools would report for ever.
+      ApiObject.of(service).addJsonPatch(JsonPatch.remove('/spec/externalIPs'));
       const ingress = new kplus.Ingress(this, 'Ingress', { metadata: { name: id } });
       ingress.addHostDefaultBackend(props.host, kplus.IngressBackend.fromService(service));
     }

@@ -17,8 +17,8 @@ const template = new SandboxTemplate(chart, 'python-sandbox-template', {
   isolation: Isolation.gvisor(),
   network: SandboxNetwork.dnsOnly(),
 });
-const pool = new SandboxWarmPool(chart, 'python-sdk-warmpool', { template });
 
+// Not needed for a Prometheus without authentication.
 const credentials = 'gcp-credentials';
 new ApiObject(chart, 'credentials', {
   apiVersion: 'keda.sh/v1alpha1',
@@ -26,6 +26,8 @@ new ApiObject(chart, 'credentials', {
   metadata: { name: credentials },
   spec: { podIdentity: { provider: 'gcp' } },
 });
+
+const pool = new SandboxWarmPool(chart, 'python-sdk-warmpool', { template });
 
 // Down to nothing when nobody claims; the first claims after a quiet time start cold.
 pool.autoscaleWithKeda({

@@ -1,15 +1,19 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { cacheRoot, installDir, installedPath, isInstalled, linkerFlags } from './cache.js';
 import { withLock } from './lock.js';
+import { isAlive } from './processes.js';
 import { PROGRAMS, Program, ProgramGroup, moduleDir } from './programs.js';
+
+/** Folders of builds under way; the process id follows. */
+const UNFINISHED = 'unfinished-';
 
 /** Last lines of a failed compiler run that an error repeats. */
 const ERROR_LINES = 20;
 
-/** No Go tool chain, or one that is too old and may not fetch a newer one. */
+/** No Go tool chain. */
 export class GoMissingError extends Error {
   constructor(reason: string) {
     super(`${reason}: install Go 1.26 or newer (https://go.dev/dl), or point KUBEBUILDER_ASSETS at a folder with etcd, kube-apiserver and kubectl`);
@@ -63,7 +67,8 @@ export interface BuildOptions {
  */
 export async function buildProgram(program: Program, options: BuildOptions = {}): Promise<void> {
   const target = installedPath(program);
-  const unfinished = join(installDir(program.module), `unfinished-${process.pid}`, program.name);
+  await removeUnfinished(installDir(program.module));
+  const unfinished = join(installDir(program.module), `${UNFINISHED}${process.pid}`, program.name);
   await mkdir(dirname(unfinished), { recursive: true });
   await mkdir(dirname(target), { recursive: true });
   try {
@@ -72,6 +77,13 @@ export async function buildProgram(program: Program, options: BuildOptions = {})
   } finally {
     await rm(dirname(unfinished), { recursive: true, force: true });
   }
+}
+
+/** Removes what killed builds have left, which is of no use but takes room. */
+async function removeUnfinished(dir: string): Promise<void> {
+  const names = await readdir(dir).catch(() => []);
+  const left = names.filter(name => name.startsWith(UNFINISHED) && !isAlive(Number(name.slice(UNFINISHED.length))));
+  await Promise.all(left.map(name => rm(join(dir, name), { recursive: true, force: true })));
 }
 
 function goBuild(program: Program, output: string, options: BuildOptions): Promise<void> {

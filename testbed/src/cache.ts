@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { GoModule, PROGRAMS, Program, moduleDir } from './programs.js';
 
 /**
@@ -9,7 +9,7 @@ import { GoModule, PROGRAMS, Program, moduleDir } from './programs.js';
  * `$XDG_CACHE_HOME/cdk8s-agent-sandbox/testbed`, else the same below `~/.cache`.
  */
 export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
-  return env.AGENT_SANDBOX_TESTBED_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'cdk8s-agent-sandbox', 'testbed');
+  return resolve(env.AGENT_SANDBOX_TESTBED_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'cdk8s-agent-sandbox', 'testbed'));
 }
 
 /** Version of a Go module that one of our modules pins, with the leading `v`. */

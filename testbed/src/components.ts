@@ -109,6 +109,8 @@ function apiServer(settings: ComponentSettings, files: WorkFiles): string[] {
   return [
     `--etcd-servers=unix://${join(settings.dir, ETCD_SOCKET)}`,
     '--bind-address=127.0.0.1',
+    // Otherwise it looks for an address of another interface, which a machine or container without network does not have.
+    '--advertise-address=127.0.0.1',
     `--secure-port=${settings.port}`,
     `--tls-cert-file=${serving.cert}`,
     `--tls-private-key-file=${serving.key}`,

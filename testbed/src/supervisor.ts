@@ -78,7 +78,8 @@ export class Supervisor {
     if (this.child.connected) {
       const gone = new Promise(resolve => this.child.once('exit', resolve));
       this.child.ref();
-      await this.request({ op: 'shutdown' });
+      // Its end is the answer, whether the message still reaches it or not.
+      this.child.send({ op: 'shutdown' }, () => undefined);
       await gone;
     }
   }

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, readdir, rm, statfs } from 'node:fs/promises';
+import { existsSync, readlinkSync } from 'node:fs';
+import { mkdtemp, readFile, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { commandLine } from './processes.js';
@@ -10,12 +10,17 @@ const SHARED_MEMORY = '/dev/shm';
 /** etcd reserves 64 MB for its log and grows with the objects; below this much free memory the disk is the better place. */
 const WANTED_BYTES = 512 * 1024 * 1024;
 
+/** A folder without notes is one whose supervisor is just starting, or was killed while it did; after this time the latter. */
+const STARTING_MS = 3600_000;
+
 /** File in which the supervisor notes its own process id and those of its children. */
 export const PROCESSES_FILE = 'processes.json';
 
 interface Processes {
   readonly supervisor: number;
   readonly children: Record<string, number>;
+  /** Where these process ids are valid; empty where the system has no such thing. */
+  readonly pidNamespace: string;
 }
 
 /**
@@ -57,15 +62,30 @@ export async function sweep(roots: readonly string[] = [SHARED_MEMORY, tmpdir()]
         continue;
       }
       const processes = await readProcesses(dir);
-      // Without notes it may be starting at this moment in another process.
-      if (processes && !belongsTo(processes.supervisor, dir)) {
-        Object.values(processes.children).filter(pid => belongsTo(pid, dir)).forEach(pid => process.kill(pid, 'SIGKILL'));
+      if (await isAbandoned(dir, processes)) {
+        Object.values(processes?.children ?? {}).filter(pid => belongsTo(pid, dir)).forEach(pid => process.kill(pid, 'SIGKILL'));
         await rm(dir, { recursive: true, force: true, maxRetries: 5 });
         removed.push(dir);
       }
     }
   }
   return removed;
+}
+
+async function isAbandoned(dir: string, processes: Processes | undefined): Promise<boolean> {
+  if (processes) {
+    return processes.pidNamespace === pidNamespace() && !belongsTo(processes.supervisor, dir);
+  }
+  const made = await stat(dir).then(({ mtimeMs, uid }) => (uid === process.getuid?.() ? mtimeMs : Infinity), () => Infinity);
+  return Date.now() - made > STARTING_MS;
+}
+
+function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
+  }
 }
 
 /** Process ids are reused: every process of a control plane has the folder in its command line. */

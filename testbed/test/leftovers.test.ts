@@ -14,9 +14,8 @@ const TEST_MS = 60_000;
 describeWithPrograms('a control plane whose test run is gone', () => {
   /** A process of its own process group, as a shell makes one, that has started a control plane. */
   const hold = async (): Promise<{ child: ChildProcess; dir: string; pids: Record<string, number> }> => {
-    const { NODE_OPTIONS: _, ...env } = process.env;
     const child = spawn(process.execPath, ['--import', 'tsx', join(TESTBED_DIR, 'test', 'fixtures', 'hold.ts')], {
-      cwd: TESTBED_DIR, env, detached: true, stdio: ['ignore', 'pipe', 'inherit'],
+      cwd: TESTBED_DIR, env: { ...process.env, NODE_OPTIONS: '' }, detached: true, stdio: ['ignore', 'pipe', 'inherit'],
     });
     const [line] = await once(createInterface(child.stdout!), 'line');
     return { child, ...JSON.parse(line) };

@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { basename } from 'node:path';
-import { afterAll, beforeAll, describe, expect } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest } from '@jest/globals';
 import { request } from 'undici';
 import { AuditLog } from '../audit-log.js';
 import { FAKE_NODE_PROGRAMS, Nothing, ProvidedCluster as ProvidedClusterDescription, findPrograms, resolve } from '../binaries.js';
@@ -11,6 +11,9 @@ import { ProvidedCluster } from '../provided-cluster.js';
 
 /** Milliseconds that a suite waits for the start of the control plane; the first one of a run does. */
 const START_TIMEOUT_MS = 180_000;
+
+/** Milliseconds of a test: more than `waitFor` waits, so that a failing condition is reported in its own words. */
+const TEST_TIMEOUT_MS = 60_000;
 
 /** What a suite cannot do without. A cluster that somebody provides has neither. */
 export type Requirement = 'fakeNodes' | 'auditLog';
@@ -31,7 +34,7 @@ export interface Testbed {
 }
 
 /**
- * `describe` for tests that need a Kubernetes API server. All suites of a run share one, which starts when the first asks for
+ * `describe` for tests that need a Kubernetes API server; they have a minute each unless they say otherwise. All suites of a run share one, which starts when the first asks for
  * it. If there is nothing to start, the tests are reported as skipped and the reason is printed once.
  *
  * Needs `globalSetup` and `globalTeardown` of this folder in the jest configuration.
@@ -43,10 +46,12 @@ export function describeWithControlPlane(name: string, suite: (testbed: Testbed)
     describe.skip(`${name} (${found.reason})`, () => suite(outsideOfTests));
     return;
   }
+  jest.setTimeout(TEST_TIMEOUT_MS);
   describe(name, () => {
     let current: Testbed | undefined;
     beforeAll(async () => {
-      const cluster = found.kind === 'provided' ? ProvidedCluster.connect(found) : await attachShared();
+      const dir = await startShared();
+      const cluster = found.kind === 'provided' ? ProvidedCluster.connect(found) : await ControlPlane.attach(dir!);
       const namespace = await cluster.createNamespace(basename(expect.getState().testPath ?? 'test').replace(/\.test\.\w+$/, ''));
       current = { cluster, namespace, get auditLog() { return auditLogOf(cluster); } };
     }, START_TIMEOUT_MS);
@@ -74,6 +79,7 @@ export function describeWithPrograms(name: string, suite: () => void, needs: rea
     reportSkipped(found.reason);
     describe.skip(`${name} (${found.reason})`, suite);
   } else {
+    jest.setTimeout(TEST_TIMEOUT_MS);
     describe(name, suite);
   }
 }
@@ -108,17 +114,18 @@ function run(): { origin: string; headers: Record<string, string> } | undefined 
   return token ? { origin, headers: { authorization: `Bearer ${token}` } } : undefined;
 }
 
-async function attachShared(): Promise<ControlPlane> {
+/** Has the main process start what suites share. Returns the folder of the control plane, undefined if a cluster is provided. */
+async function startShared(): Promise<string | undefined> {
   const main = run();
   if (!main) {
     throw new Error('no control plane for this run: set globalSetup and globalTeardown to testbed/src/jest/setup.mjs and teardown.mjs in the jest configuration');
   }
   const { body } = await request(`${main.origin}/control-plane`, { headers: main.headers });
   const answer = await body.json() as { dir?: string; error?: string };
-  if (!answer.dir) {
+  if (answer.error) {
     throw new Error(`the control plane of this run did not start: ${answer.error}`);
   }
-  return ControlPlane.attach(answer.dir);
+  return answer.dir;
 }
 
 function reportSkipped(reason: string): void {

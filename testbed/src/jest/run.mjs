@@ -7,8 +7,8 @@ import { createServer } from 'node:http';
 
 /** @type {import('node:http').Server | undefined} */
 let server;
-/** @type {Promise<{ stop(): Promise<void>, dir: string }> | undefined} */
-let controlPlane;
+/** @type {Promise<import('./shared.js').SharedCluster> | undefined} */
+let shared;
 
 /** Suites run in other processes: they find this one by an address with a secret in their environment. */
 export async function setup() {
@@ -26,8 +26,8 @@ export async function setup() {
         response.end();
       });
     } else {
-      controlPlane ??= start();
-      controlPlane.then(
+      shared ??= start();
+      shared.then(
         ({ dir }) => response.end(JSON.stringify({ dir })),
         error => response.writeHead(500).end(JSON.stringify({ error: error.message })),
       );
@@ -41,7 +41,10 @@ export async function setup() {
 export async function teardown() {
   server?.close();
   server?.closeAllConnections();
-  await controlPlane?.then(running => running.stop(), () => undefined);
+  const stopped = shared?.then(running => running.stop(), () => undefined);
+  // In watch mode the next run starts anew.
+  shared = undefined;
+  await stopped;
 }
 
 async function start() {

@@ -1,0 +1,216 @@
+import type { ObjectMeta } from 'agent-sandbox-api';
+
+/**
+ * The contract between the pure core of a reconciler and the shell that runs it.
+ *
+ * A reconciler is a pure function from what was observed to a `Plan`: the requests to send now, and a continuation that
+ * turns their outcomes into the next plan. Nothing in it reads a clock, a cache or the network, so that every crash
+ * point and every interleaving can be tried in memory, and a continuation can be called twice with different outcomes.
+ */
+export interface Plan<Memory = undefined> {
+  /**
+   * Requests of this stage. They do not depend on each other: the shell sends them concurrently, and one that fails
+   * does not hold back the others. Requests that must follow each other belong into successive stages.
+   */
+  readonly requests: readonly Request[];
+  /** The next stage, given the outcomes in the order of `requests`. Absent: the pass ends with this stage. */
+  readonly next?: (outcomes: readonly Outcome[]) => Plan<Memory>;
+  /** Last stage only: when to look again although nothing changed, in milliseconds. Void when the pass ends with errors. */
+  readonly requeueAfterMs?: number;
+  /**
+   * Last stage only: what went wrong, apart from requests of this last stage, whose failures the shell adds unless the
+   * request ignores them. Any error makes the key come back with exponential back-off. Errors that only the user can
+   * mend do not belong here: they belong into a condition.
+   */
+  readonly errors?: readonly Failure[];
+  /**
+   * Last stage only: foreign objects in the way of this one. The shell calls the reconciler again when one of them
+   * changes or goes, which no owner reference would tell it.
+   */
+  readonly blockedBy?: readonly Ref[];
+  /**
+   * What this process remembers about the key until the next pass, stored before the requests of the stage are sent. Only
+   * for what may be lost in a restart (deadlines of postponed writes, expectations). `undefined` keeps what was stored,
+   * `null` forgets it.
+   */
+  readonly memory?: Memory | null;
+}
+
+/** What every reconciler is given, besides the objects. */
+export interface Observed {
+  /** The time of the pass, in milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** Anything with a kind and metadata. */
+export interface KubeObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: ObjectMeta;
+}
+
+/** Names an object. */
+export interface Ref {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid?: string;
+}
+
+/** A request to the API server. */
+export type Request = Write | GetRequest;
+
+/** A request that changes something. */
+export type Write = CreateRequest | PatchRequest | UpdateRequest | DeleteRequest | EventRequest;
+
+interface RequestBase {
+  /** Failures that count as success, such as `NotFound` of a delete. The outcome still tells them. */
+  readonly ignore?: readonly FailureReason[];
+}
+
+/** POST of a whole object. */
+export interface CreateRequest<T extends KubeObject = KubeObject> extends RequestBase {
+  readonly op: 'create';
+  readonly object: T;
+}
+
+/** PATCH. A lock is part of the body (`metadata.resourceVersion`, or a JSON Patch `test`), so that the shell adds nothing. */
+export interface PatchRequest extends RequestBase {
+  readonly op: 'patch';
+  readonly target: Ref;
+  /** `merge`: RFC 7396; `json`: RFC 6902. */
+  readonly type: 'merge' | 'json';
+  readonly body: unknown;
+  readonly subresource?: 'status';
+}
+
+/** PUT of a whole object, locked by its `metadata.resourceVersion`. */
+export interface UpdateRequest<T extends KubeObject = KubeObject> extends RequestBase {
+  readonly op: 'update';
+  readonly object: T;
+  readonly subresource?: 'status';
+}
+
+/** DELETE. */
+export interface DeleteRequest extends RequestBase {
+  readonly op: 'delete';
+  readonly target: Ref;
+  /** The object must still be this one: `target.uid` is sent as precondition where it is set. */
+  readonly resourceVersion?: string;
+  /** Absent: the default of the kind. */
+  readonly propagation?: 'Background' | 'Foreground';
+}
+
+/** An Event; aggregated and sent by the shell, never waited for, its failure never an error. */
+export interface EventRequest extends RequestBase {
+  readonly op: 'event';
+  readonly regarding: Ref;
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly action: string;
+  readonly note: string;
+}
+
+/** GET past the cache. For resolving conflicts only. */
+export interface GetRequest extends RequestBase {
+  readonly op: 'get';
+  readonly target: Ref;
+}
+
+/** What became of a request: the object as the server answered it (absent for events and deletes), or why not. */
+export type Outcome = { readonly ok: true; readonly object?: KubeObject } | { readonly ok: false; readonly failure: Failure };
+
+/** Kinds of failure that a reconciler can act on; the words of the API server's `reason` where it has one. */
+export type FailureReason =
+  | 'NotFound'
+  | 'AlreadyExists'
+  | 'Conflict'
+  | 'Invalid'
+  | 'Forbidden'
+  | 'TooManyRequests'
+  | 'Timeout'
+  | 'Cancelled'
+  | 'Refused'
+  | 'Unknown';
+
+/** An error as data. `Refused` is what the reconciler itself refuses; the others come from the API server or the way to it. */
+export interface Failure {
+  readonly reason: FailureReason;
+  readonly message: string;
+}
+
+export const ok = (object?: KubeObject): Outcome => ({ ok: true, object });
+export const failed = (reason: FailureReason, message: string): Outcome => ({ ok: false, failure: { reason, message } });
+export const refusal = (message: string): Failure => ({ reason: 'Refused', message });
+
+/** A reference to an object at hand. */
+export function refOf(object: KubeObject): Ref {
+  const { name = '', namespace = '', uid } = object.metadata;
+  return { apiVersion: object.apiVersion, kind: object.kind, namespace, name, ...(uid === undefined ? {} : { uid }) };
+}
+
+export function create<T extends KubeObject>(object: T, options: Pick<CreateRequest, 'ignore'> = {}): CreateRequest<T> {
+  return { op: 'create', object, ...options };
+}
+
+/** PUT; the lock is the object's own resourceVersion. */
+export function update<T extends KubeObject>(object: T, options: Pick<UpdateRequest, 'ignore' | 'subresource'> = {}): UpdateRequest<T> {
+  return { op: 'update', object, ...options };
+}
+
+/** Merge patch; with `resourceVersion` it fails with `Conflict` when the object has changed since. */
+export function mergePatch(
+  target: KubeObject | Ref,
+  body: object,
+  options: Pick<PatchRequest, 'ignore' | 'subresource'> & { readonly resourceVersion?: string } = {},
+): PatchRequest {
+  const { resourceVersion, ...rest } = options;
+  const locked = resourceVersion === undefined ? body : { ...body, metadata: { ...(body as { metadata?: object }).metadata, resourceVersion } };
+  return { op: 'patch', target: toRef(target), type: 'merge', body: locked, ...rest };
+}
+
+/** JSON Patch: for one element of a list, or to test a value and set it in one request. */
+export function jsonPatch(
+  target: KubeObject | Ref,
+  operations: readonly object[],
+  options: Pick<PatchRequest, 'ignore' | 'subresource'> = {},
+): PatchRequest {
+  return { op: 'patch', target: toRef(target), type: 'json', body: operations, ...options };
+}
+
+/** DELETE of exactly this object (its UID is the precondition); that it is gone already is fine. */
+export function remove(target: KubeObject | Ref, options: Pick<DeleteRequest, 'propagation' | 'resourceVersion' | 'ignore'> = {}): DeleteRequest {
+  return { op: 'delete', target: toRef(target), ignore: ['NotFound'], ...options };
+}
+
+export function event(regarding: KubeObject | Ref, event: Pick<EventRequest, 'type' | 'reason' | 'action' | 'note'>): EventRequest {
+  return { op: 'event', regarding: toRef(regarding), ...event };
+}
+
+export function get(target: KubeObject | Ref, options: Pick<GetRequest, 'ignore'> = {}): GetRequest {
+  return { op: 'get', target: toRef(target), ...options };
+}
+
+/** Failures that a stage really had: those its requests ignore, and those of events, are left out. */
+export function failuresOf(requests: readonly Request[], outcomes: readonly Outcome[]): Failure[] {
+  return outcomes.flatMap((outcome, i) => {
+    const request = requests[i];
+    return outcome.ok || request === undefined || request.op === 'event' || request.ignore?.includes(outcome.failure.reason)
+      ? []
+      : [outcome.failure];
+  });
+}
+
+/** A stage followed by another one. Without requests the next stage is entered at once. */
+export function stage<M = undefined>(
+  requests: readonly Request[],
+  next: (outcomes: readonly Outcome[]) => Plan<M>,
+  options: Pick<Plan<M>, 'memory'> = {},
+): Plan<M> {
+  return requests.length === 0 && options.memory === undefined ? next([]) : { requests, next, ...options };
+}
+
+function toRef(target: KubeObject | Ref): Ref {
+  return 'metadata' in target ? refOf(target) : target;
+}

@@ -1,0 +1,140 @@
+import { CONDITION, REASON, type Condition, type Sandbox } from 'agent-sandbox-api';
+import type { CachedPod, PodCondition } from '../core-kinds.js';
+import { withCondition, withoutCondition, type NewCondition } from '../object.js';
+import type { Failure } from '../plan.js';
+import { isRunning } from './observed.js';
+import type { PodResult } from './pod.js';
+import { needsService } from './service.js';
+
+/** What the conditions are computed from. */
+export interface Findings {
+  readonly pod: PodResult;
+  /** Name of the Service in use. */
+  readonly service?: string;
+  /** Failures of all children. */
+  readonly errors: readonly Failure[];
+  /** Why nothing may be created. */
+  readonly invalid?: string;
+}
+
+type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>;
+
+const POD_SUCCEEDED: Verdict = { status: 'True', reason: REASON.podSucceeded, message: 'Pod completed successfully' };
+const POD_FAILED: Verdict = { status: 'True', reason: REASON.podFailed, message: 'Pod failed' };
+export const EXPIRED: Verdict = { status: 'False', reason: REASON.sandboxExpired, message: 'Sandbox has expired' };
+
+/** The conditions of a Sandbox that has not expired: Suspended, Finished, PodScheduled and Ready, on top of the old ones. */
+export function sandboxConditions(sandbox: Sandbox, findings: Findings, now: number): Condition[] {
+  const verdicts: [type: string, verdict: Verdict | undefined][] = [
+    [CONDITION.suspended, suspended(sandbox, findings)],
+    [CONDITION.finished, finished(findings.pod)],
+    [CONDITION.podScheduled, podScheduled(findings)],
+    [CONDITION.ready, ready(sandbox, findings)],
+  ];
+  return verdicts.reduce<Condition[]>((conditions, [type, verdict]) => (verdict === undefined
+    ? withoutCondition(conditions, type)
+    : withCondition(conditions, observedBy(sandbox, type, verdict), now)), sandbox.status?.conditions ?? []);
+}
+
+/** The conditions of a Sandbox whose time is over, before its children go. */
+export function expiredConditions(sandbox: Sandbox, now: number): Condition[] {
+  return withCondition(withoutCondition(sandbox.status?.conditions, CONDITION.podScheduled), observedBy(sandbox, CONDITION.ready, EXPIRED), now);
+}
+
+function observedBy(sandbox: Sandbox, type: string, verdict: Verdict): NewCondition {
+  const { generation } = sandbox.metadata;
+  return { type, ...verdict, ...(generation === undefined ? {} : { observedGeneration: generation }) };
+}
+
+function suspended(sandbox: Sandbox, { pod }: Findings): Verdict {
+  if (isRunning(sandbox)) {
+    return { status: 'False', reason: REASON.notSuspended, message: 'Sandbox is not suspended' };
+  }
+  if (pod.pod === undefined) {
+    return { status: 'True', reason: REASON.podTerminated, message: 'Pod has been terminated. Sandbox is suspended' };
+  }
+  return pod.owned
+    ? { status: 'False', reason: REASON.podTerminating, message: 'Pod is terminating. Sandbox is suspending' }
+    : { status: 'False', reason: REASON.podNotOwned, message: 'Refused to delete pod because it is not owned by this sandbox' };
+}
+
+function finished({ pod, owned }: PodResult): Verdict | undefined {
+  switch (owned ? pod?.status?.phase : undefined) {
+    case 'Succeeded':
+      return POD_SUCCEEDED;
+    case 'Failed':
+      return POD_FAILED;
+    default:
+      return undefined;
+  }
+}
+
+function podScheduled({ pod: { pod, owned, errors } }: Findings): Verdict | undefined {
+  if (pod === undefined) {
+    return errors.length === 0
+      ? undefined
+      : { status: 'Unknown', reason: REASON.podSchedulingUnknown, message: 'Pod state is unknown. Pod scheduling cannot be determined' };
+  }
+  if (!owned) {
+    return undefined;
+  }
+  const condition = podCondition(pod, 'PodScheduled');
+  if (condition === undefined) {
+    return { status: 'Unknown', reason: REASON.podSchedulingUnknown, message: 'Pod has not reported a PodScheduled condition yet' };
+  }
+  const { status, reason, message = '' } = condition;
+  // A condition needs a reason.
+  return { status, reason: reason || (status === 'True' ? REASON.podScheduled : REASON.podSchedulingUnknown), message };
+}
+
+function ready(sandbox: Sandbox, findings: Findings): Verdict {
+  const { pod: { pod, conflict }, errors, invalid } = findings;
+  if (conflict !== undefined) {
+    return notReady(REASON.multiplePods, conflict);
+  }
+  if (errors.length > 0) {
+    return notReady(REASON.reconcilerError, `Error seen: ${errors.map((error) => error.message).join('\n')}`);
+  }
+  if (!isRunning(sandbox)) {
+    return notReady(REASON.sandboxSuspended, pod === undefined ? 'Sandbox is suspended' : 'Sandbox is suspending');
+  }
+  if (invalid !== undefined) {
+    return notReady(REASON.invalidConfiguration, invalid);
+  }
+  const end = finished(findings.pod);
+  if (end !== undefined) {
+    return { ...end, status: 'False' };
+  }
+  return dependencies(sandbox, findings);
+}
+
+function dependencies(sandbox: Sandbox, { pod: { pod }, service }: Findings): Verdict {
+  const suffix = needsService(sandbox, service) ? `; Service ${service === undefined ? 'does not exist' : 'Exists'}` : '';
+  const podProblem = problemOf(pod);
+  const satisfied = podProblem === undefined && !(suffix !== '' && service === undefined);
+  const message = `${podProblem ?? 'Pod is Ready'}${suffix}`;
+  return satisfied ? { status: 'True', reason: REASON.dependenciesReady, message } : notReady(REASON.dependenciesNotReady, message);
+}
+
+/** Why a Pod does not count as ready. */
+function problemOf(pod: CachedPod | undefined): string | undefined {
+  if (pod === undefined) {
+    return 'Pod does not exist';
+  }
+  const phase = pod.status?.phase ?? '';
+  if (phase !== 'Running') {
+    return `Pod exists with phase: ${phase}`;
+  }
+  if (podCondition(pod, 'Ready')?.status !== 'True') {
+    return 'Pod is Running but not Ready';
+  }
+  return pod.status?.podIPs?.length ? undefined : 'Pod is Ready but has no podIPs yet';
+}
+
+function notReady(reason: string, message: string): Verdict {
+  return { status: 'False', reason, message };
+}
+
+function podCondition(pod: CachedPod, type: string): PodCondition | undefined {
+  return pod.status?.conditions?.find((condition) => condition.type === type);
+}

@@ -1,0 +1,77 @@
+import { ANNOTATION, nameHash, type Sandbox } from 'agent-sandbox-api';
+import type { CachedPod, PersistentVolumeClaim, Service } from '../core-kinds.js';
+import { annotationOf } from '../object.js';
+import type { Failure, Observed, Ref } from '../plan.js';
+
+/** What the Sandbox reconciler reads, all of it from the cache. */
+export interface ObservedSandbox extends Observed {
+  readonly sandbox: Sandbox;
+  /** Pods of the namespace with the Sandbox's name hash as label. */
+  readonly pods: readonly CachedPod[];
+  /** The Pod of the name `trackedPodName(sandbox)`, whatever its labels. */
+  readonly trackedPod?: CachedPod;
+  /** The Service of the Sandbox's name. */
+  readonly service?: Service;
+  /** PersistentVolumeClaims of the namespace by name; at least those of `volumeClaimNames(sandbox)`. */
+  readonly volumeClaims: { readonly [name: string]: PersistentVolumeClaim };
+  /** Sandboxes of the namespace whose names have the same hash; may contain the Sandbox itself. */
+  readonly sameHash: readonly Sandbox[];
+  readonly options: SandboxOptions;
+  readonly memory?: SandboxMemory;
+}
+
+export interface SandboxOptions {
+  /** Suffix of the names in `status.serviceFQDN`. */
+  readonly clusterDomain: string;
+  /** How long a metadata change of an owned Pod may wait for the next one, in milliseconds; at most a second counts. 0: not at all. */
+  readonly writeBehindMs: number;
+  /**
+   * How long the status of a Sandbox that is starting may wait for the next change, in milliseconds, so that a quick start
+   * costs one status write instead of four. 0: not at all.
+   */
+  readonly statusSettleMs: number;
+}
+
+/** Since when postponed writes of a Sandbox are due, in milliseconds since the epoch. Lost in a restart, the windows begin again. */
+export interface SandboxMemory {
+  readonly podMetadataSince?: number;
+  readonly statusSince?: number;
+}
+
+/** What a child step tells besides its own findings. */
+export interface ChildResult {
+  readonly errors: readonly Failure[];
+  /** Objects in the way. */
+  readonly blockedBy: readonly Ref[];
+}
+
+/** Whether the Sandbox should have a Pod: both generations of the API have their own switch, and each can turn it off. */
+export function isRunning(sandbox: Sandbox): boolean {
+  return sandbox.spec.operatingMode !== 'Suspended' && sandbox.spec.replicas !== 0;
+}
+
+/** The name under which the Sandbox's Pod is looked for. */
+export function trackedPodName(sandbox: Sandbox): string {
+  return annotationOf(sandbox, ANNOTATION.podName) || nameOf(sandbox);
+}
+
+export function volumeClaimName(template: string, sandbox: Sandbox): string {
+  return `${template}-${nameOf(sandbox)}`;
+}
+
+export function volumeClaimNames(sandbox: Sandbox): string[] {
+  return (sandbox.spec.volumeClaimTemplates ?? []).map((template) => volumeClaimName(template.metadata?.name ?? '', sandbox));
+}
+
+export function nameOf(sandbox: Sandbox): string {
+  return sandbox.metadata.name ?? '';
+}
+
+export function namespaceOf(sandbox: Sandbox): string {
+  return sandbox.metadata.namespace ?? '';
+}
+
+/** The value that the Sandbox's Pod, Service and volumes carry as label. */
+export function hashOf(sandbox: Sandbox): string {
+  return nameHash(nameOf(sandbox));
+}

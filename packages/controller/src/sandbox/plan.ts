@@ -1,0 +1,111 @@
+import { ANNOTATION, CONDITION, REASON, type Sandbox, type SandboxStatus } from 'agent-sandbox-api';
+import { conditionOf, isDeleting } from '../object.js';
+import { event, mergePatch, type Plan, type Request } from '../plan.js';
+import { all, planOf, then, value, type Step } from '../step.js';
+import type { Findings } from './conditions.js';
+import { expiryRequeue, planExpired, timeLeft } from './expiry.js';
+import { invalidConfiguration } from './names.js';
+import type { ChildResult, ObservedSandbox, SandboxMemory } from './observed.js';
+import { conflictOf, reconcilePod, type PodResult } from './pod.js';
+import { reconcileService, type ServiceResult } from './service.js';
+import { isOnlyNode, isStarting, sandboxStatus, statusWrite } from './status.js';
+import { reconcileVolumes } from './volumes.js';
+
+/**
+ * One pass over a Sandbox: its volumes, then its Pod and Service side by side, then its tracking annotation and status.
+ * A pass that finds everything as it should be sends nothing.
+ */
+export function planSandbox(observed: ObservedSandbox): Plan<SandboxMemory> {
+  const { sandbox, now } = observed;
+  if (isDeleting(sandbox)) {
+    return { requests: [], memory: null };
+  }
+  if (timeLeft(sandbox, now) === 0) {
+    return planExpired(observed);
+  }
+  const invalid = invalidConfiguration(observed);
+  return planOf(reconcileChildren(observed, invalid === undefined), (children) => {
+    const { volumes, pod, service } = children;
+    const findings: Findings = {
+      pod,
+      ...(service.service === undefined ? {} : { service: service.service }),
+      errors: [...volumes.errors, ...pod.errors, ...service.errors],
+      ...(invalid === undefined ? {} : { invalid: invalid.message }),
+    };
+    const blockedBy = [...volumes.blockedBy, ...pod.blockedBy, ...service.blockedBy, ...(invalid?.blockedBy ?? [])];
+    return { ...finish(observed, findings), blockedBy };
+  });
+}
+
+interface Children {
+  readonly volumes: ChildResult;
+  readonly pod: PodResult;
+  readonly service: ServiceResult;
+}
+
+function reconcileChildren(observed: ObservedSandbox, mayCreate: boolean): Step<Children> {
+  // While it is unclear which Pod is the Sandbox's, nothing shall lead to either of them.
+  const service = conflictOf(observed) === undefined ? reconcileService(observed, mayCreate) : keptService(observed);
+  return then(reconcileVolumes(observed, mayCreate), (volumes) =>
+    then(all<[PodResult, ServiceResult]>([reconcilePod(observed, mayCreate), service]), ([pod, serviceResult]) =>
+      value({ volumes, pod, service: serviceResult })));
+}
+
+function keptService({ sandbox }: ObservedSandbox): Step<ServiceResult> {
+  const name = sandbox.status?.service;
+  return value({ ...(name === undefined ? {} : { service: name }), errors: [], blockedBy: [] });
+}
+
+function finish(observed: ObservedSandbox, findings: Findings): Plan<SandboxMemory> {
+  const { sandbox, now } = observed;
+  const { pod, errors } = findings;
+  const status = sandboxStatus(observed, findings);
+  const statusDue = statusDueTime(observed, status);
+  const write = statusDue > now || isOnlyNode(sandbox, status) ? undefined : statusWrite(sandbox, status);
+  const requests: Request[] = [
+    ...(pod.tracking === undefined ? [] : [trackingWrite(sandbox, pod.tracking)]),
+    ...(write === undefined ? [] : [write]),
+    ...multiplePodsEvent(sandbox, pod.conflict),
+  ];
+  const left = timeLeft(sandbox, now);
+  const wishes = [
+    ...(left === undefined ? [] : [expiryRequeue(left)]),
+    ...(pod.postponedUntil === undefined ? [] : [pod.postponedUntil - now]),
+    ...(statusDue > now ? [statusDue - now] : []),
+  ];
+  return {
+    requests,
+    // Only the user or another controller can dissolve a conflict, and that has an event of its own.
+    errors: pod.conflict === undefined ? errors : errors.filter((error) => error.message !== pod.conflict),
+    ...(wishes.length === 0 ? {} : { requeueAfterMs: Math.min(...wishes) }),
+    memory: memoryAfter(observed, pod.postponedUntil !== undefined, statusDue > now),
+  };
+}
+
+function trackingWrite(sandbox: Sandbox, name: string | null): Request {
+  return mergePatch(sandbox, { metadata: { annotations: { [ANNOTATION.podName]: name } } }, { ignore: ['NotFound'] });
+}
+
+/** When the status is to be written: while the Sandbox starts, changes gather for a while. */
+function statusDueTime({ sandbox, now, options, memory }: ObservedSandbox, status: SandboxStatus): number {
+  const changed = statusWrite(sandbox, status) !== undefined && !isOnlyNode(sandbox, status);
+  const postpone = options.statusSettleMs > 0 && changed && isStarting(sandbox, status);
+  return postpone ? (memory?.statusSince ?? now) + options.statusSettleMs : now;
+}
+
+function memoryAfter({ now, memory }: ObservedSandbox, podMetadata: boolean, status: boolean): SandboxMemory | null {
+  if (!podMetadata && !status) {
+    return null;
+  }
+  return {
+    ...(podMetadata ? { podMetadataSince: memory?.podMetadataSince ?? now } : {}),
+    ...(status ? { statusSince: memory?.statusSince ?? now } : {}),
+  };
+}
+
+function multiplePodsEvent(sandbox: Sandbox, conflict: string | undefined): Request[] {
+  const told = conditionOf(sandbox.status?.conditions, CONDITION.ready)?.reason === REASON.multiplePods;
+  return conflict === undefined || told
+    ? []
+    : [event(sandbox, { type: 'Warning', reason: REASON.multiplePods, action: 'Reconciling', note: conflict })];
+}

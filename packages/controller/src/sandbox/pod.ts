@@ -1,0 +1,198 @@
+import { ANNOTATION, type Sandbox } from 'agent-sandbox-api';
+import type { CachedPod, Pod } from '../core-kinds.js';
+import { annotationOf, controllerReference, describeController, isDeleting, mapDiff, ownershipOf, type Ownership } from '../object.js';
+import { create, get, mergePatch, refOf, refusal, remove, type Failure } from '../plan.js';
+import { all, ask, then, value, type Step } from '../step.js';
+import { isRunning, nameOf, namespaceOf, volumeClaimName, type ChildResult, type ObservedSandbox } from './observed.js';
+import { newPodMetadata, reconciledPodMetadata } from './pod-metadata.js';
+import { adoptionRemedy, mayAdopt } from './volumes.js';
+
+/** What became of the Pod. */
+export interface PodResult extends ChildResult {
+  /** The Pod found under the tracked name, or the one that the Sandbox owns. */
+  readonly pod?: CachedPod;
+  readonly owned: boolean;
+  /** Pods of the Sandbox that are not on their way out: `status.replicas`. */
+  readonly replicas: number;
+  /** Several Pods are controlled by the Sandbox: the text that says so. */
+  readonly conflict?: string;
+  /** The annotation that names the Pod, where it must change; null: must go. */
+  readonly tracking?: string | null;
+  /** When the postponed metadata patch is due. */
+  readonly postponedUntil?: number;
+}
+
+/** The Pods at hand, and which of them counts. */
+interface Found {
+  /** Every Pod that the Sandbox controls. */
+  readonly owned: readonly CachedPod[];
+  /** The owned Pod, else whatever has the tracked name. Ownership by UID beats the annotation. */
+  readonly pod?: CachedPod;
+}
+
+/** Postponed metadata patches wait at most this long, whatever the window. */
+const LONGEST_POSTPONEMENT_MS = 1000;
+
+export function reconcilePod(observed: ObservedSandbox, mayCreate: boolean): Step<PodResult> {
+  const { sandbox } = observed;
+  const found = findPods(observed);
+  if (!isRunning(sandbox)) {
+    return suspend(sandbox, found);
+  }
+  const conflict = conflictOf(observed);
+  if (conflict !== undefined) {
+    return value({ ...nothing, replicas: activeCount(found.owned), conflict, errors: [refusal(conflict)] });
+  }
+  if (found.pod !== undefined) {
+    return usePod(observed, found.pod);
+  }
+  if (!mayCreate) {
+    return value({ ...nothing, ...untracked(sandbox) });
+  }
+  return createPod(observed);
+}
+
+/** The Pods that the Sandbox controls, and the Pod under the tracked name. */
+export function findPods({ sandbox, pods, trackedPod }: ObservedSandbox): Found {
+  const owned = pods.filter((pod) => ownershipOf(pod, sandbox) === 'own');
+  if (trackedPod !== undefined && ownershipOf(trackedPod, sandbox) === 'own' && !owned.some((pod) => pod.metadata.uid === trackedPod.metadata.uid)) {
+    owned.push(trackedPod);
+  }
+  const pod = owned.find((candidate) => candidate.metadata.uid === trackedPod?.metadata.uid) ?? owned[0] ?? trackedPod;
+  return pod === undefined ? { owned } : { owned, pod };
+}
+
+/** The text of the conflict when a running Sandbox controls several Pods. */
+export function conflictOf(observed: ObservedSandbox): string | undefined {
+  const count = findPods(observed).owned.length;
+  return count > 1 && isRunning(observed.sandbox)
+    ? `multiple Pods (${count}) are controlled by this Sandbox; refusing to choose or create a Pod`
+    : undefined;
+}
+
+/** Deletes every Pod that the Sandbox controls: with several of them, too, since none shall run. */
+function suspend(sandbox: Sandbox, { owned, pod }: Found): Step<PodResult> {
+  if (pod === undefined) {
+    return value({ ...nothing, ...untracked(sandbox) });
+  }
+  if (owned.length === 0) {
+    return value({ ...nothing, pod, blockedBy: [refOf(pod)], ...tracking(sandbox, null) });
+  }
+  return then(deletePods(owned), (errors) => value({
+    ...nothing, pod, owned: true, replicas: errors.length === 0 ? 0 : activeCount(owned), errors, ...tracking(sandbox, pod.metadata.name),
+  }));
+}
+
+/** Deletes the Pods that are not on their way out already; that one is gone is fine. */
+export function deletePods(pods: readonly CachedPod[]): Step<readonly Failure[]> {
+  const deletions = pods.filter((pod) => !isDeleting(pod)).map((pod) => ask(remove(pod), (outcome) =>
+    value(outcome.ok || outcome.failure.reason === 'NotFound' ? [] : [outcome.failure])));
+  return then(all(deletions), (failures) => value(failures.flat()));
+}
+
+/** Applies the rules of ownership to a Pod that is there. */
+function usePod(observed: ObservedSandbox, pod: CachedPod): Step<PodResult> {
+  const { sandbox } = observed;
+  const name = pod.metadata.name ?? '';
+  const ownership = ownershipOf(pod, sandbox);
+  if (ownership === 'foreign') {
+    const failure = refusal(`pod "${name}" is owned by ${describeController(pod)}, not by sandbox "${nameOf(sandbox)}"`);
+    return value({ ...nothing, pod, errors: [failure], blockedBy: [refOf(pod)], ...tracking(sandbox, null) });
+  }
+  if (ownership === 'unowned' && !mayAdopt(sandbox, pod)) {
+    const failure = refusal(`cannot adopt unowned pod "${name}" for sandbox "${nameOf(sandbox)}": ${adoptionRemedy(sandbox)}`);
+    return value({ ...nothing, pod, errors: [failure], blockedBy: [refOf(pod)] });
+  }
+  const own: PodResult = { ...nothing, pod, owned: true, replicas: activeCount([pod]), ...tracking(sandbox, name) };
+  const patch = metadataPatch(sandbox, pod, ownership);
+  if (patch === undefined) {
+    return value(own);
+  }
+  const due = ownership === 'own' ? dueTime(observed) : observed.now;
+  if (observed.now < due) {
+    return value({ ...own, postponedUntil: due });
+  }
+  // An adoption is locked, so that of two Sandboxes that want the same Pod one fails.
+  const lock = ownership === 'own' ? {} : { resourceVersion: pod.metadata.resourceVersion };
+  return ask(mergePatch(pod, { metadata: patch }, lock), (outcome) => {
+    if (outcome.ok) {
+      return value(own);
+    }
+    return value(ownership === 'own' ? { ...own, errors: [outcome.failure] } : { ...nothing, pod, errors: [outcome.failure] });
+  });
+}
+
+function metadataPatch(sandbox: Sandbox, pod: CachedPod, ownership: Ownership): object | undefined {
+  const wanted = reconciledPodMetadata(sandbox, pod);
+  const labels = mapDiff(pod.metadata.labels, wanted.labels);
+  const annotations = mapDiff(pod.metadata.annotations, wanted.annotations);
+  const patch = {
+    ...(labels === undefined ? {} : { labels }),
+    ...(annotations === undefined ? {} : { annotations }),
+    ...(ownership === 'own' ? {} : { ownerReferences: [...(pod.metadata.ownerReferences ?? []), controllerReference(sandbox)] }),
+  };
+  return Object.keys(patch).length === 0 ? undefined : patch;
+}
+
+/** When the metadata of an owned Pod is to be patched, with the changes that gather until then. */
+function dueTime({ now, options, memory }: ObservedSandbox): number {
+  return options.writeBehindMs <= 0 ? now : (memory?.podMetadataSince ?? now) + Math.min(options.writeBehindMs, LONGEST_POSTPONEMENT_MS);
+}
+
+function createPod(observed: ObservedSandbox): Step<PodResult> {
+  const { sandbox } = observed;
+  const pod = newPod(sandbox);
+  return ask(create(pod), (outcome) => {
+    if (outcome.ok) {
+      const created = (outcome.object as CachedPod | undefined) ?? pod;
+      return value({ ...nothing, pod: created, owned: true, replicas: 1, ...tracking(sandbox, nameOf(sandbox)) });
+    }
+    if (outcome.failure.reason !== 'AlreadyExists') {
+      return value({ ...nothing, errors: [outcome.failure] });
+    }
+    return ask(get(pod), (found) => (found.ok
+      ? usePod(observed, found.object as CachedPod)
+      : value({ ...nothing, errors: [found.failure] })));
+  });
+}
+
+/** The Pod of a Sandbox, as it is created. */
+export function newPod(sandbox: Sandbox): Pod {
+  const { labels, annotations } = newPodMetadata(sandbox);
+  const { spec } = sandbox.spec.podTemplate;
+  const claims = (sandbox.spec.volumeClaimTemplates ?? []).map((template) => {
+    const name = template.metadata?.name ?? '';
+    return { name, persistentVolumeClaim: { claimName: volumeClaimName(name, sandbox) } };
+  });
+  const volumes = [...(spec.volumes ?? []).filter((volume) => !claims.some((claim) => claim.name === volume.name)), ...claims];
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: nameOf(sandbox),
+      namespace: namespaceOf(sandbox),
+      labels,
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      ownerReferences: [controllerReference(sandbox)],
+    },
+    spec: claims.length === 0 ? spec : { ...spec, volumes },
+  };
+}
+
+function activeCount(pods: readonly CachedPod[]): number {
+  return pods.some((pod) => !isDeleting(pod)) ? 1 : 0;
+}
+
+/** The change of the tracking annotation that makes it say `name`; null: say nothing. */
+function tracking(sandbox: Sandbox, name: string | null | undefined): Pick<PodResult, 'tracking'> {
+  const current = annotationOf(sandbox, ANNOTATION.podName);
+  const unchanged = name === null ? current === undefined : name === undefined || current === name;
+  return unchanged ? {} : { tracking: name };
+}
+
+/** The change for a Pod that is gone. An annotation that says what would be assumed without it stays: the next Pod has this name. */
+function untracked(sandbox: Sandbox): Pick<PodResult, 'tracking'> {
+  return annotationOf(sandbox, ANNOTATION.podName) === nameOf(sandbox) ? {} : tracking(sandbox, null);
+}
+
+const nothing: PodResult = { owned: false, replicas: 0, errors: [], blockedBy: [] };

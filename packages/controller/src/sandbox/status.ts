@@ -1,0 +1,39 @@
+import { CONDITION, LABEL, REASON, type Sandbox, type SandboxStatus } from 'agent-sandbox-api';
+import { conditionOf, isConditionTrue, mergeDiff } from '../object.js';
+import { mergePatch, type PatchRequest } from '../plan.js';
+import { sandboxConditions, type Findings } from './conditions.js';
+import { hashOf, nameOf, namespaceOf, type ObservedSandbox } from './observed.js';
+
+/** The status of a Sandbox that has not expired. */
+export function sandboxStatus({ sandbox, now, options }: ObservedSandbox, findings: Findings): SandboxStatus {
+  const { pod: { pod, owned, replicas }, service } = findings;
+  const podIPs = owned ? (pod?.status?.podIPs ?? []).map(({ ip }) => ip) : [];
+  const nodeName = owned ? pod?.spec?.nodeName : undefined;
+  const selector = pod === undefined ? sandbox.status?.selector : `${LABEL.sandboxNameHash}=${hashOf(sandbox)}`;
+  return {
+    conditions: sandboxConditions(sandbox, findings, now),
+    ...(selector === undefined ? {} : { selector }),
+    ...(service === undefined ? {} : { service, serviceFQDN: `${nameOf(sandbox)}.${namespaceOf(sandbox)}.svc.${options.clusterDomain}` }),
+    ...(podIPs.length === 0 ? {} : { podIPs }),
+    ...(nodeName ? { nodeName } : {}),
+    replicas,
+  };
+}
+
+/** The request that stores a status; none where nothing changed. */
+export function statusWrite(sandbox: Sandbox, status: SandboxStatus): PatchRequest | undefined {
+  const diff = mergeDiff(sandbox.status ?? {}, status);
+  return diff === undefined ? undefined : mergePatch(sandbox, { status: diff }, { subresource: 'status', ignore: ['NotFound'] });
+}
+
+/** The node alone is not worth a write before the Sandbox is ready: it travels with the next change. */
+export function isOnlyNode(sandbox: Sandbox, status: SandboxStatus): boolean {
+  const diff = mergeDiff(sandbox.status ?? {}, status) ?? {};
+  return Object.keys(diff).join() === 'nodeName' && !isConditionTrue(status.conditions, CONDITION.ready);
+}
+
+/** Whether the Sandbox is between its creation and its first readiness, when statuses follow each other quickly. */
+export function isStarting(sandbox: Sandbox, status: SandboxStatus): boolean {
+  const [before, after] = [conditionOf(sandbox.status?.conditions, CONDITION.ready), conditionOf(status.conditions, CONDITION.ready)];
+  return after?.reason === REASON.dependenciesNotReady && (before === undefined || before.reason === REASON.dependenciesNotReady);
+}

@@ -1,0 +1,206 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, dirname, isAbsolute, join } from 'node:path';
+import { KubeConfig, loadYaml } from '@kubernetes/client-node';
+import { Clock, systemClock } from './clock.js';
+import { Access, Credentials, TlsMaterial } from './credentials.js';
+import { CredentialsError } from './errors.js';
+
+/** Milliseconds for which credentials are taken from memory. Tokens of pods and certificates on disk are renewed in place, well before they end. */
+const REFRESH_MS = 30_000;
+
+export interface LoadOptions {
+  /** Path of a kubeconfig file. @default - the files of `KUBECONFIG`, else the pod's ServiceAccount, else `~/.kube/config` */
+  readonly kubeconfig?: string;
+  /** Context to use. @default - the current one */
+  readonly context?: string;
+  /** @default - that of the machine */
+  readonly clock?: Clock;
+  /** @default process.env */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Entries of a kubeconfig file as they are written there. */
+interface Document {
+  'clusters'?: { name: string; cluster: Record<string, any> }[];
+  'users'?: { name: string; user: Record<string, any> }[];
+  'contexts'?: { name: string; context: { cluster: string; user: string; namespace?: string } }[];
+  'current-context'?: string;
+}
+
+/**
+ * Finds the credentials of this process: a kubeconfig (all its ways to authenticate, credential plugins included) or the
+ * ServiceAccount of the pod. Throws if there is nothing, or if the file or context is incomplete.
+ */
+export function loadCredentials(options: LoadOptions = {}): Credentials {
+  const env = options.env ?? process.env;
+  const clock = options.clock ?? systemClock;
+  const home = join(env.HOME ?? homedir(), '.kube', 'config');
+  const files = options.kubeconfig ? [options.kubeconfig] : (env.KUBECONFIG ?? '').split(delimiter).filter(Boolean);
+  if (files.length > 0) {
+    return new KubeconfigCredentials(() => fromFiles(files, options.context), clock);
+  }
+  if (env.KUBERNETES_SERVICE_HOST && !options.context) {
+    return new KubeconfigCredentials(inCluster, clock);
+  }
+  if (existsSync(home)) {
+    return new KubeconfigCredentials(() => fromFiles([home], options.context), clock);
+  }
+  throw new Error('no Kubernetes cluster to talk to: give a kubeconfig file, set KUBECONFIG, or run inside a pod with a ServiceAccount token');
+}
+
+/** A loaded configuration and what client-node's model of it leaves out. */
+interface Loaded {
+  readonly config: KubeConfig;
+  readonly impersonate: Readonly<Record<string, string | string[]>>;
+}
+
+class KubeconfigCredentials implements Credentials {
+  public readonly server: string;
+  public readonly namespace?: string;
+  public readonly proxyUrl?: string;
+  private loaded: Loaded;
+  private current?: Access;
+  private pending?: Promise<Access>;
+  private due = 0;
+
+  constructor(private readonly load: () => Loaded, private readonly clock: Clock) {
+    this.loaded = load();
+    const { config } = this.loaded;
+    const cluster = config.getCurrentCluster()!;
+    this.server = cluster.server.replace(/\/$/, '');
+    this.namespace = config.getContextObject(config.getCurrentContext())?.namespace;
+    this.proxyUrl = cluster.proxyUrl;
+  }
+
+  public access(): Access | Promise<Access> {
+    if (this.current && this.clock.monotonic() < this.due) {
+      return this.current;
+    }
+    // Many requests may find them due at once: one renewal serves all.
+    this.pending ??= this.renew().finally(() => {
+      this.pending = undefined;
+    });
+    return this.pending;
+  }
+
+  public reject(access: Access): void {
+    if (access === this.current) {
+      // A plugin's own cache would give the same again: only a fresh configuration asks it anew.
+      this.loaded = this.load();
+      this.current = undefined;
+    }
+  }
+
+  private async renew(): Promise<Access> {
+    const { config, impersonate } = this.loaded;
+    const options: Record<string, any> = { headers: {} };
+    await config.applyToHTTPSOptions(options).catch(error => {
+      throw new CredentialsError(this.server, error);
+    });
+    const headers: Record<string, string | string[]> = { ...impersonate };
+    for (const [name, value] of Object.entries<any>(options.headers)) {
+      headers[name.toLowerCase()] = typeof value === 'string' ? value.trim() : value;
+    }
+    if (options.auth) {
+      headers.authorization = `Basic ${Buffer.from(options.auth).toString('base64')}`;
+    }
+    const { ca, cert, key, servername, rejectUnauthorized } = options as TlsMaterial;
+    this.current = { headers, tls: { ca, cert, key, servername, rejectUnauthorized } };
+    this.due = this.clock.monotonic() + REFRESH_MS;
+    return this.current;
+  }
+}
+
+function inCluster(): Loaded {
+  const config = new KubeConfig();
+  config.loadFromCluster();
+  return { config, impersonate: {} };
+}
+
+/** Merges files as kubectl does: of two entries with one name the first counts, and so does the first current context. */
+function fromFiles(files: readonly string[], context?: string): Loaded {
+  const merged = { 'clusters': new Map<string, any>(), 'users': new Map<string, any>(), 'contexts': new Map<string, any>(), 'current-context': context ?? '' };
+  for (const file of files) {
+    const document = read(file);
+    for (const list of ['clusters', 'users', 'contexts'] as const) {
+      for (const entry of document[list] ?? []) {
+        if (!merged[list].has(entry.name)) {
+          merged[list].set(entry.name, entry);
+        }
+      }
+    }
+    merged['current-context'] ||= document['current-context'] ?? '';
+  }
+  const name = merged['current-context'];
+  const where = files.join(delimiter);
+  const find = (list: 'clusters' | 'users' | 'contexts', wanted: string, what: string) => {
+    const found = merged[list].get(wanted);
+    if (!found) {
+      const names = [...merged[list].keys()].join(', ');
+      throw new Error(`${where} has no ${what} "${wanted}"${names ? ` (it has ${names})` : ''}: correct the context or choose another one`);
+    }
+    return found;
+  };
+  const chosen = find('contexts', name, 'context').context;
+  const { cluster } = find('clusters', chosen.cluster, 'cluster');
+  const user = find('users', chosen.user, 'user').user ?? {};
+  if (String(cluster.server).startsWith('http:')) {
+    // There is no TLS to verify, but client-node refuses plain HTTP unless verification is off.
+    cluster['insecure-skip-tls-verify'] = true;
+  }
+  const config = new KubeConfig();
+  config.loadFromString(JSON.stringify({
+    'clusters': [...merged.clusters.values()],
+    'users': [...merged.users.values()],
+    'contexts': [...merged.contexts.values()],
+    'current-context': name,
+  }));
+  return { config, impersonate: impersonation(user) };
+}
+
+/** Reads one file: paths in it are relative to it. Keys that client-node does not know are brought into a form that it does. */
+function read(file: string): Document {
+  const document = loadYaml<Document | undefined>(readFileSync(file, 'utf8')) ?? {};
+  const absolute = (fields: Record<string, any>, key: string) => {
+    if (typeof fields[key] === 'string' && !isAbsolute(fields[key])) {
+      fields[key] = join(dirname(file), fields[key]);
+    }
+  };
+  for (const { cluster } of document.clusters ?? []) {
+    absolute(cluster, 'certificate-authority');
+  }
+  for (const { user } of document.users ?? []) {
+    if (!user) {
+      continue;
+    }
+    absolute(user, 'client-certificate');
+    absolute(user, 'client-key');
+    absolute(user, 'tokenFile');
+    if (user.exec?.command?.includes('/')) {
+      absolute(user.exec, 'command');
+    }
+    if (user.tokenFile) {
+      user['auth-provider'] = { name: 'tokenFile', config: { tokenFile: user.tokenFile } };
+      delete user.token;
+    }
+  }
+  return document;
+}
+
+function impersonation(user: Record<string, any>): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {};
+  if (user.as) {
+    headers['impersonate-user'] = user.as;
+  }
+  if (user['as-uid']) {
+    headers['impersonate-uid'] = user['as-uid'];
+  }
+  if (user['as-groups']?.length) {
+    headers['impersonate-group'] = user['as-groups'];
+  }
+  for (const [name, values] of Object.entries<string[]>(user['as-user-extra'] ?? {})) {
+    headers[`impersonate-extra-${encodeURIComponent(name).toLowerCase()}`] = values;
+  }
+  return headers;
+}

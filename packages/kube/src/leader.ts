@@ -1,0 +1,272 @@
+import { Cluster } from './cluster.js';
+import { sleep } from './clock.js';
+import { isAlreadyExists, isConflict, isNotFound } from './errors.js';
+import { microTime } from './microtime.js';
+import { Reader } from './reader.js';
+import { LEASES } from './resource.js';
+import { onAbort } from './signals.js';
+import type { Lease } from './types.js';
+
+export interface LeaderElectorOptions {
+  readonly cluster: Cluster;
+  /** Namespace of the Lease. */
+  readonly namespace: string;
+  /** Name of the Lease: all candidates use the same. */
+  readonly name: string;
+  /** Name of this candidate, different from all others, also from an earlier run: host name and a random part. */
+  readonly identity: string;
+  /** Milliseconds after which others may take over from a leader that does not renew. Whole seconds. @default 15000 */
+  readonly leaseDurationMs?: number;
+  /** Milliseconds after which a leader that cannot renew gives up; less than `leaseDurationMs`. @default 10000 */
+  readonly renewDeadlineMs?: number;
+  /** Milliseconds between attempts to acquire or renew; less than `renewDeadlineMs`. @default 2000 */
+  readonly retryPeriodMs?: number;
+  /** Whether the Lease is given up on a planned end, so that another candidate need not wait for it to run out. @default true */
+  readonly releaseOnCancel?: boolean;
+  /** Told when another candidate is seen to lead. @default - nobody is */
+  readonly onNewLeader?: (identity: string) => void;
+}
+
+/** The Lease could not be renewed in time, or somebody else has it: this process must not write any more. */
+export class LeadershipLostError extends Error {
+  constructor(lease: string, why: string) {
+    super(`lost the Lease ${lease}: ${why}`);
+    this.name = 'LeadershipLostError';
+  }
+}
+
+/**
+ * Sees to it that of all candidates at most one leads, by a Lease of `coordination.k8s.io/v1` that works together with client-go's
+ * candidates.
+ *
+ * The clocks of the machines need not agree: a candidate takes over when *it* has seen the Lease unchanged for as long as the
+ * Lease says, and a leader counts from the moment before it asked for a renewal; both by clocks that nobody sets.
+ */
+export class LeaderElector {
+  private readonly reader: Reader;
+  private readonly leaseDurationMs: number;
+  private readonly renewDeadlineMs: number;
+  private readonly retryPeriodMs: number;
+  private readonly where: string;
+  /** The Lease as last seen, and when it was first seen like this. */
+  private observed?: { readonly lease: Lease; readonly at: number };
+  /** Monotonic milliseconds just before the last renewal that succeeded; undefined while another leads. */
+  private renewedAt?: number;
+  private reported?: string;
+
+  /** Throws if the times do not fit together. */
+  constructor(private readonly options: LeaderElectorOptions) {
+    this.reader = new Reader(options.cluster);
+    this.leaseDurationMs = options.leaseDurationMs ?? 15_000;
+    this.renewDeadlineMs = options.renewDeadlineMs ?? 10_000;
+    this.retryPeriodMs = options.retryPeriodMs ?? 2_000;
+    this.where = `${options.namespace}/${options.name}`;
+    if (this.leaseDurationMs % 1000 !== 0 || this.leaseDurationMs < 1000) {
+      throw new Error(`leaseDurationMs is ${this.leaseDurationMs}: give whole seconds, at least 1000`);
+    }
+    if (!(this.retryPeriodMs > 0 && this.retryPeriodMs < this.renewDeadlineMs && this.renewDeadlineMs < this.leaseDurationMs)) {
+      throw new Error(`retryPeriodMs ${this.retryPeriodMs} < renewDeadlineMs ${this.renewDeadlineMs} < leaseDurationMs ${this.leaseDurationMs} must hold: correct one of them`);
+    }
+  }
+
+  /** Whether this process may act as leader at this very moment. False also after a pause of the process that was too long. */
+  public get isLeader(): boolean {
+    return this.renewedAt !== undefined && this.now() - this.renewedAt < this.renewDeadlineMs;
+  }
+
+  /** Identity of the leader as last seen, undefined if there is none. */
+  public get leader(): string | undefined {
+    return this.observed?.lease.spec?.holderIdentity || undefined;
+  }
+
+  /**
+   * Waits until this process leads, then calls `lead` and keeps the Lease while that runs.
+   *
+   * When `signal` is aborted, so is the signal that `lead` got; the Lease is kept until `lead` has ended, then released, and the
+   * call resolves. It resolves in the same way when `lead` ends by itself, and rejects with what `lead` rejects with.
+   *
+   * Rejects with `LeadershipLostError` when the Lease is lost. `lead`'s signal is aborted with it and `lead` is not waited for,
+   * since the process ought to end.
+   */
+  public async run(lead: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+    if (!await this.acquire(signal)) {
+      return;
+    }
+    const leading = new AbortController();
+    const renewing = new AbortController();
+    const forget = onAbort(signal, () => leading.abort(signal.reason));
+    try {
+      const lost = this.renew(renewing.signal);
+      await Promise.race([lead(leading.signal), lost]);
+    } catch (error) {
+      leading.abort(error);
+      throw error;
+    } finally {
+      forget();
+      renewing.abort();
+      await this.release();
+    }
+  }
+
+  /** True when this process leads, false when the signal came first. */
+  private async acquire(signal: AbortSignal): Promise<boolean> {
+    const { cluster } = this.options;
+    while (!signal.aborted) {
+      if (await this.attempt(this.retryPeriodMs * 2, signal)) {
+        cluster.logger.info({ lease: this.where, identity: this.options.identity }, 'became leader');
+        return true;
+      }
+      // Candidates that start together must not stay in step.
+      await sleep(cluster.clock, this.retryPeriodMs * (1 + 0.2 * cluster.random()), signal).catch(() => undefined);
+    }
+    return false;
+  }
+
+  /** Rejects when the Lease is lost; never resolves before the signal. */
+  private async renew(signal: AbortSignal): Promise<never> {
+    const { clock } = this.options.cluster;
+    while (!signal.aborted) {
+      await sleep(clock, Math.min(this.retryPeriodMs, Math.max(0, this.renewalLeft())), signal).catch(() => undefined);
+      if (signal.aborted) {
+        break;
+      }
+      if (this.renewalLeft() > 0) {
+        await this.attempt(Math.min(this.renewalLeft(), this.renewDeadlineMs / 2), signal);
+      }
+      if (!signal.aborted && !this.isLeader) {
+        const why = this.leader && this.leader !== this.options.identity ? `${this.leader} holds it` : `not renewed for ${this.renewDeadlineMs} ms`;
+        this.renewedAt = undefined;
+        throw new LeadershipLostError(this.where, why);
+      }
+    }
+    return new Promise<never>(() => undefined);
+  }
+
+  private renewalLeft(): number {
+    return this.renewedAt === undefined ? 0 : this.renewedAt + this.renewDeadlineMs - this.now();
+  }
+
+  /** One attempt to acquire or renew. Failures are logged; the next attempt comes in any case. */
+  private async attempt(timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+    const begin = this.now();
+    try {
+      if (await this.tryToHold(timeoutMs, signal)) {
+        this.renewedAt = begin;
+        return true;
+      }
+    } catch (error) {
+      // Somebody was faster: what they wrote is read at once, to know whether we still lead.
+      if (isConflict(error) || isAlreadyExists(error)) {
+        await this.look(timeoutMs, signal).catch(() => undefined);
+      }
+      if (!signal.aborted) {
+        this.options.cluster.logger.warn({ lease: this.where, err: error }, 'could not acquire or renew the Lease');
+      }
+    }
+    return false;
+  }
+
+  private async tryToHold(timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+    const { cluster, identity } = this.options;
+    if (this.renewedAt !== undefined && this.observed && this.leader === identity) {
+      // Nobody else writes a Lease that is held, so the version that we wrote is the current one: one request is enough.
+      this.observe(await this.write('update', this.claim(this.observed.lease), timeoutMs, signal));
+      return true;
+    }
+    const current = await this.look(timeoutMs, signal);
+    if (!current) {
+      const { namespace, name } = this.options;
+      this.observe(await this.write('create', this.claim({ metadata: { namespace, name } }), timeoutMs, signal));
+      return true;
+    }
+    const holder = current.spec?.holderIdentity;
+    if (holder && holder !== identity) {
+      const validMs = (current.spec?.leaseDurationSeconds ?? this.leaseDurationMs / 1000) * 1000;
+      if (cluster.clock.monotonic() < this.observed!.at + validMs) {
+        return false;
+      }
+    }
+    this.observe(await this.write('update', this.claim(current), timeoutMs, signal));
+    return true;
+  }
+
+  private async look(timeoutMs: number, signal: AbortSignal): Promise<Lease | undefined> {
+    const { namespace, name } = this.options;
+    const lease = await this.reader.get(LEASES, { namespace, name }, { signal, timeoutMs, maxRetries: 0 }).catch(error => {
+      if (isNotFound(error)) {
+        return undefined;
+      }
+      throw error;
+    });
+    if (lease) {
+      this.observe(lease);
+    } else {
+      this.observed = undefined;
+    }
+    if (this.leader !== this.options.identity) {
+      this.renewedAt = undefined;
+    }
+    return lease;
+  }
+
+  private write(verb: 'create' | 'update', lease: Lease, timeoutMs: number, signal?: AbortSignal): Promise<Lease> {
+    const { namespace, name } = this.options;
+    return this.options.cluster.request<Lease>(
+      { verb, resource: LEASES, namespace, name: verb === 'create' ? undefined : name }, { body: lease, signal, timeoutMs, maxRetries: 0 },
+    );
+  }
+
+  /** The Lease with this process as its holder; whatever else it says stays. */
+  private claim(lease: Lease): Lease {
+    const { cluster, identity } = this.options;
+    const now = microTime(cluster.clock.now());
+    const isOurs = lease.spec?.holderIdentity === identity;
+    return {
+      ...lease,
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      spec: {
+        ...lease.spec,
+        holderIdentity: identity,
+        leaseDurationSeconds: this.leaseDurationMs / 1000,
+        acquireTime: isOurs ? lease.spec?.acquireTime : now,
+        renewTime: now,
+        leaseTransitions: (lease.spec?.leaseTransitions ?? 0) + (isOurs || !lease.spec ? 0 : 1),
+      },
+    };
+  }
+
+  private observe(lease: Lease): void {
+    if (this.observed?.lease.metadata.resourceVersion !== lease.metadata.resourceVersion) {
+      this.observed = { lease, at: this.now() };
+    }
+    const { leader } = this;
+    if (leader && leader !== this.reported) {
+      this.reported = leader;
+      this.options.onNewLeader?.(leader);
+    }
+  }
+
+  /** Gives the Lease up if it is still ours. */
+  private async release(): Promise<void> {
+    const { cluster, identity, releaseOnCancel = true } = this.options;
+    const held = this.observed?.lease;
+    if (!releaseOnCancel || this.renewedAt === undefined || held?.spec?.holderIdentity !== identity) {
+      return;
+    }
+    this.renewedAt = undefined;
+    const now = microTime(cluster.clock.now());
+    try {
+      // One second, because 0 is not allowed.
+      const released = { ...held, spec: { ...held.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: now, acquireTime: now } };
+      this.observe(await this.write('update', released, this.renewDeadlineMs / 2));
+      cluster.logger.info({ lease: this.where, identity }, 'released the Lease');
+    } catch (error) {
+      cluster.logger.warn({ lease: this.where, err: error }, 'could not release the Lease: it will run out');
+    }
+  }
+
+  private now(): number {
+    return this.options.cluster.clock.monotonic();
+  }
+}

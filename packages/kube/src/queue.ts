@@ -1,0 +1,325 @@
+import { BackoffOptions, backoffMs } from './backoff.js';
+import { Clock, Timer, systemClock } from './clock.js';
+import { QueueMetrics } from './metrics.js';
+
+export interface WorkQueueOptions {
+  /** Label of the measurements. */
+  readonly name: string;
+  /** Pauses after failures of a key. @default - 5 ms, doubled each time, up to 1000 s; no jitter */
+  readonly backoff?: BackoffOptions;
+  /** @default - that of the machine */
+  readonly clock?: Clock;
+  /** @default - nothing is measured */
+  readonly metrics?: QueueMetrics;
+}
+
+/**
+ * How soon a key is taken: all of `normal` before any of `low`. Objects of the first list and of a resync are `low`, so that
+ * thousands of them do not delay what happens now.
+ */
+export type Priority = 'normal' | 'low';
+
+interface Waiting {
+  priority: Priority;
+  /** Monotonic milliseconds. */
+  readonly since: number;
+}
+
+interface Delayed {
+  readonly key: string;
+  readonly due: number;
+  readonly priority: Priority;
+}
+
+const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 5, maxMs: 1_000_000 };
+
+/**
+ * A queue of keys, each of which is in it at most once and is never given to two workers at the same time: a key that is added
+ * while it is being worked on is given out again afterwards.
+ *
+ * A key that waits for a delay and is added without one is taken at once and the delay is void: each run decides anew when the
+ * next one is to be.
+ */
+export class WorkQueue {
+  public readonly name: string;
+  private readonly clock: Clock;
+  private readonly backoff: BackoffOptions;
+  private readonly metrics: QueueMetrics;
+  /** Keys that can be taken, by priority, in the order of their arrival. A key that moved up leaves its old place empty-handed. */
+  private readonly ready: Record<Priority, Fifo> = { normal: new Fifo(), low: new Fifo() };
+  private readonly waiting = new Map<string, Waiting>();
+  /** Keys in work, with their begin. */
+  private readonly processing = new Map<string, number>();
+  /** Added while in work. */
+  private readonly again = new Map<string, Waiting>();
+  private readonly delayed = new Map<string, Delayed>();
+  private readonly heap = new Heap();
+  private readonly failures = new Map<string, number>();
+  private readonly takers: ((key: string | undefined) => void)[] = [];
+  private readonly idle: (() => void)[] = [];
+  private timer?: Timer;
+  private timerDue = Infinity;
+  private closed = false;
+
+  constructor(options: WorkQueueOptions) {
+    this.name = options.name;
+    this.clock = options.clock ?? systemClock;
+    this.backoff = options.backoff ?? DEFAULT_BACKOFF;
+    this.metrics = options.metrics ?? {};
+  }
+
+  /** Keys that can be taken now. */
+  public get depth(): number {
+    return this.waiting.size;
+  }
+
+  /** Keys that wait for a delay. */
+  public get delayedCount(): number {
+    return this.delayed.size;
+  }
+
+  /** Adds a key; no effect if it waits already, except that `normal` moves it up. */
+  public add(key: string, priority: Priority = 'normal'): void {
+    if (this.closed) {
+      return;
+    }
+    this.delayed.delete(key);
+    const queued = this.waiting.get(key) ?? this.again.get(key);
+    if (queued) {
+      if (queued.priority === 'low' && priority === 'normal') {
+        queued.priority = 'normal';
+        if (this.waiting.has(key)) {
+          this.ready.normal.push(key);
+        }
+      }
+      return;
+    }
+    this.metrics.added?.(this.name);
+    const entry: Waiting = { priority, since: this.clock.monotonic() };
+    if (this.processing.has(key)) {
+      this.again.set(key, entry);
+    } else {
+      this.enqueue(key, entry);
+    }
+  }
+
+  /** Adds a key in `delayMs` milliseconds. Of several wishes for a key the earliest counts; if it waits already, none does. */
+  public addAfter(key: string, delayMs: number, priority: Priority = 'normal'): void {
+    if (this.closed || this.waiting.has(key)) {
+      return;
+    }
+    if (!(delayMs > 0)) {
+      this.add(key, priority);
+      return;
+    }
+    const due = this.clock.monotonic() + delayMs;
+    const known = this.delayed.get(key);
+    if (known && known.due <= due) {
+      return;
+    }
+    const entry: Delayed = { key, due, priority };
+    this.delayed.set(key, entry);
+    this.heap.push(entry);
+    this.arm();
+  }
+
+  /** Adds a key after a pause that grows with each failure until `forget`; at least `minimumMs` milliseconds. */
+  public addRateLimited(key: string, minimumMs = 0): void {
+    const failures = (this.failures.get(key) ?? 0) + 1;
+    this.failures.set(key, failures);
+    this.metrics.retried?.(this.name);
+    this.addAfter(key, Math.max(minimumMs, backoffMs(this.backoff, failures)));
+  }
+
+  /** Ends the counting of a key's failures. */
+  public forget(key: string): void {
+    this.failures.delete(key);
+  }
+
+  /** Failures of a key in a row. */
+  public failuresOf(key: string): number {
+    return this.failures.get(key) ?? 0;
+  }
+
+  /** Waits for a key and gives it to the caller, who must call `done` with it. Undefined when the queue was shut down. */
+  public take(): Promise<string | undefined> {
+    const key = this.next();
+    if (key !== undefined || this.closed) {
+      return Promise.resolve(key);
+    }
+    return new Promise(resolve => this.takers.push(resolve));
+  }
+
+  /** Gives a key back. If it was added meanwhile, it waits again. */
+  public done(key: string): void {
+    const begin = this.processing.get(key);
+    if (begin === undefined) {
+      throw new Error(`key "${key}" of the queue ${this.name} is not in work: call done once for each key taken`);
+    }
+    this.processing.delete(key);
+    this.metrics.workDuration?.(this.name, (this.clock.monotonic() - begin) / 1000);
+    const again = this.again.get(key);
+    if (again) {
+      this.again.delete(key);
+      this.enqueue(key, again);
+    }
+    if (this.processing.size === 0 && this.waiting.size === 0) {
+      this.idle.splice(0).forEach(resolve => resolve());
+    }
+  }
+
+  /**
+   * Takes no more keys and drops delayed ones. Resolves when nothing is in work any more.
+   *
+   * @param drain whether keys that wait are still given out; otherwise they are dropped
+   */
+  public shutdown({ drain = false }: { drain?: boolean } = {}): Promise<void> {
+    this.closed = true;
+    this.timer?.cancel();
+    this.delayed.clear();
+    if (!drain) {
+      this.again.clear();
+      this.waiting.clear();
+      this.metrics.depth?.(this.name, 0);
+    }
+    this.takers.splice(0).forEach(resolve => resolve(undefined));
+    return this.processing.size === 0 && this.waiting.size === 0 ? Promise.resolve() : new Promise(resolve => this.idle.push(resolve));
+  }
+
+  /** Seconds that the keys in work have been in work, added up. */
+  public get unfinishedWorkSeconds(): number {
+    const now = this.clock.monotonic();
+    let sum = 0;
+    this.processing.forEach(begin => sum += now - begin);
+    return sum / 1000;
+  }
+
+  /** Seconds that the oldest key in work has been in work; 0 if there is none. */
+  public get longestRunningSeconds(): number {
+    const [first] = this.processing.values();
+    return first === undefined ? 0 : (this.clock.monotonic() - first) / 1000;
+  }
+
+  private enqueue(key: string, entry: Waiting): void {
+    this.waiting.set(key, entry);
+    this.ready[entry.priority].push(key);
+    this.metrics.depth?.(this.name, this.waiting.size);
+    const taker = this.takers.shift();
+    if (taker) {
+      taker(this.next());
+    }
+  }
+
+  private next(): string | undefined {
+    for (const priority of ['normal', 'low'] as const) {
+      for (let key = this.ready[priority].shift(); key !== undefined; key = this.ready[priority].shift()) {
+        const entry = this.waiting.get(key);
+        // Otherwise it moved up and was taken from there.
+        if (entry?.priority === priority) {
+          this.waiting.delete(key);
+          this.delayed.delete(key);
+          const now = this.clock.monotonic();
+          this.processing.set(key, now);
+          this.metrics.depth?.(this.name, this.waiting.size);
+          this.metrics.queueDuration?.(this.name, (now - entry.since) / 1000);
+          return key;
+        }
+      }
+    }
+    return undefined;
+  }
+
+  /** One timer, for the earliest delay. */
+  private arm(): void {
+    const first = this.heap.peek(entry => this.delayed.get(entry.key) === entry);
+    if (!first || this.closed) {
+      this.timer?.cancel();
+      this.timerDue = Infinity;
+      return;
+    }
+    if (first.due === this.timerDue) {
+      return;
+    }
+    this.timer?.cancel();
+    this.timerDue = first.due;
+    this.timer = this.clock.setTimeout(() => {
+      this.timerDue = Infinity;
+      const now = this.clock.monotonic();
+      for (let entry = this.heap.peek(valid => this.delayed.get(valid.key) === valid); entry && entry.due <= now;
+        entry = this.heap.peek(valid => this.delayed.get(valid.key) === valid)) {
+        this.heap.pop();
+        this.add(entry.key, entry.priority);
+      }
+      this.arm();
+    }, first.due - this.clock.monotonic());
+  }
+}
+
+/** First in, first out, without moving what is behind. */
+class Fifo {
+  private items: string[] = [];
+  private head = 0;
+
+  public push(item: string): void {
+    this.items.push(item);
+  }
+
+  public shift(): string | undefined {
+    if (this.head === this.items.length) {
+      return undefined;
+    }
+    const item = this.items[this.head++];
+    if (this.head > 1024 && this.head * 2 > this.items.length) {
+      this.items = this.items.slice(this.head);
+      this.head = 0;
+    }
+    return item;
+  }
+}
+
+/** Binary heap, earliest first. Entries that are void stay until they come to the top. */
+class Heap {
+  private readonly items: Delayed[] = [];
+
+  public push(entry: Delayed): void {
+    const { items } = this;
+    let child = items.push(entry) - 1;
+    while (child > 0) {
+      const parent = (child - 1) >> 1;
+      if (items[parent].due <= entry.due) {
+        break;
+      }
+      items[child] = items[parent];
+      child = parent;
+    }
+    items[child] = entry;
+  }
+
+  /** The earliest valid entry; invalid ones before it are removed. */
+  public peek(isValid: (entry: Delayed) => boolean): Delayed | undefined {
+    while (this.items.length > 0 && !isValid(this.items[0])) {
+      this.pop();
+    }
+    return this.items[0];
+  }
+
+  public pop(): void {
+    const { items } = this;
+    const last = items.pop();
+    if (!last || items.length === 0) {
+      return;
+    }
+    let parent = 0;
+    for (let child = 1; child < items.length; child = parent * 2 + 1) {
+      if (child + 1 < items.length && items[child + 1].due < items[child].due) {
+        child++;
+      }
+      if (last.due <= items[child].due) {
+        break;
+      }
+      items[parent] = items[child];
+      parent = child;
+    }
+    items[parent] = last;
+  }
+}

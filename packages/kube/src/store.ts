@@ -1,0 +1,337 @@
+import { Logger, silentLogger } from './logger.js';
+import { KubeObject, ObjectRef, compareResourceVersions, deepFreeze, keyOf } from './object.js';
+
+/**
+ * Where a change came from: a `list` (the first one or one after a gap), the `watch`, an own `write`, or a `resync`, which tells
+ * handlers about objects that have not changed.
+ */
+export type Origin = 'list' | 'watch' | 'write' | 'resync';
+
+/**
+ * Told about changes, after the store has them. Calls are synchronous and in order; a handler notes what is to be done, for
+ * example in a work queue, and returns. What it throws is logged.
+ */
+export interface Handler<T> {
+  readonly add?: (object: T, origin: Origin) => void;
+  readonly update?: (before: T, after: T, origin: Origin) => void;
+  /** `object` is the last known state; with origin `list` the deletion itself was missed, so there may have been others since. */
+  readonly delete?: (object: T, origin: Origin) => void;
+}
+
+/** Values under which an object is found in an index; none leaves it out. */
+export type IndexFunction<T> = (object: T) => string | readonly string[] | undefined;
+
+export interface StoreOptions<T> {
+  /** Indexes by name, for `byIndex`. @default - none */
+  readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
+  /** Drops what nobody reads, to save memory; may change its argument. Must keep name, namespace, uid, resourceVersion. @default - `trimManagedFields` */
+  readonly trim?: (object: T) => T;
+  /** Whether an own write belongs here: what the selector of the list says. @default - all do */
+  readonly accepts?: (object: T) => boolean;
+  /** Part of the API that objects belong to, each listed and watched for itself. @default - all are one */
+  readonly scopeOf?: (object: T) => string | undefined;
+  /** Makes objects immutable, so that a mistake throws instead of spoiling what others read. @default true */
+  readonly freeze?: boolean;
+  /** @default - nothing is logged */
+  readonly logger?: Logger;
+}
+
+/** An own deletion that the watch has not confirmed yet: events of that object that are older must not bring it back. */
+interface Tombstone {
+  readonly scope: string;
+  /** The newest version that the store had. */
+  readonly last: string | undefined;
+  /** Events up to this version are older; undefined: all events but a deletion are. */
+  readonly until: string | undefined;
+}
+
+interface Entry<T> {
+  readonly object: T;
+  /** Values per index. Kept, so that removal does not depend on the index function. */
+  readonly values: readonly (readonly string[])[];
+}
+
+/**
+ * Objects of one resource as last seen, with indexes. Fed by list and watch, and by own writes (`observe`, `forget`), so that
+ * the next decision sees them.
+ *
+ * What it promises: an object never goes back to an older resource version, a deleted object does not come back, and after the
+ * watch has caught up it equals what the server has.
+ *
+ * Objects are shared by all readers and must not be changed.
+ */
+export class Store<T extends KubeObject> {
+  private readonly entries = new Map<string, Entry<T>>();
+  private readonly indexNames: readonly string[];
+  private readonly indexes: readonly Map<string, Map<string, T>>[];
+  private readonly functions: readonly IndexFunction<T>[];
+  private readonly handlers = new Set<Handler<T>>();
+  /** Per scope, the resource version up to which list and watch have told all. */
+  private readonly positions = new Map<string, string>();
+  /** By uid. */
+  private readonly tombstones = new Map<string, Tombstone>();
+  private readonly logger: Logger;
+
+  constructor(private readonly options: StoreOptions<T> = {}) {
+    const indexes = Object.entries(options.indexes ?? {});
+    this.indexNames = ['namespace', ...indexes.map(([name]) => name)];
+    this.functions = [object => object.metadata.namespace, ...indexes.map(([, compute]) => compute)];
+    this.indexes = this.indexNames.map(() => new Map());
+    this.logger = options.logger ?? silentLogger;
+  }
+
+  /** Number of objects. */
+  public get size(): number {
+    return this.entries.size;
+  }
+
+  /** An object by key (`namespace/name`, or the name of a cluster-scoped one) or reference. */
+  public get(ref: string | ObjectRef): T | undefined {
+    return this.entries.get(typeof ref === 'string' ? ref : keyOf(ref))?.object;
+  }
+
+  /** All objects, or those of one namespace. The array is the caller's. */
+  public list(namespace?: string): T[] {
+    return namespace === undefined ? Array.from(this.entries.values(), entry => entry.object) : this.byIndex('namespace', namespace);
+  }
+
+  /** Objects whose index function gave this value. The array is the caller's. Throws if there is no such index. */
+  public byIndex(index: string, value: string): T[] {
+    return [...this.index(index).get(value)?.values() ?? []];
+  }
+
+  /** Values that occur in an index. Throws if there is no such index. */
+  public indexValues(index: string): string[] {
+    return [...this.index(index).keys()];
+  }
+
+  /** Adds a handler, and tells it about the objects there are, with origin `list`. Returns a function that removes it. */
+  public addHandler(handler: Handler<T>): () => void {
+    this.handlers.add(handler);
+    for (const { object } of [...this.entries.values()]) {
+      this.call(() => handler.add?.(object, 'list'));
+    }
+    return () => void this.handlers.delete(handler);
+  }
+
+  /** Calls `update` of all handlers with each object as before and after. For the periodic second look. */
+  public resync(): void {
+    for (const { object } of [...this.entries.values()]) {
+      this.notify(handler => handler.update?.(object, object, 'resync'));
+    }
+  }
+
+  /**
+   * Takes over what the server answered to an own write. Nothing happens if list or watch have told about this version or a later
+   * one already, also if that was the object's end. Returns whether it was news.
+   */
+  public observe(raw: T): boolean {
+    const object = this.prepare(raw);
+    const { uid, resourceVersion } = object.metadata;
+    const scope = this.scopeOf(object);
+    if (scope === undefined) {
+      return false;
+    }
+    const position = this.positions.get(scope);
+    if (position !== undefined && !isNewer(resourceVersion, position)) {
+      return false;
+    }
+    const cached = this.entries.get(keyOf(object))?.object;
+    if (this.isBuried(object) || (cached && !isNewer(resourceVersion, cached.metadata.resourceVersion))) {
+      return false;
+    }
+    if (this.options.accepts && !this.options.accepts(object)) {
+      if (cached) {
+        this.remove(cached, cached, 'write');
+        this.bury(uid, { scope, last: cached.metadata.resourceVersion, until: resourceVersion });
+      }
+      return cached !== undefined;
+    }
+    this.put(object, 'write');
+    return true;
+  }
+
+  /** Takes over that an own deletion removed the object with this uid at once. Returns whether it was news. */
+  public forget(ref: ObjectRef, uid: string): boolean {
+    const cached = this.entries.get(keyOf(ref))?.object;
+    if (!cached || cached.metadata.uid !== uid) {
+      return false;
+    }
+    this.remove(cached, cached, 'write');
+    this.bury(uid, { scope: this.scopeOf(cached) ?? '', last: cached.metadata.resourceVersion, until: undefined });
+    return true;
+  }
+
+  /** Trims and freezes an object that comes from the server. */
+  public prepare(raw: T): T {
+    const trimmed = (this.options.trim ?? trimManagedFields)(raw);
+    return this.options.freeze ?? true ? deepFreeze(trimmed) : trimmed;
+  }
+
+  /** Takes over a complete list of a scope as of `version`. */
+  public replace(scope: string, objects: readonly T[], version: string): void {
+    const before = this.positions.get(scope);
+    this.positions.set(scope, version);
+    // Own writes that the list is too old to know. Anything else that is newer than the list comes from a server that has since
+    // been restored from a backup: there the list is right.
+    const isAhead = (object: T) => isNewer(object.metadata.resourceVersion, version) && (before === undefined || isNewer(object.metadata.resourceVersion, before));
+    const listed = new Set<string>();
+    const uids = new Set<string>();
+    for (const object of objects) {
+      const key = keyOf(object);
+      listed.add(key);
+      uids.add(object.metadata.uid ?? '');
+      const cached = this.entries.get(key)?.object;
+      if (!this.isBuried(object) && !(cached && (isSame(cached, object) || isAhead(cached)))) {
+        this.put(object, 'list');
+      }
+    }
+    for (const [key, { object }] of [...this.entries]) {
+      if (!listed.has(key) && this.scopeOf(object) === scope && !isAhead(object)) {
+        this.remove(object, object, 'list');
+      }
+    }
+    for (const [uid, tombstone] of this.tombstones) {
+      if (tombstone.scope === scope && !uids.has(uid) && !isNewer(tombstone.last, version)) {
+        this.tombstones.delete(uid);
+      }
+    }
+  }
+
+  /** Takes over an event of the watch of a scope. */
+  public apply(scope: string, type: 'ADDED' | 'MODIFIED' | 'DELETED', object: T): void {
+    const { uid, resourceVersion } = object.metadata;
+    this.advance(scope, resourceVersion);
+    const cached = this.entries.get(keyOf(object))?.object;
+    if (type !== 'DELETED') {
+      if (!this.isBuried(object) && !(cached && isOlderOrSame(resourceVersion, cached.metadata.resourceVersion))) {
+        this.put(object, 'watch');
+      }
+      return;
+    }
+    const tombstone = this.tombstones.get(uid ?? '');
+    if (tombstone && !isNewer(tombstone.until, resourceVersion)) {
+      this.tombstones.delete(uid!);
+    }
+    // An own write may be ahead of the event: another object of that name, or this one back within the selector.
+    if (cached && cached.metadata.uid === uid && !isNewer(cached.metadata.resourceVersion, resourceVersion)) {
+      this.remove(cached, object, 'watch');
+    }
+  }
+
+  /** Notes that the watch of a scope has told all up to this version. */
+  public advance(scope: string, version: string | undefined): void {
+    if (version) {
+      this.positions.set(scope, version);
+    }
+  }
+
+  /** The version up to which list and watch of a scope have told all, undefined before the first list. */
+  public position(scope: string = ''): string | undefined {
+    return this.positions.get(scope);
+  }
+
+  private scopeOf(object: T): string | undefined {
+    return this.options.scopeOf ? this.options.scopeOf(object) : '';
+  }
+
+  private index(name: string): Map<string, Map<string, T>> {
+    const index = this.indexes[this.indexNames.indexOf(name)];
+    if (!index) {
+      throw new Error(`no index "${name}": there are ${this.indexNames.join(', ')}`);
+    }
+    return index;
+  }
+
+  private isBuried(object: T): boolean {
+    const tombstone = this.tombstones.get(object.metadata.uid ?? '');
+    return tombstone !== undefined && (tombstone.until === undefined || !isNewer(object.metadata.resourceVersion, tombstone.until));
+  }
+
+  private bury(uid: string | undefined, tombstone: Tombstone): void {
+    if (uid) {
+      this.tombstones.set(uid, tombstone);
+    }
+  }
+
+  private put(object: T, origin: Origin): void {
+    const key = keyOf(object);
+    const before = this.entries.get(key);
+    if (before && before.object.metadata.uid !== object.metadata.uid) {
+      this.remove(before.object, before.object, origin);
+      this.put(object, origin);
+      return;
+    }
+    // Whoever got past a tombstone is newer than it.
+    this.tombstones.delete(object.metadata.uid ?? '');
+    const values = this.functions.map(compute => {
+      const value = compute(object);
+      return value === undefined ? NONE : typeof value === 'string' ? [value] : value;
+    });
+    this.entries.set(key, { object, values });
+    values.forEach((list, position) => {
+      const index = this.indexes[position];
+      before?.values[position].filter(value => !list.includes(value)).forEach(value => removeFrom(index, value, key));
+      for (const value of list) {
+        const found = index.get(value);
+        if (found) {
+          found.set(key, object);
+        } else {
+          index.set(value, new Map([[key, object]]));
+        }
+      }
+    });
+    this.notify(handler => (before ? handler.update?.(before.object, object, origin) : handler.add?.(object, origin)));
+  }
+
+  private remove(cached: T, last: T, origin: Origin): void {
+    const key = keyOf(cached);
+    const entry = this.entries.get(key);
+    this.entries.delete(key);
+    entry?.values.forEach((list, position) => list.forEach(value => removeFrom(this.indexes[position], value, key)));
+    this.notify(handler => handler.delete?.(last, origin));
+  }
+
+  private notify(tell: (handler: Handler<T>) => void): void {
+    for (const handler of this.handlers) {
+      this.call(() => tell(handler));
+    }
+  }
+
+  /** A handler that fails must not stop the cache for the others. */
+  private call(tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      this.logger.error({ err: error }, 'a handler of a cache failed');
+    }
+  }
+}
+
+const NONE: readonly string[] = [];
+
+function removeFrom<T>(index: Map<string, Map<string, T>>, value: string, key: string): void {
+  const found = index.get(value);
+  if (found?.delete(key) && found.size === 0) {
+    index.delete(value);
+  }
+}
+
+/** False also where there is no order: without one, only the watch counts. */
+function isNewer(a: string | undefined, b: string | undefined): boolean {
+  return (compareResourceVersions(a, b) ?? 0) > 0;
+}
+
+function isOlderOrSame(a: string | undefined, b: string | undefined): boolean {
+  return (compareResourceVersions(a, b) ?? 1) <= 0;
+}
+
+function isSame(a: KubeObject, b: KubeObject): boolean {
+  return a.metadata.uid === b.metadata.uid && a.metadata.resourceVersion === b.metadata.resourceVersion;
+}
+
+/** Drops `metadata.managedFields`, which is often half of an object. */
+export function trimManagedFields<T extends KubeObject>(object: T): T {
+  delete (object.metadata as { managedFields?: unknown }).managedFields;
+  return object;
+}

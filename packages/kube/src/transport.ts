@@ -1,0 +1,95 @@
+import { Agent, Dispatcher, ProxyAgent } from 'undici';
+import { Access, Credentials, TlsMaterial } from './credentials.js';
+
+export interface TransportOptions {
+  /** Connections for requests other than watches; more requests wait for a free one. @default 32 */
+  readonly connections?: number;
+  /** Milliseconds that an idle connection is kept; API servers close them after 90,000. @default 80000 */
+  readonly keepAliveMs?: number;
+  /** Milliseconds in which a connection must come about. @default 10000 */
+  readonly connectTimeoutMs?: number;
+}
+
+/** What to send a request with. */
+export interface Route {
+  readonly dispatcher: Dispatcher;
+  readonly access: Access;
+}
+
+/** `watch`: an endless answer, which must not occupy one of the connections that writes wait for. */
+export type Purpose = 'request' | 'watch';
+
+interface Agents {
+  readonly tls: TlsMaterial;
+  readonly request: Dispatcher;
+  readonly watch: Dispatcher;
+}
+
+/** Keeps connections to one API server, renewed when the TLS credentials are. */
+export class Transport {
+  /** Scheme, host and port. */
+  public readonly origin: string;
+  /** Path before all paths of the API; usually empty. */
+  public readonly prefix: string;
+  private agents?: Agents;
+  private closed = false;
+
+  constructor(public readonly credentials: Credentials, private readonly options: TransportOptions = {}) {
+    const url = new URL(credentials.server);
+    this.origin = url.origin;
+    this.prefix = url.pathname.replace(/\/$/, '');
+    if (credentials.proxyUrl && !/^https?:/.test(credentials.proxyUrl)) {
+      throw new Error(`proxy-url "${credentials.proxyUrl}" is not supported: only http:// and https:// proxies are`);
+    }
+  }
+
+  /** Current credentials and the connections that go with them. Throws if the credentials cannot be had. */
+  public acquire(purpose: Purpose): Route | Promise<Route> {
+    const access = this.credentials.access();
+    return access instanceof Promise ? access.then(value => this.route(value, purpose)) : this.route(access, purpose);
+  }
+
+  /** Closes all connections; requests and watches under way fail. */
+  public async close(): Promise<void> {
+    this.closed = true;
+    const { agents } = this;
+    this.agents = undefined;
+    await Promise.all([agents?.request.destroy(), agents?.watch.destroy()]);
+  }
+
+  private route(access: Access, purpose: Purpose): Route {
+    if (this.closed) {
+      throw new Error('this connection to the API server was closed: make another Cluster');
+    }
+    if (!this.agents || !sameTls(this.agents.tls, access.tls)) {
+      this.retire(this.agents);
+      this.agents = { tls: access.tls, request: this.dispatcher(access.tls, this.options.connections ?? 32), watch: this.dispatcher(access.tls) };
+    }
+    return { dispatcher: this.agents[purpose], access };
+  }
+
+  private dispatcher(tls: TlsMaterial, connections?: number): Dispatcher {
+    const { keepAliveMs = 80_000, connectTimeoutMs = 10_000 } = this.options;
+    const connect = { ...tls, timeout: connectTimeoutMs, keepAlive: true, keepAliveInitialDelay: 30_000 };
+    // Deadlines are kept by those who ask; these would end long answers.
+    const options = { connections, keepAliveTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0, connect };
+    return this.credentials.proxyUrl
+      ? new ProxyAgent({ ...options, uri: this.credentials.proxyUrl, requestTls: connect })
+      : new Agent(options);
+  }
+
+  /** Lets what is under way end. */
+  private retire(agents: Agents | undefined): void {
+    agents?.request.close().catch(() => undefined);
+    agents?.watch.close().catch(() => undefined);
+  }
+}
+
+function sameTls(a: TlsMaterial, b: TlsMaterial): boolean {
+  return a === b || (a.servername === b.servername && a.rejectUnauthorized === b.rejectUnauthorized
+    && sameText(a.ca, b.ca) && sameText(a.cert, b.cert) && sameText(a.key, b.key));
+}
+
+function sameText(a: string | Buffer | undefined, b: string | Buffer | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && Buffer.from(a).equals(Buffer.from(b)));
+}

@@ -1,0 +1,93 @@
+import { ApiObject, JsonPatch } from 'cdk8s';
+import { schemaOf } from '../api/test/crd-files';
+import { AgentSandboxVersion, SandboxTemplate, SandboxWarmPool, SandboxWarmPoolProps, UpdateStrategy } from '../src';
+import { POD, manifest, messageOf, schemaProblems, synth, testChart } from './helpers';
+
+const V1ALPHA1 = AgentSandboxVersion.V1ALPHA1;
+
+function pool(props: Partial<SandboxWarmPoolProps> = {}): any {
+  const chart = testChart();
+  new SandboxWarmPool(chart, 'pool', { template: SandboxTemplate.fromName('python'), ...props });
+  return manifest(chart, 'SandboxWarmPool');
+}
+
+const FIELDS: readonly (readonly [field: string, props: Partial<SandboxWarmPoolProps>, wire: unknown])[] = [
+  ['replicas', { replicas: 0 }, 0],
+  ['replicas', { replicas: 2147483647 }, 2147483647],
+  ['sandboxTemplateRef', {}, { name: 'python' }],
+  ['updateStrategy', { updateStrategy: UpdateStrategy.RECREATE }, { type: 'Recreate' }],
+  ['updateStrategy', { updateStrategy: UpdateStrategy.ON_REPLENISH }, { type: 'OnReplenish' }],
+];
+
+test.each(FIELDS)('spec.%s is reachable: %#', (field, props, wire) => {
+  for (const [version, object] of [['v1beta1', pool(props)], ['v1alpha1', pool({ ...props, apiVersion: V1ALPHA1 })]]) {
+    expect(object.apiVersion).toBe(`extensions.agents.x-k8s.io/${version}`);
+    expect(object.spec[field]).toEqual(wire);
+    expect(schemaProblems(object)).toEqual([]);
+  }
+});
+
+test('every field of the API has a row above', () => {
+  for (const version of ['v1beta1', 'v1alpha1'] as const) {
+    expect(Object.keys(schemaOf('SandboxWarmPool', version, 'spec').properties).sort()).toEqual([...new Set(FIELDS.map(([field]) => field))].sort());
+  }
+});
+
+test('nothing is emitted that was not asked for', () => {
+  expect(pool().spec).toEqual({ sandboxTemplateRef: { name: 'python' } });
+});
+
+test('v1alpha1 has no default number, so the default of v1beta1 is written', () => {
+  expect(pool({ apiVersion: V1ALPHA1 }).spec).toEqual({ replicas: 1, sandboxTemplateRef: { name: 'python' } });
+});
+
+test('a pool of a template of the app comes after it, whatever the order of the code', () => {
+  const chart = testChart({ namespace: 'agents' });
+  const python = new SandboxTemplate(chart, 'z-python', POD);
+  const construct = new SandboxWarmPool(chart, 'a-pool', { template: python });
+  expect(synth(chart).map(object => object.kind)).toEqual(['SandboxTemplate', 'SandboxWarmPool']);
+  expect(construct.template).toBe(python);
+  expect(construct).toMatchObject({ name: 'a-pool', namespace: 'agents', apiVersion: 'extensions.agents.x-k8s.io/v1beta1' });
+});
+
+test('a pool elsewhere is what is known of it', () => {
+  const template = SandboxTemplate.fromName('python');
+  expect(SandboxWarmPool.fromName('pool')).toEqual({ name: 'pool' });
+  expect(SandboxWarmPool.fromName('pool', { namespace: 'agents', template })).toEqual({ name: 'pool', namespace: 'agents', template });
+});
+
+describe('names of its Sandboxes', () => {
+  const named = (name: string, service?: boolean) => {
+    const chart = testChart();
+    return () => new SandboxWarmPool(chart, 'pool', { name, template: new SandboxTemplate(chart, 'python', { ...POD, service }) });
+  };
+
+  test('are cut by the API server, so that the name of a pool may be long', () => {
+    expect(named('p'.repeat(200), true)).not.toThrow();
+  });
+
+  test('are those of Services where the template has one', () => {
+    expect(messageOf(named('1-pool', true))).toBe("test/pool: name is '1-pool-xxxxx': the Service takes this name: use 1 to 63 lower-case letters, digits and '-', beginning with a letter and ending with a letter or digit");
+    expect(messageOf(named('a.b', true))).toContain("name is 'a.b-xxxxx'");
+    expect(named('1-pool')).not.toThrow();
+  });
+});
+
+test('a pool and its template are in one namespace', () => {
+  expect(messageOf(() => pool({ namespace: 'agents', template: SandboxTemplate.fromName('python', 'shared') })))
+    .toBe("test/pool: template is 'shared/python': a pool uses templates of its own namespace, 'agents': define the template or the pool there");
+});
+
+test('patches apply to the manifest', () => {
+  const chart = testChart();
+  const construct = new SandboxWarmPool(chart, 'pool', { template: SandboxTemplate.fromName('python'), replicas: 1 });
+  ApiObject.of(construct).addJsonPatch(JsonPatch.replace('/spec/replicas', 2));
+  expect(manifest(chart, 'SandboxWarmPool').spec.replicas).toBe(2);
+});
+
+test('an autoscaler takes the number away from the manifest', () => {
+  const chart = testChart();
+  const construct = new SandboxWarmPool(chart, 'pool', { template: SandboxTemplate.fromName('python') });
+  construct.autoscale({ minReplicas: 1, maxReplicas: 5, metrics: [] } as any);
+  expect(manifest(chart, 'SandboxWarmPool').spec).not.toHaveProperty('replicas');
+});
