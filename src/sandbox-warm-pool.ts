@@ -129,7 +129,7 @@ export class SandboxWarmPool extends Construct implements ISandboxWarmPool {
       problems.add('template', `${props.template.namespace}/${props.template.name}`, `a pool uses templates of its own namespace, '${this.namespace}': define the template or the pool there`);
     }
     if (props.template instanceof SandboxTemplate) {
-      checkSandboxName(problems, 'name', generatedName(this.name), props.template._blueprint);
+      checkSandboxName(problems, 'name of its Sandboxes', generatedName(this.name), props.template._blueprint);
     }
     problems.throwIfAny();
 

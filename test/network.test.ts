@@ -214,7 +214,7 @@ describe('the policy object', () => {
     });
   });
 
-  test('writes empty lists, which deny', () => {
+  test('leaves out empty lists, which the API server would drop', () => {
     expect(SandboxNetwork.denyAll()._networkPolicySpec({ a: 'b' })).toEqual({
       podSelector: { matchLabels: { a: 'b' } }, policyTypes: ['Ingress', 'Egress'], ingress: undefined, egress: undefined,
     });

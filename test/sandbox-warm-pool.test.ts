@@ -67,8 +67,8 @@ describe('names of its Sandboxes', () => {
   });
 
   test('are those of Services where the template has one', () => {
-    expect(messageOf(named('1-pool', true))).toBe("test/pool: name is '1-pool-xxxxx': the Service takes this name: use 1 to 63 lower-case letters, digits and '-', beginning with a letter and ending with a letter or digit");
-    expect(messageOf(named('a.b', true))).toContain("name is 'a.b-xxxxx'");
+    expect(messageOf(named('1-pool', true))).toBe("test/pool: name of its Sandboxes is '1-pool-xxxxx': the Service takes this name: use 1 to 63 lower-case letters, digits and '-', beginning with a letter and ending with a letter or digit");
+    expect(messageOf(named('a.b', true))).toContain("name of its Sandboxes is 'a.b-xxxxx'");
     expect(named('1-pool')).not.toThrow();
   });
 });
@@ -83,11 +83,4 @@ test('patches apply to the manifest', () => {
   const construct = new SandboxWarmPool(chart, 'pool', { template: SandboxTemplate.fromName('python'), replicas: 1 });
   ApiObject.of(construct).addJsonPatch(JsonPatch.replace('/spec/replicas', 2));
   expect(manifest(chart, 'SandboxWarmPool').spec.replicas).toBe(2);
-});
-
-test('an autoscaler takes the number away from the manifest', () => {
-  const chart = testChart();
-  const construct = new SandboxWarmPool(chart, 'pool', { template: SandboxTemplate.fromName('python') });
-  construct.autoscale({ minReplicas: 1, maxReplicas: 5, metrics: [] } as any);
-  expect(manifest(chart, 'SandboxWarmPool').spec).not.toHaveProperty('replicas');
 });
