@@ -1,5 +1,6 @@
 /**
- * Writes the manifests of examples/quickstart to a folder and says what they are.
+ * Writes the manifests of examples/quickstart to a folder and says what they are; with `--cluster`, also what an API
+ * server makes of them.
  */
 import * as fs from 'node:fs';
 import * as os from 'node:os';
@@ -8,30 +9,32 @@ import { parseArgs, styleText } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { EXAMPLES, REPOSITORY, readManifests, synthesize } from './example-apps';
 import { Manifest, format, rows } from './manifest-table';
+import { applyToCluster, serverReport } from './quickstart-cluster';
 
-const USAGE = `usage: npm run quickstart [-- --out FOLDER]
+const USAGE = `usage: npm run quickstart [-- [--cluster] [--out FOLDER]]
 
+  --cluster     apply them to a real API server (see testbed/README.md) and show what it holds
   --out FOLDER  where to write the manifests (default: quickstart-output)
   --help        this text`;
 
 /** The command line is not what the usage says. */
 class UsageError extends Error {}
 
-function options(args: string[]): { out: string; help: boolean } {
+function options(args: string[]): { out: string; cluster: boolean; help: boolean } {
   try {
-    const { values } = parseArgs({ args, options: { out: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+    const { values } = parseArgs({ args, options: { out: { type: 'string' }, cluster: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } });
     if (values.out === '') {
       throw new UsageError('--out is empty: name a folder');
     }
-    return { out: path.resolve(values.out ?? path.join(REPOSITORY, 'quickstart-output')), help: values.help ?? false };
+    return { out: path.resolve(values.out ?? path.join(REPOSITORY, 'quickstart-output')), cluster: values.cluster ?? false, help: values.help ?? false };
   } catch (error) {
     throw error instanceof UsageError ? error : new UsageError((error as Error).message.split('. ')[0]);
   }
 }
 
-function main(args: string[]): void {
+async function main(args: string[]): Promise<void> {
   const started = performance.now();
-  const { out, help } = options(args);
+  const { out, cluster, help } = options(args);
   if (help) {
     console.log(USAGE);
     return;
@@ -45,6 +48,9 @@ function main(args: string[]): void {
     const objects = [...files.values()].flatMap(text => parseAllDocuments(text).map(document => document.toJS() as Manifest));
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     console.log(report(objects, [...files.keys()].map(file => path.join(out, file)), path.join(example, 'main.ts'), out, seconds));
+    if (cluster) {
+      console.log(`\n${serverReport(await applyToCluster(fresh, objects), heading)}`);
+    }
   } finally {
     fs.rmSync(fresh, { recursive: true, force: true });
   }
@@ -61,8 +67,11 @@ function write(from: string, out: string): void {
   }
 }
 
+function heading(text: string): string {
+  return process.stdout.isTTY && !process.env.NO_COLOR ? styleText('bold', text) : text;
+}
+
 function report(objects: Manifest[], files: string[], source: string, out: string, seconds: string): string {
-  const heading = (text: string) => (process.stdout.isTTY && !process.env.NO_COLOR ? styleText('bold', text) : text);
   const indent = (text: string) => text.split('\n').map(line => (line ? `  ${line}` : line)).join('\n');
   const here = (file: string) => {
     const relative = path.relative(process.cwd(), file) || '.';
@@ -85,12 +94,10 @@ function report(objects: Manifest[], files: string[], source: string, out: strin
   ].join('\n');
 }
 
-try {
-  main(process.argv.slice(2));
-} catch (error) {
+main(process.argv.slice(2)).catch(error => {
   console.error(`quickstart: ${(error as Error).message}`);
   if (error instanceof UsageError) {
     console.error(`\n${USAGE}`);
   }
   process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+});

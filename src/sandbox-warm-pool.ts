@@ -1,4 +1,4 @@
-import { Lazy } from 'cdk8s';
+import { ApiObject, Lazy } from 'cdk8s';
 import { Construct } from 'constructs';
 import * as l1 from '../imports';
 import { WarmPoolAutoscalingOptions, WarmPoolHorizontalPodAutoscaler } from './autoscaling';
@@ -145,7 +145,8 @@ export class SandboxWarmPool extends Construct implements ISandboxWarmPool {
       : new l1.SandboxWarmPool(this, 'Resource', { metadata: objectMetadata(identity, props), spec });
     this.apiVersion = resource.apiVersion;
     if (props.template instanceof SandboxTemplate) {
-      resource.addDependency(props.template);
+      // The object alone: shadow pools are children of their template, and would depend on each other.
+      resource.addDependency(ApiObject.of(props.template));
     }
     checkTreeAtSynth(this);
   }

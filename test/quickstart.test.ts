@@ -4,13 +4,18 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { REPOSITORY, readManifests } from '../scripts/example-apps';
 import { Manifest, format, rows } from '../scripts/manifest-table';
+import { describeWithPrograms } from '../testbed/src/jest/index.js';
 
 const workDir = fs.mkdtempSync(path.join(os.tmpdir(), 'quickstart-'));
 afterAll(() => fs.rmSync(workDir, { recursive: true }));
 
-function quickstart(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'scripts/quickstart.ts', ...args], { cwd: REPOSITORY, encoding: 'utf8' });
+function quickstartWith(env: NodeJS.ProcessEnv, ...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'scripts/quickstart.ts', ...args], { cwd: REPOSITORY, encoding: 'utf8', env });
   return { status, stdout, stderr };
+}
+
+function quickstart(...args: string[]) {
+  return quickstartWith(process.env, ...args);
 }
 
 describe('npm run quickstart', () => {
@@ -51,7 +56,7 @@ describe('npm run quickstart', () => {
     const { status, stdout, stderr } = quickstart(...args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr.split('\n')[0]).toBe(message);
-    expect(stderr).toContain('usage: npm run quickstart [-- --out FOLDER]');
+    expect(stderr).toContain('usage: npm run quickstart [-- [--cluster] [--out FOLDER]]');
   });
 
   test('says so when a file is in the way', () => {
@@ -118,5 +123,26 @@ describe('the table', () => {
       'A     a-long-name  -          -          -        -',
       'Kind  b            -          -          -        -',
     ].join('\n'));
+  });
+});
+
+describe('npm run quickstart -- --cluster', () => {
+  test('says what to run when there is nothing to apply to, and builds nothing', () => {
+    const env = { ...process.env, AGENT_SANDBOX_TEST_KUBECONFIG: '', KUBEBUILDER_ASSETS: '', AGENT_SANDBOX_TESTBED_CACHE: path.join(workDir, 'empty-cache') };
+    const { status, stderr } = quickstartWith(env, '--cluster', '--out', path.join(workDir, 'no-cluster'));
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^quickstart: no Kubernetes control plane \(.*\): run "npm run testbed -- build"$/m);
+    expect(fs.existsSync(path.join(workDir, 'empty-cache', 'bin'))).toBe(false);
+  });
+});
+
+describeWithPrograms('npm run quickstart -- --cluster, with a control plane', () => {
+  test('shows what the server holds', () => {
+    const { status, stdout, stderr } = quickstartWith({ ...process.env, AGENT_SANDBOX_TEST_KUBECONFIG: '' }, '--cluster', '--out', path.join(workDir, 'cluster'));
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const [synthesized, held] = stdout.split('The API server');
+    expect(held).toMatch(/^ \(Kubernetes v1\.\d+\.\d+, .*\) accepted all of it, and holds$/m);
+    const table = (text: string) => text.split('\n').filter(line => /^ {2}(KIND|[A-Z][A-Za-z]+ {2,})/.test(line));
+    expect(table(held)).toEqual(table(synthesized));
   });
 });

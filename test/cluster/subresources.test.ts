@@ -157,7 +157,7 @@ describeWithControlPlane('scale', testbed => {
   test('of a Sandbox does not exist in v1beta1, so kubectl has to name the version', async () => {
     const created = await bench.create('Sandbox');
     await expect(scale(created)).rejects.toMatchObject({ code: 404 });
-    expect(await kubectlScale(created, 'sandbox', '--replicas=0')).toMatchObject({ code: 1, stderr: expect.stringContaining('could not find the requested resource') });
+    expect(await kubectlScale(created, 'sandbox', '--replicas=0')).toMatchObject({ code: 1, stderr: expect.stringContaining('(NotFound)') });
     expect((await kubectlScale(created, RESOURCE['Sandbox v1alpha1'], '--replicas=0')).code).toBe(0);
     expect((await bench.get(created)).spec).toMatchObject({ replicas: 0, operatingMode: 'Running' });
   });

@@ -12,7 +12,7 @@ export interface Clock {
   now(): number;
   /** Milliseconds since some fixed moment; never jumps. For durations and deadlines. */
   monotonic(): number;
-  /** Calls `callback` once after `delayMs` milliseconds; negative delays count as 0. Does not keep the process alive by itself. */
+  /** Calls `callback` once after `delayMs` milliseconds; negative delays count as 0. Keeps the process alive until then. */
   setTimeout(callback: () => void, delayMs: number): Timer;
 }
 

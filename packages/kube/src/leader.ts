@@ -23,7 +23,7 @@ export interface LeaderElectorOptions {
   readonly retryPeriodMs?: number;
   /** Whether the Lease is given up on a planned end, so that another candidate need not wait for it to run out. @default true */
   readonly releaseOnCancel?: boolean;
-  /** Told when another candidate is seen to lead. @default - nobody is */
+  /** Told when the leader changes, also to this candidate. @default - nobody is */
   readonly onNewLeader?: (identity: string) => void;
 }
 
@@ -95,51 +95,57 @@ export class LeaderElector {
     const leading = new AbortController();
     const renewing = new AbortController();
     const forget = onAbort(signal, () => leading.abort(signal.reason));
+    const kept = this.keep(renewing.signal);
     try {
-      const lost = this.renew(renewing.signal);
-      await Promise.race([lead(leading.signal), lost]);
+      await Promise.race([lead(leading.signal), kept]);
     } catch (error) {
       leading.abort(error);
       throw error;
     } finally {
       forget();
       renewing.abort();
+      // A renewal under way would make our version of the Lease an old one, which cannot be released.
+      await kept.catch(() => undefined);
       await this.release();
     }
   }
 
   /** True when this process leads, false when the signal came first. */
   private async acquire(signal: AbortSignal): Promise<boolean> {
-    const { cluster } = this.options;
+    const { cluster, identity } = this.options;
     while (!signal.aborted) {
-      if (await this.attempt(this.retryPeriodMs * 2, signal)) {
-        cluster.logger.info({ lease: this.where, identity: this.options.identity }, 'became leader');
-        return true;
+      // Not ended by the signal: a Lease that is acquired without our knowing could not be released.
+      if (await this.attempt(this.retryPeriodMs * 2)) {
+        cluster.logger.info({ lease: this.where, identity }, 'became leader');
+        if (!signal.aborted) {
+          return true;
+        }
+        await this.release();
+      } else {
+        // Candidates that start together must not stay in step.
+        await sleep(cluster.clock, this.retryPeriodMs * (1 + 0.2 * cluster.random()), signal).catch(() => undefined);
       }
-      // Candidates that start together must not stay in step.
-      await sleep(cluster.clock, this.retryPeriodMs * (1 + 0.2 * cluster.random()), signal).catch(() => undefined);
     }
     return false;
   }
 
-  /** Rejects when the Lease is lost; never resolves before the signal. */
-  private async renew(signal: AbortSignal): Promise<never> {
+  /** Renews the Lease. Resolves after the signal; rejects when the Lease is lost. */
+  private async keep(signal: AbortSignal): Promise<void> {
     const { clock } = this.options.cluster;
     while (!signal.aborted) {
       await sleep(clock, Math.min(this.retryPeriodMs, Math.max(0, this.renewalLeft())), signal).catch(() => undefined);
       if (signal.aborted) {
-        break;
+        return;
       }
       if (this.renewalLeft() > 0) {
-        await this.attempt(Math.min(this.renewalLeft(), this.renewDeadlineMs / 2), signal);
+        await this.attempt(Math.min(this.renewalLeft(), this.renewDeadlineMs / 2));
       }
-      if (!signal.aborted && !this.isLeader) {
+      if (!this.isLeader) {
         const why = this.leader && this.leader !== this.options.identity ? `${this.leader} holds it` : `not renewed for ${this.renewDeadlineMs} ms`;
         this.renewedAt = undefined;
         throw new LeadershipLostError(this.where, why);
       }
     }
-    return new Promise<never>(() => undefined);
   }
 
   private renewalLeft(): number {
@@ -147,57 +153,53 @@ export class LeaderElector {
   }
 
   /** One attempt to acquire or renew. Failures are logged; the next attempt comes in any case. */
-  private async attempt(timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+  private async attempt(timeoutMs: number): Promise<boolean> {
     const begin = this.now();
     try {
-      if (await this.tryToHold(timeoutMs, signal)) {
+      if (await this.tryToHold(timeoutMs)) {
         this.renewedAt = begin;
         return true;
       }
     } catch (error) {
       // Somebody was faster: what they wrote is read at once, to know whether we still lead.
       if (isConflict(error) || isAlreadyExists(error)) {
-        await this.look(timeoutMs, signal).catch(() => undefined);
+        await this.look(timeoutMs).catch(() => undefined);
       }
-      if (!signal.aborted) {
-        this.options.cluster.logger.warn({ lease: this.where, err: error }, 'could not acquire or renew the Lease');
-      }
+      this.options.cluster.logger.warn({ lease: this.where, err: error }, 'could not acquire or renew the Lease');
     }
     return false;
   }
 
-  private async tryToHold(timeoutMs: number, signal: AbortSignal): Promise<boolean> {
-    const { cluster, identity } = this.options;
+  private async tryToHold(timeoutMs: number): Promise<boolean> {
+    const { identity, namespace, name } = this.options;
     if (this.renewedAt !== undefined && this.observed && this.leader === identity) {
       // Nobody else writes a Lease that is held, so the version that we wrote is the current one: one request is enough.
-      this.observe(await this.write('update', this.claim(this.observed.lease), timeoutMs, signal));
-      return true;
+      try {
+        this.observe(await this.write('update', this.claim(this.observed.lease), timeoutMs));
+        return true;
+      } catch (error) {
+        if (!isConflict(error) && !isNotFound(error)) {
+          throw error;
+        }
+      }
     }
-    const current = await this.look(timeoutMs, signal);
-    if (!current) {
-      const { namespace, name } = this.options;
-      this.observe(await this.write('create', this.claim({ metadata: { namespace, name } }), timeoutMs, signal));
-      return true;
-    }
-    const holder = current.spec?.holderIdentity;
-    if (holder && holder !== identity) {
+    const current = await this.look(timeoutMs);
+    const holder = current?.spec?.holderIdentity;
+    if (current && holder && holder !== identity) {
       const validMs = (current.spec?.leaseDurationSeconds ?? this.leaseDurationMs / 1000) * 1000;
-      if (cluster.clock.monotonic() < this.observed!.at + validMs) {
+      if (this.now() < this.observed!.at + validMs) {
         return false;
       }
     }
-    this.observe(await this.write('update', this.claim(current), timeoutMs, signal));
+    this.observe(current
+      ? await this.write('update', this.claim(current), timeoutMs)
+      : await this.write('create', this.claim({ metadata: { namespace, name } }), timeoutMs));
     return true;
   }
 
-  private async look(timeoutMs: number, signal: AbortSignal): Promise<Lease | undefined> {
+  private async look(timeoutMs: number): Promise<Lease | undefined> {
     const { namespace, name } = this.options;
-    const lease = await this.reader.get(LEASES, { namespace, name }, { signal, timeoutMs, maxRetries: 0 }).catch(error => {
-      if (isNotFound(error)) {
-        return undefined;
-      }
-      throw error;
-    });
+    const lease = await this.reader.find(LEASES, { namespace, name }, { timeoutMs, maxRetries: 0 });
     if (lease) {
       this.observe(lease);
     } else {
@@ -209,10 +211,10 @@ export class LeaderElector {
     return lease;
   }
 
-  private write(verb: 'create' | 'update', lease: Lease, timeoutMs: number, signal?: AbortSignal): Promise<Lease> {
+  private write(verb: 'create' | 'update', lease: Lease, timeoutMs: number): Promise<Lease> {
     const { namespace, name } = this.options;
     return this.options.cluster.request<Lease>(
-      { verb, resource: LEASES, namespace, name: verb === 'create' ? undefined : name }, { body: lease, signal, timeoutMs, maxRetries: 0 },
+      { verb, resource: LEASES, namespace, name: verb === 'create' ? undefined : name }, { body: lease, timeoutMs, maxRetries: 0 },
     );
   }
 

@@ -174,7 +174,8 @@ export class Store<T extends KubeObject> {
     this.positions.set(scope, version);
     // Own writes that the list is too old to know. Anything else that is newer than the list comes from a server that has since
     // been restored from a backup: there the list is right.
-    const isAhead = (object: T) => isNewer(object.metadata.resourceVersion, version) && (before === undefined || isNewer(object.metadata.resourceVersion, before));
+    const isAhead = ({ metadata: { resourceVersion } }: T) =>
+      isNewer(resourceVersion, version) && (before === undefined || isNewer(resourceVersion, before));
     const listed = new Set<string>();
     const uids = new Set<string>();
     for (const object of objects) {

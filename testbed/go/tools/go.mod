@@ -2,6 +2,7 @@ module agent-sandbox-testbed/tools
 
 go 1.26.0
 
+// Apart from the control plane, because their Kubernetes libraries are newer than it; together, because they share these.
 tool (
 	github.com/yannh/kubeconform/cmd/kubeconform
 	helm.sh/helm/v3/cmd/helm

@@ -39,7 +39,7 @@ function step(program: Program, signal: AbortSignal): ListrTask {
   return {
     title,
     // Another process may have built it while this one waited for the lock.
-    skip: () => (isInstalled(program) ? `${title} is built` : false),
+    skip: () => (isInstalled(program) ? 'built already' : false),
     task: async (_context, task) => {
       const started = performance.now();
       const clock = setInterval(() => task.title = `${title} (${seconds(performance.now() - started)})`, 1000);

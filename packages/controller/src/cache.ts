@@ -1,0 +1,72 @@
+import { LABEL, nameHash, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
+import type { CachedPod, NetworkPolicy, PersistentVolumeClaim, Service } from './core-kinds.js';
+import { labelOf } from './object.js';
+import type { KubeObject } from './plan.js';
+
+/** The kinds that reconcilers read. */
+export interface Kinds {
+  readonly Sandbox: Sandbox;
+  readonly SandboxTemplate: SandboxTemplate;
+  readonly SandboxClaim: SandboxClaim;
+  readonly SandboxWarmPool: SandboxWarmPool;
+  readonly Pod: CachedPod;
+  readonly Service: Service;
+  readonly PersistentVolumeClaim: PersistentVolumeClaim;
+  readonly NetworkPolicy: NetworkPolicy;
+}
+
+export type Kind = keyof Kinds;
+
+/** What was last heard of the objects of the cluster. Possibly stale; never written to. */
+export interface Cache {
+  get<K extends Kind>(kind: K, namespace: string, name: string): Kinds[K] | undefined;
+  /** Objects that have `value` under an index of `INDEXES`. */
+  byIndex<K extends Kind>(kind: K, index: IndexOf<K>, value: string): readonly Kinds[K][];
+}
+
+/** The ways to find objects other than by name: the values under which an object is filed. */
+export const INDEXES = {
+  Sandbox: {
+    /** `<namespace>/<hash of the name>`. */
+    nameHash: byNameHash,
+    /** `<namespace>/<hash of the template>`. */
+    templateHash: byLabel(LABEL.templateRefHash),
+    /** `<namespace>/<hash of the pool>`. */
+    pool: byLabel(LABEL.warmPool),
+  },
+  SandboxTemplate: { nameHash: byNameHash },
+  SandboxClaim: {},
+  SandboxWarmPool: {},
+  Pod: {
+    /** `<namespace>/<hash of the Sandbox's name>`. */
+    nameHash: byLabel(LABEL.sandboxNameHash),
+    /** `<namespace>/<hash of the template>`. */
+    templateHash: byLabel(LABEL.templateRefHash),
+  },
+  Service: {},
+  PersistentVolumeClaim: {},
+  NetworkPolicy: {
+    /** `<hash of the template>`, in all namespaces: a foreign template has the same hash in all of them. */
+    anyTemplateHash: (object: KubeObject) => present(labelOf(object, LABEL.templateRefHash)),
+  },
+} satisfies { [K in Kind]: { [index: string]: (object: KubeObject) => string[] } };
+
+export type IndexOf<K extends Kind> = keyof (typeof INDEXES)[K] & string;
+
+/** The value of the indexes that are kept per namespace. */
+export function indexValue(namespace: string, value: string): string {
+  return `${namespace}/${value}`;
+}
+
+function byNameHash(object: KubeObject): string[] {
+  const { namespace = '', name = '' } = object.metadata;
+  return [indexValue(namespace, nameHash(name))];
+}
+
+function byLabel(key: string): (object: KubeObject) => string[] {
+  return (object) => present(labelOf(object, key)).map((value) => indexValue(object.metadata.namespace ?? '', value));
+}
+
+function present(value: string | undefined): string[] {
+  return value === undefined ? [] : [value];
+}

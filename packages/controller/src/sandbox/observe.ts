@@ -1,0 +1,36 @@
+import { nameHash } from 'agent-sandbox-api';
+import { indexValue, type Cache } from '../cache.js';
+import type { PersistentVolumeClaim } from '../core-kinds.js';
+import { trackedPodName, volumeClaimNames, type ObservedSandbox } from './observed.js';
+
+/** What the cache knows about a Sandbox and its surroundings; `undefined` when it is gone. */
+export function observeSandbox(
+  cache: Cache,
+  namespace: string,
+  name: string,
+  rest: Pick<ObservedSandbox, 'now' | 'options' | 'memory'>,
+): ObservedSandbox | undefined {
+  const sandbox = cache.get('Sandbox', namespace, name);
+  if (sandbox === undefined) {
+    return undefined;
+  }
+  const hash = indexValue(namespace, nameHash(name));
+  const trackedPod = cache.get('Pod', namespace, trackedPodName(sandbox));
+  const service = cache.get('Service', namespace, name);
+  const volumeClaims: { [name: string]: PersistentVolumeClaim } = {};
+  for (const claimName of volumeClaimNames(sandbox)) {
+    const claim = cache.get('PersistentVolumeClaim', namespace, claimName);
+    if (claim !== undefined) {
+      volumeClaims[claimName] = claim;
+    }
+  }
+  return {
+    ...rest,
+    sandbox,
+    pods: cache.byIndex('Pod', 'nameHash', hash),
+    ...(trackedPod === undefined ? {} : { trackedPod }),
+    ...(service === undefined ? {} : { service }),
+    volumeClaims,
+    sameHash: cache.byIndex('Sandbox', 'nameHash', hash),
+  };
+}

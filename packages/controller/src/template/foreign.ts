@@ -1,0 +1,113 @@
+import { EXTENSIONS_GROUP, LABEL, type SandboxClaim, type SandboxTemplate } from 'agent-sandbox-api';
+import type { NetworkPolicy } from '../core-kinds.js';
+import { controllerOf, describeController, isDeleting, isOfKind, labelOf, ownerReference } from '../object.js';
+import { create, refOf, refusal, update, type Failure, type Ref, type Request } from '../plan.js';
+import { ask, value, type Step } from '../step.js';
+import { isManaged, policyLabels, policyName, templateHash } from './identity.js';
+import { desiredPolicySpec, samePolicy } from './policy.js';
+
+/**
+ * Templates of other namespaces. Their Pods run in the namespace of the claim, under a policy there that the claims own,
+ * and everything that a Pod spec names would mean other objects there.
+ */
+
+/** Whether Pods may be created under a foreign template's policy, and what stands in the way. */
+export interface ForeignPolicyResult {
+  readonly ready: boolean;
+  readonly errors: readonly Failure[];
+  readonly blockedBy: readonly Ref[];
+}
+
+/** Makes the policy of a foreign template in the claim's namespace, and the claim one of its owners. */
+export function ensureForeignPolicy(template: SandboxTemplate, claim: SandboxClaim, policy: NetworkPolicy | undefined): Step<ForeignPolicyResult> {
+  if (!isManaged(template)) {
+    return result(true);
+  }
+  const namespace = claim.metadata.namespace ?? '';
+  const spec = desiredPolicySpec(template, namespace);
+  if (policy === undefined) {
+    const metadata = {
+      name: policyName(template, namespace),
+      namespace,
+      labels: policyLabels(template, namespace),
+      ownerReferences: [ownerReference(claim)],
+    };
+    return write(create<NetworkPolicy>({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata, spec }));
+  }
+  if (!isForeignPolicy(policy, template)) {
+    const message = `the NetworkPolicy "${policy.metadata.name}" is in the way of a template of another namespace: it is controlled by ${describeController(policy)}`;
+    return value({ ready: false, errors: [refusal(message)], blockedBy: [refOf(policy)] });
+  }
+  if (isDeleting(policy)) {
+    return value({ ready: false, errors: [], blockedBy: [refOf(policy)] });
+  }
+  const owners = policy.metadata.ownerReferences ?? [];
+  const owned = owners.some((reference) => reference.uid === claim.metadata.uid);
+  if (owned && samePolicy(policy.spec, spec)) {
+    return result(true);
+  }
+  const metadata = { ...policy.metadata, ownerReferences: owned ? owners : [...owners, ownerReference(claim)] };
+  return write(update({ ...policy, metadata, spec }));
+}
+
+/** Brings the policies of other namespaces in line with an edited template. */
+export function foreignPolicyUpdates(template: SandboxTemplate, policies: readonly NetworkPolicy[]): Request[] {
+  return policies.flatMap((policy) => {
+    const spec = desiredPolicySpec(template, policy.metadata.namespace ?? '');
+    return isManaged(template) && isForeignPolicy(policy, template) && !isDeleting(policy) && !samePolicy(policy.spec, spec)
+      ? [update({ ...policy, spec }, { ignore: ['NotFound'] })]
+      : [];
+  });
+}
+
+/** What the Pod spec of a template names in its own namespace, as paths: a foreign template must name nothing. */
+export function namespacedReferences(template: SandboxTemplate): string[] {
+  const { spec } = template.spec.podTemplate;
+  const paths = referencesIn(spec, '');
+  for (const [i, claim] of (template.spec.volumeClaimTemplates ?? []).entries()) {
+    paths.push(...referencesIn(claim.spec, `volumeClaimTemplates[${i}]`));
+  }
+  // The token of the claimant's default service account is not the template's to hand out.
+  return spec.automountServiceAccountToken === true ? ['automountServiceAccountToken', ...paths] : paths;
+}
+
+/** Fields whose value names an object of the namespace, wherever they occur in a Pod spec. */
+const NAMING_FIELDS = new Set([
+  'serviceAccountName', 'serviceAccount', 'serviceAccountToken', 'imagePullSecrets', 'secret', 'secretName', 'secretRef', 'secretKeyRef',
+  'nodePublishSecretRef', 'configMap', 'configMapRef', 'configMapKeyRef', 'persistentVolumeClaim', 'resourceClaims', 'dataSource', 'dataSourceRef',
+]);
+
+/** Fields whose keys are the user's words. */
+const FREE_FIELDS = new Set(['nodeSelector', 'matchLabels', 'labels', 'annotations', 'limits', 'requests', 'overhead', 'volumeAttributes', 'options']);
+
+function referencesIn(node: unknown, path: string): string[] {
+  if (typeof node !== 'object' || node === null) {
+    return [];
+  }
+  return Object.entries(node).flatMap(([key, child]) => {
+    const at = Array.isArray(node) ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`;
+    if (!Array.isArray(node) && FREE_FIELDS.has(key)) {
+      return [];
+    }
+    const empty = child === undefined || child === null || child === '' || (Array.isArray(child) && child.length === 0);
+    return !Array.isArray(node) && NAMING_FIELDS.has(key) && !empty ? [at] : referencesIn(child, at);
+  });
+}
+
+/** Whether the policy was made for claims of a foreign template. */
+function isForeignPolicy(policy: NetworkPolicy, template: SandboxTemplate): boolean {
+  const namespace = policy.metadata.namespace ?? '';
+  return namespace !== template.metadata.namespace
+    && policy.metadata.name === policyName(template, namespace)
+    && controllerOf(policy) === undefined
+    && labelOf(policy, LABEL.templateRefHash) === templateHash(template, namespace)
+    && (policy.metadata.ownerReferences ?? []).some((reference) => isOfKind(reference, EXTENSIONS_GROUP, 'SandboxClaim'));
+}
+
+function write(request: Request): Step<ForeignPolicyResult> {
+  return ask(request, (outcome) => (outcome.ok ? result(true) : value({ ready: false, errors: [outcome.failure], blockedBy: [] })));
+}
+
+function result(ready: boolean): Step<ForeignPolicyResult> {
+  return value({ ready, errors: [], blockedBy: [] });
+}

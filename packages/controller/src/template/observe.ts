@@ -1,0 +1,21 @@
+import { NETWORK_POLICY_SUFFIX, nameHash } from 'agent-sandbox-api';
+import { indexValue, type Cache } from '../cache.js';
+import type { ObservedTemplate } from './plan.js';
+
+/** What the cache knows about a template, or about what is left of one. */
+export function observeTemplate(cache: Cache, namespace: string, name: string, rest: Pick<ObservedTemplate, 'now' | 'memory'>): ObservedTemplate {
+  const template = cache.get('SandboxTemplate', namespace, name);
+  const policy = cache.get('NetworkPolicy', namespace, `${name}${NETWORK_POLICY_SUFFIX}`);
+  const hash = indexValue(namespace, nameHash(name));
+  return {
+    ...rest,
+    namespace,
+    name,
+    ...(template === undefined ? {} : { template }),
+    ...(policy === undefined ? {} : { policy }),
+    sandboxes: cache.byIndex('Sandbox', 'templateHash', hash),
+    pods: cache.byIndex('Pod', 'templateHash', hash),
+    sameHash: cache.byIndex('SandboxTemplate', 'nameHash', hash),
+    foreignPolicies: cache.byIndex('NetworkPolicy', 'anyTemplateHash', nameHash(`${namespace}/${name}`)),
+  };
+}

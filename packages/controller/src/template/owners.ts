@@ -1,0 +1,65 @@
+import { EXTENSIONS_GROUP, GROUP, LABEL, type OwnerReference, type Sandbox, type SandboxTemplate } from 'agent-sandbox-api';
+import type { CachedPod, NetworkPolicy } from '../core-kinds.js';
+import { controllerOf, controllerReference, isOfKind, isOlder, labelOf, ownerReference, ownershipOf } from '../object.js';
+
+/**
+ * Who keeps the policy of a template alive. Garbage collection takes an object when the last of its owners is gone; a
+ * policy that only its template owned would go with it, while Pods that it confines still run. Sandboxes are owners too.
+ *
+ * While the template is there, a few of them suffice to hold the policy until the controller has seen that the template
+ * goes; listing all of them all the time would cost a write per Sandbox. Once it is gone, all of them are listed.
+ */
+const FEWEST_HOLDERS = 2;
+const USUAL_HOLDERS = 8;
+/** A reference has about 150 bytes, an object at most 1.5 MB. */
+const MOST_HOLDERS = 2000;
+
+/** A Sandbox as an owner. */
+export type Holder = Pick<OwnerReference, 'apiVersion' | 'kind' | 'name' | 'uid'>;
+
+/** The Sandboxes whose Pods carry, or will carry, the hash of a template: those that are labelled, and the owners of Pods that are. */
+export function holdersOf(sandboxes: readonly Sandbox[], pods: readonly CachedPod[]): Holder[] {
+  const newestFirst = [...sandboxes].sort((a, b) => (isOlder(a, b) ? 1 : -1)).map(ownerReference);
+  const ofPods = pods.flatMap((pod) => {
+    const controller = controllerOf(pod);
+    return isOfKind(controller, GROUP, 'Sandbox') ? [holder(controller!)] : [];
+  });
+  return [...new Map([...newestFirst, ...ofPods].map((reference) => [reference.uid, reference])).values()];
+}
+
+/** Owners of a policy that it should have, or `undefined` when those it has will do. */
+export function missingOwners(
+  policy: NetworkPolicy,
+  template: SandboxTemplate | undefined,
+  holders: readonly Holder[],
+): OwnerReference[] | undefined {
+  const current = policy.metadata.ownerReferences ?? [];
+  const held = current.filter((reference) => holders.some(({ uid }) => uid === reference.uid)).length;
+  const going = template === undefined || template.metadata.deletionTimestamp !== undefined;
+  const wanted = Math.min(holders.length, going ? MOST_HOLDERS : FEWEST_HOLDERS);
+  const controlled = template === undefined || ownershipOf(policy, template) === 'own';
+  if (held >= wanted && controlled) {
+    return undefined;
+  }
+  const kept = holders.slice(0, going ? MOST_HOLDERS : USUAL_HOLDERS).map((reference) => ({ ...reference }));
+  return [...(template === undefined ? [] : [controllerReference(template)]), ...kept];
+}
+
+/**
+ * Whether a policy was made for a template of this name: by the one there is, or by an earlier one whose Sandboxes have
+ * kept it. Anything else under its name belongs to somebody else.
+ */
+export function isPolicyOf(policy: NetworkPolicy, name: string, hash: string, template: SandboxTemplate | undefined): boolean {
+  if (template !== undefined && ownershipOf(policy, template) === 'own') {
+    return true;
+  }
+  const controller = controllerOf(policy);
+  const ofEarlier = controller === undefined || (isOfKind(controller, EXTENSIONS_GROUP, 'SandboxTemplate') && controller.name === name);
+  const held = (policy.metadata.ownerReferences ?? []).some((reference) =>
+    isOfKind(reference, GROUP, 'Sandbox') || isOfKind(reference, EXTENSIONS_GROUP, 'SandboxTemplate'));
+  return ofEarlier && held && labelOf(policy, LABEL.templateRefHash) === hash;
+}
+
+function holder({ apiVersion, kind, name, uid }: OwnerReference): Holder {
+  return { apiVersion, kind, name, uid };
+}

@@ -1,0 +1,132 @@
+import { LABEL, REASON, nameHash, type Sandbox, type SandboxTemplate } from 'agent-sandbox-api';
+import type { CachedPod, NetworkPolicy } from '../core-kinds.js';
+import { controllerReference, describeController, isDeleting, labelOf, ownershipOf } from '../object.js';
+import { create, event, mergePatch, refOf, refusal, remove, update, type Failure, type Observed, type Plan, type Ref, type Request } from '../plan.js';
+import { foreignPolicyUpdates } from './foreign.js';
+import { isManaged, policyLabels, policyName, templateProblem } from './identity.js';
+import { holdersOf, isPolicyOf, missingOwners, type Holder } from './owners.js';
+import { desiredPolicySpec, samePolicy } from './policy.js';
+
+/** What the SandboxTemplate reconciler reads, all of it from the cache. Its key lives on while a policy of the name does. */
+export interface ObservedTemplate extends Observed {
+  readonly namespace: string;
+  readonly name: string;
+  /** Absent: deleted. */
+  readonly template?: SandboxTemplate;
+  /** The NetworkPolicy of the namespace that has the name of the template's policy. */
+  readonly policy?: NetworkPolicy;
+  /** Sandboxes of the namespace with the template's hash as label. */
+  readonly sandboxes: readonly Sandbox[];
+  /** Pods of the namespace with the template's hash as label. */
+  readonly pods: readonly CachedPod[];
+  /** Templates of the namespace whose names have the same hash; may contain the template itself. */
+  readonly sameHash: readonly SandboxTemplate[];
+  /** NetworkPolicies of other namespaces with the hash of this template there as label. */
+  readonly foreignPolicies: readonly NetworkPolicy[];
+  readonly memory?: TemplateMemory;
+}
+
+export interface TemplateMemory {
+  /** The problem that an Event has told already. */
+  readonly told?: string;
+}
+
+/** What is to be done with the policy. */
+interface PolicyActions {
+  readonly requests: readonly Request[];
+  readonly errors?: readonly Failure[];
+  readonly blockedBy?: readonly Ref[];
+}
+
+/**
+ * One pass over a template: its label and its NetworkPolicy. The policy is never loosened behind the back of a running
+ * Pod: it stays, whatever happens to the template, until no Sandbox of the template is left.
+ */
+export function planTemplate(observed: ObservedTemplate): Plan<TemplateMemory> {
+  const { template, policy, namespace, name } = observed;
+  const holders = holdersOf(observed.sandboxes, observed.pods);
+  if (template === undefined || isDeleting(template)) {
+    const kept = policy !== undefined && isPolicyOf(policy, name, nameHash(name), template);
+    return { requests: kept ? ownerUpdate(policy, template, holders) : [], memory: null };
+  }
+  const problem = templateProblem(template, observed.sameHash, policy);
+  if (problem !== undefined) {
+    return refuse(observed, template, problem);
+  }
+  const actions = policyActions(observed, template, holders);
+  return {
+    requests: [...labelUpdate(template, namespace), ...actions.requests, ...foreignPolicyUpdates(template, observed.foreignPolicies)],
+    errors: actions.errors ?? [],
+    blockedBy: actions.blockedBy ?? [],
+    memory: null,
+  };
+}
+
+function policyActions({ policy, namespace, name }: ObservedTemplate, template: SandboxTemplate, holders: readonly Holder[]): PolicyActions {
+  if (policy === undefined) {
+    return { requests: isManaged(template) ? [create(newPolicy(template, namespace))] : [] };
+  }
+  if (!isPolicyOf(policy, name, nameHash(name), template)) {
+    return isManaged(template) ? refuseForeign(policy, template) : { requests: [] };
+  }
+  if (isDeleting(policy)) {
+    return { requests: [] };
+  }
+  if (!isManaged(template) && holders.length === 0) {
+    return { requests: [remove(policy)] };
+  }
+  const desired = desiredPolicySpec(template, namespace);
+  const owners = missingOwners(policy, template, holders);
+  // Switched to Unmanaged, the policy stays as it was while Pods carry the hash: it must not become looser for them.
+  const changed = isManaged(template) && !samePolicy(policy.spec, desired);
+  if (owners === undefined && !changed) {
+    return { requests: [] };
+  }
+  const metadata = {
+    ...policy.metadata,
+    labels: { ...policy.metadata.labels, ...policyLabels(template, namespace) },
+    ...(owners === undefined ? {} : { ownerReferences: owners }),
+  };
+  return { requests: [update({ ...policy, metadata, spec: changed ? desired : policy.spec })] };
+}
+
+function newPolicy(template: SandboxTemplate, namespace: string): NetworkPolicy {
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: {
+      name: policyName(template, namespace),
+      namespace,
+      labels: policyLabels(template, namespace),
+      ownerReferences: [controllerReference(template)],
+    },
+    spec: desiredPolicySpec(template, namespace),
+  };
+}
+
+function ownerUpdate(policy: NetworkPolicy, template: SandboxTemplate | undefined, holders: readonly Holder[]): Request[] {
+  const owners = isDeleting(policy) || holders.length === 0 ? undefined : missingOwners(policy, template, holders);
+  return owners === undefined ? [] : [update({ ...policy, metadata: { ...policy.metadata, ownerReferences: owners } })];
+}
+
+function refuseForeign(policy: NetworkPolicy, template: SandboxTemplate): PolicyActions {
+  const owner = ownershipOf(policy, template) === 'unowned' ? 'nobody' : describeController(policy);
+  const message = `refusing to update the NetworkPolicy "${policy.metadata.name}": it is controlled by ${owner}, not by the template "${template.metadata.name}"`;
+  return { requests: [], errors: [refusal(message)], blockedBy: [refOf(policy)] };
+}
+
+function refuse({ memory, sameHash }: ObservedTemplate, template: SandboxTemplate, problem: string): Plan<TemplateMemory> {
+  const told = memory?.told === problem;
+  return {
+    requests: told ? [] : [event(template, { type: 'Warning', reason: REASON.invalidConfiguration, action: 'Reconciling', note: problem })],
+    blockedBy: sameHash.filter((other) => other.metadata.uid !== template.metadata.uid).map(refOf),
+    memory: { told: problem },
+  };
+}
+
+function labelUpdate(template: SandboxTemplate, namespace: string): Request[] {
+  const labels = policyLabels(template, namespace);
+  return labelOf(template, LABEL.templateRefHash) === labels[LABEL.templateRefHash]
+    ? []
+    : [mergePatch(template, { metadata: { labels } }, { ignore: ['NotFound'] })];
+}

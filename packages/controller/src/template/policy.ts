@@ -1,0 +1,52 @@
+import { LABEL, ROUTER, type NetworkPolicyPort, type SandboxNetworkPolicy, type SandboxTemplate } from 'agent-sandbox-api';
+import type { NetworkPolicy, NetworkPolicySpec } from '../core-kinds.js';
+import { isDeleting, ownershipOf, semanticallyEqual } from '../object.js';
+import { isManaged, templateHash } from './identity.js';
+
+/** What the Pods of a template may do when the template has no rules of its own: the router in, the public internet out. */
+const DEFAULT_RULES: Required<SandboxNetworkPolicy> = {
+  ingress: [{
+    from: [{
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': ROUTER.namespace } },
+      podSelector: { matchLabels: ROUTER.labels },
+    }],
+  }],
+  egress: [{
+    to: [
+      { ipBlock: { cidr: '0.0.0.0/0', except: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16'] } },
+      { ipBlock: { cidr: '::/0', except: ['fc00::/7', 'fe80::/10'] } },
+    ],
+  }],
+};
+
+/** The policy for the Pods of a template in a namespace. A direction without rules is denied. */
+export function desiredPolicySpec(template: SandboxTemplate, namespace: string): NetworkPolicySpec {
+  const { ingress = [], egress = [] } = template.spec.networkPolicy ?? DEFAULT_RULES;
+  return {
+    podSelector: { matchLabels: { [LABEL.templateRefHash]: templateHash(template, namespace) } },
+    policyTypes: ['Ingress', 'Egress'],
+    ingress,
+    egress,
+  };
+}
+
+/** Whether a stored policy does what is desired. */
+export function samePolicy(stored: NetworkPolicySpec | undefined, desired: NetworkPolicySpec): boolean {
+  return stored !== undefined && semanticallyEqual(normalized(stored), normalized(desired));
+}
+
+/**
+ * Whether Pods of a template may be created in its own namespace: nothing runs before the policy that confines it is in
+ * the cache as the template wants it. Unmanaged templates have none. For foreign templates see `ensureForeignPolicy`.
+ */
+export function isPolicyReady(template: SandboxTemplate, policy: NetworkPolicy | undefined): boolean {
+  return !isManaged(template) || (policy !== undefined && !isDeleting(policy) && ownershipOf(policy, template) === 'own'
+    && samePolicy(policy.spec, desiredPolicySpec(template, template.metadata.namespace ?? '')));
+}
+
+/** The API server stores TCP where a port names no protocol. */
+function normalized(spec: NetworkPolicySpec): NetworkPolicySpec {
+  const withProtocol = <T extends { ports?: NetworkPolicyPort[] }>(rule: T): T =>
+    (rule.ports === undefined ? rule : { ...rule, ports: rule.ports.map((port) => ({ ...port, protocol: port.protocol ?? 'TCP' })) });
+  return { ...spec, ingress: spec.ingress?.map(withProtocol), egress: spec.egress?.map(withProtocol) };
+}

@@ -1,0 +1,141 @@
+import { ApiObject, Chart } from 'cdk8s';
+import { Sandbox, SandboxClaim, SandboxNetwork, SandboxTemplate, SandboxWarmPool } from '../src';
+import { POD, messageOf, synth, testApp, testChart } from './helpers';
+
+/** The findings of synthesis, without the frame that cdk8s puts around them. */
+function findings(chart: Chart): string[] {
+  return messageOf(() => synth(chart)).split('\n').slice(1).map(line => line.trim().replace(/^\[\] /, ''));
+}
+
+const PYTHON = SandboxTemplate.fromName('python');
+
+describe('the same kind, namespace and name twice', () => {
+  test.each<[string, (chart: Chart, id: string) => unknown]>([
+    ['Sandbox', (chart, id) => new Sandbox(chart, id, { ...POD, name: 'same', network: SandboxNetwork.unmanaged() })],
+    ['SandboxTemplate', (chart, id) => new SandboxTemplate(chart, id, { ...POD, name: 'same' })],
+    ['SandboxWarmPool', (chart, id) => new SandboxWarmPool(chart, id, { template: PYTHON, name: 'same' })],
+    ['SandboxClaim', (chart, id) => new SandboxClaim(chart, id, { pool: SandboxWarmPool.fromName('pool'), name: 'same' })],
+  ])('is a finding for %s', (kind, make) => {
+    const chart = testChart({ namespace: 'agents' });
+    make(chart, 'a');
+    make(chart, 'b');
+    expect(findings(chart)).toEqual([`test/b/Resource: name is 'same': test/a/Resource is a ${kind} of this name in the same namespace: rename one`]);
+  });
+
+  test('is a finding across charts', () => {
+    const app = testApp();
+    const charts = ['one', 'two'].map(id => new Chart(app, id, { namespace: 'agents' }));
+    charts.forEach(chart => new SandboxWarmPool(chart, 'pool', { template: PYTHON }));
+    expect(findings(charts[0])).toEqual(["two/pool/Resource: name is 'pool': one/pool/Resource is a SandboxWarmPool of this name in the same namespace: rename one"]);
+  });
+
+  test('is a finding where no namespace is written, which may be meant otherwise', () => {
+    const app = testApp();
+    const charts = ['one', 'two'].map(id => new Chart(app, id));
+    charts.forEach(chart => new SandboxWarmPool(chart, 'pool', { template: PYTHON }));
+    expect(findings(charts[0])[0]).toMatch(/: rename one, or say which namespaces they are in$/);
+  });
+
+  test('is none in different namespaces, or of different kinds', () => {
+    const chart = testChart();
+    for (const namespace of ['one', 'two']) {
+      new SandboxTemplate(chart, `template-${namespace}`, { ...POD, name: 'same', namespace });
+      new SandboxWarmPool(chart, `pool-${namespace}`, { template: SandboxTemplate.fromName('same'), name: 'same', namespace });
+    }
+    expect(synth(chart)).toHaveLength(4);
+  });
+
+  test('of foreign kinds is not our business', () => {
+    const chart = testChart();
+    new Sandbox(chart, 'box', POD);
+    for (const id of ['a', 'b']) {
+      new ApiObject(chart, id, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'same' } });
+    }
+    expect(synth(chart)).toHaveLength(4);
+  });
+});
+
+describe('names that share a hash', () => {
+  const [first, second] = ['browser-prod-team-2151', 'browser-template-team-2200'];
+  const message = (path: string, other: string) =>
+    `test/${path}/Resource: name is '${second}': its hash 22b058e1 is also that of '${first}' (test/${other}/Resource), and labels could not tell their Pods apart: rename one`;
+
+  test.each<[string, (chart: Chart, name: string) => unknown]>([
+    ['Sandboxes', (chart, name) => new Sandbox(chart, name, { ...POD, network: SandboxNetwork.unmanaged() })],
+    ['templates', (chart, name) => new SandboxTemplate(chart, name, POD)],
+    ['pools', (chart, name) => new SandboxWarmPool(chart, name, { template: PYTHON })],
+    ['claims', (chart, name) => new SandboxClaim(chart, name, { pool: SandboxWarmPool.fromName('pool') })],
+  ])('are a finding for two %s', (_, make) => {
+    const chart = testChart();
+    make(chart, first);
+    make(chart, second);
+    expect(findings(chart)).toEqual([message(second, first)]);
+  });
+
+  test('are a finding for a Sandbox and a claim, which may get a Sandbox of its name', () => {
+    const chart = testChart();
+    new SandboxClaim(chart, first, { pool: SandboxWarmPool.fromName('pool') });
+    new Sandbox(chart, second, { ...POD, network: SandboxNetwork.unmanaged() });
+    expect(findings(chart)).toEqual([message(second, first)]);
+  });
+
+  test('are none in different namespaces, or of different kinds', () => {
+    const chart = testChart();
+    new SandboxTemplate(chart, 'a', { ...POD, name: first, namespace: 'one' });
+    new SandboxTemplate(chart, 'b', { ...POD, name: second, namespace: 'two' });
+    new SandboxWarmPool(chart, 'c', { template: PYTHON, name: second, namespace: 'one' });
+    expect(synth(chart)).toHaveLength(3);
+  });
+});
+
+test('a claim and a Sandbox of one name are a finding, as a new Sandbox for the claim would have it too', () => {
+  const chart = testChart();
+  new Sandbox(chart, 'alice', { ...POD, network: SandboxNetwork.unmanaged() });
+  new SandboxClaim(chart, 'claim', { name: 'alice', pool: SandboxWarmPool.fromName('pool') });
+  expect(findings(chart)).toEqual([
+    "test/claim/Resource: name is 'alice': a Sandbox made for a claim has the name of the claim, and test/alice/Resource is a Sandbox of this name: rename one",
+  ]);
+});
+
+describe('a NetworkPolicy with the name that the controller uses for a template', () => {
+  const policy = (chart: Chart, namespace?: string) =>
+    new ApiObject(chart, 'policy', { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'python-network-policy', namespace } });
+
+  test('is a finding', () => {
+    const chart = testChart();
+    policy(chart);
+    new SandboxTemplate(chart, 'python', POD);
+    expect(findings(chart)).toEqual([
+      "test/policy: name is 'python-network-policy': the controller keeps a NetworkPolicy of this name for the SandboxTemplate test/python/Resource: rename one",
+    ]);
+  });
+
+  test('is none in another namespace', () => {
+    const chart = testChart({ namespace: 'agents' });
+    policy(chart, 'other');
+    new SandboxTemplate(chart, 'python', POD);
+    expect(synth(chart)).toHaveLength(2);
+  });
+
+  test('can be the policy of a Sandbox', () => {
+    const chart = testChart();
+    new Sandbox(chart, 'python-network-policy', POD);
+    new SandboxTemplate(chart, 'sandbox-python', POD);
+    expect(findings(chart)).toEqual([
+      "test/python-network-policy/NetworkPolicy: name is 'sandbox-python-network-policy': the controller keeps a NetworkPolicy of this name for the SandboxTemplate test/sandbox-python/Resource: rename one",
+    ]);
+  });
+});
+
+test('all findings of an app are reported at once, and each once', () => {
+  const app = testApp();
+  const charts = ['one', 'two'].map(id => new Chart(app, id, { namespace: 'agents' }));
+  for (const chart of charts) {
+    new SandboxTemplate(chart, 'python', POD);
+    new SandboxWarmPool(chart, 'pool', { template: PYTHON });
+  }
+  new ApiObject(charts[1], 'policy', { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'python-network-policy' } });
+  expect(findings(charts[0]).map(line => line.slice(0, line.indexOf(':')))).toEqual([
+    'two/python/Resource', 'two/pool/Resource', 'two/policy', 'two/policy',
+  ]);
+});
