@@ -48,7 +48,7 @@ describe('npm run quickstart', () => {
   });
 
   test.each([
-    [['--cluster'], "quickstart: Unknown option '--cluster'"],
+    [['--deploy'], "quickstart: Unknown option '--deploy'"],
     [['folder'], "quickstart: Unexpected argument 'folder'"],
     [['--out'], "quickstart: Option '--out <value>' argument missing"],
     [['--out', ''], 'quickstart: --out is empty: name a folder'],
