@@ -38,7 +38,8 @@ function definitions(): readonly any[] {
  *
  * Deleting a definition deletes every object of its kind, and with the Sandboxes their volumes. Keep them with
  * annotations such as `helm.sh/resource-policy: keep` or `argocd.argoproj.io/sync-options: Prune=false`. With kubectl,
- * apply them `--server-side`.
+ * apply them `--server-side`. Over definitions of the original, which have a conversion webhook, a server-side apply is
+ * refused until that is taken out: see the guide on GitOps.
  *
  * @throws if a label or annotation is not well-formed
  */

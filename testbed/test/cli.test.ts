@@ -7,7 +7,7 @@ import { CommandResult } from '../src/cluster.js';
 import { describeWithPrograms } from '../src/jest/index.js';
 import { TESTBED_DIR } from '../src/programs.js';
 
-const COMMAND_MS = 60_000;
+const COMMAND_MS = 180_000;
 
 describe('command line', () => {
   let dir: string;
