@@ -205,7 +205,7 @@ const generate = project.addTask('generate', {
 });
 project.preCompileTask.spawn(generate);
 // The names of Kubernetes collide with rules for languages that we do not publish to.
-project.compileTask.reset('jsii --silence-warnings=reserved-word --silence-warnings=member-name-conflicts-with-type-name');
+project.compileTask.reset('jsii --fail-on-warnings --silence-warnings=reserved-word --silence-warnings=member-name-conflicts-with-type-name');
 const docs = project.addTask('docs', { description: 'Write API.md and docs/L1.md, and compile every snippet of the documents' });
 docs.exec('jsii-docgen -o API.md -s root');
 docs.exec('jsii-docgen -o docs/L1.md -s cdk8s-agent-sandbox.l1');

@@ -188,13 +188,14 @@ export class SandboxClaim extends Construct {
   /** The empty pool that stands for a template, shared by all claims of it in a namespace, whatever their charts. */
   private shadowPool(template: ISandboxTemplate): SandboxWarmPool {
     const name = `${SHADOW_POOL_PREFIX}${template.name}`;
+    const scope = template instanceof SandboxTemplate ? template : Chart.of(this);
     const pools = shadowPools(this.node.root);
-    const key = `${this.namespace ?? ''}/${name}`;
+    // A namespace that is not written is that of the chart, wherever it will be applied.
+    const key = `${this.namespace ?? `chart ${Chart.of(scope).node.path}`}/${name}`;
     const known = pools.get(key);
     if (known) {
       return known;
     }
-    const scope = template instanceof SandboxTemplate ? template : Chart.of(this);
     const id = scope.node.tryFindChild(name) ? `${name}.${this.namespace}` : name;
     const pool = new SandboxWarmPool(scope, id, { name, template, replicas: 0, namespace: this.namespace });
     pools.set(key, pool);

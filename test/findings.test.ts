@@ -29,11 +29,11 @@ describe('the same kind, namespace and name twice', () => {
     expect(findings(charts[0])).toEqual(["two/pool/Resource: name is 'pool': one/pool/Resource is a SandboxWarmPool of this name in the same namespace: rename one"]);
   });
 
-  test('is a finding where no namespace is written, which may be meant otherwise', () => {
+  test('is none in two charts without namespace, which are applied wherever', () => {
     const app = testApp();
     const charts = ['one', 'two'].map(id => new Chart(app, id));
-    charts.forEach(chart => new SandboxWarmPool(chart, 'pool', { template: PYTHON }));
-    expect(findings(charts[0])[0]).toMatch(/: rename one, or say which namespaces they are in$/);
+    charts.forEach(chart => new SandboxClaim(chart, 'claim', { template: PYTHON }));
+    expect(charts.map(chart => synth(chart).map(object => object.metadata.name))).toEqual(Array(2).fill(['shadow-pool-python', 'claim']));
   });
 
   test('is none in different namespaces, or of different kinds', () => {

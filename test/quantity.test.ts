@@ -4,7 +4,7 @@ import { Quantity } from '../src/quantity';
 /** A quantity as an exact fraction, computed in another way than the class does: unit by unit, with no common scale. */
 interface Fraction { readonly top: bigint; readonly bottom: bigint }
 
-const UNITS: Readonly<Record<string, Fraction>> = {
+const UNITS: Record<string, Fraction> = {
   '': { top: 1n, bottom: 1n },
   n: { top: 1n, bottom: 1_000_000_000n },
   u: { top: 1n, bottom: 1_000_000n },

@@ -43,9 +43,11 @@ export class Model implements Cache {
     return copy;
   }
 
-  /** Stores an object as somebody who is not the controller; throws when the server would refuse. */
+  /** Stores an object, with its status, as somebody who is not the controller; throws when the server would refuse. */
   public create<T extends KubeObject>(object: T): T {
-    return accepted(this.post(object)) as T;
+    const created = accepted(this.post(object)) as Stored;
+    const { status } = object as Stored;
+    return (status === undefined ? created : this.store({ ...created, status }, true)) as unknown as T;
   }
 
   /** Changes an object as somebody else, status included; throws when there is none. */
@@ -168,9 +170,8 @@ export class Model implements Cache {
     if (problem !== undefined) {
       return failed('Invalid', problem);
     }
-    const initial = object.kind === 'Pod' ? { status: { phase: 'Pending' } } : {};
-    const { status: _, ...created } = object as Stored;
-    return ok(this.insert(defaulted({ ...initial, ...created, metadata } as Stored)));
+    const status = object.kind === 'Pod' ? { phase: 'Pending' } : undefined;
+    return ok(this.insert(defaulted(withoutNothing({ ...object, metadata, status }) as Stored)));
   }
 
   private patch(request: PatchRequest): Outcome {
@@ -214,7 +215,8 @@ export class Model implements Cache {
       return notFound(target);
     }
     const { metadata } = stored;
-    if ((target.uid !== undefined && target.uid !== metadata.uid) || (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion)) {
+    const other = target.uid !== undefined && target.uid !== metadata.uid;
+    if (other || (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion)) {
       return failed('Conflict', `Precondition failed: ${stored.kind} "${metadata.name}" is another object now`);
     }
     const finalizers = [...new Set([...(metadata.finalizers ?? []), ...(propagation === 'Foreground' ? [FOREGROUND] : [])])];
@@ -223,7 +225,8 @@ export class Model implements Cache {
       this.erase(stored);
       return ok(stored);
     }
-    return ok(this.store({ ...stored, metadata: { ...metadata, finalizers, deletionTimestamp: metadata.deletionTimestamp ?? timestamp(this.now) } }, true));
+    const deletionTimestamp = metadata.deletionTimestamp ?? timestamp(this.now);
+    return ok(this.store({ ...stored, metadata: { ...metadata, finalizers, deletionTimestamp } }, true));
   }
 
   /** Stores a new state; the last finalizer of a deleted object takes it along. A write that changes nothing leaves no trace. */
@@ -234,10 +237,9 @@ export class Model implements Cache {
       ? { ...object.metadata, uid }
       : { ...object.metadata, uid, creationTimestamp, deletionTimestamp };
     const changedSpec = !semanticallyEqual(withoutNothing(stored.spec), withoutNothing(object.spec));
-    const next = defaulted(withoutNothing({
-      ...object,
-      metadata: { ...metadata, resourceVersion: stored.metadata.resourceVersion, generation: generation === undefined ? undefined : generation + (changedSpec ? 1 : 0) },
-    }) as unknown as Stored);
+    const counted = generation === undefined ? {} : { generation: generation + (changedSpec ? 1 : 0) };
+    const { resourceVersion } = stored.metadata;
+    const next = defaulted(withoutNothing({ ...object, metadata: { ...metadata, resourceVersion, ...counted } }) as Stored);
     if (semanticallyEqual(next, stored)) {
       return stored;
     }
@@ -375,7 +377,7 @@ function applyOperations(object: unknown, operations: readonly Json[]): unknown 
     const steps = path.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
     const last = steps.pop()!;
     const parent = steps.reduce<unknown>((node, step) => (node as Json | undefined)?.[step], root) as Json | undefined;
-    if (parent === undefined || (op === 'test' && !semanticallyEqual(parent[last], value)) || (op !== 'add' && op !== 'test' && parent[last] === undefined)) {
+    if (parent === undefined || (op === 'test' ? !semanticallyEqual(parent[last], value) : op !== 'add' && parent[last] === undefined)) {
       return undefined;
     }
     if (op === 'remove') {

@@ -304,7 +304,8 @@ export class FakeApiServer {
       }
       default:
         if (current.metadata.finalizers?.length) {
-          return [200, this.put(collection, { ...current, metadata: { ...current.metadata, deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 0 } })];
+          const metadata = { ...current.metadata, deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 0 };
+          return [200, this.put(collection, { ...current, metadata })];
         }
         this.remove(collection, key);
         return [200, { kind: 'Status', status: 'Success', details: { name, uid: current.metadata.uid } }];
