@@ -31,8 +31,8 @@ export function renderBlueprint(problems: Problems, props: SandboxPodProps, clai
   const windows = props.os?.name === 'windows';
   const containers = renderContainers(problems, props, windows);
   const volumes = collectVolumes(problems, props.volumes ?? [], containers.all.flatMap(({ rendered }) => rendered.volumes));
-  for (const volume of claimsBringVolumes ? [] : volumes.filter(candidate => !candidate._isDefined)) {
-    problems.add('volumes', volume.name, 'nothing defines this volume: add it to volumes, or mount a SandboxVolume that says what it is');
+  if (!claimsBringVolumes) {
+    checkDefined(problems, props.volumes ?? [], containers.all, volumes);
   }
   const claimTemplates = volumes.flatMap(volume => volume._claimTemplate ?? []);
   checkPodMetadata(problems, 'podLabels', 'podAnnotations', props.podLabels, props.podAnnotations);
@@ -129,14 +129,15 @@ function renderContainers(problems: Problems, props: SandboxPodProps, windows: b
   const init = render('initContainers');
   const inOrderOfProps = [...main, ...sidecars, ...init];
   unique(inOrderOfProps.map(({ at, rendered }) => ({ at, prop: 'name', value: rendered.container.name })), 'name each container of a Pod differently');
-  unique([...main, ...sidecars].flatMap(({ at, rendered }) => (rendered.container.ports ?? []).flatMap(({ name }) => (name ? [{ at, prop: 'ports', value: name }] : []))),
-    'name each port of a Pod differently');
+  const ports = [...main, ...sidecars].flatMap(({ at, props: container }) =>
+    (container.ports ?? []).map(({ name }, index) => ({ at, prop: `ports[${index}].name`, value: name })));
+  unique(ports.filter(({ value }) => value !== undefined), 'name each port of a Pod differently');
   // Sidecars come first, so that init containers can use them.
   return { main, init: [...sidecars, ...init], all: [...sidecars, ...init, ...main] };
 }
 
 /** Notes each value that occurs before, wherever in the Pod. */
-function unique(values: readonly { readonly at: Problems; readonly prop: string; readonly value: string }[], remedy: string): void {
+function unique(values: readonly { readonly at: Problems; readonly prop: string; readonly value?: string }[], remedy: string): void {
   values.forEach(({ at, prop, value }, index) => {
     if (values.findIndex(other => other.value === value) < index) {
       at.add(prop, value, remedy);
@@ -155,6 +156,19 @@ function podContext(problems: Problems, props: SandboxPodProps): l1.PodSecurityC
     ...(props.relaxations?.includes(Relaxation.UNCONFINED_SECCOMP) && { seccompProfile: { type: 'Unconfined' } }),
     ...withUser(problems, props),
   };
+}
+
+/** Every volume says somewhere what it is, unless claims bring it. */
+function checkDefined(
+  problems: Problems, explicit: readonly SandboxVolume[], containers: readonly ContainerEntry[], all: readonly SandboxVolume[],
+): void {
+  const undefinedVolume = (volume: SandboxVolume) => all.some(candidate => candidate.name === volume.name && !candidate._isDefined);
+  const complain = (at: Problems, prop: string, volume: SandboxVolume) => undefinedVolume(volume)
+    && at.add(prop, volume.name, 'nothing defines this volume: add it to volumes, or mount a SandboxVolume that says what it is');
+  explicit.forEach((volume, index) => complain(problems, `volumes[${index}]`, volume));
+  for (const { at, props } of containers) {
+    (props.mounts ?? []).forEach((mount, index) => complain(at, `mounts[${index}].volume`, mount.volume));
+  }
 }
 
 /** Explicit volumes in their order, then those of mounts by name: adding a mount elsewhere must not reorder them. */

@@ -467,7 +467,8 @@ function renderResources(problems: Problems, props: SandboxContainer): l1.Resour
     const limit = props[limitProp] ?? request;
     problems.check(requestProp, request, rule);
     problems.check(limitProp, props[limitProp], rule);
-    for (const [map, value, prop] of [[requests, request, requestProp], [limits, limit, limitProp]] as const) {
+    const limitedBy = props[limitProp] === undefined ? requestProp : limitProp;
+    for (const [map, value, prop] of [[requests, request, requestProp], [limits, limit, limitedBy]] as const) {
       if (value !== undefined) {
         if (resource in map) {
           problems.add(prop, value, `resources sets ${resource} too: set it in one place`);
@@ -477,18 +478,19 @@ function renderResources(problems: Problems, props: SandboxContainer): l1.Resour
     }
   }
   for (const [resource, request] of Object.entries(requests)) {
-    checkRequest(problems, resource, request, limits[resource]);
+    const prop = RESOURCES.find(([name, own]) => name === resource && props[own] !== undefined)?.[1];
+    checkRequest(problems, prop ?? `resources.requests['${resource}']`, request, limits[resource]);
   }
   const some = (map: Record<string, l1.Quantity>) => (Object.keys(map).length > 0 ? map : undefined);
   const rendered = { requests: some(requests), limits: some(limits), claims: props.resources?.claims };
   return Object.values(rendered).some(value => value !== undefined) ? rendered : undefined;
 }
 
-function checkRequest(problems: Problems, resource: string, request: l1.Quantity, limit: l1.Quantity | undefined): void {
+function checkRequest(problems: Problems, prop: string, request: l1.Quantity, limit: l1.Quantity | undefined): void {
   const requested = Quantity.tryParse(String(request.value));
   const limited = limit && Quantity.tryParse(String(limit.value));
   if (requested && limited && requested.exceeds(limited)) {
-    problems.add(`resources.requests['${resource}']`, request.value, `request at most the limit, ${limit.value}`);
+    problems.add(prop, request.value, `request at most the limit, ${limit.value}`);
   }
 }
 
@@ -501,11 +503,11 @@ function checkRequest(problems: Problems, resource: string, request: l1.Quantity
 export function renderEnv(problems: Problems, env: { readonly [name: string]: { readonly value?: any; readonly valueFrom?: any } }): l1.EnvVar[] {
   const names = Object.keys(env).sort();
   return names.map((name, index) => {
-    problems.check('name', name, envName);
+    problems.check(' key', name, envName);
     const { value, valueFrom } = env[name];
     for (const match of typeof value === 'string' ? value.replace(/\$\$/g, '').matchAll(/\$\(([^()$]+)\)/g) : []) {
       if (names.indexOf(match[1]) >= index) {
-        problems.add(name, value, `$(${match[1]}) does not come before it, as variables are sorted by name: rename one of them, or write $$(${match[1]}) for the text itself`);
+        problems.add(`['${name}']`, value, `$(${match[1]}) does not come before it, as variables are sorted by name: rename one of them, or write $$(${match[1]}) for the text itself`);
       }
     }
     return { name, value, valueFrom };

@@ -18,13 +18,32 @@ export function checkTreeAtSynth(construct: Construct): void {
   const root = construct.node.root as IConstruct & { [REGISTERED]?: boolean };
   if (!root[REGISTERED]) {
     root[REGISTERED] = true;
-    root.node.addValidation({ validate: () => findings(root) });
+    let objects: readonly ApiObject[] = [];
+    let lines: readonly string[] = [];
+    root.node.addValidation({
+      // cdk8s validates the whole app once more for each of its charts. What is compared never changes in an object, so
+      // the findings hold as long as the tree has the same ones.
+      validate: () => {
+        if (!hasObjects(root, objects)) {
+          objects = root.node.findAll().filter((construct): construct is ApiObject => ApiObject.isApiObject(construct));
+          lines = findings(objects);
+        }
+        return [...lines];
+      },
+    });
   }
 }
 
-/** All findings of a tree, in the order of its objects. */
-function findings(root: IConstruct): string[] {
-  const objects = root.node.findAll().filter((construct): construct is ApiObject => ApiObject.isApiObject(construct));
+/** Whether the objects of a tree are these, in this order. Makes no list of them: with many charts it is called often. */
+function hasObjects(root: IConstruct, objects: readonly ApiObject[]): boolean {
+  let next = 0;
+  const visit = (construct: IConstruct): boolean =>
+    (!ApiObject.isApiObject(construct) || construct === objects[next++]) && construct.node.children.every(visit);
+  return visit(root) && next === objects.length;
+}
+
+/** All findings between objects, in their order. */
+function findings(objects: readonly ApiObject[]): string[] {
   const lines: string[] = [];
   const byName = new Map<string, ApiObject>();
   const byHash = new Map<string, ApiObject>();

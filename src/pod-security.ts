@@ -180,7 +180,7 @@ function checkShared(
   const decides = (value: unknown) => own === effective || value !== undefined;
   need(effective.runAsNonRoot !== true && decides(own.runAsNonRoot), Relaxation.RUN_AS_ROOT, 'runAsNonRoot', effective.runAsNonRoot);
   need(own.runAsUser === 0, Relaxation.RUN_AS_ROOT, 'runAsUser', 0);
-  if (own.runAsUser === 0 && effective.runAsNonRoot === true) {
+  if (own.runAsUser === 0 && effective.runAsNonRoot === true && relaxations.includes(Relaxation.RUN_AS_ROOT)) {
     problems.add('runAsUser', 0, 'the container could never start: runAsNonRoot is true');
   }
   const seccomp = effective.seccompProfile?.type;

@@ -51,7 +51,7 @@ export class Problems {
   }
 
   private name(prop: string): string {
-    return !this.prefix ? prop : !prop ? this.prefix : prop.startsWith('[') ? this.prefix + prop : `${this.prefix}.${prop}`;
+    return !this.prefix ? prop : !prop ? this.prefix : /^[[ ]/.test(prop) ? this.prefix + prop : `${this.prefix}.${prop}`;
   }
 }
 

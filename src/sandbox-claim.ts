@@ -1,4 +1,4 @@
-import { Chart } from 'cdk8s';
+import { ApiObject, Chart } from 'cdk8s';
 import { Construct, IConstruct } from 'constructs';
 import * as l1 from '../imports';
 import { Blueprint } from './blueprint';
@@ -120,10 +120,10 @@ export class SandboxClaim extends Construct {
       problems.add('pool', `${props.pool.namespace}/${props.pool.name}`, `a claim uses pools of its own namespace, '${this.namespace}': define the claim there`);
     }
     if ((props.pool === undefined) === (props.template === undefined)) {
-      problems.add('pool, template', props.pool ? 'both' : 'neither', 'give a pool to take from, or a template to make a new Sandbox from');
+      problems.add('pool, template', undefined, 'give exactly one: a pool to take from, or a template to make a new Sandbox from');
     }
     if (props.direct && props.pool) {
-      problems.add('direct', true, 'goes with template only');
+      problems.add('direct', true, 'a pool has its own template: leave it out, or give a template');
     }
     const env = renderClaimEnv(problems, props);
     checkClaimMetadata(problems, props);
@@ -145,14 +145,15 @@ export class SandboxClaim extends Construct {
     const resource = props.apiVersion === AgentSandboxVersion.V1ALPHA1
       ? new l1.SandboxClaimV1Alpha1(this, 'Resource', { metadata, spec })
       : new l1.SandboxClaim(this, 'Resource', { metadata, spec });
+    // On the objects: their constructs can hold others, this claim among them.
     for (const dependency of [props.pool, props.template]) {
       if (dependency instanceof Construct) {
-        resource.addDependency(dependency);
+        resource.addDependency(ApiObject.of(dependency));
       }
     }
     // Charts share shadow pools, and two of them could not come after each other.
     if (shadowPool && Chart.of(shadowPool) === Chart.of(this)) {
-      resource.addDependency(shadowPool);
+      resource.addDependency(ApiObject.of(shadowPool));
     }
     checkTreeAtSynth(this);
   }

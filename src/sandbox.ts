@@ -80,7 +80,7 @@ export class Sandbox extends Construct {
       problems.add('network', 'controllerDefault', 'the controller keeps no policy for a Sandbox without a template: use another preset, such as SandboxNetwork.publicInternet()');
     }
     checkSandboxName(problems, 'name', this.name, blueprint);
-    if (this.network._managed && this.name.length + NETWORK_POLICY_PREFIX.length > 253) {
+    if (this.network._managed && this.name.length <= 253 && this.name.length + NETWORK_POLICY_PREFIX.length > 253) {
       problems.add('name', this.name, `its NetworkPolicy is named '${NETWORK_POLICY_PREFIX}' and this name: use at most ${253 - NETWORK_POLICY_PREFIX.length} characters`);
     }
     const lifetime = props.lifetime?._forSandbox(problems);

@@ -192,7 +192,7 @@ export function generateL1(): Record<string, string> {
       + core.filter(name => !isScalar(name)).map(renderInterface).join('\n'),
     'imports/wire.ts': header('//', 'api/generators/wire.template.ts') + '\n'
       + readFileSync(join(__dirname, 'wire.template.ts'), 'utf8').replace('{} as Record<string, WireType>', wireTable())
-      .replace("['scalars']", `[${scalars.map(name => `'${name}'`).join(', ')}]`),
+        .replace("['scalars']", `[${scalars.map(name => `'${name}'`).join(', ')}]`),
   };
   const groups = [...new Set(KINDS.map(kind => kind.group))];
   const owner = new Map<string, string>();

@@ -1,3 +1,6 @@
+import type { SandboxSpec } from 'agent-sandbox-api';
+import { refusal } from '../src/plan.js';
+import { sandboxConditions, type Findings } from '../src/sandbox/conditions.js';
 import { SandboxBench, TRACKED, foreignOwner, pod, sandbox } from './fixtures.js';
 
 const running = (ready: 'True' | 'False', ips: string[] = ['10.0.0.1']) => ({
@@ -16,14 +19,24 @@ function withPod(status: object, spec = {}): SandboxBench {
   return bench;
 }
 
+/** `Type=Status/Reason: message` of the conditions that findings lead to. */
+function conditions(spec: Partial<SandboxSpec>, findings: Partial<Findings>): string[] {
+  return sandboxConditions(sandbox(spec), { pod: { owned: false, replicas: 0, errors: [], blockedBy: [] }, errors: [], ...findings }, 0)
+    .map(({ type, status, reason, message }) => `${type}=${status}/${reason}: ${message}`);
+}
+
 test('S1 S2 names what is missing, Pod and Service', () => {
-  const bench = new SandboxBench();
-  bench.model.create(sandbox({ service: true }));
-  bench.model.intercept = (request) => (request.op === 'create' ? { reason: 'Forbidden', message: 'quota' } : undefined);
-  bench.pass();
-  expect(bench.condition('Suspended')).toBe('False/NotSuspended: Sandbox is not suspended');
-  expect(bench.condition('Finished')).toBeUndefined();
-  expect(bench.condition('Ready')).toBe('False/ReconcilerError: Error seen: quota\nquota');
+  expect(conditions({ service: true }, {})).toEqual([
+    'Suspended=False/NotSuspended: Sandbox is not suspended',
+    'Ready=False/DependenciesNotReady: Pod does not exist; Service does not exist',
+  ]);
+  expect(conditions({ service: true }, { service: 'box' })[1]).toBe('Ready=False/DependenciesNotReady: Pod does not exist; Service Exists');
+});
+
+test('S21 says of several Pods only that, whatever else went wrong', () => {
+  const conflict = 'multiple Pods (2) are controlled by this Sandbox; refusing to choose or create a Pod';
+  const pod = { owned: false, replicas: 1, errors: [refusal(conflict)], blockedBy: [], conflict };
+  expect(conditions({}, { pod, errors: [refusal('quota'), ...pod.errors] })).toContain(`Ready=False/MultiplePods: ${conflict}`);
 });
 
 test('S3 reports a pending Pod that has not been scheduled', () => {

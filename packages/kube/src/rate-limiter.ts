@@ -28,10 +28,10 @@ export class RateLimiter {
       return 0;
     }
     const begin = this.clock.monotonic();
-    await new Promise<void>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       const proceed = () => {
         forget?.();
-        resolve();
+        resolve(this.clock.monotonic() - begin);
       };
       this.waiting.push(proceed);
       const forget = signal && onAbort(signal, () => {
@@ -43,7 +43,6 @@ export class RateLimiter {
       });
       this.arm();
     });
-    return this.clock.monotonic() - begin;
   }
 
   private fill(): void {

@@ -1,7 +1,7 @@
 /** One requirement of a label selector. */
 type Requirement = (labels: Readonly<Record<string, string>>) => boolean;
 
-const SET = /^(!?)\s*([^\s!=,()]+)\s*(?:(==|=|!=)\s*([^\s,()]*)|\s(in|notin)\s*\(([^)]*)\))?$/;
+const PART = /^(!?)\s*([A-Za-z0-9_./-]+)\s*(?:(==|=|!=)\s*([^\s,()]*)|\s(in|notin)\s*\(([^)]*)\))?$/;
 
 /**
  * Parses a label selector as the API server understands it: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`,
@@ -18,7 +18,7 @@ function split(selector: string): string[] {
 }
 
 function parse(text: string, selector: string): Requirement {
-  const match = SET.exec(text);
+  const match = PART.exec(text);
   const [, not, key, operator, value, set, members] = match ?? [];
   if (!match || (not && (operator || set))) {
     throw new Error(`label selector "${selector}": "${text}" is none of a=b, a!=b, "a in (b,c)", "a notin (b,c)", a, !a`);

@@ -69,6 +69,8 @@ export class FakeApiServer {
   public version = 100;
   /** Whether a watch that is too old is refused by an event in its stream instead of by a status. */
   public goneAsEvent = false;
+  /** `Warning` header of all answers. */
+  public warning?: string;
   private readonly http: Server;
   private readonly objects = new Map<string, Map<string, Stored>>();
   private readonly watchers = new Set<Watcher>();
@@ -198,6 +200,12 @@ export class FakeApiServer {
       const [{ arrive, opened }] = this.gates.splice(gate, 1);
       arrive();
       await opened;
+      if (response.destroyed) {
+        return;
+      }
+    }
+    if (this.warning) {
+      response.setHeader('warning', this.warning);
     }
     const injected = this.failures.find(({ matches, times }) => times > 0 && matches(received));
     if (injected) {

@@ -21,7 +21,7 @@ export async function build({ groups, ifMissing }: BuildCommandOptions): Promise
   }
   const abort = new AbortController();
   process.once('SIGINT', () => abort.abort());
-  console.log(`building with ${await goVersion()} into ${cacheRoot()}; the first time takes about 6 minutes on 2 cores, plus downloads`);
+  console.log(`building with ${await goVersion()} into ${cacheRoot()}; the first time takes about 7 minutes on 2 free cores, plus downloads`);
   const started = performance.now();
   await withBuildLock(
     () => new Listr(programsOf(groups).map(program => step(program, abort.signal)), {

@@ -1,0 +1,132 @@
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { EXAMPLES, exampleApps, readManifests } from '../../scripts/example-apps';
+import { Isolation, Sandbox, SandboxTemplate } from '../../src';
+import { nameHash } from '../../src/vocabulary.gen';
+import { ControlPlane, FOREIGN_CRDS_DIR, KubeObject, PROJECT_CRDS_DIR } from '../../testbed/src/index.js';
+import { describeWithPrograms } from '../../testbed/src/jest/index.js';
+import { differences, withoutIndexes, withoutServerMetadata } from './support/differences';
+import { FEATURES, ISOLATIONS, manifestsOf } from './support/features';
+import { NETWORKS } from './support/networks';
+import { DENYING_LISTS, SERVER_DEFAULTS, explain } from './support/server-defaults';
+
+jest.setTimeout(120_000);
+
+const CONTAINERS = [{ image: 'registry.example/app:1', port: 8888 }];
+
+/** The committed manifests of an example. */
+function exampleObjects(name: string): KubeObject[] {
+  return [...readManifests(join(EXAMPLES, name, 'manifests')).values()].flatMap(text => parseAllDocuments(text).map(document => document.toJS()));
+}
+
+const networkTemplates = Object.entries(NETWORKS).map(([name, network]): [string, KubeObject] =>
+  [name, manifestsOf(chart => new SandboxTemplate(chart, name, { containers: CONTAINERS, isolation: Isolation.none(), network }), 'networks')[0]]);
+
+/** What the controller makes of the rules of a template. */
+function derivedPolicy({ metadata, spec }: KubeObject): KubeObject {
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: `${metadata.name}-network-policy`, namespace: metadata.namespace },
+    spec: {
+      podSelector: { matchLabels: { 'agents.x-k8s.io/sandbox-template-ref-hash': nameHash(metadata.name!) } }, policyTypes: ['Ingress', 'Egress'], ...spec.networkPolicy,
+    },
+  };
+}
+
+/** All that is applied, by title: one group is one `kubectl apply`. */
+const GROUPS: readonly (readonly [title: string, objects: readonly KubeObject[]])[] = [
+  ...exampleApps().map(name => [`example ${name}`, exampleObjects(name)] as const),
+  ...Object.entries(FEATURES).map(([title, build], index) => [title, manifestsOf(build, `feature-${index}`)] as const),
+  ['templates of every network', networkTemplates.map(([, template]) => template)],
+  ['Sandboxes of every network', Object.entries(NETWORKS).filter(([name]) => name !== 'controller-default').flatMap(([name, network]) =>
+    manifestsOf(chart => new Sandbox(chart, name, { containers: CONTAINERS, isolation: Isolation.none(), network }), 'networks'))],
+  ['every isolation', Object.entries(ISOLATIONS).flatMap(([name, isolation]) =>
+    manifestsOf(chart => new SandboxTemplate(chart, name, { containers: CONTAINERS, isolation }), 'isolations'))],
+];
+
+/** It would refuse Sandboxes of the others; `admission-policy.test.ts` applies it. */
+const NOT_APPLIED = 'example admission-policy';
+
+describeWithPrograms('what the API server makes of synthesized objects', () => {
+  // Nothing but the API server, so that nobody else changes objects.
+  let cluster: ControlPlane;
+  const lines = new Map<KubeObject, readonly string[]>();
+
+  beforeAll(async () => {
+    cluster = await ControlPlane.start({ crds: [PROJECT_CRDS_DIR, FOREIGN_CRDS_DIR] });
+    const namespaces = new Set<string>(GROUPS.flatMap(([, objects]) => objects.flatMap(({ metadata }) => metadata.namespace ?? [])));
+    const dryRun = async (object: KubeObject) => {
+      const outcome = await cluster.admin.create(object, { dryRun: 'All' }).then(withoutServerMetadata, error => error.message as string);
+      lines.set(object, typeof outcome === 'string' ? [`refused: ${outcome}`] : differences(object, outcome));
+    };
+    const all = GROUPS.flatMap(([, objects]) => objects);
+    await Promise.all(all.filter(({ kind }) => kind === 'Namespace').map(dryRun));
+    await Promise.all([...namespaces].map(name => cluster.admin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })));
+    for (const object of all.filter(({ kind }) => kind !== 'Namespace')) {
+      await dryRun(object);
+    }
+  });
+  afterAll(() => cluster?.stop());
+
+  test.each(GROUPS)('%s: accepted, and nothing differs but the defaults that are listed', (_title, objects) => {
+    const findings = objects.flatMap(object => explain(object.kind, lines.get(object)!).unexplained.map(line => `${object.kind} ${object.metadata.name}: ${line}`));
+    expect(objects.length).toBeGreaterThan(0);
+    expect(findings).toEqual([]);
+  });
+
+  test('every default that is listed is one that the server sets', () => {
+    const used = new Set([...lines].flatMap(([{ kind }, ofObject]) => explain(kind, ofObject).rows.map(row => `${kind} ${row}`)));
+    expect(Object.entries(SERVER_DEFAULTS).flatMap(([kind, rows]) => rows.map(row => `${kind} ${row}`)).filter(row => !used.has(row))).toEqual([]);
+  });
+
+  test.each(networkTemplates.filter(([, template]) => template.spec.networkPolicy))('the NetworkPolicy of a template with the network %s keeps its rules', async (name, template) => {
+    const policy = derivedPolicy(template);
+    const returned = await cluster.admin.create(policy, { dryRun: 'All' });
+    const changes = differences(policy, withoutServerMetadata(returned));
+    expect(withoutIndexes(changes).filter(line => !DENYING_LISTS.includes(line))).toEqual([]);
+    expect(returned.spec).toEqual(NETWORKS[name]._networkPolicySpec(policy.spec.podSelector.matchLabels));
+  });
+
+  const applied = GROUPS.filter(([title]) => title !== NOT_APPLIED);
+
+  /** The version of each object, which moves with every change. */
+  const versions = (objects: readonly KubeObject[]) => Promise.all(objects.map(async object => {
+    const { metadata } = await cluster.admin.get({ ...object, name: object.metadata.name!, namespace: object.metadata.namespace });
+    return `${object.kind} ${metadata.name} ${metadata.resourceVersion}`;
+  }));
+  /** A quota that nobody counts for would let no object in. */
+  const quotasLast = (objects: readonly KubeObject[]) => [...objects.filter(({ kind }) => kind !== 'ResourceQuota'), ...objects.filter(({ kind }) => kind === 'ResourceQuota')];
+  const removeQuotas = (objects: readonly KubeObject[]) => Promise.all(objects.filter(({ kind }) => kind === 'ResourceQuota')
+    .map(object => cluster.admin.delete({ ...object, name: object.metadata.name!, namespace: object.metadata.namespace })));
+
+  test.each(applied)('%s: a second kubectl apply changes nothing', async (_title, objects) => {
+    const input = quotasLast(objects).map(object => JSON.stringify(object)).join('\n---\n');
+    await cluster.kubectl(['apply', '-f', '-'], { input });
+    const before = await versions(objects);
+    const { stdout } = await cluster.kubectl(['apply', '-f', '-'], { input });
+    expect(stdout.trim().split('\n').filter(line => !line.endsWith(' unchanged'))).toEqual([]);
+    expect(await versions(objects)).toEqual(before);
+    await removeQuotas(objects);
+  });
+
+  test.each(applied)('%s: a second server-side apply changes nothing', async (_title, objects) => {
+    // As a manager of its own, it must not mind what others have applied.
+    const apply = async () => {
+      for (const object of quotasLast(objects)) {
+        await cluster.admin.apply(object, { fieldManager: 'gitops' });
+      }
+    };
+    await apply();
+    const before = await versions(objects);
+    await apply();
+    expect(await versions(objects)).toEqual(before);
+    await removeQuotas(objects);
+  });
+
+  test('kubectl diff shows nothing after kubectl apply', async () => {
+    const input = manifestsOf(FEATURES['networks of templates and Sandboxes'], 'networks').map(object => JSON.stringify(object)).join('\n---\n');
+    await cluster.kubectl(['apply', '-f', '-'], { input });
+    expect(await cluster.kubectl(['diff', '-f', '-'], { input })).toMatchObject({ code: 0, stdout: '' });
+  });
+});
