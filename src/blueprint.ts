@@ -86,8 +86,7 @@ export function renderBlueprint(problems: Problems, props: SandboxPodProps, clai
     hostPid: props.hostPid,
     hostIpc: props.hostIpc,
   };
-  const relaxations = new Map(containers.all.map(({ rendered, props: container }) => [rendered.container.name, container.relaxations ?? []]));
-  checkPodSecurity(problems, spec, props.relaxations ?? [], name => relaxations.get(name) ?? []);
+  checkPodSecurity(problems, spec, props.relaxations ?? [], new Map(containers.all.map(entry => [entry.rendered.container.name, entry])));
   const metadata = props.podLabels || props.podAnnotations ? { labels: props.podLabels, annotations: props.podAnnotations } : undefined;
   return {
     podTemplate: { metadata, spec },

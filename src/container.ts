@@ -24,7 +24,7 @@ export interface SandboxPort {
   /**
    * Protocol.
    *
-   * @default - TCP (Kubernetes)
+   * @default Protocol.TCP
    */
   readonly protocol?: kplus.Protocol;
 
@@ -417,7 +417,8 @@ function renderPorts(problems: Problems, props: SandboxContainer): l1.ContainerP
     problems.check(`${at(index)}.hostPort`, port.hostPort, portNumber);
   });
   problems.unique(at, ports.map(port => `${port.port}/${port.protocol ?? 'TCP'}`), 'declare each port once');
-  return ports.map(port => ({ containerPort: port.port, name: port.name, protocol: port.protocol, hostPort: port.hostPort, hostIp: port.hostIp }));
+  // Written out, because the API server sets it inside the list, which client-side diffs would show for ever.
+  return ports.map(port => ({ containerPort: port.port, name: port.name, protocol: port.protocol ?? kplus.Protocol.TCP, hostPort: port.hostPort, hostIp: port.hostIp }));
 }
 
 function checkMounts(problems: Problems, props: SandboxContainer): void {

@@ -61,7 +61,12 @@ export class ImportedPod {
   private spec(problems: Problems, wire: l1.PodSpec): l1.PodSpec {
     const windows = wire.os?.name === 'windows';
     const secured = <T extends l1.Container>(containers: readonly T[] | undefined): T[] | undefined => containers?.map(container =>
-      ({ ...container, securityContext: containerSecurityContext(container.securityContext, this.relaxations, windows) }));
+      ({
+        ...container,
+        // cdk8s-plus leaves TCP out, and the API server would set it inside the list.
+        ports: container.ports?.map(port => ({ protocol: 'TCP', ...port })),
+        securityContext: containerSecurityContext(container.securityContext, this.relaxations, windows),
+      }));
     const { isolation, network, service, claimableFrom } = this.options;
     const spec: l1.PodSpec = {
       automountServiceAccountToken: false,
@@ -74,7 +79,7 @@ export class ImportedPod {
       nodeSelector: mergeNodeSelectors(problems, wire.nodeSelector, isolation),
       tolerations: mergeTolerations(wire.tolerations, isolation),
     };
-    checkPodSecurity(problems, spec, this.relaxations, () => []);
+    checkPodSecurity(problems, spec, this.relaxations);
     checkHostNetwork(problems, { hostNetwork: spec.hostNetwork, service }, network?._managed ?? true);
     checkNamespacedReferences(problems, claimableFrom, spec);
     return spec;

@@ -15,6 +15,12 @@ const RESTRICTED_VOLUMES: readonly string[] = [
 ];
 const BASELINE_SELINUX_TYPES: readonly string[] = ['', 'container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t'];
 
+/** Where the props of a container are, as far as they are not in the Pod itself. */
+interface ContainerProps {
+  readonly at: Problems;
+  readonly props: { readonly relaxations?: readonly Relaxation[] };
+}
+
 /** The parts of a container that its security depends on. */
 interface SecuredContainer {
   readonly name: string;
@@ -88,7 +94,7 @@ export function podSecurityContext(user: l1.PodSecurityContext | undefined, wind
  * @internal
  */
 export function checkPodSecurity(
-  problems: Problems, spec: l1.PodSpec, podRelaxations: readonly Relaxation[], containerRelaxations: (container: string) => readonly Relaxation[],
+  problems: Problems, spec: l1.PodSpec, podRelaxations: readonly Relaxation[], containers: ReadonlyMap<string, ContainerProps> = new Map(),
 ): void {
   const pod = spec as l1.PodSpec & { readonly hostPID?: boolean; readonly hostIPC?: boolean };
   const need = (broken: boolean, relaxation: Relaxation, prop: string, value: unknown, instead?: string) => {
@@ -113,8 +119,8 @@ export function checkPodSecurity(
   }
   for (const list of ['initContainers', 'containers', 'ephemeralContainers'] as const) {
     for (const container of pod[list] ?? []) {
-      const relaxations = [...podRelaxations, ...containerRelaxations(container.name)];
-      checkContainer(problems.at(`container '${container.name}'`), container, pod, relaxations);
+      const { at, props } = containers.get(container.name) ?? { at: problems.at(`container '${container.name}'`), props: {} };
+      checkContainer(at, container, pod, [...podRelaxations, ...(props.relaxations ?? [])]);
     }
   }
 }

@@ -117,7 +117,8 @@ export class Probe {
    * @param options port, service and times
    */
   public static grpc(options: GrpcProbeOptions = {}): Probe {
-    return new Probe(options, options.port, port => ({ grpc: { port, service: options.service } }));
+    // Written out when empty, because the API server would set it inside the list of containers.
+    return new Probe(options, options.port, port => ({ grpc: { port, service: options.service ?? '' } }));
   }
 
   /**

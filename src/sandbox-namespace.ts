@@ -401,5 +401,21 @@ function limitsOf(problems: Problems, limits: SandboxNamespaceContainerLimits): 
   if (Object.keys(wire).length === 0) {
     problems.add('', limits, 'name at least one amount, or leave the container limits out');
   }
-  return wire;
+  return withServerDefaults(wire);
+}
+
+type LimitAmounts = { [resource: string]: string };
+
+/**
+ * What the API server would set inside the list of limits, where client-side diffs would show it for ever: containers
+ * that name no amount get the largest one as their limit, and their limit, or else the smallest amount, as request.
+ */
+function withServerDefaults(wire: { [name: string]: LimitAmounts }): { [name: string]: LimitAmounts } {
+  const defaults: LimitAmounts = { ...wire.max, ...wire.default };
+  const requests: LimitAmounts = { ...wire.min, ...defaults, ...wire.defaultRequest };
+  return {
+    ...wire,
+    ...(Object.keys(defaults).length > 0 && { default: defaults }),
+    ...(Object.keys(requests).length > 0 && { defaultRequest: requests }),
+  };
 }

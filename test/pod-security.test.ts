@@ -82,7 +82,7 @@ const withBreak = (where: string, props: object, relaxations: Relaxation[]): Par
 
 test.each(BREAKS)('%s permits in a %s what is refused without it: %#', (relaxation, where, props, message) => {
   const lines = messageOf(() => sandbox(withBreak(where, props, [])));
-  const prefix = where === 'pod' ? 'test/box: ' : "test/box: container 'sandbox'.";
+  const prefix = where === 'pod' ? 'test/box: ' : 'test/box: containers[0].';
   expect(lines).toContain(`${prefix}${message}: relaxations: [Relaxation.${relaxation}]`);
   expect(() => sandbox(withBreak(where, props, [relaxation]))).not.toThrow();
   // A relaxation of the Pod is one of all containers.
@@ -96,7 +96,7 @@ test('every relaxation is needed for something', () => {
 test('a relaxation of one container is none of another', () => {
   const broken: SandboxContainer = { ...CONTAINER, name: 'broken', securityContext: { privileged: true } };
   expect(messageOf(() => sandbox({ containers: [{ ...CONTAINER, relaxations: [Relaxation.PRIVILEGED] }, broken] })))
-    .toBe("test/box: container 'broken'.securityContext.privileged is true: name it: relaxations: [Relaxation.PRIVILEGED]");
+    .toBe('test/box: containers[1].securityContext.privileged is true: name it: relaxations: [Relaxation.PRIVILEGED]');
 });
 
 test.each<[string, l1.SecurityContext]>([
@@ -108,6 +108,12 @@ test.each<[string, l1.SecurityContext]>([
   ['runs as a user of its own', { runAsUser: 1001, runAsGroup: 1001 }],
 ])('a container that %s needs no relaxation', (_, securityContext) => {
   expect(container({ securityContext }).securityContext).toEqual({ ...RESTRICTED, ...securityContext });
+});
+
+test('the user of a container, or of all, has a prop of its own', () => {
+  expect(container({ runAsUser: 1001 }).securityContext).toEqual({ ...RESTRICTED, runAsUser: 1001 });
+  expect(podSpec(sandbox({ runAsUser: 1001 })).securityContext).toEqual({ ...RESTRICTED_POD, runAsUser: 1001 });
+  expect(container({ runAsUser: 0, relaxations: [Relaxation.RUN_AS_ROOT] }).securityContext).toEqual({ ...RESTRICTED, runAsNonRoot: false, runAsUser: 0 });
 });
 
 test('safe sysctls need no relaxation', () => {
@@ -122,12 +128,12 @@ test('what containers inherit is one problem, that of the Pod', () => {
 
 test('a root user that could never start is refused even where root is allowed', () => {
   expect(messageOf(() => container({ relaxations: [Relaxation.RUN_AS_ROOT], securityContext: { runAsNonRoot: true, runAsUser: 0 } })))
-    .toBe("test/box: container 'sandbox'.securityContext.runAsUser is 0: the container could never start: runAsNonRoot is true");
+    .toBe('test/box: containers[0].securityContext.runAsUser is 0: the container could never start: runAsNonRoot is true');
 });
 
 test('an undefined setting does not take a default away unseen', () => {
   expect(messageOf(() => container({ securityContext: { allowPrivilegeEscalation: undefined } })))
-    .toBe("test/box: container 'sandbox'.securityContext.allowPrivilegeEscalation: name it: relaxations: [Relaxation.PRIVILEGE_ESCALATION]");
+    .toBe('test/box: containers[0].securityContext.allowPrivilegeEscalation: name it: relaxations: [Relaxation.PRIVILEGE_ESCALATION]');
 });
 
 describe('Pods on Windows', () => {
@@ -143,7 +149,7 @@ describe('Pods on Windows', () => {
     ['a host process', { securityContext: { windowsOptions: { hostProcess: true } } }, 'windowsOptions.hostProcess is true: name it: relaxations: [Relaxation.WINDOWS_HOST_PROCESS]'],
     ['root', { securityContext: { runAsNonRoot: false } }, 'runAsNonRoot is false: name it: relaxations: [Relaxation.RUN_AS_ROOT]'],
   ])('may not be %s for the whole Pod', (_, props, message) => {
-    expect(messageOf(() => sandbox({ ...windows, ...props }))).toBe(`test/box: container 'sandbox'.securityContext.${message}`);
+    expect(messageOf(() => sandbox({ ...windows, ...props }))).toBe(`test/box: containers[0].securityContext.${message}`);
   });
 });
 

@@ -49,6 +49,8 @@ export interface Synthesis {
   readonly rssMb: number;
 }
 
+export const MODES: readonly Mode[] = ['one chart', 'chart per object'];
+
 type Progress = (text: string) => void;
 
 export function typeChecks(subjects: readonly Subject[], rounds: number, progress: Progress): TypeCheck[] {
@@ -141,14 +143,15 @@ function summary(id: string, mode: Mode, count: number, objects: number, samples
   };
 }
 
-/** Whether both apps write the same bytes, so that what differs is how, not what. */
+/** Whether both apps write the same bytes to the same files. */
 export function sameManifests(a: string, b: string): boolean {
-  const [first, second] = [a, b].map(id => {
-    const outdir = path.join(WORK, 'out', id);
-    node(['worker.js', 'synth', path.join(WORK, 'apps', `${id}.js`), 'one chart', '3', outdir]);
-    return fs.readdirSync(outdir).map(name => fs.readFileSync(path.join(outdir, name), 'utf8')).join();
-  });
-  return first === second;
+  const written = (id: string, mode: Mode) => {
+    const outdir = path.join(WORK, 'out');
+    fs.rmSync(outdir, { recursive: true, force: true });
+    node(['worker.js', 'synth', path.join(WORK, 'apps', `${id}.js`), mode, '3', outdir]);
+    return fs.readdirSync(outdir).sort().map(name => [name, fs.readFileSync(path.join(outdir, name), 'utf8')]);
+  };
+  return MODES.every(mode => JSON.stringify(written(a, mode)) === JSON.stringify(written(b, mode)));
 }
 
 /** Samples of each subject, taken A B C, B C A, C A B, … */

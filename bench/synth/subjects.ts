@@ -22,7 +22,8 @@ export const SUBJECTS: readonly Subject[] = [
   { id: 'bare-cdk8s', label: 'cdk8s, untyped Sandbox', modules: [], objects: { fixed: 0, each: 1 } },
   { id: 'library-l1', label: 'library, l1.Sandbox', modules: LIBRARY, objects: { fixed: 0, each: 1 } },
   { id: 'stock-l1', label: 'stock import, Sandbox', modules: ['stock-import/sandboxes'], stock: true, objects: { fixed: 0, each: 1 } },
-  { id: 'library-l2', label: 'library, Sandbox', modules: LIBRARY, objects: { fixed: 0, each: 2 } },
+  { id: 'bare-cdk8s-pairs', label: 'cdk8s, untyped Sandbox + policy', modules: [], objects: { fixed: 0, each: 2 } },
+  { id: 'library-l2', label: 'library, Sandbox + policy', modules: LIBRARY, objects: { fixed: 0, each: 2 } },
   { id: 'plus-deployment', label: 'cdk8s-plus, Deployment', modules: ['cdk8s-plus-28'], objects: { fixed: 0, each: 1 } },
   { id: 'library-l2-templates', label: 'library, template + claim', modules: LIBRARY, objects: { fixed: 0, each: 3 } },
   { id: 'library-l2-claims', label: 'library, claims of one pool', modules: LIBRARY, objects: { fixed: 2, each: 1 } },
@@ -33,4 +34,11 @@ export const SUBJECTS: readonly Subject[] = [
     stock: true,
     objects: { fixed: 2, each: 1 },
   },
+];
+
+/** Subjects that write the same manifests: what differs is how, not what. */
+export const TWINS: readonly (readonly [string, string])[] = [
+  ['library-l1', 'bare-cdk8s'],
+  ['library-l1', 'stock-l1'],
+  ['library-l2-claims', 'stock-l1-claims'],
 ];

@@ -56,12 +56,12 @@ export function findPrograms(needs: readonly ProgramName[] = [], env: NodeJS.Pro
   if (missing.length === 0) {
     return binaries;
   }
-  return {
-    kind: 'nothing',
-    reason: env.KUBEBUILDER_ASSETS
-      ? `${binaries.source} has no ${missing.join(', ')}: add it, or unset KUBEBUILDER_ASSETS and run "npm run testbed -- build"`
-      : `no Kubernetes control plane (${missing.join(', ')} not built): run "npm run testbed -- build"`,
-  };
+  if (env.KUBEBUILDER_ASSETS) {
+    return { kind: 'nothing', reason: `${binaries.source} has no ${missing.join(', ')}: add it, or unset KUBEBUILDER_ASSETS and run "npm run testbed -- build"` };
+  }
+  // One sentence for all suites of a machine without any build, whatever each of them needs.
+  const what = REQUIRED.some(name => binaries.find(name)) ? `${missing.join(', ')} not built` : 'no Kubernetes control plane is built';
+  return { kind: 'nothing', reason: `${what}: run "npm run testbed -- build"` };
 }
 
 function cached(env: NodeJS.ProcessEnv): Binaries {

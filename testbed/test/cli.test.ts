@@ -27,13 +27,13 @@ describe('command line', () => {
   test('up without programs says what to run, in one line', async () => {
     const { code, stderr } = await testbed('up');
     expect(code).toBe(1);
-    expect(stderr).toBe('testbed: no Kubernetes control plane (etcd, kube-apiserver, kubectl, kube-controller-manager, kube-scheduler, kwok not built): run "npm run testbed -- build"\n');
+    expect(stderr).toBe('testbed: no Kubernetes control plane is built: run "npm run testbed -- build"\n');
   }, COMMAND_MS);
 
   test('status tells what is built and what tests would do', async () => {
     const { stdout } = await testbed('status');
     expect(stdout).toMatch(/^kube-apiserver +v1\.34\.\d+ +control-plane +not built$/m);
-    expect(stdout).toMatch(/^tests: +skipped: no Kubernetes control plane/m);
+    expect(stdout).toMatch(/^tests: +skipped: no Kubernetes control plane is built/m);
     expect(stdout).toMatch(/^up: +no/m);
   }, COMMAND_MS);
 

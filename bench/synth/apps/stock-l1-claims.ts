@@ -9,10 +9,10 @@ const ProbePort = stock.SandboxTemplateSpecPodTemplateSpecContainersReadinessPro
 const PolicyPort = stock.SandboxTemplateSpecNetworkPolicyEgressPortsPort;
 const Storage = stock.SandboxTemplateSpecVolumeClaimTemplatesSpecResourcesRequests;
 
-/** The objects of library-l2-claims.ts with what the stock `cdk8s import` generates. */
+/** The objects of library-l2-claims.ts, in the same order, with what the stock `cdk8s import` generates. */
 export function build(chartFor: ChartFor, count: number): void {
   const platform = chartFor('platform');
-  new stock.SandboxTemplate(platform, 'python', {
+  const template = new stock.SandboxTemplate(platform, 'python', {
     metadata: { name: 'python' },
     spec: {
       podTemplate: {
@@ -56,15 +56,20 @@ export function build(chartFor: ChartFor, count: number): void {
       },
     },
   });
-  new SandboxWarmPool(platform, 'python-pool', { metadata: { name: 'python-pool' }, spec: { replicas: 5, sandboxTemplateRef: { name: 'python' } } });
+  const pool = new SandboxWarmPool(platform, 'python-pool', {
+    metadata: { name: 'python-pool' },
+    spec: { replicas: 5, sandboxTemplateRef: { name: 'python' } },
+  });
+  pool.addDependency(template);
   for (let index = 0; index < count; index++) {
     const name = `claim-${index}`;
-    new SandboxClaim(chartFor(name), name, {
+    const claim = new SandboxClaim(chartFor(name), name, {
       metadata: { name },
       spec: {
         warmPoolRef: { name: 'python-pool' },
         lifecycle: { shutdownPolicy: SandboxClaimSpecLifecycleShutdownPolicy.DELETE, ttlSecondsAfterFinished: 3600 },
       },
     });
+    claim.addDependency(pool);
   }
 }

@@ -4,16 +4,21 @@ import { controllerOf } from '../src/object.js';
 import { NAMESPACE, SandboxBench, TRACKED, foreignOwner, pod, sandbox, service, template, templatePass } from './fixtures.js';
 import { Model } from './model.js';
 
-/** Everything but what differs from run to run: versions, UIDs and times. */
+const VOLATILE = new Set(['resourceVersion', 'uid', 'creationTimestamp', 'lastTransitionTime', 'deletionTimestamp', 'generation', 'observedGeneration']);
+
+/** Everything but what differs from run to run: versions, UIDs, times, and the order in which conditions came up. */
 function endState(model: Model): unknown {
-  return JSON.parse(JSON.stringify(model.all(), (key, value) =>
-    (['resourceVersion', 'uid', 'creationTimestamp', 'lastTransitionTime', 'deletionTimestamp', 'generation', 'observedGeneration'].includes(key) ? undefined : value)));
+  return JSON.parse(JSON.stringify(model.all(), (key, value) => (VOLATILE.has(key) ? undefined : key === 'conditions' ? byType(value) : value)));
+}
+
+function byType(conditions: readonly { type: string }[]): { type: string }[] {
+  return [...conditions].sort((a, b) => (a.type < b.type ? -1 : 1));
 }
 
 /** Reconciles until nothing more happens, with kubelet and garbage collector in between. */
 function converge(bench: SandboxBench): void {
-  for (let i = 0, before = -1; before !== bench.model.writes.length; i++) {
-    before = bench.model.writes.length;
+  for (let i = 0, before = -1; before !== bench.model.revision; i++) {
+    before = bench.model.revision;
     bench.settle();
     bench.model.runPods();
     bench.model.collect();

@@ -33,6 +33,11 @@ export class Model implements Cache {
   private version = 1;
   private uids = 0;
 
+  /** Grows with every change of anything. */
+  public get revision(): number {
+    return this.version;
+  }
+
   /** The objects as they are now, for reading; later writes to the model do not show. */
   public snapshot(): Model {
     const copy = new Model();

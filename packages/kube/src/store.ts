@@ -143,9 +143,12 @@ export class Store<T extends KubeObject> {
     if (this.options.accepts && !this.options.accepts(object)) {
       if (cached) {
         this.remove(cached, cached, 'write');
-        this.bury(uid, { scope, last: cached.metadata.resourceVersion, until: resourceVersion });
+        this.bury(cached, cached.metadata.uid === uid ? resourceVersion : undefined);
       }
       return cached !== undefined;
+    }
+    if (cached && cached.metadata.uid !== uid) {
+      this.bury(cached, undefined);
     }
     this.put(object, 'write');
     return true;
@@ -158,7 +161,7 @@ export class Store<T extends KubeObject> {
       return false;
     }
     this.remove(cached, cached, 'write');
-    this.bury(uid, { scope: this.scopeOf(cached) ?? '', last: cached.metadata.resourceVersion, until: undefined });
+    this.bury(cached, undefined);
     return true;
   }
 
@@ -179,11 +182,14 @@ export class Store<T extends KubeObject> {
     const listed = new Set<string>();
     const uids = new Set<string>();
     for (const object of objects) {
+      uids.add(object.metadata.uid ?? '');
+      if (this.isBuried(object)) {
+        continue;
+      }
       const key = keyOf(object);
       listed.add(key);
-      uids.add(object.metadata.uid ?? '');
       const cached = this.entries.get(key)?.object;
-      if (!this.isBuried(object) && !(cached && (isSame(cached, object) || isAhead(cached)))) {
+      if (!cached || (!isSame(cached, object) && !isAhead(cached))) {
         this.put(object, 'list');
       }
     }
@@ -211,7 +217,8 @@ export class Store<T extends KubeObject> {
       return;
     }
     const tombstone = this.tombstones.get(uid ?? '');
-    if (tombstone && !isNewer(tombstone.until, resourceVersion)) {
+    // An event that is older tells of an earlier leave from the selector.
+    if (tombstone && !isNewer(tombstone.until ?? tombstone.last, resourceVersion)) {
       this.tombstones.delete(uid!);
     }
     // An own write may be ahead of the event: another object of that name, or this one back within the selector.
@@ -249,9 +256,11 @@ export class Store<T extends KubeObject> {
     return tombstone !== undefined && (tombstone.until === undefined || !isNewer(object.metadata.resourceVersion, tombstone.until));
   }
 
-  private bury(uid: string | undefined, tombstone: Tombstone): void {
+  /** @param until version up to which events are older than our knowledge; undefined: all but its deletion are */
+  private bury(object: T, until: string | undefined): void {
+    const { uid, resourceVersion } = object.metadata;
     if (uid) {
-      this.tombstones.set(uid, tombstone);
+      this.tombstones.set(uid, { scope: this.scopeOf(object) ?? '', last: resourceVersion, until });
     }
   }
 

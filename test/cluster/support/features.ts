@@ -153,8 +153,9 @@ export const FEATURES: Readonly<Record<string, Feature>> = {
     new SandboxDisruptionBudget(chart, 'some', { template, minAvailable: 3, unhealthyPodEvictionPolicy: UnhealthyPodEvictionPolicy.ALWAYS_ALLOW });
   },
   'runtime classes': chart => {
-    new SandboxRuntimeClass(chart, 'gvisor', { isolation: Isolation.gvisor({ nodeSelector: { runtime: 'gvisor' } }), overhead: { cpu: '250m', memory: '160Mi' } });
-    new SandboxRuntimeClass(chart, 'kata', { isolation: Isolation.kata({ tolerations: [{ key: 'kata', operator: 'Exists', effect: 'NoSchedule' }] }) });
+    // They have no namespace, and the examples have a gvisor of theirs.
+    new SandboxRuntimeClass(chart, 'gvisor', { name: 'gvisor-small', isolation: Isolation.gvisor({ nodeSelector: { runtime: 'gvisor' } }), overhead: { cpu: '250m', memory: '160Mi' } });
+    new SandboxRuntimeClass(chart, 'kata', { name: 'kata-small', isolation: Isolation.kata({ tolerations: [{ key: 'kata', operator: 'Exists', effect: 'NoSchedule' }] }) });
   },
   'a template from a Pod of cdk8s-plus': chart => {
     const pod = new kplus.Pod(chart, 'imported', {

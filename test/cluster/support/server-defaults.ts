@@ -5,18 +5,15 @@ import { withoutIndexes } from './differences';
  * back different is a finding: GitOps tools would show it as drift.
  */
 export const SERVER_DEFAULTS: Readonly<Record<string, readonly string[]>> = {
-  // Of the four kinds these are the defaults of the CRDs.
+  // Of the four kinds these are the defaults of the CRDs. None is inside of a list: clients compare lists as a whole, and would find drift.
   Sandbox: [
     '+ spec.operatingMode = "Running"',
-    '+ spec.podTemplate.spec.containers[].ports[].protocol = "TCP"',
     '+ spec.replicas = 1',
     '+ spec.shutdownPolicy = "Retain"',
   ],
   SandboxTemplate: [
     '+ spec.envVarsInjectionPolicy = "Disallowed"',
     '+ spec.networkPolicyManagement = "Managed"',
-    '+ spec.podTemplate.spec.containers[].ports[].protocol = "TCP"',
-    '+ spec.podTemplate.spec.initContainers[].ports[].protocol = "TCP"',
     '+ spec.volumeClaimTemplatesPolicy = "Disallowed"',
   ],
   SandboxClaim: ['+ spec.lifecycle.shutdownPolicy = "Retain"'],
@@ -30,8 +27,6 @@ export const SERVER_DEFAULTS: Readonly<Record<string, readonly string[]>> = {
     '+ status = *',
   ],
   Ingress: ['+ status = *'],
-  // Without limits of their own, containers get the largest; without requests, the limits.
-  LimitRange: ['+ spec.limits[].default = *', '+ spec.limits[].defaultRequest = *'],
   Namespace: ['+ metadata.labels.kubernetes.io/metadata.name = *', '+ spec = {"finalizers":["kubernetes"]}', '+ status = {"phase":"Active"}'],
   PodDisruptionBudget: ['+ status = *'],
   ResourceQuota: ['+ status = *'],
