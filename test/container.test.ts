@@ -22,7 +22,7 @@ const FIELDS: readonly (readonly [field: string, props: Partial<SandboxContainer
     { preStop: { httpGet: { path: '/bye', port: 8888 } }, stopSignal: 'SIGTERM' }],
   ['livenessProbe', { liveness: Probe.tcpSocket({ port: 1 }) }, { tcpSocket: { port: 1 } }],
   ['name', { name: 'runtime' }, 'runtime'],
-  ['ports', { port: 8888 }, [{ containerPort: 8888 }]],
+  ['ports', { port: 8888 }, [{ containerPort: 8888, protocol: 'TCP' }]],
   ['readinessProbe', { readiness: Probe.tcpSocket({ port: 2 }) }, { tcpSocket: { port: 2 } }],
   ['resizePolicy', { resizePolicy: [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }] }, [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }]],
   ['resources', { cpu: '1' }, { requests: { cpu: '1' }, limits: { cpu: '1' } }],
@@ -76,7 +76,7 @@ test('every field of a mount is reachable', () => {
 
 test('the port of a container comes before the others', () => {
   expect(container({ port: 8888, ports: [{ port: 9090, name: 'metrics' }, { port: 8888, protocol: kplus.Protocol.UDP }] }).ports)
-    .toEqual([{ containerPort: 8888 }, { containerPort: 9090, name: 'metrics' }, { containerPort: 8888, protocol: 'UDP' }]);
+    .toEqual([{ containerPort: 8888, protocol: 'TCP' }, { containerPort: 9090, name: 'metrics', protocol: 'TCP' }, { containerPort: 8888, protocol: 'UDP' }]);
 });
 
 describe('resources', () => {

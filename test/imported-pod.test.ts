@@ -41,7 +41,7 @@ test('a Pod keeps its containers, volumes, variables and probes', () => {
   const [main, web] = spec.containers;
   expect(main.env).toEqual([{ name: 'MODE', value: 'fast' }, { name: 'TOKEN', valueFrom: { secretKeyRef: { name: 'credentials', key: 'token' } } }]);
   expect(main.volumeMounts).toEqual([{ name: 'scratch', mountPath: '/scratch' }]);
-  expect(main.ports).toEqual([{ containerPort: 8888 }]);
+  expect(main.ports).toEqual([{ containerPort: 8888, protocol: 'TCP' }]);
   expect(web.readinessProbe.httpGet).toEqual({ path: '/healthz', port: 80, scheme: 'HTTP' });
   expect(web.resources).toEqual({ requests: { cpu: '100m' }, limits: { memory: '64Mi' } });
   expect(spec.initContainers.map((each: any) => each.name)).toEqual(['seed']);

@@ -19,7 +19,7 @@ test.each<[string, Probe, object]>([
 test.each<[string, Probe, object]>([
   ['HTTP', Probe.httpGet('/healthz'), { httpGet: { path: '/healthz', port: 8888 } }],
   ['TCP', Probe.tcpSocket(), { tcpSocket: { port: 8888 } }],
-  ['gRPC', Probe.grpc(), { grpc: { port: 8888 } }],
+  ['gRPC', Probe.grpc(), { grpc: { port: 8888, service: '' } }],
 ])('%s goes to the first port of the container unless told otherwise', (_, probe, wire) => {
   expect(readiness(probe, 8888)).toEqual(wire);
 });

@@ -130,7 +130,8 @@ test('container limits are a LimitRange', () => {
       limits: [{
         type: 'Container',
         min: { cpu: '10m' },
-        defaultRequest: { 'cpu': '100m', 'memory': '128Mi' },
+        // The rest is what the API server would add, which a second apply would show as a change.
+        defaultRequest: { 'cpu': '100m', 'memory': '128Mi', 'ephemeral-storage': '1Gi' },
         default: { 'cpu': '1', 'memory': '512Mi', 'ephemeral-storage': '1Gi' },
         max: { 'memory': '8Gi', 'ephemeral-storage': '10Gi' },
       }],

@@ -42,6 +42,7 @@ function main(args: string[]): void {
     return;
   }
   const { subjects, missing, versions } = prepare(offline);
+  missing.forEach(what => console.log(`Missing: ${what}. The rest is measured without it.`));
   const measured: Measurements = {
     versions,
     missing,

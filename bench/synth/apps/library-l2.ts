@@ -14,7 +14,7 @@ export function build(chartFor: ChartFor, count: number): void {
         port: 8888,
         cpu: '250m',
         memory: '512Mi',
-        securityContext: { runAsUser: 1000 },
+        runAsUser: 1000,
         env: { HOME: EnvValue.fromValue('/workspace'), LANG: EnvValue.fromValue('C.UTF-8') },
         readiness: Probe.httpGet('/', { period: Duration.seconds(5) }),
         mounts: [{ path: '/workspace', volume: SandboxVolume.persistent('workspace', { size: '10Gi' }) }],

@@ -58,8 +58,6 @@ export const REFUSED_PODS: readonly Refused[] = [
     earlier: [() => SandboxVolume.emptyDir('Data'), "SandboxVolume.emptyDir: name is 'Data'"] },
   { title: 'files of a mode beyond all bits', object: podOf({ volumes: [{ name: 'v', secret: { secretName: 's', defaultMode: 0o1000 } }] }), reason: 'must be a number between 0 and 0777',
     earlier: [chart => SandboxVolume.secret('v', { name: 's', node: chart.node } as any, { defaultMode: 0o1000 }), 'defaultMode is 512: use a mode from 0 to 0o777'] },
-  { title: 'a container that sometimes restarts', object: podWith({ restartPolicy: 'Sometimes' }), reason: 'containers[0].restartPolicy',
-    earlier: [container({ restartPolicy: 'Sometimes' }), "restartPolicy is 'Sometimes': use 'Always', 'OnFailure' or 'Never'"] },
   { title: 'a Pod that sometimes restarts', object: podOf({ restartPolicy: 'Sometimes' }), reason: 'spec.restartPolicy: Unsupported value: "Sometimes"', earlier: TYPED },
   { title: 'a deadline at once', object: podOf({ activeDeadlineSeconds: 0 }), reason: 'spec.activeDeadlineSeconds: Invalid value: 0',
     earlier: [sandbox({ activeDeadline: Duration.seconds(0) }), "activeDeadline is '0s'"] },
