@@ -120,6 +120,7 @@ const testbed = new Workspace(project, {
   dir: 'testbed',
   description: 'A real Kubernetes control plane for tests, without Docker',
   dependencies: {
+    '@jest/globals': '^30.0.0',
     '@peculiar/x509': '^2.2.0',
     'commander': '^14.0.0',
     'listr2': '^9.0.0',

@@ -19,6 +19,17 @@ export interface Blueprint {
   readonly service?: boolean;
 }
 
+/**
+ * Volumes that containers mount and nothing here defines: claims have to bring them.
+ *
+ * @internal
+ */
+export function openVolumes({ podTemplate: { spec }, volumeClaimTemplates = [] }: Blueprint): string[] {
+  const defined = [...(spec?.volumes ?? []).map(volume => volume.name), ...volumeClaimTemplates.map(claim => claim.metadata?.name)];
+  const mounted = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].flatMap(container => container.volumeMounts ?? []).map(mount => mount.name);
+  return [...new Set(mounted)].filter(name => !defined.includes(name)).sort();
+}
+
 /** Non-root containers write to fresh volumes as this group, unless the Pod names another. */
 const FS_GROUP = 1000;
 

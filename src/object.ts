@@ -58,7 +58,11 @@ export function identityOf(scope: Construct, id: string, props: AgentSandboxObje
  * @internal
  */
 export function checkObject(problems: Problems, identity: ObjectIdentity, props: AgentSandboxObjectProps): void {
-  problems.check(props.name === undefined ? 'name (the construct id)' : 'name', identity.name, dnsSubdomain);
+  if (props.name === undefined) {
+    problems.check('name (the construct id)', identity.name, id => dnsSubdomain(id) && `${dnsSubdomain(id)}; or keep the id and set name`);
+  } else {
+    problems.check('name', props.name, dnsSubdomain);
+  }
   problems.check('namespace', identity.namespace, dnsLabel);
   checkLabels(problems, 'labels', props.labels);
   checkKeys(problems, 'annotations', props.annotations);

@@ -1,7 +1,7 @@
 import { ApiObject, Chart } from 'cdk8s';
 import { Construct, IConstruct } from 'constructs';
 import * as l1 from '../imports';
-import { Blueprint } from './blueprint';
+import { Blueprint, openVolumes } from './blueprint';
 import { renderEnv } from './container';
 import { checkTreeAtSynth } from './findings';
 import { Lifetime } from './lifetime';
@@ -226,6 +226,11 @@ export class SandboxClaim extends Construct {
       problems.add('template', `${template.namespace}/${template.name}`, `it does not permit claims of namespace '${this.namespace}': give ${path} claimableFrom: ['${this.namespace}']`);
     }
     this.checkMetadataAgainst(problems, props, template);
+    const brought = (props.volumes ?? []).map(volume => volume.name);
+    const missing = openVolumes(template._blueprint).filter(name => !brought.includes(name));
+    if (missing.length > 0) {
+      problems.add('volumes', brought, `the template ${path} mounts volumes that claims have to bring: add SandboxVolume.persistent(…) for ${missing.join(', ')}`);
+    }
     const own = template._blueprint.volumeClaimTemplates?.map(claim => claim.metadata?.name) ?? [];
     for (const volume of props.volumes ?? []) {
       if (own.includes(volume.name) && template.claimVolumes === ClaimOverrides.ALLOWED) {

@@ -2,6 +2,7 @@ import { ApiObject, Lazy } from 'cdk8s';
 import { Construct } from 'constructs';
 import * as l1 from '../imports';
 import { WarmPoolAutoscalingOptions, WarmPoolHorizontalPodAutoscaler } from './autoscaling';
+import { openVolumes } from './blueprint';
 import { checkTreeAtSynth } from './findings';
 import { WarmPoolScaledObjectOptions, WarmPoolScaledObject } from './keda';
 import { AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, inDifferentNamespaces, objectMetadata } from './object';
@@ -130,6 +131,10 @@ export class SandboxWarmPool extends Construct implements ISandboxWarmPool {
     }
     if (props.template instanceof SandboxTemplate) {
       checkSandboxName(problems, 'name of its Sandboxes', generatedName(this.name), props.template._blueprint);
+      const open = openVolumes(props.template._blueprint);
+      if (open.length > 0 && props.replicas !== 0) {
+        problems.add('template', props.template.name, `its Pods wait for volumes that only claims bring (${open.join(', ')}): define them in ${props.template.node.path}, or keep replicas: 0`);
+      }
     }
     problems.throwIfAny();
 

@@ -39,7 +39,7 @@ const together = (make: (chart: Chart) => unknown) => {
 /** What is wrong, by what it is about, and the whole message. */
 const BAD_INPUTS: readonly (readonly [about: string, action: () => unknown, message: string])[] = [
   ['names and metadata', () => box({}, 'My_Box'),
-    "test/My_Box: name (the construct id) is 'My_Box': use 1 to 253 lower-case letters, digits, '-' and '.', each part beginning and ending with a letter or digit"],
+    "test/My_Box: name (the construct id) is 'My_Box': use 1 to 253 lower-case letters, digits, '-' and '.', each part beginning and ending with a letter or digit; or keep the id and set name"],
   ['names and metadata', () => box({ name: '' }),
     "test/box: name is '': use 1 to 253 lower-case letters, digits, '-' and '.', each part beginning and ending with a letter or digit"],
   ['names and metadata', () => box({ name: long(254) }),
@@ -274,6 +274,8 @@ const BAD_INPUTS: readonly (readonly [about: string, action: () => unknown, mess
     "test/pool: template is 'shared/python': a pool uses templates of its own namespace, 'agents': define the template or the pool there"],
   ['templates and pools', () => pool({ name: '1st', template: template({ service: true }) }),
     "test/pool: name of its Sandboxes is '1st-xxxxx': the Service takes this name: use 1 to 63 lower-case letters, digits and '-', beginning with a letter and ending with a letter or digit"],
+  ['templates and pools', () => pool({ template: template({ claimVolumes: ClaimOverrides.ALLOWED, containers: [{ ...CONTAINER, mounts: [{ path: '/data', volume: SandboxVolume.fromName('data') }] }] }) }),
+    "test/pool: template is 'python': its Pods wait for volumes that only claims bring (data): define them in test/python, or keep replicas: 0"],
   ['claims', () => claim({ pool: undefined }),
     'test/claim: pool, template: give exactly one: a pool to take from, or a template to make a new Sandbox from'],
   ['claims', () => claim({ template: PYTHON }),
@@ -316,6 +318,8 @@ const BAD_INPUTS: readonly (readonly [about: string, action: () => unknown, mess
     'test/claim: volumes is ["data"]: the template test/python does not let claims bring volumes: give it claimVolumes: ClaimOverrides.ALLOWED'],
   ['claims', () => claimOf({ claimVolumes: ClaimOverrides.ALLOWED, volumes: [data] }, { volumes: [data] }),
     "test/claim: volumes is 'data': the template test/python has a volume of this name: rename it, or give the template claimVolumes: ClaimOverrides.OVERRIDES"],
+  ['claims', () => claimOf({ claimVolumes: ClaimOverrides.ALLOWED, containers: [{ ...CONTAINER, mounts: [{ path: '/data', volume: SandboxVolume.fromName('data') }] }] }, {}),
+    'test/claim: volumes is []: the template test/python mounts volumes that claims have to bring: add SandboxVolume.persistent(…) for data'],
   ['claims', () => claimOf({ service: true }, { name: 'a.b' }),
     "test/claim: name is 'a.b': the Service takes this name: use 1 to 63 lower-case letters, digits and '-', beginning with a letter and ending with a letter or digit"],
   ['claims', () => claimOf({ podLabels: { 'sandbox.users.io/a': '1' } }, { podLabels: { 'sandbox.users.io/a': '2' } }),

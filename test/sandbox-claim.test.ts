@@ -175,6 +175,8 @@ describe('what the template lets claims do', () => {
     ['nothing is asked for', {}, { env: {}, containerEnv: { sandbox: {} }, volumes: [] }],
     ['variables are allowed', { claimEnv: ClaimOverrides.ALLOWED }, { env: { A: '1' }, containerEnv: { sandbox: { B: '2' } } }],
     ['volumes are allowed', { claimVolumes: ClaimOverrides.ALLOWED }, { volumes: [data] }],
+    ['claims bring what the Pod mounts', { claimVolumes: ClaimOverrides.ALLOWED, containers: [{ ...CONTAINER, mounts: [{ path: '/data', volume: SandboxVolume.fromName('data') }] }] },
+      { volumes: [data] }],
     ['volumes may be replaced', { ...withData, claimVolumes: ClaimOverrides.OVERRIDES }, { volumes: [data] }],
     ['the Pod has the label already, with the same value', { podLabels: { 'sandbox.users.io/a': 'b' } }, { podLabels: { 'sandbox.users.io/a': 'b' } }],
   ])('is enough where %s', (_, template, props) => {

@@ -85,6 +85,11 @@ export class Store<T extends KubeObject> {
     return this.entries.size;
   }
 
+  /** Own deletions that list and watch have not confirmed yet. */
+  public get tombstoneCount(): number {
+    return this.tombstones.size;
+  }
+
   /** An object by key (`namespace/name`, or the name of a cluster-scoped one) or reference. */
   public get(ref: string | ObjectRef): T | undefined {
     return this.entries.get(typeof ref === 'string' ? ref : keyOf(ref))?.object;

@@ -225,7 +225,7 @@ describe('Store', () => {
       store.replace('', [thing('x', 1)], '6');
       expect(store.size).toBe(0);
       store.replace('', [], '8');
-      expect((store as any).tombstones.size).toBe(0);
+      expect(store.tombstoneCount).toBe(0);
     });
   });
 

@@ -34,8 +34,9 @@ export interface Testbed {
 }
 
 /**
- * `describe` for tests that need a Kubernetes API server; they have a minute each unless they say otherwise. All suites of a run share one, which starts when the first asks for
- * it. If there is nothing to start, the tests are reported as skipped and the reason is printed once.
+ * `describe` for tests that need a Kubernetes API server; they have a minute each unless they say otherwise. All suites of a
+ * run share one, which starts when the first asks for it. If there is nothing to start, the tests are reported as skipped and
+ * the reason is printed once.
  *
  * Needs `globalSetup` and `globalTeardown` of this folder in the jest configuration.
  */

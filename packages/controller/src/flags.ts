@@ -1,0 +1,156 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { parseDuration } from './duration.js';
+
+/** What the command line says. */
+export interface Flags {
+  readonly version: boolean;
+  readonly kubeconfig?: string;
+  /** Empty: the whole cluster. */
+  readonly namespaces: readonly string[];
+  readonly extensions: boolean;
+  readonly clusterDomain: string;
+  readonly metricsBindAddress: string;
+  readonly healthProbeBindAddress: string;
+  readonly leaderElect: boolean;
+  /** Empty: where the process runs. */
+  readonly leaderElectionNamespace: string;
+  readonly kubeApiQps: number;
+  readonly kubeApiBurst: number;
+  readonly apiConnections: number;
+  readonly sandboxConcurrentWorkers: number;
+  readonly sandboxTemplateConcurrentWorkers: number;
+  readonly cacheLabelSelectors: boolean;
+  /** Milliseconds. */
+  readonly sandboxWriteBehindWindow: number;
+  /** Milliseconds. */
+  readonly sandboxStatusSettleWindow: number;
+  readonly logLevel: string;
+  /** Flags of the original that were given and have no effect here. */
+  readonly ignored: readonly string[];
+}
+
+/** The command line is wrong; the message says how. */
+export class FlagError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'FlagError';
+  }
+}
+
+/**
+ * Flags of the original that do not apply: there is no webhook, no profiler of Go, and no HTTP/2 connection that watches
+ * would have to share.
+ */
+const IGNORED = [
+  'enable-webhook', 'manage-webhook-certs', 'webhook-port', 'webhook-cert-dir', 'webhook-cert-name', 'webhook-key-name', 'webhook-service-name',
+  'webhook-namespace', 'separate-watch-connection', 'enable-pprof', 'enable-pprof-debug', 'pprof-block-profile-rate', 'pprof-mutex-profile-fraction',
+  'zap-devel', 'zap-encoder', 'zap-stacktrace-level', 'zap-time-encoding',
+] as const;
+
+/** Those among them that may stand alone. */
+const IGNORED_BOOLEANS: readonly string[] = ['enable-webhook', 'manage-webhook-certs', 'separate-watch-connection', 'enable-pprof', 'enable-pprof-debug', 'zap-devel'];
+const BOOLEANS = ['version', 'extensions', 'leader-elect', 'cache-label-selectors', ...IGNORED_BOOLEANS];
+
+/** Levels of zap by the names and numbers that its flag takes. */
+const LOG_LEVELS: { readonly [level: string]: string } = { debug: 'debug', info: 'info', warn: 'warn', error: 'error', panic: 'fatal' };
+
+/** Reads a command line. Throws `FlagError`; `--help` prints the flags and throws as well, with an empty message. */
+export function parseFlags(args: readonly string[], write: (text: string) => void = (text) => process.stdout.write(text)): Flags {
+  const program = command().configureOutput({ writeOut: write, writeErr: () => undefined }).exitOverride();
+  try {
+    program.parse(args.map(normalized), { from: 'user' });
+  } catch (error) {
+    throw error instanceof CommanderError ? new FlagError(error.exitCode === 0 ? '' : error.message.replace(/^error: /, '')) : error;
+  }
+  const { zapLogLevel: logLevel, ...options } = program.opts();
+  const given = IGNORED.filter((name) => program.getOptionValueSource(camelCase(name)) === 'cli');
+  return { ...(options as Omit<Flags, 'logLevel' | 'ignored'>), logLevel, ignored: given.map((name) => `--${name}`) };
+}
+
+function command(): Command {
+  const program = new Command('agent-sandbox-controller').description('Brings Sandboxes and their templates to life.');
+  const add = (flags: string, description: string, parse: (text: string) => unknown, value?: unknown) =>
+    program.addOption(new Option(flags, description).argParser(parse).default(value));
+  add('--version <boolean>', 'print the version and exit', boolean, false);
+  add('--kubeconfig <file>', 'how to reach the API server; default: KUBECONFIG, the own pod, ~/.kube/config', String);
+  add('--namespaces <list>', 'look at these namespaces only, separated by commas, so that Roles suffice', list, []);
+  add('--extensions <boolean>', 'also run the controllers of the extensions', boolean, false);
+  add('--cluster-domain <name>', 'suffix of the names of Services', String, 'cluster.local');
+  add('--metrics-bind-address <address>', 'of the metrics; 0 for none', String, ':8080');
+  add('--health-probe-bind-address <address>', 'of /healthz and /readyz; 0 for none', String, ':8081');
+  add('--leader-elect <boolean>', 'work only while holding the Lease', boolean, true);
+  add('--leader-election-namespace <name>', 'of the Lease; default: where the process runs', String, '');
+  add('--kube-api-qps <number>', 'requests per second on average; negative: no limit', number(-Infinity), -1);
+  add('--kube-api-burst <number>', 'requests at once before the limit applies', integer(1), 10);
+  add('--api-connections <number>', 'connections to the API server at least', integer(1), 1);
+  add('--sandbox-concurrent-workers <number>', 'Sandboxes in work at the same time', integer(1), 100);
+  add('--sandbox-template-concurrent-workers <number>', 'templates in work at the same time', integer(1), 1);
+  add('--cache-label-selectors <boolean>', 'see only Pods and Services with the label of a Sandbox', boolean, false);
+  add('--sandbox-write-behind-window <duration>', 'how long a metadata change of a Pod may wait, at most 1s', duration, 0);
+  add('--sandbox-status-settle-window <duration>', 'how long the status of a starting Sandbox may wait for the next change', duration, 1000);
+  add('--zap-log-level <level>', 'debug, info, warn, error, panic, or a number for more than info', logLevel, 'info');
+  for (const name of IGNORED) {
+    program.addOption(new Option(`--${name} <value>`, 'no effect').hideHelp());
+  }
+  return program;
+}
+
+/** Go's flags also take one dash, and a boolean without a value. */
+function normalized(arg: string): string {
+  const long = /^-[a-z]/.test(arg) && arg.length > 2 ? `-${arg}` : arg;
+  return BOOLEANS.includes(long.replace(/^--/, '')) ? `${long}=true` : long;
+}
+
+function boolean(text: string): boolean {
+  if (['true', 't', '1'].includes(text.toLowerCase())) {
+    return true;
+  }
+  if (['false', 'f', '0'].includes(text.toLowerCase())) {
+    return false;
+  }
+  throw new InvalidArgumentError('give true or false.');
+}
+
+function number(minimum: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? NaN : Number(text);
+    if (!(value >= minimum)) {
+      throw new InvalidArgumentError(minimum === -Infinity ? 'give a number.' : `give a number of at least ${minimum}.`);
+    }
+    return value;
+  };
+}
+
+function integer(minimum: number): (text: string) => number {
+  return (text) => {
+    const value = number(minimum)(text);
+    if (!Number.isSafeInteger(value)) {
+      throw new InvalidArgumentError('give a whole number.');
+    }
+    return value;
+  };
+}
+
+function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms < 0) {
+    throw new InvalidArgumentError('give a duration such as 500ms or 1m30s.');
+  }
+  return ms;
+}
+
+function list(text: string): string[] {
+  return text.split(',').map((entry) => entry.trim()).filter((entry) => entry !== '');
+}
+
+function logLevel(text: string): string {
+  const level = /^\d+$/.test(text) ? (text === '0' ? 'info' : 'debug') : LOG_LEVELS[text];
+  if (level === undefined) {
+    throw new InvalidArgumentError(`give one of ${Object.keys(LOG_LEVELS).join(', ')}, or a number.`);
+  }
+  return level;
+}
+
+function camelCase(name: string): string {
+  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

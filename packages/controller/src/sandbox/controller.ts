@@ -1,0 +1,44 @@
+import { GROUP, type Sandbox } from 'agent-sandbox-api';
+import { controllerOf, isOfKind, semanticallyEqual } from '../object.js';
+import type { KubeObject } from '../plan.js';
+import { statesOf, type Change, type ControllerDefinition, type Wake } from '../shell/definition.js';
+import { observeSandbox } from './observe.js';
+import type { SandboxOptions } from './observed.js';
+import { planSandbox } from './plan.js';
+
+/** The Sandbox controller: woken by Sandboxes and by what they own. */
+export function sandboxController(concurrency: number, options: SandboxOptions): ControllerDefinition {
+  return {
+    name: 'sandbox-controller',
+    concurrency,
+    reads: ['Sandbox', 'Pod', 'Service', 'PersistentVolumeClaim'],
+    plan: (cache, namespace, name, { now, memory }) => {
+      const observed = observeSandbox(cache, namespace, name, { now, options, memory });
+      return observed === undefined ? undefined : planSandbox(observed);
+    },
+    watches: { Sandbox: ofSandbox, Pod: ownersOf, Service: ownersOf, PersistentVolumeClaim: ownersOf },
+  };
+}
+
+function ofSandbox(change: Change<Sandbox>): readonly Wake[] {
+  const { namespace, name } = statesOf(change)[0]!.metadata;
+  return isOwnStatusWrite(change) ? [] : [{ key: `${namespace}/${name}` }];
+}
+
+/** The answer to a status write of this process says what it knows already. */
+function isOwnStatusWrite({ before, after, origin }: Change<Sandbox>): boolean {
+  return origin === 'write' && before !== undefined && after !== undefined && semanticallyEqual(withoutVersion(before), withoutVersion(after));
+}
+
+function withoutVersion({ metadata: { resourceVersion: _, ...metadata } }: Sandbox): object {
+  return metadata;
+}
+
+/** The Sandboxes that control an object, or did before the change. */
+function ownersOf(change: Change<KubeObject>): readonly Wake[] {
+  const owners = statesOf(change).flatMap((object) => {
+    const controller = controllerOf(object);
+    return isOfKind(controller, GROUP, 'Sandbox') ? [`${object.metadata.namespace}/${controller!.name}`] : [];
+  });
+  return [...new Set(owners)].map((key) => ({ key }));
+}

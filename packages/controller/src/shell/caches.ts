@@ -1,0 +1,115 @@
+import { EXTENSIONS_GROUP, GROUP, LABEL, VERSION } from 'agent-sandbox-api';
+import {
+  Informer, NETWORK_POLICIES, PERSISTENT_VOLUME_CLAIMS, PODS, SERVICES, customResource, trimManagedFields,
+  type Cluster, type InformerMetrics, type KubeObject as WireObject, type Resource, type Writer,
+} from 'agent-sandbox-kube';
+import { INDEXES, type Cache, type IndexOf, type Kind, type Kinds } from '../cache.js';
+import type { CachedPod, PodStatus } from '../core-kinds.js';
+import type { Change } from './definition.js';
+
+/** How the API server knows the kinds. */
+export const RESOURCES: { readonly [K in Kind]: Resource<any> } = {
+  Sandbox: customResource(GROUP, VERSION, 'Sandbox', 'sandboxes'),
+  SandboxTemplate: customResource(EXTENSIONS_GROUP, VERSION, 'SandboxTemplate', 'sandboxtemplates'),
+  SandboxClaim: customResource(EXTENSIONS_GROUP, VERSION, 'SandboxClaim', 'sandboxclaims'),
+  SandboxWarmPool: customResource(EXTENSIONS_GROUP, VERSION, 'SandboxWarmPool', 'sandboxwarmpools'),
+  Pod: PODS,
+  Service: SERVICES,
+  PersistentVolumeClaim: PERSISTENT_VOLUME_CLAIMS,
+  NetworkPolicy: NETWORK_POLICIES,
+};
+
+export interface CachesOptions {
+  readonly cluster: Cluster;
+  readonly kinds: readonly Kind[];
+  /** Absent: the whole cluster. */
+  readonly namespaces?: readonly string[];
+  /** Whether Pods and Services without the label of a Sandbox are left out. */
+  readonly labelledOnly: boolean;
+  readonly metrics?: InformerMetrics;
+}
+
+/** The caches of all kinds that the reconcilers read, kept up to date by list and watch and by our own writes. */
+export class Caches implements Cache {
+  private readonly informers = new Map<Kind, Informer<WireObject>>();
+
+  constructor({ cluster, kinds, namespaces, labelledOnly, metrics }: CachesOptions) {
+    for (const kind of new Set(kinds)) {
+      this.informers.set(kind, new Informer<WireObject>(cluster, RESOURCES[kind], {
+        ...(namespaces === undefined ? {} : { namespaces }),
+        ...(labelledOnly && (kind === 'Pod' || kind === 'Service') ? { labelSelector: LABEL.sandboxNameHash } : {}),
+        ...(metrics === undefined ? {} : { metrics }),
+        ...(kind === 'Pod' ? { trim: trimPod as (object: WireObject) => WireObject } : {}),
+        indexes: INDEXES[kind] as { [index: string]: (object: any) => string[] },
+      }));
+    }
+  }
+
+  /** Lists and watches until the signal is aborted. */
+  public async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([...this.informers.values()].map((informer) => informer.run(signal)));
+  }
+
+  /** Whether everything has been listed once. */
+  public get hasSynced(): boolean {
+    return [...this.informers.values()].every((informer) => informer.hasSynced);
+  }
+
+  public async waitForSync(signal: AbortSignal): Promise<void> {
+    await Promise.all([...this.informers.values()].map((informer) => informer.waitForSync({ signal })));
+  }
+
+  /** Lets own writes show in the caches at once. */
+  public connect(writer: Writer): Writer {
+    this.informers.forEach((informer) => writer.connect(informer));
+    return writer;
+  }
+
+  /** Tells a listener about every change of a kind, and about every object there is already. */
+  public onChange<K extends Kind>(kind: K, listener: (change: Change<Kinds[K]>) => void): void {
+    this.informer(kind).store.addHandler({
+      add: (after, origin) => listener({ after: after as unknown as Kinds[K], origin }),
+      update: (before, after, origin) => listener({ before: before as unknown as Kinds[K], after: after as unknown as Kinds[K], origin }),
+      delete: (before, origin) => listener({ before: before as unknown as Kinds[K], origin }),
+    });
+  }
+
+  /** Tells the listeners about every object again. */
+  public resync(): void {
+    this.informers.forEach((informer) => informer.store.resync());
+  }
+
+  public get<K extends Kind>(kind: K, namespace: string, name: string): Kinds[K] | undefined {
+    return this.informer(kind).store.get(`${namespace}/${name}`) as unknown as Kinds[K] | undefined;
+  }
+
+  public byIndex<K extends Kind>(kind: K, index: IndexOf<K>, value: string): readonly Kinds[K][] {
+    return this.informer(kind).store.byIndex(index, value) as unknown as Kinds[K][];
+  }
+
+  public list<K extends Kind>(kind: K): readonly Kinds[K][] {
+    return this.informer(kind).store.list() as unknown as Kinds[K][];
+  }
+
+  private informer(kind: Kind): Informer<WireObject> {
+    const informer = this.informers.get(kind);
+    if (informer === undefined) {
+      throw new Error(`there is no cache of ${kind}: add it to the kinds that the controller reads`);
+    }
+    return informer;
+  }
+}
+
+/** Most of a Pod is of no interest here; with thousands of them this is most of the memory. */
+export function trimPod(pod: CachedPod): CachedPod {
+  const { podIPs, phase, conditions } = pod.status ?? {};
+  const { metadata } = trimManagedFields(pod);
+  delete metadata.finalizers;
+  const status: PodStatus = {
+    ...(phase === undefined ? {} : { phase }),
+    ...(podIPs === undefined ? {} : { podIPs }),
+    ...(conditions === undefined ? {} : { conditions }),
+  };
+  const nodeName = pod.spec?.nodeName;
+  return { apiVersion: 'v1', kind: 'Pod', metadata, ...(nodeName === undefined ? {} : { spec: { nodeName } }), status };
+}

@@ -1,0 +1,92 @@
+import { WorkQueue, Workers, refOf, type Clock, type Logger, type QueueMetrics, type WorkerMetrics } from 'agent-sandbox-kube';
+import type { Kind, Kinds } from '../cache.js';
+import { perform } from '../perform.js';
+import type { Failure } from '../plan.js';
+import { Blockers } from './blockers.js';
+import type { Caches } from './caches.js';
+import { statesOf, type Change, type ControllerDefinition, type Wake } from './definition.js';
+import type { Executor } from './executor.js';
+
+/** A pass ended with errors; it is repeated with back-off. */
+export class ReconcileError extends Error {
+  constructor(public readonly failures: readonly Failure[]) {
+    super(failures.map(({ message }) => message).join('\n'));
+    this.name = 'ReconcileError';
+  }
+}
+
+export interface ControllerOptions {
+  readonly definition: ControllerDefinition;
+  readonly caches: Caches;
+  readonly executor: Executor;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly queueMetrics?: QueueMetrics;
+  readonly workerMetrics?: WorkerMetrics;
+}
+
+/** Runs a reconciler: changes in the caches put keys into its queue, workers take them and carry out its plans. */
+export class Controller {
+  public readonly queue: WorkQueue;
+  private readonly memories = new Map<string, unknown>();
+  private readonly blockers = new Blockers();
+
+  constructor(private readonly options: ControllerOptions) {
+    const { definition: { name }, clock, queueMetrics } = options;
+    this.queue = new WorkQueue({ name, clock, ...(queueMetrics === undefined ? {} : { metrics: queueMetrics }) });
+    for (const kind of options.definition.reads) {
+      this.watch(kind);
+    }
+  }
+
+  /** Works until the signal is aborted. */
+  public async run(signal: AbortSignal): Promise<void> {
+    const { definition: { concurrency }, clock, logger, workerMetrics } = this.options;
+    const workers = new Workers({
+      queue: this.queue,
+      concurrency,
+      reconcile: (key, stop) => this.reconcile(key, stop),
+      clock,
+      logger,
+      ...(workerMetrics === undefined ? {} : { metrics: workerMetrics }),
+    });
+    await workers.run(signal);
+  }
+
+  private watch<K extends Kind>(kind: K): void {
+    const { definition, caches } = this.options;
+    const wakes = definition.watches[kind] as ((change: Change<Kinds[K]>, cache: Caches) => readonly Wake[]) | undefined;
+    caches.onChange(kind, (change) => {
+      const priority = change.origin === 'list' || change.origin === 'resync' ? 'low' : 'normal';
+      for (const { key, delayMs = 0 } of wakes?.(change, caches) ?? []) {
+        this.queue.addAfter(key, delayMs, priority);
+      }
+      const { namespace = '', name = '' } = statesOf(change)[0]!.metadata;
+      this.blockers.waitingFor(kind, namespace, name).forEach((key) => this.queue.add(key));
+    });
+  }
+
+  private async reconcile(key: string, signal: AbortSignal) {
+    const { definition, caches, executor, clock } = this.options;
+    const { namespace = '', name } = refOf(key);
+    const plan = definition.plan(caches, namespace, name, { now: clock.now(), memory: this.memories.get(key) });
+    if (plan === undefined) {
+      this.memories.delete(key);
+      this.blockers.set(key, []);
+      return {};
+    }
+    const { errors, requeueAfterMs, blockedBy } = await perform<unknown>(plan, {
+      send: (request) => executor.send(request, signal),
+      remember: (memory) => (memory === null ? this.memories.delete(key) : this.memories.set(key, memory)),
+    });
+    this.blockers.set(key, blockedBy);
+    if (blockedBy.some((ref) => caches.get(ref.kind as Kind, ref.namespace, ref.name) === undefined)) {
+      // It went while the pass was still busy, when nobody waited for it yet.
+      this.queue.add(key);
+    }
+    if (errors.length > 0) {
+      throw new ReconcileError(errors);
+    }
+    return requeueAfterMs === undefined ? {} : { requeueAfterMs };
+  }
+}

@@ -1,0 +1,42 @@
+import type { Origin } from 'agent-sandbox-kube';
+import type { Cache, Kind, Kinds } from '../cache.js';
+import type { Plan } from '../plan.js';
+
+/** A reconciler and what wakes it, ready to be run. */
+export interface ControllerDefinition {
+  /** Name of the work queue, and of the source of Events and writes: `sandbox-controller`. */
+  readonly name: string;
+  /** Keys in work at the same time. */
+  readonly concurrency: number;
+  /** Kinds that the plan reads; a cache is kept of each of them. */
+  readonly reads: readonly Kind[];
+  /** What to do about an object, from what the cache knows; `undefined` when it is gone and nothing is left to do. */
+  plan(cache: Cache, namespace: string, name: string, pass: Pass): Plan<any> | undefined;
+  /** By kind: which objects of this controller a change of that kind concerns. */
+  readonly watches: { readonly [K in Kind]?: (change: Change<Kinds[K]>, cache: Cache) => readonly Wake[] };
+}
+
+export interface Pass {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** What the plan of an earlier pass left. */
+  readonly memory: any;
+}
+
+/** A change of an object: without `before` it is new, without `after` it is gone. */
+export interface Change<T> {
+  readonly before?: T;
+  readonly after?: T;
+  readonly origin: Origin;
+}
+
+/** A key to look at, `namespace/name`, at once or in a while. */
+export interface Wake {
+  readonly key: string;
+  readonly delayMs?: number;
+}
+
+/** The states that a change is about. */
+export function statesOf<T>({ before, after }: Change<T>): T[] {
+  return [before, after].filter((state): state is T => state !== undefined);
+}

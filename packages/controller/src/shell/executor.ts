@@ -1,0 +1,91 @@
+import {
+  ApiError, RequestTimeoutError, Reader, type EventRecorder, type JsonPatchOperation, type Resource, type Situation, type Writer,
+} from 'agent-sandbox-kube';
+import type { Kind } from '../cache.js';
+import { failed, ok, type FailureReason, type KubeObject, type Outcome, type Ref, type Request } from '../plan.js';
+import { RESOURCES } from './caches.js';
+
+const REASONS: { readonly [S in Situation]?: FailureReason } = {
+  notFound: 'NotFound',
+  alreadyExists: 'AlreadyExists',
+  conflict: 'Conflict',
+  invalid: 'Invalid',
+  badRequest: 'Invalid',
+  forbidden: 'Forbidden',
+  unauthorized: 'Forbidden',
+  tooManyRequests: 'TooManyRequests',
+  timeout: 'Timeout',
+};
+
+export interface ExecutorOptions {
+  readonly reader: Reader;
+  readonly writer: Writer;
+  /** Absent: Events are not sent. */
+  readonly events?: EventRecorder;
+}
+
+/** Sends the requests of plans to the API server. */
+export class Executor {
+  constructor(private readonly options: ExecutorOptions) {}
+
+  /** Never throws: what goes wrong is in the outcome. */
+  public async send(request: Request, signal: AbortSignal): Promise<Outcome> {
+    try {
+      return ok(await this.answer(request, signal));
+    } catch (error) {
+      return failed(signal.aborted ? 'Cancelled' : reasonOf(error), error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  private async answer(request: Request, signal: AbortSignal): Promise<KubeObject | undefined> {
+    const { reader, writer, events } = this.options;
+    switch (request.op) {
+      case 'create':
+        return await writer.create(resourceOf(request.object.kind), request.object, { signal }) as KubeObject;
+      case 'update':
+        return await writer.update(resourceOf(request.object.kind), request.object, { signal, ...subresourceOf(request) }) as KubeObject;
+      case 'patch': {
+        const { target, type, body } = request;
+        const options = { signal, ...subresourceOf(request) };
+        return await (type === 'merge'
+          ? writer.mergePatch(resourceOf(target.kind), target, body as object, options)
+          : writer.jsonPatch(resourceOf(target.kind), target, body as JsonPatchOperation[], options)) as KubeObject;
+      }
+      case 'delete': {
+        const { target: { uid, ...target }, resourceVersion, propagation } = request;
+        return await writer.delete(resourceOf(target.kind), target, {
+          signal,
+          ...(uid === undefined ? {} : { uid }),
+          ...(resourceVersion === undefined ? {} : { resourceVersion }),
+          ...(propagation === undefined ? {} : { propagationPolicy: propagation }),
+        }) as KubeObject | undefined;
+      }
+      case 'event': {
+        const { regarding, type, reason, action, note } = request;
+        events?.record(asObject(regarding), { type, reason, action, note });
+        return undefined;
+      }
+      case 'get':
+        return await reader.get(resourceOf(request.target.kind), request.target, { signal }) as KubeObject;
+    }
+  }
+}
+
+function subresourceOf({ subresource }: { readonly subresource?: string }): { subresource?: string } {
+  return subresource === undefined ? {} : { subresource };
+}
+
+function resourceOf(kind: string): Resource<any> {
+  return RESOURCES[kind as Kind];
+}
+
+function asObject({ apiVersion, kind, namespace, name, uid }: Ref) {
+  return { apiVersion, kind, metadata: { namespace, name, ...(uid === undefined ? {} : { uid }) } };
+}
+
+function reasonOf(error: unknown): FailureReason {
+  if (error instanceof ApiError) {
+    return REASONS[error.situation] ?? 'Unknown';
+  }
+  return error instanceof RequestTimeoutError ? 'Timeout' : 'Unknown';
+}

@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { Cluster, EventRecorder, LeaderElector, Reader, Writer, loadCredentials, sleep, type Logger } from 'agent-sandbox-kube';
+import type { Flags } from '../flags.js';
+import { Caches } from './caches.js';
+import { Controller } from './controller.js';
+import type { ControllerDefinition } from './definition.js';
+import { serve } from './endpoints.js';
+import { Executor } from './executor.js';
+import { Metrics } from './metrics.js';
+import { countSandboxes } from './sandbox-counts.js';
+
+/** The Lease of the original: the two must never work on one cluster at the same time. */
+const LEASE = 'a3317529.agent-sandbox.x-k8s.io';
+
+/** Every object is looked at again after about this long, in case something was overlooked. */
+const RESYNC_MS = 36_000_000;
+const RESYNC_JITTER = 0.1;
+
+export interface ManagerOptions {
+  readonly flags: Flags;
+  readonly definitions: readonly ControllerDefinition[];
+  readonly logger: Logger;
+  readonly version: string;
+}
+
+/**
+ * Runs controllers until the signal is aborted. Caches, metrics and health are up on every replica, so that the next leader
+ * can begin at once; work is done by the leader alone. Rejects when the Lease is lost.
+ */
+export async function runManager({ flags, definitions, logger, version }: ManagerOptions, signal: AbortSignal): Promise<void> {
+  const metrics = new Metrics(version);
+  const stopping = new AbortController();
+  const stop = () => stopping.abort(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  const cluster = new Cluster({
+    credentials: loadCredentials(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
+    userAgent: `agent-sandbox-controller/${version}`,
+    qps: flags.kubeApiQps,
+    burst: flags.kubeApiBurst,
+    logger,
+    metrics: metrics.requests(),
+  });
+  const identity = `${hostname()}_${randomUUID()}`;
+  const caches = new Caches({
+    cluster,
+    kinds: definitions.flatMap(({ reads }) => reads),
+    ...(flags.namespaces.length === 0 ? {} : { namespaces: flags.namespaces }),
+    labelledOnly: flags.cacheLabelSelectors,
+  });
+  const recorders: EventRecorder[] = [];
+  const queueMetrics = metrics.queues();
+  const workerMetrics = metrics.workers();
+  const controllers = definitions.map((definition) => {
+    const events = new EventRecorder({ cluster, controller: definition.name, instance: identity });
+    recorders.push(events);
+    const writer = caches.connect(new Writer(cluster, { fieldManager: definition.name }));
+    const executor = new Executor({ reader: new Reader(cluster), writer, events });
+    return new Controller({ definition, caches, executor, clock: cluster.clock, logger, queueMetrics, workerMetrics });
+  });
+  let working = false;
+  metrics.observe(controllers);
+  countSandboxes(metrics.registry, () => caches.list('Sandbox'), () => working && caches.hasSynced);
+  try {
+    await serve(flags.metricsBindAddress, {
+      '/metrics': async () => ({ ok: true, text: await metrics.registry.metrics(), contentType: metrics.registry.contentType }),
+    }, stopping.signal);
+    await serve(flags.healthProbeBindAddress, {
+      '/healthz': () => ({ ok: true, text: 'ok' }),
+      '/readyz': () => (caches.hasSynced ? { ok: true, text: 'ok' } : { ok: false, text: 'the caches are not complete yet' }),
+    }, stopping.signal);
+    const listening = caches.run(stopping.signal);
+    const work = async (leading: AbortSignal) => {
+      await caches.waitForSync(leading);
+      working = true;
+      logger.info({ controllers: definitions.map(({ name }) => name) }, 'working');
+      const resynced = resync(cluster, caches, leading);
+      await Promise.all(controllers.map((controller) => controller.run(leading)));
+      await resynced;
+    };
+    await (flags.leaderElect ? elector(cluster, flags, identity).run(work, stopping.signal) : work(stopping.signal));
+    await Promise.all(recorders.map((events) => events.close()));
+    stopping.abort();
+    await listening;
+  } catch (error) {
+    if (!signal.aborted) {
+      throw error;
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+    stopping.abort();
+    await cluster.close();
+  }
+}
+
+function elector(cluster: Cluster, flags: Flags, identity: string): LeaderElector {
+  const namespace = flags.leaderElectionNamespace || cluster.namespace;
+  if (namespace === undefined || namespace === '') {
+    throw new Error('no namespace for the Lease: give --leader-election-namespace, or --leader-elect=false for a single process');
+  }
+  return new LeaderElector({ cluster, namespace, name: LEASE, identity });
+}
+
+async function resync(cluster: Cluster, caches: Caches, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(cluster.clock, RESYNC_MS * (1 + RESYNC_JITTER * cluster.random()), signal).catch(() => undefined);
+    if (!signal.aborted) {
+      caches.resync();
+    }
+  }
+}

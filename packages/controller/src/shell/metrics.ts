@@ -1,0 +1,85 @@
+import { QUEUE_METRIC_NAMES, type QueueMetrics, type RequestMetrics, type WorkerMetrics } from 'agent-sandbox-kube';
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { Controller } from './controller.js';
+
+/** Bounds of durations in seconds, as client-go has them. */
+const SECONDS = [0.000_01, 0.000_1, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
+
+/** Measurements under the names that dashboards of Kubernetes controllers expect. */
+export class Metrics {
+  public readonly registry = new Registry();
+
+  constructor(version: string) {
+    collectDefaultMetrics({ register: this.registry });
+    const build = this.gauge('agent_sandbox_build_info', 'What is running', ['git_version', 'platform', 'compiler']);
+    build.set({ git_version: version, platform: `${process.platform}/${process.arch}`, compiler: `node ${process.version}` }, 1);
+  }
+
+  /** Of requests to the API server. */
+  public requests(): RequestMetrics {
+    const count = new Counter({
+      name: 'rest_client_requests_total', help: 'HTTP requests by status code and method', labelNames: ['code', 'method', 'resource'], registers: [this.registry],
+    });
+    const seconds = this.histogram('rest_client_request_duration_seconds', 'Duration of requests', ['verb']);
+    return {
+      request: ({ verb, resource, subresource, code, durationMs }) => {
+        count.inc({ code: code || '<error>', method: verb, resource: subresource ? `${resource}/${subresource}` : resource });
+        seconds.observe({ verb }, durationMs / 1000);
+      },
+    };
+  }
+
+  /** Of all work queues. */
+  public queues(): QueueMetrics {
+    const depth = this.gauge(QUEUE_METRIC_NAMES.depth, 'Keys that wait', ['name']);
+    const added = this.counter(QUEUE_METRIC_NAMES.added, 'Keys that were added', ['name']);
+    const waited = this.histogram(QUEUE_METRIC_NAMES.queueDuration, 'How long keys waited', ['name']);
+    const worked = this.histogram(QUEUE_METRIC_NAMES.workDuration, 'How long keys were in work', ['name']);
+    const retried = this.counter(QUEUE_METRIC_NAMES.retried, 'Keys that failed', ['name']);
+    return {
+      depth: (name, keys) => depth.set({ name }, keys),
+      added: (name) => added.inc({ name }),
+      queueDuration: (name, value) => waited.observe({ name }, value),
+      workDuration: (name, value) => worked.observe({ name }, value),
+      retried: (name) => retried.inc({ name }),
+    };
+  }
+
+  /** Of all workers. */
+  public workers(): WorkerMetrics {
+    const total = this.counter('controller_runtime_reconcile_total', 'Passes by result', ['controller', 'result']);
+    const seconds = this.histogram('controller_runtime_reconcile_time_seconds', 'Duration of passes', ['controller']);
+    const active = this.gauge('controller_runtime_active_workers', 'Workers that are busy', ['controller']);
+    return {
+      reconciled: (controller, result, value) => {
+        total.inc({ controller, result });
+        seconds.observe({ controller }, value);
+      },
+      active: (controller, workers) => active.set({ controller }, workers),
+    };
+  }
+
+  /** What queues can tell only when asked. */
+  public observe(controllers: readonly Controller[]): void {
+    const ask = (name: string, help: string, value: (controller: Controller) => number) => new Gauge({
+      name, help, labelNames: ['name'], registers: [this.registry],
+      collect() {
+        controllers.forEach((controller) => this.set({ name: controller.queue.name }, value(controller)));
+      },
+    });
+    ask(QUEUE_METRIC_NAMES.unfinishedWork, 'Time that keys have been in work', ({ queue }) => queue.unfinishedWorkSeconds);
+    ask(QUEUE_METRIC_NAMES.longestRunning, 'Time that the oldest key has been in work', ({ queue }) => queue.longestRunningSeconds);
+  }
+
+  private counter(name: string, help: string, labelNames: string[]): Counter {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  private gauge(name: string, help: string, labelNames: string[]): Gauge {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  private histogram(name: string, help: string, labelNames: string[]): Histogram {
+    return new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [this.registry] });
+  }
+}

@@ -1,0 +1,54 @@
+import { LABEL, NETWORK_POLICY_SUFFIX, type SandboxTemplate } from 'agent-sandbox-api';
+import { indexValue, type Cache } from '../cache.js';
+import type { NetworkPolicy } from '../core-kinds.js';
+import { labelOf } from '../object.js';
+import type { KubeObject } from '../plan.js';
+import { statesOf, type Change, type ControllerDefinition, type Wake } from '../shell/definition.js';
+import { observeTemplate } from './observe.js';
+import { planTemplate } from './plan.js';
+
+/** Sandboxes come in bursts, and a policy needs only a few of them as owners. */
+const GATHER_MS = 200;
+
+/** The SandboxTemplate controller: woken by templates, their policies, and the coming and going of what the policies confine. */
+export function templateController(concurrency: number): ControllerDefinition {
+  return {
+    name: 'sandboxtemplate-controller',
+    concurrency,
+    reads: ['SandboxTemplate', 'NetworkPolicy', 'Sandbox', 'Pod'],
+    plan: (cache, namespace, name, { now, memory }) => planTemplate(observeTemplate(cache, namespace, name, { now, memory })),
+    watches: { SandboxTemplate: ofTemplate, NetworkPolicy: ofPolicy, Sandbox: ofConfined, Pod: ofConfined },
+  };
+}
+
+function ofTemplate(change: Change<SandboxTemplate>): readonly Wake[] {
+  const { namespace, name } = statesOf(change)[0]!.metadata;
+  return [{ key: `${namespace}/${name}` }];
+}
+
+/** A policy is named after its template, or, in other namespaces, after the template and its namespace, which has no dot. */
+function ofPolicy(change: Change<NetworkPolicy>): readonly Wake[] {
+  const { namespace, name = '' } = statesOf(change)[0]!.metadata;
+  if (!name.endsWith(NETWORK_POLICY_SUFFIX)) {
+    return [];
+  }
+  const template = name.slice(0, -NETWORK_POLICY_SUFFIX.length);
+  const dot = template.indexOf('.');
+  return [{ key: `${namespace}/${template}` }, ...(dot < 0 ? [] : [{ key: `${template.slice(0, dot)}/${template.slice(dot + 1)}` }])];
+}
+
+/** The templates, or what is left of them, whose hash an object got or lost. */
+function ofConfined({ before, after }: Change<KubeObject>, cache: Cache): readonly Wake[] {
+  const [was, is] = [before && labelOf(before, LABEL.templateRefHash), after && labelOf(after, LABEL.templateRefHash)];
+  const { namespace = '' } = (after ?? before)!.metadata;
+  if (was === is) {
+    return [];
+  }
+  const names = [was, is].flatMap((hash) => (hash === undefined ? [] : [
+    ...cache.byIndex('SandboxTemplate', 'nameHash', indexValue(namespace, hash)).map(({ metadata }) => metadata.name ?? ''),
+    ...cache.byIndex('NetworkPolicy', 'anyTemplateHash', hash)
+      .filter(({ metadata }) => metadata.namespace === namespace && metadata.name?.endsWith(NETWORK_POLICY_SUFFIX))
+      .map(({ metadata }) => metadata.name!.slice(0, -NETWORK_POLICY_SUFFIX.length)),
+  ]));
+  return [...new Set(names)].map((name) => ({ key: `${namespace}/${name}`, delayMs: GATHER_MS }));
+}
