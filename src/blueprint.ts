@@ -26,7 +26,8 @@ export interface Blueprint {
  */
 export function openVolumes({ podTemplate: { spec }, volumeClaimTemplates = [] }: Blueprint): string[] {
   const defined = [...(spec?.volumes ?? []).map(volume => volume.name), ...volumeClaimTemplates.map(claim => claim.metadata?.name)];
-  const mounted = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].flatMap(container => container.volumeMounts ?? []).map(mount => mount.name);
+  const containers = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
+  const mounted = containers.flatMap(container => (container.volumeMounts ?? []).map(mount => mount.name));
   return [...new Set(mounted)].filter(name => !defined.includes(name)).sort();
 }
 

@@ -171,7 +171,7 @@ function node(args: string[]): string {
   const env = { ...process.env, NODE_OPTIONS: undefined, CDK8S_OUTDIR: undefined };
   const result = spawnSync(process.execPath, args, { cwd: WORK, env, encoding: 'utf8', maxBuffer: 2 ** 26 });
   if (result.error || result.status !== 0) {
-    throw new Error(`node ${args.map(arg => path.relative(WORK, path.resolve(WORK, arg))).join(' ')} failed:\n\n${result.error?.message ?? result.stdout + result.stderr}`);
+    throw new Error(`node ${args.map(arg => path.relative(WORK, path.resolve(WORK, arg))).join(' ')} failed:\n\n${result.error?.message ?? (result.signal ? `ended by ${result.signal}` : result.stdout + result.stderr)}`);
   }
   return result.stdout;
 }
