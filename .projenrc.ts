@@ -35,7 +35,7 @@ const project = new cdk.JsiiProject({
   peerDeps: ['cdk8s@^2.68.12', 'cdk8s-plus-28@^2.5.6', 'constructs@^10.5.0'],
   // Development happens on the oldest peers (projen pins them); the newest are what users install.
   devDeps: [
-    '@types/node@^20', '@types/jest@^30', '@swc/core@^1', '@swc/jest@^0.2', 'jest@^30', 'ajv@^8', 'fast-check@^4', 'tsx@^4', 'yaml@^2',
+    '@types/node@^20', '@types/jest@^30', '@swc/core@1.16.18', '@swc/jest@^0.2', 'jest@^30', 'ajv@^8', 'fast-check@^4', 'tsx@^4', 'yaml@^2',
     'eslint@^9', 'typescript-eslint@^8', '@stylistic/eslint-plugin@^5', 'jsii-docgen@^10',
   ],
   docgen: false,
@@ -84,6 +84,8 @@ project.addFields({
   types: 'lib/src/index.d.ts',
   files: ['lib', 'crds', '.jsii', '!lib/**/*.tsbuildinfo'],
   workspaces: ['packages/*', 'testbed'],
+  // Releases of which the packages for every platform are published, so that the lock file serves all of them.
+  overrides: { 'unrs-resolver': '1.12.1' },
 });
 
 const api = new Workspace(project, {

@@ -418,7 +418,7 @@ function renderPorts(problems: Problems, props: SandboxContainer): l1.ContainerP
   });
   problems.unique(at, ports.map(port => `${port.port}/${port.protocol ?? 'TCP'}`), 'declare each port once');
   // Written out, because the API server sets it inside the list, which client-side diffs would show for ever.
-  return ports.map(({ port, name, protocol, hostPort, hostIp }) => ({ containerPort: port, name, protocol: protocol ?? kplus.Protocol.TCP, hostPort, hostIp }));
+  return ports.map(({ port, name, protocol = kplus.Protocol.TCP, hostPort, hostIp }) => ({ containerPort: port, name, protocol, hostPort, hostIp }));
 }
 
 function checkMounts(problems: Problems, props: SandboxContainer): void {

@@ -49,6 +49,7 @@ export class ImportedPod {
 
   private render(problems: Problems): unknown {
     const manifest = ApiObject.of(this.pod).toJson();
+    this.checkInside(problems);
     const labels = Object.fromEntries(Object.entries<string>(manifest.metadata.labels ?? {}).filter(([key]) => key !== ADDRESS_LABEL));
     checkPodMetadata(problems, 'metadata.labels', 'metadata.annotations', labels, manifest.metadata.annotations);
     const metadata = {
@@ -56,6 +57,17 @@ export class ImportedPod {
       annotations: manifest.metadata.annotations,
     };
     return { metadata: metadata.labels || metadata.annotations ? metadata : undefined, spec: this.spec(problems, manifest.spec) };
+  }
+
+  /** What is inside of the Pod in the tree is not emitted with it, and nobody would hear of it. */
+  private checkInside(problems: Problems): void {
+    for (const object of this.pod.node.findAll()) {
+      if (ApiObject.isApiObject(object) && object !== ApiObject.of(this.pod)) {
+        problems.add('pod', object.node.path, object.kind === 'NetworkPolicy'
+          ? 'a policy of the Pod does not reach its sandboxes: say in network what they may talk to, and leave connections and isolate out'
+          : `a ${object.kind} inside of the Pod is not emitted: define it beside the Pod`);
+      }
+    }
   }
 
   private spec(problems: Problems, wire: l1.PodSpec): l1.PodSpec {

@@ -116,7 +116,8 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
   /**
    * A template of an existing Pod. The Pod is read when the app is synthesized, so changes to it after this call
    * count, and is no longer emitted itself. Where it is silent, the *restricted* defaults of templates apply; where
-   * it contradicts them, synthesis fails unless a relaxation is named.
+   * it contradicts them, synthesis fails unless a relaxation is named. It fails as well where objects are inside of the
+   * Pod in the tree, such as the policies of its connections: nothing would emit them.
    *
    * @param scope the scope in which to define the template
    * @param id the construct's id, and the name of the object unless `name` is set

@@ -140,6 +140,17 @@ describe('a Pod that contradicts a template', () => {
     expect(spec.containers[0].securityContext).toMatchObject({ privileged: true, runAsNonRoot: false });
   });
 
+  test('names what is inside of the Pod and would get lost with it', () => {
+    const chart = testChart();
+    const source = pod(chart, { isolate: true });
+    new kplus.ConfigMap(source, 'config');
+    SandboxTemplate.fromPod(chart, 'python', source, OPTIONS);
+    expect(findings(chart)).toEqual([
+      "[test/python] pod is 'test/pod/DefaultDenyAll/Resource': a policy of the Pod does not reach its sandboxes: say in network what they may talk to, and leave connections and isolate out",
+      "[test/python] pod is 'test/pod/config/Resource': a ConfigMap inside of the Pod is not emitted: define it beside the Pod",
+    ]);
+  });
+
   test('names objects that claims of other namespaces would not find', () => {
     const chart = testChart();
     const source = pod(chart, { serviceAccount: kplus.ServiceAccount.fromServiceAccountName(chart, 'account', 'builder') });

@@ -46,7 +46,9 @@ test('every time and count is reachable', () => {
     .toEqual(Object.keys(schemaOf('Sandbox', 'v1beta1', 'spec.podTemplate.spec.containers[].livenessProbe').properties).sort());
 });
 
-test('sidecars have probes too', () => {
+test('sidecars have probes too, also those that are written as init containers', () => {
+  const sidecar = { ...CONTAINER, name: 'proxy', startup: Probe.tcpSocket({ port: 1 }), lifecycle: { preStop: { sleep: { seconds: 5 } } } };
+  expect(podSpec(sandbox({ initContainers: [{ ...sidecar, restartPolicy: 'Always' }] }))).toEqual(podSpec(sandbox({ sidecars: [sidecar] })));
   expect(podSpec(sandbox({ sidecars: [{ ...CONTAINER, name: 'proxy', startup: Probe.tcpSocket({ port: 1 }) }] })).initContainers[0].startupProbe)
     .toEqual({ tcpSocket: { port: 1 } });
 });

@@ -58,8 +58,9 @@ describeWithPrograms('the admission policy of the example', () => {
   });
 
   test.each(REFUSED)('refuses %s: %s', async (_what, message, change) => {
-    expect(await refusal(tryOut(sandbox(change)))).toEqual([expect.stringContaining(`ValidatingAdmissionPolicy 'secure-sandbox-policy' with binding 'secure-sandbox-binding' denied request: `)]);
-    expect(await refusal(tryOut(sandbox(change)))).toEqual([expect.stringContaining(message)]);
+    const [reason] = await refusal(tryOut(sandbox(change)));
+    expect(reason).toContain("ValidatingAdmissionPolicy 'secure-sandbox-policy' with binding 'secure-sandbox-binding' denied request: ");
+    expect(reason).toContain(message);
   });
 
   test('holds in both versions of the API', async () => {

@@ -4,7 +4,7 @@ import { Connection, ControlPlane, KubeObject, ObjectRef, PROJECT_CRDS_DIR, wait
 import { describeWithPrograms } from '../../testbed/src/jest/index.js';
 import { apiVersion, leastSpec } from './support/bench';
 
-const START_MS = 60_000;
+const START_MS = 120_000;
 const NAMESPACE = 'default';
 const FORBIDDEN = 'spec.conversion.webhookClientConfig: Forbidden: should not be set when strategy is not set to Webhook';
 

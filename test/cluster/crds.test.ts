@@ -4,7 +4,7 @@ import { describeWithControlPlane, describeWithPrograms } from '../../testbed/sr
 import { Bench } from './support/bench';
 
 const CRD = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' };
-const START_MS = 60_000;
+const START_MS = 120_000;
 
 /** The CRD of a kind as the server has it. */
 function installed(cluster: Cluster, kind: KindName): Promise<KubeObject> {

@@ -184,7 +184,7 @@ describeWithControlPlane('values', testbed => {
       const stored = await bench.trySpec('Sandbox', 'v1beta1', limits(good));
       expect(stored.podTemplate.spec.containers[0].resources.limits.cpu).toBe(good);
     }
-    for (const bad of ['', 'one', '1 Gi', '1KiB', '1K', '1e', '0x1', '1,5', true, 0.5, { value: '1' }]) {
+    for (const bad of ['', 'one', '1 Gi', '1KiB', '1K', '1e', '0x1', '1,5', true, 0.5]) {
       const [first] = await refusal(bench.trySpec('Sandbox', 'v1beta1', limits(bad)));
       expect([bad, first]).toEqual([bad, expect.stringMatching(/^spec\.podTemplate\.spec\.containers\[0\]\.resources\.limits\.cpu: /)]);
     }

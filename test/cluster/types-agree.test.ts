@@ -11,7 +11,7 @@ import { fullSpec } from './support/full-objects';
 import { arbitraryOf, brokenRules, mutations, toProps } from './support/random-objects';
 
 /** Objects of each kind and version, and mutations of such. */
-const RUNS = Number(process.env.AGENT_SANDBOX_TEST_RUNS ?? 60);
+const RUNS = Number(process.env.AGENT_SANDBOX_TEST_RUNS ?? 100);
 /** Repeats a run that failed; every run says its own. */
 const SEED = Number(process.env.AGENT_SANDBOX_TEST_SEED ?? Date.now() % 2 ** 31);
 

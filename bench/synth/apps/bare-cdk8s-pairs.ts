@@ -21,7 +21,7 @@ export function build(chartFor: ChartFor, count: number): void {
             containers: [{
               name: 'sandbox',
               image: 'registry.example/python-runtime:1',
-              ports: [{ containerPort: 8888 }],
+              ports: [{ containerPort: 8888, protocol: 'TCP' }],
               env: [{ name: 'HOME', value: '/workspace' }, { name: 'LANG', value: 'C.UTF-8' }],
               resources: { requests: { cpu: '250m', memory: '512Mi' }, limits: { cpu: '250m', memory: '512Mi' } },
               securityContext: { runAsUser: 1000, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },

@@ -1,4 +1,4 @@
-import { SandboxClaim, SandboxClaimSpecLifecycleShutdownPolicy } from 'stock-import/sandboxclaims';
+import { SandboxClaim } from 'stock-import/sandboxclaims';
 import * as stock from 'stock-import/sandboxtemplates';
 import { SandboxWarmPool } from 'stock-import/sandboxwarmpools';
 import { ChartFor } from '../charts';
@@ -24,7 +24,7 @@ export function build(chartFor: ChartFor, count: number): void {
           containers: [{
             name: 'sandbox',
             image: 'registry.example/python-runtime:1',
-            ports: [{ containerPort: 8888 }],
+            ports: [{ containerPort: 8888, protocol: 'TCP' }],
             resources: {
               requests: { cpu: Requests.fromString('250m'), memory: Requests.fromString('512Mi') },
               limits: { cpu: Limits.fromString('250m'), memory: Limits.fromString('512Mi') },
@@ -67,7 +67,7 @@ export function build(chartFor: ChartFor, count: number): void {
       metadata: { name },
       spec: {
         warmPoolRef: { name: 'python-pool' },
-        lifecycle: { shutdownPolicy: SandboxClaimSpecLifecycleShutdownPolicy.DELETE, ttlSecondsAfterFinished: 3600 },
+        lifecycle: { ttlSecondsAfterFinished: 3600 },
       },
     });
     claim.addDependency(pool);

@@ -19,6 +19,20 @@ export interface Flags {
   readonly apiConnections: number;
   readonly sandboxConcurrentWorkers: number;
   readonly sandboxTemplateConcurrentWorkers: number;
+  readonly sandboxClaimConcurrentWorkers: number;
+  readonly sandboxWarmPoolConcurrentWorkers: number;
+  readonly sandboxWarmPoolMaxBatchSize: number;
+  /** Milliseconds. */
+  readonly sandboxWarmPoolReplenishDelay: number;
+  /** Sandboxes per second; 0: no limit. */
+  readonly sandboxWarmPoolMaxRefillRate: number;
+  /** Milliseconds. */
+  readonly sandboxWarmPoolReadinessGracePeriod: number;
+  /** Milliseconds. */
+  readonly sandboxWarmPoolUnschedulableRecheckInterval: number;
+  readonly enableWarmPoolEviction: boolean;
+  readonly disableClaimEvents: boolean;
+  readonly disableClaimObservabilityAnnotations: boolean;
   readonly cacheLabelSelectors: boolean;
   /** Milliseconds. */
   readonly sandboxWriteBehindWindow: number;
@@ -44,12 +58,17 @@ export class FlagError extends Error {
 const IGNORED = [
   'enable-webhook', 'manage-webhook-certs', 'webhook-port', 'webhook-cert-dir', 'webhook-cert-name', 'webhook-key-name', 'webhook-service-name',
   'webhook-namespace', 'separate-watch-connection', 'enable-pprof', 'enable-pprof-debug', 'pprof-block-profile-rate', 'pprof-mutex-profile-fraction',
-  'zap-devel', 'zap-encoder', 'zap-stacktrace-level', 'zap-time-encoding',
+  'enable-tracing', 'zap-devel', 'zap-encoder', 'zap-stacktrace-level', 'zap-time-encoding',
 ] as const;
 
 /** Those among them that may stand alone. */
-const IGNORED_BOOLEANS: readonly string[] = ['enable-webhook', 'manage-webhook-certs', 'separate-watch-connection', 'enable-pprof', 'enable-pprof-debug', 'zap-devel'];
-const BOOLEANS = ['version', 'extensions', 'leader-elect', 'cache-label-selectors', ...IGNORED_BOOLEANS];
+const IGNORED_BOOLEANS: readonly string[] = [
+  'enable-webhook', 'manage-webhook-certs', 'separate-watch-connection', 'enable-pprof', 'enable-pprof-debug', 'enable-tracing', 'zap-devel',
+];
+const BOOLEANS = [
+  'version', 'extensions', 'leader-elect', 'cache-label-selectors', 'enable-warm-pool-eviction', 'disable-claim-events',
+  'disable-claim-observability-annotations', ...IGNORED_BOOLEANS,
+];
 
 /** Levels of zap by the names and numbers that its flag takes. */
 const LOG_LEVELS: { readonly [level: string]: string } = { debug: 'debug', info: 'info', warn: 'warn', error: 'error', panic: 'fatal' };
@@ -85,9 +104,19 @@ function command(): Command {
   add('--api-connections <number>', 'connections to the API server at least', integer(1), 1);
   add('--sandbox-concurrent-workers <number>', 'Sandboxes in work at the same time', integer(1), 100);
   add('--sandbox-template-concurrent-workers <number>', 'templates in work at the same time', integer(1), 1);
+  add('--sandbox-claim-concurrent-workers <number>', 'claims in work at the same time', integer(1), 50);
+  add('--sandbox-warm-pool-concurrent-workers <number>', 'pools in work at the same time', integer(1), 1);
+  add('--sandbox-warm-pool-max-batch-size <number>', 'Sandboxes that a pool makes or deletes in one pass', integer(1), 300);
+  add('--sandbox-warm-pool-replenish-delay <duration>', 'how long a pool waits after it lost a member', duration(0), 0);
+  add('--sandbox-warm-pool-max-refill-rate <number>', 'Sandboxes per second that a pool makes; 0: no limit', number(0), 0);
+  add('--sandbox-warm-pool-readiness-grace-period <duration>', 'how long a new member may take to become ready', duration(1), 300_000);
+  add('--sandbox-warm-pool-unschedulable-recheck-interval <duration>', 'how often members that no node takes are looked at', duration(1), 60_000);
+  add('--enable-warm-pool-eviction <boolean>', 'let the cluster autoscaler evict idle members', boolean, true);
+  add('--disable-claim-events <boolean>', 'send no Events about claims', boolean, false);
+  add('--disable-claim-observability-annotations <boolean>', 'write no times on claims', boolean, false);
   add('--cache-label-selectors <boolean>', 'see only Pods and Services with the label of a Sandbox', boolean, false);
-  add('--sandbox-write-behind-window <duration>', 'how long a metadata change of a Pod may wait, at most 1s', duration, 0);
-  add('--sandbox-status-settle-window <duration>', 'how long the status of a starting Sandbox may wait for the next change', duration, 1000);
+  add('--sandbox-write-behind-window <duration>', 'how long a metadata change of a Pod may wait, at most 1s', duration(0), 0);
+  add('--sandbox-status-settle-window <duration>', 'how long the status of a starting Sandbox may wait for the next change', duration(0), 1000);
   add('--zap-log-level <level>', 'debug, info, warn, error, panic, or a number for more than info', logLevel, 'info');
   for (const name of IGNORED) {
     program.addOption(new Option(`--${name} <value>`, 'no effect').hideHelp());
@@ -114,7 +143,7 @@ function boolean(text: string): boolean {
 function number(minimum: number): (text: string) => number {
   return (text) => {
     const value = text.trim() === '' ? NaN : Number(text);
-    if (!(value >= minimum)) {
+    if (!(value >= minimum) || value === Infinity) {
       throw new InvalidArgumentError(minimum === -Infinity ? 'give a number.' : `give a number of at least ${minimum}.`);
     }
     return value;
@@ -131,12 +160,14 @@ function integer(minimum: number): (text: string) => number {
   };
 }
 
-function duration(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined || ms < 0) {
-    throw new InvalidArgumentError('give a duration such as 500ms or 1m30s.');
-  }
-  return ms;
+function duration(minimumMs: number): (text: string) => number {
+  return (text) => {
+    const ms = parseDuration(text);
+    if (ms === undefined || ms < minimumMs) {
+      throw new InvalidArgumentError(`give a duration such as 500ms or 1m30s${minimumMs > 0 ? ', more than 0' : ''}.`);
+    }
+    return ms;
+  };
 }
 
 function list(text: string): string[] {

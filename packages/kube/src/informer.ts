@@ -27,6 +27,8 @@ export interface InformerOptions<T extends KubeObject> {
   readonly backoff?: BackoffOptions;
   /** Milliseconds without a byte after which a watch counts as dead. @default 150000 */
   readonly idleTimeoutMs?: number;
+  /** Seconds after which the server ends a watch, up to twice as many. @default 300 */
+  readonly watchSeconds?: number;
   /** @default - nothing is measured */
   readonly metrics?: InformerMetrics;
 }
@@ -124,7 +126,7 @@ export class Informer<T extends KubeObject> {
   }
 
   private reflector(scope: string): Reflector<T> {
-    const { labelSelector, fieldSelector, pageSize, backoff, idleTimeoutMs, metrics } = this.options;
+    const { labelSelector, fieldSelector, pageSize, backoff, idleTimeoutMs, watchSeconds, metrics } = this.options;
     const { store } = this;
     return new Reflector<T>({
       cluster: this.cluster,
@@ -135,6 +137,7 @@ export class Informer<T extends KubeObject> {
       pageSize,
       backoff,
       idleTimeoutMs,
+      watchSeconds,
       metrics,
       sink: {
         prepare: raw => store.prepare(raw),

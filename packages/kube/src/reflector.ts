@@ -38,6 +38,13 @@ export interface ReflectorOptions<T extends KubeObject> {
    * @default 150000
    */
   readonly idleTimeoutMs?: number;
+  /**
+   * Seconds after which the server ends a watch, up to twice as many: so clients spread over its replicas again. A bookmark
+   * comes shortly before.
+   *
+   * @default 300
+   */
+  readonly watchSeconds?: number;
   /** @default - nothing is measured */
   readonly metrics?: InformerMetrics;
   /** Told about each failure, and with undefined when all is well again. @default - nobody is */
@@ -45,8 +52,6 @@ export interface ReflectorOptions<T extends KubeObject> {
 }
 
 const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 100, maxMs: 30_000, jitter: 0.5 };
-/** The server ends a watch after 5 to 10 minutes, so that clients spread over its replicas again. */
-const WATCH_SECONDS = 300;
 /** A watch that ends sooner without having told anything counts as a failure, or it would be repeated without a pause. */
 const SHORTEST_WATCH_MS = 1_000;
 /** After so many refusals in a row the version we are at is taken to be the reason. */
@@ -108,7 +113,7 @@ export class Reflector<T extends KubeObject> {
 
   /** Returns when the server ends the watch as planned. */
   private async watch(version: string, signal: AbortSignal): Promise<void> {
-    const { cluster, resource, namespace, labelSelector, fieldSelector, metrics, idleTimeoutMs = 150_000 } = this.options;
+    const { cluster, resource, namespace, labelSelector, fieldSelector, metrics, idleTimeoutMs = 150_000, watchSeconds = 300 } = this.options;
     const begin = cluster.clock.monotonic();
     let told = false;
     try {
@@ -117,7 +122,7 @@ export class Reflector<T extends KubeObject> {
           watch: true,
           allowWatchBookmarks: true,
           resourceVersion: version,
-          timeoutSeconds: Math.round(WATCH_SECONDS * (1 + cluster.random())),
+          timeoutSeconds: Math.round(watchSeconds * (1 + cluster.random())),
           labelSelector,
           fieldSelector,
         },

@@ -167,7 +167,7 @@ export class FakeApiServer {
   }
 
   /** Sends all watches something else. */
-  public sendRaw(text: string): void {
+  public sendRaw(text: string | Uint8Array): void {
     this.watchers.forEach(({ response }) => response.write(text));
   }
 

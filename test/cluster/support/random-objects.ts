@@ -111,7 +111,8 @@ export function mutations(schema: Json, value: any, path = 'spec'): Mutation[] {
       .map(({ what, apply }) => ({ what, apply: () => value.map((other: any, position: number) => (position === index ? apply() : other)) })))];
     case 'integer': return [...wrongTypes('1', true, 0.5, {}), ...('minimum' in schema ? wrongTypes(schema.minimum - 1) : []), ...('maximum' in schema ? wrongTypes(schema.maximum + 1) : [])];
     case 'boolean': return wrongTypes('true', 1, []);
-    default: return [...wrongTypes(1, true, {}, []), ...(schema.enum ? wrongTypes('', `${schema.enum[0]}s`) : [])];
+    // Where a string has a format, the server takes an empty list for one.
+    default: return [...wrongTypes(1, true, {}, ...(schema.format ? [] : [[]])), ...(schema.enum ? wrongTypes('', `${schema.enum[0]}s`) : [])];
   }
 }
 

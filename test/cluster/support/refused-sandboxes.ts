@@ -76,7 +76,7 @@ export const REFUSED_SANDBOXES: readonly Refused[] = [
     earlier: [() => Lifetime.until('2027-01-31'), 'write date, time and zone as in RFC 3339'] },
   { title: 'an end on a day that does not exist', object: sandboxOf({ containers: CONTAINERS }, { shutdownTime: '2027-02-30T17:00:00Z' }), reason: 'must be of type date-time',
     earlier: [() => Lifetime.until('2027-02-30T17:00:00Z'), 'there is no such time'] },
-  { title: 'an amount in words', object: sandboxWith({ resources: { limits: { memory: 'plenty' } } }), reason: "resources.limits.memory in body should match",
+  { title: 'an amount in words', object: sandboxWith({ resources: { limits: { memory: 'plenty' } } }), reason: 'resources.limits.memory in body should match',
     earlier: [container({ memory: 'plenty' }), "memory is 'plenty': write a non-negative number with an optional unit"] },
   { title: 'an amount with a space', object: sandboxWith({ resources: { requests: { memory: '1 Gi' } } }), reason: 'resources.requests.memory in body should match',
     earlier: [container({ memory: '1 Gi' }), "memory is '1 Gi'"] },

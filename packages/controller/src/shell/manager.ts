@@ -13,6 +13,9 @@ import { countSandboxes } from './sandbox-counts.js';
 /** The Lease of the original: the two must never work on one cluster at the same time. */
 const LEASE = 'a3317529.agent-sandbox.x-k8s.io';
 
+/** One request at a time goes over a connection. */
+const FEWEST_CONNECTIONS = 32;
+
 /** Every object is looked at again after about this long, in case something was overlooked. */
 const RESYNC_MS = 36_000_000;
 const RESYNC_JITTER = 0.1;
@@ -38,6 +41,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     userAgent: `agent-sandbox-controller/${version}`,
     qps: flags.kubeApiQps,
     burst: flags.kubeApiBurst,
+    connections: Math.max(FEWEST_CONNECTIONS, flags.apiConnections),
     logger,
     metrics: metrics.requests(),
   });

@@ -1,0 +1,35 @@
+import { parseDuration } from '../src/duration.js';
+import { FlagError, parseFlags } from '../src/flags.js';
+
+test('has the defaults of the original', () => {
+  expect(parseFlags([])).toMatchObject({
+    extensions: false, leaderElect: true, clusterDomain: 'cluster.local', metricsBindAddress: ':8080', healthProbeBindAddress: ':8081', kubeApiQps: -1,
+    sandboxConcurrentWorkers: 100, sandboxClaimConcurrentWorkers: 50, sandboxWarmPoolMaxBatchSize: 300, sandboxWarmPoolReadinessGracePeriod: 300_000,
+    namespaces: [], logLevel: 'info', ignored: [],
+  });
+});
+
+test('reads flags as Go programs do: one dash or two, booleans with and without a value', () => {
+  const flags = parseFlags(['-extensions', '--leader-elect=false', '-kubeconfig', '/tmp/k', '--sandbox-write-behind-window=1m30s', '--namespaces=a, b,', '--zap-log-level=5']);
+  expect(flags).toMatchObject({ extensions: true, leaderElect: false, kubeconfig: '/tmp/k', sandboxWriteBehindWindow: 90_000, namespaces: ['a', 'b'], logLevel: 'debug' });
+});
+
+test('takes flags of the original that have no effect, and says so', () => {
+  expect(parseFlags(['--enable-webhook=false', '--manage-webhook-certs', '--zap-encoder', 'json']).ignored).toEqual(['--enable-webhook', '--manage-webhook-certs', '--zap-encoder']);
+});
+
+test.each([
+  ['--sandbox-concurrent-workers=0', 'give a number of at least 1.'],
+  ['--sandbox-warm-pool-max-refill-rate=Infinity', 'give a number of at least 0.'],
+  ['--sandbox-warm-pool-readiness-grace-period=0', 'give a duration such as 500ms or 1m30s, more than 0.'],
+  ['--kube-api-qps=fast', 'give a number.'],
+  ['--extensions=maybe', 'give true or false.'],
+  ['--no-such-flag', 'unknown option'],
+])('refuses %s', (flag, message) => {
+  expect(() => parseFlags([flag])).toThrow(FlagError);
+  expect(() => parseFlags([flag])).toThrow(message);
+});
+
+test.each([['0', 0], ['250ms', 250], ['1.5s', 1500], ['1h2m3s', 3_723_000], ['-1s', -1000], ['', undefined], ['5', undefined], ['5 m', undefined]])('reads the duration %j as %j', (text, ms) => {
+  expect(parseDuration(text)).toBe(ms);
+});

@@ -1,0 +1,86 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createServer, type AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { describeWithControlPlane } from '../../../testbed/src/jest/index.js';
+
+const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  readonly exit: Promise<number | null>;
+}
+
+function start(...args: string[]): Run {
+  const child = spawn(process.execPath, ['--conditions=agent-sandbox-source', '--import', 'tsx', MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  child.stdout.on('data', (chunk) => (text += chunk));
+  child.stderr.on('data', (chunk) => (text += chunk));
+  return { child, output: () => text, exit: new Promise((resolve) => child.once('exit', resolve)) };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
+  for (const deadline = Date.now() + 20_000; !await condition().catch(() => false);) {
+    if (Date.now() > deadline) {
+      throw new Error(`waited in vain for ${what}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+test('prints its version', async () => {
+  const { output, exit } = start('--version');
+  expect(await exit).toBe(0);
+  expect(output()).toBe('agent-sandbox-controller unknown\n');
+}, 30_000);
+
+test('refuses a wrong flag with exit code 1', async () => {
+  const { output, exit } = start('--sandbox-concurrent-workers=0');
+  expect(await exit).toBe(1);
+  expect(output()).toContain('give a number of at least 1.');
+}, 30_000);
+
+describeWithControlPlane('the program', (testbed) => {
+  test('is ready with its caches, works as leader, and hands over when it is told to end', async () => {
+    const { path } = await testbed.cluster.kubeconfig();
+    const replicas = await Promise.all([0, 1].map(async () => {
+      const [metrics, health] = [await freePort(), await freePort()];
+      const run = start(
+        '--kubeconfig', path, '--extensions', `--namespaces=${testbed.namespace}`, `--leader-election-namespace=${testbed.namespace}`,
+        `--metrics-bind-address=127.0.0.1:${metrics}`, `--health-probe-bind-address=127.0.0.1:${health}`, '--enable-webhook=false',
+      );
+      return { ...run, metrics: `http://127.0.0.1:${metrics}/metrics`, ready: `http://127.0.0.1:${health}/readyz` };
+    }));
+    const isLeader = ({ output }: Run) => output().includes('"working"');
+    try {
+      for (const replica of replicas) {
+        await until(async () => (await fetch(replica.ready)).ok, 'readiness');
+      }
+      await until(async () => replicas.some(isLeader), 'a leader');
+      const [first, second] = isLeader(replicas[0]!) ? replicas : [...replicas].reverse();
+      expect(isLeader(second!)).toBe(false);
+      const meta = { name: 'box', namespace: testbed.namespace };
+      await testbed.cluster.admin.create({
+        apiVersion: 'agents.x-k8s.io/v1beta1', kind: 'Sandbox', metadata: meta, spec: { podTemplate: { spec: { containers: [{ name: 'main', image: 'image' }] } } },
+      } as any);
+      await until(async () => (await (await fetch(first!.metrics)).text()).includes('agent_sandboxes{namespace="'), 'a count of Sandboxes');
+      await until(async () => (await (await fetch(first!.metrics)).text()).includes('ready_condition="true"'), 'a ready Sandbox');
+      expect(await (await fetch(second!.metrics)).text()).not.toContain('agent_sandboxes{');
+      first!.child.kill('SIGTERM');
+      expect(await first!.exit).toBe(0);
+      await until(async () => isLeader(second!), 'the next leader');
+      expect(first!.output()).toContain('--enable-webhook');
+    } finally {
+      replicas.forEach(({ child }) => child.kill('SIGTERM'));
+      await Promise.all(replicas.map(({ exit }) => exit));
+    }
+  });
+}, { requires: ['fakeNodes'] });

@@ -1,0 +1,118 @@
+import { EXTENSIONS_GROUP } from 'agent-sandbox-api';
+import { Registry } from 'prom-client';
+import { groupOf, isOfKind } from '../src/object.js';
+import { perform } from '../src/perform.js';
+import { failed, ok, refusal, remove, type Plan, type Request } from '../src/plan.js';
+import { sandboxController } from '../src/sandbox/controller.js';
+import { Blockers } from '../src/shell/blockers.js';
+import { trimPod } from '../src/shell/caches.js';
+import { serve } from '../src/shell/endpoints.js';
+import { countLabels, countSandboxes } from '../src/shell/sandbox-counts.js';
+import { OPTIONS, foreignOwner, pod, sandbox } from './fixtures.js';
+
+test('a pass sends stage after stage, and fails with what its last stage could not do', async () => {
+  const sent: string[] = [];
+  const plan: Plan<number> = {
+    requests: [remove(pod({ name: 'a' })), remove(pod({ name: 'b' }))],
+    memory: 1,
+    next: (outcomes) => ({ requests: [remove(pod({ name: `after ${outcomes.map((outcome) => outcome.ok).join()}` }))], requeueAfterMs: 5, errors: [refusal('own')] }),
+  };
+  const result = await perform(plan, {
+    send: async (request: Request) => {
+      const name = request.op === 'delete' ? request.target.name : '';
+      sent.push(name);
+      return name === 'b' ? failed('Forbidden', 'no') : name === 'a' ? ok() : failed('Timeout', 'late');
+    },
+    remember: (memory) => void sent.push(`memory ${memory}`),
+  });
+  expect(sent).toEqual(['memory 1', 'a', 'b', 'after true,false']);
+  expect(result).toEqual({ errors: [refusal('own'), { reason: 'Timeout', message: 'late' }], blockedBy: [] });
+});
+
+test('a failure that a request ignores is none, and a pass without errors says when to come back', async () => {
+  const result = await perform({ requests: [remove(pod())], requeueAfterMs: 7 }, { send: async () => failed('NotFound', 'gone') });
+  expect(result).toEqual({ errors: [], requeueAfterMs: 7, blockedBy: [] });
+});
+
+test('keys wait for what they were last blocked by', () => {
+  const blockers = new Blockers();
+  const ref = (name: string) => ({ apiVersion: 'v1', kind: 'Pod', namespace: 'n', name });
+  blockers.set('n/x', [ref('a'), ref('b')]);
+  blockers.set('n/y', [ref('a')]);
+  expect(blockers.waitingFor('Pod', 'n', 'a')).toEqual(['n/x', 'n/y']);
+  blockers.set('n/x', [ref('b')]);
+  expect(blockers.waitingFor('Pod', 'n', 'a')).toEqual(['n/y']);
+  expect(blockers.waitingFor('Pod', 'n', 'b')).toEqual(['n/x']);
+});
+
+describe('what wakes a Sandbox', () => {
+  const { watches } = sandboxController(1, OPTIONS);
+  const cache = undefined as never;
+  const controlled = pod({ ownerReferences: [foreignOwner('Sandbox', 'agents.x-k8s.io/v1alpha1')] });
+
+  test('is what it owns, under any version of the API, and what it owned before', () => {
+    expect(watches.Pod!({ after: controlled, origin: 'watch' }, cache)).toEqual([{ key: 'agents/other' }]);
+    expect(watches.Pod!({ before: controlled, after: pod(), origin: 'watch' }, cache)).toEqual([{ key: 'agents/other' }]);
+    expect(watches.Pod!({ after: pod({ ownerReferences: [foreignOwner()] }), origin: 'watch' }, cache)).toEqual([]);
+  });
+
+  test('is any change of itself but the answer to a status write of this process', () => {
+    const [before, after] = [sandbox({}, { resourceVersion: '1' }), { ...sandbox({}, { resourceVersion: '2' }), status: { replicas: 1 } }];
+    expect(watches.Sandbox!({ before, after, origin: 'write' }, cache)).toEqual([]);
+    expect(watches.Sandbox!({ before, after, origin: 'watch' }, cache)).toEqual([{ key: 'agents/box' }]);
+    expect(watches.Sandbox!({ before, after: sandbox({}, { labels: { a: '1' } }), origin: 'write' }, cache)).toEqual([{ key: 'agents/box' }]);
+  });
+});
+
+test('S99 keeps of a Pod what is read of it', () => {
+  const full = {
+    ...pod({ uid: 'u', finalizers: ['f'], labels: { a: '1' } }, { phase: 'Running', podIPs: [{ ip: '1.2.3.4' }], conditions: [] }),
+    spec: { nodeName: 'n', containers: [{ name: 'main' }] },
+  };
+  expect(trimPod({ ...full, metadata: { ...full.metadata, managedFields: [{}] } as never, status: { ...full.status, containerStatuses: [{}] } as never })).toEqual({
+    apiVersion: 'v1', kind: 'Pod', metadata: { name: 'box', namespace: 'agents', uid: 'u', labels: { a: '1' } }, spec: { nodeName: 'n' },
+    status: { phase: 'Running', podIPs: [{ ip: '1.2.3.4' }], conditions: [] },
+  });
+});
+
+test('X14 matches kinds by group, in any version', () => {
+  expect(isOfKind(undefined, EXTENSIONS_GROUP, 'SandboxClaim')).toBe(false);
+  expect(isOfKind({ apiVersion: 'extensions.agents.x-k8s.io/v1alpha1', kind: 'SandboxClaim' }, EXTENSIONS_GROUP, 'SandboxClaim')).toBe(true);
+  expect(isOfKind({ apiVersion: 'agents.x-k8s.io/v1beta1', kind: 'SandboxClaim' }, EXTENSIONS_GROUP, 'SandboxClaim')).toBe(false);
+  expect(groupOf('v1')).toBe('');
+});
+
+describe('X5 counts Sandboxes', () => {
+  const claimed = sandbox({}, {
+    labels: { 'agents.x-k8s.io/launch-type': 'warm', 'agents.x-k8s.io/created-by': 'evil' },
+    annotations: { 'agents.x-k8s.io/sandbox-template-ref': 'python' },
+    ownerReferences: [foreignOwner('SandboxClaim', 'extensions.agents.x-k8s.io/v1alpha1')],
+  });
+
+  test('by readiness, expiry, launch, template, owner and client', () => {
+    expect(countLabels(sandbox({}, { annotations: { 'agents.x-k8s.io/pod-name': 'x' } }))).toEqual({
+      namespace: 'agents', ready_condition: 'false', expired: 'false', launch_type: 'cold', sandbox_template: 'unknown', owned_by: 'None', created_by: 'unknown',
+    });
+    const expired = { type: 'Ready', status: 'False' as const, reason: 'SandboxExpired', message: '', lastTransitionTime: '' };
+    expect(countLabels({ ...claimed, status: { conditions: [expired] } })).toMatchObject({ expired: 'true', launch_type: 'warm', sandbox_template: 'python', owned_by: 'SandboxClaim' });
+  });
+
+  test('summed up, and only while this process works', async () => {
+    const registry = new Registry();
+    let working = true;
+    countSandboxes(registry, () => [claimed, claimed], () => working);
+    expect(await registry.metrics()).toContain('owned_by="SandboxClaim",created_by="unknown"} 2');
+    working = false;
+    expect(await registry.metrics()).not.toContain('agent_sandboxes{');
+  });
+});
+
+test('endpoints answer their paths, with 500 while something is missing', async () => {
+  const stop = new AbortController();
+  const port = await serve('127.0.0.1:0', { '/readyz': () => ({ ok: false, text: 'not yet' }), '/healthz': () => ({ ok: true, text: 'ok' }) }, stop.signal);
+  const status = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
+  expect(await Promise.all(['/readyz', '/healthz', '/healthz/', '/', '/toString'].map(status))).toEqual([500, 200, 200, 404, 404]);
+  stop.abort();
+  expect(await serve('0', {}, stop.signal)).toBeUndefined();
+  await expect(serve('nowhere', {}, stop.signal)).rejects.toThrow('the address "nowhere" has no port');
+});
