@@ -24,6 +24,10 @@ test.each<[string, Probe, object]>([
   expect(readiness(probe, 8888)).toEqual(wire);
 });
 
+test('a port of the probe goes before those of the container', () => {
+  expect(readiness(Probe.tcpSocket({ port: 9090 }), 8888)).toEqual({ tcpSocket: { port: 9090 } });
+});
+
 test('one probe serves containers of different ports', () => {
   const probe = Probe.tcpSocket();
   const { containers } = podSpec(sandbox({ containers: [{ ...CONTAINER, port: 1, liveness: probe }, { ...CONTAINER, name: 'b', port: 2, liveness: probe }] }));

@@ -1,4 +1,5 @@
 import { LABEL, nameHash, type PodSpec } from 'agent-sandbox-api';
+import type { KubeObject } from '../src/plan.js';
 import { servicePorts } from '../src/sandbox/ports.js';
 import { NAMESPACE, SandboxBench, TRACKED, foreignOwner, sandbox, service, summary } from './fixtures.js';
 
@@ -150,6 +151,20 @@ test('S85 adopts an unowned claim that says so, refuses others', () => {
     expect(bench.result?.blockedBy).toMatchObject([{ kind: 'PersistentVolumeClaim', name: 'data-box' }]);
     expect(bench.pod).toBeDefined();
   }
+});
+
+test.each(['Service', 'PersistentVolumeClaim'] as const)('does not adopt a %s that somebody else took meanwhile', (kind) => {
+  const bench = new SandboxBench();
+  const name = kind === 'Service' ? 'box' : 'data-box';
+  const object = bench.model.create<KubeObject>({ apiVersion: 'v1', kind, metadata: { name, namespace: NAMESPACE, labels: TRACKED } });
+  bench.model.create(sandbox({ service: true, ...data }));
+  const cache = bench.model.snapshot();
+  bench.model.edit(object, (draft) => {
+    draft.metadata.ownerReferences = [foreignOwner()];
+  });
+  bench.pass({ cache });
+  expect(bench.model.get(kind, NAMESPACE, name)?.metadata.ownerReferences).toEqual([foreignOwner()]);
+  expect(bench.errors()[0]).toContain('has been modified');
 });
 
 test('makes a lost volume claim again', () => {

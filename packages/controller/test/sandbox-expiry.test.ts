@@ -166,6 +166,18 @@ test('a start that is slower shows within the settle window', () => {
   expect(bench.condition('Ready')).toBe('False/DependenciesNotReady: Pod exists with phase: Pending');
 });
 
+test('a node that is not worth a write is not waited for either', () => {
+  const options = { statusSettleMs: 1000 };
+  const bench = new SandboxBench();
+  bench.model.create(sandbox());
+  bench.settle();
+  bench.model.edit(bench.pod!, (draft) => {
+    draft.spec = { nodeName: 'node-7' };
+  });
+  expect(bench.pass({ options })).toEqual([]);
+  expect(bench.result).toEqual({ errors: [], blockedBy: [] });
+});
+
 test('nothing happens to a Sandbox that is being deleted', () => {
   const bench = new SandboxBench().ready();
   bench.model.edit(bench.sandbox, (draft) => {

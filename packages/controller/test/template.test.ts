@@ -304,10 +304,18 @@ describe('templates of other namespaces', () => {
     expect(templatePass(model).writes).toEqual([]);
   });
 
-  test('wait while somebody else has a policy of the name', () => {
+  test.each<[string, Partial<NetworkPolicy['metadata']>]>([
+    ['nobody\'s', {}],
+    ['controlled', {
+      labels: { [LABEL.templateRefHash]: nameHash('platform/python') },
+      ownerReferences: [foreignOwner(), { ...foreignOwner('SandboxClaim', 'extensions.agents.x-k8s.io/v1beta1'), uid: 'c', controller: false }],
+    }],
+  ])('wait while a policy of the name is %s', (_, metadata) => {
     const model = new Model();
     model.create(shared());
-    model.create<NetworkPolicy>({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'platform.python-network-policy', namespace: 'tenant' } });
+    model.create<NetworkPolicy>({
+      apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'platform.python-network-policy', namespace: 'tenant', ...metadata },
+    });
     const { ready, result } = ensure(model, claim(model, 'ticket'));
     expect(ready).toBe(false);
     expect(result.errors[0]?.message).toContain('is in the way of a template of another namespace');

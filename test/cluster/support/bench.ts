@@ -22,6 +22,8 @@ export function apiVersion(kind: KindName, version: VersionName): string {
 /** Short ways to do with objects of the four kinds what a client does, in the namespace of a suite. */
 export class Bench {
   private objects = 0;
+  /** Suites may have to share a namespace. */
+  private readonly run = Math.random().toString(36).slice(2, 7);
 
   constructor(private readonly testbed: Testbed) {}
 
@@ -31,7 +33,7 @@ export class Bench {
 
   /** A manifest with a name of its own. */
   public manifest(kind: KindName, version: VersionName = 'v1beta1', spec: unknown = leastSpec(kind, version)): KubeObject {
-    const name = `${kind.toLowerCase()}-${++this.objects}`;
+    const name = `${kind.toLowerCase()}-${this.run}-${++this.objects}`;
     return { apiVersion: apiVersion(kind, version), kind, metadata: { name, namespace: this.testbed.namespace }, spec };
   }
 
