@@ -131,7 +131,7 @@ describe('npm run quickstart -- --cluster', () => {
     const env = { ...process.env, AGENT_SANDBOX_TEST_KUBECONFIG: '', KUBEBUILDER_ASSETS: '', AGENT_SANDBOX_TESTBED_CACHE: path.join(workDir, 'empty-cache') };
     const { status, stderr } = quickstartWith(env, '--cluster', '--out', path.join(workDir, 'no-cluster'));
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^quickstart: no Kubernetes control plane \(.*\): run "npm run testbed -- build"$/m);
+    expect(stderr).toMatch(/^quickstart: no Kubernetes control plane .*: run "npm run testbed -- build"$/m);
     expect(fs.existsSync(path.join(workDir, 'empty-cache', 'bin'))).toBe(false);
   });
 });
