@@ -57,6 +57,15 @@ test('a Pod gets the defaults of templates where it is silent', () => {
   expect(spec.containers[0].securityContext).toMatchObject({ allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } });
 });
 
+test('a relaxation decides where the Pod is silent', () => {
+  const chart = testChart();
+  const source = pod(chart);
+  ApiObject.of(source).addJsonPatch(JsonPatch.remove('/spec/securityContext'), JsonPatch.remove('/spec/containers/0/securityContext'));
+  const spec = podSpec(fromPod(chart, source, { relaxations: [Relaxation.RUN_AS_ROOT] }));
+  expect(spec.securityContext).toEqual({ runAsNonRoot: false, seccompProfile: { type: 'RuntimeDefault' } });
+  expect(spec.containers[0].securityContext).toEqual({ runAsNonRoot: false, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } });
+});
+
 test('the Pod itself is not emitted, and its address label does not reach the template', () => {
   const chart = testChart();
   const object = fromPod(chart, pod(chart));

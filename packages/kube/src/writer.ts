@@ -36,7 +36,7 @@ export interface WriteOptions {
 export interface PatchOptions extends WriteOptions {
   /** Refused with `conflict` unless the object has this version. @default - any version will do */
   readonly resourceVersion?: string;
-  /** Refused with `conflict` unless the object has this uid. @default - any object of that name will do */
+  /** Refused with `invalid` unless the object has this uid, for the server takes it for a change. @default - any object of that name will do */
   readonly uid?: string;
 }
 

@@ -6,7 +6,7 @@ import { EventRecorder } from '../src/events.js';
 import { Informer } from '../src/informer.js';
 import { loadCredentials } from '../src/kubeconfig.js';
 import { LeaderElector } from '../src/leader.js';
-import { keyOf } from '../src/object.js';
+import { compareResourceVersions, keyOf } from '../src/object.js';
 import { Reader } from '../src/reader.js';
 import { EVENTS, LEASES, PERSISTENT_VOLUME_CLAIMS, PODS, Resource, SERVICES, customResource } from '../src/resource.js';
 import { Writer } from '../src/writer.js';
@@ -101,12 +101,16 @@ describeWithControlPlane('with a real API server', testbed => {
 
   test('a bookmark of the server moves the place to go on, although nothing of ours has changed', async () => {
     const events: string[] = [];
-    const informer = start(new Informer(cluster, PERSISTENT_VOLUME_CLAIMS, { ...inNamespace(), watchSeconds: 3, metrics: { event: (_, type) => events.push(type) } }));
+    const informer = start(new Informer(cluster, CONFIG_MAPS, { ...inNamespace(), watchSeconds: 3, metrics: { event: (_, type) => events.push(type) } }));
     await informer.waitForSync();
-    const listed = informer.store.position(testbed.namespace);
-    await new Writer(cluster).create(CONFIG_MAPS, configMap(testbed.namespace, 'moves-the-version'));
-    await eventually('a bookmark', () => events.includes('BOOKMARK') && informer.store.position(testbed.namespace) !== listed, { timeoutMs: 20_000 });
-    expect(new Set(events)).toEqual(new Set(['BOOKMARK']));
+    const elsewhere = await testbed.cluster.createNamespace('kube-bookmark');
+    try {
+      const { metadata } = await new Writer(cluster).create(CONFIG_MAPS, configMap(elsewhere, 'moves-the-version'));
+      await eventually('a bookmark', () => compareResourceVersions(informer.store.position(testbed.namespace), metadata.resourceVersion)! >= 0, { timeoutMs: 20_000 });
+      expect(new Set(events)).toEqual(new Set(['BOOKMARK']));
+    } finally {
+      await testbed.cluster.deleteNamespace(elsewhere);
+    }
   }, 30_000);
 
   test('what is written is what the cache says at once, however many write at the same time', async () => {
@@ -157,7 +161,8 @@ describeWithControlPlane('with a real API server', testbed => {
     // Whoever protects claims may take the finalizer off at once.
     const answer = await writer.delete(resource, ref);
     expect(answer !== undefined).toBe(livesOn);
-    expect(informer.store.get(ref)).toBe(answer);
+    const cached = informer.store.get(ref);
+    expect(cached === undefined || (livesOn && cached.metadata.deletionTimestamp !== undefined)).toBe(true);
     if (livesOn) {
       await writer.mergePatch(resource, ref, { metadata: { finalizers: null } }).catch(error => expect(error.situation).toBe('notFound'));
     }
@@ -174,7 +179,8 @@ describeWithControlPlane('with a real API server', testbed => {
     await writer.mergePatch(CONFIG_MAPS, ref, { data: { a: '2' } });
     expect(await situation(writer.create(CONFIG_MAPS, configMap(ref.namespace, ref.name)))).toBe('alreadyExists');
     expect(await situation(writer.mergePatch(CONFIG_MAPS, ref, { data: { a: '3' } }, stale))).toBe('conflict');
-    expect(await situation(writer.mergePatch(CONFIG_MAPS, ref, { data: { a: '3' } }, { uid: 'other' }))).toBe('conflict');
+    expect(await situation(writer.mergePatch(CONFIG_MAPS, ref, { data: { a: '3' } }, { ...stale, uid: 'other' }))).toBe('conflict');
+    expect(await situation(writer.mergePatch(CONFIG_MAPS, ref, { data: { a: '3' } }, { uid: 'other' }))).toBe('invalid');
     expect(await situation(writer.jsonPatch(CONFIG_MAPS, ref, [{ op: 'test', path: '/data/a', value: '1' }]))).toBe('invalid');
     expect(await situation(writer.jsonPatch(CONFIG_MAPS, ref, [{ op: 'replace', path: '/data/a', value: '3' }], { uid: first.metadata.uid }))).toBe('done');
     expect(await situation(writer.delete(CONFIG_MAPS, ref, stale))).toBe('conflict');
@@ -234,35 +240,41 @@ describeWithControlPlane('with a real API server', testbed => {
   test('of two candidates one leads, and the other takes over when it is released, or falls silent', async () => {
     const fast = { leaseDurationMs: 2000, renewDeadlineMs: 1500, retryPeriodMs: 200 };
     const leaders: string[] = [];
-    const stops = new Map<string, AbortController>();
-    const through = new Map<string, Cutter>();
-    const run = async (identity: string) => {
+    const cutters: Cutter[] = [];
+    const candidate = async (identity: string) => {
       const { cutter, credentials: own } = await Cutter.inFrontOf(credentials);
-      through.set(identity, cutter);
-      stops.set(identity, new AbortController());
+      cutters.push(cutter);
+      const end = new AbortController();
+      stop.signal.addEventListener('abort', () => end.abort());
       const elector = new LeaderElector({ cluster: connect(own), namespace: testbed.namespace, name: 'lock', identity, ...fast });
-      return elector.run(signal => {
+      const outcome = elector.run(signal => {
         leaders.push(identity);
         return new Promise(resolve => signal.addEventListener('abort', () => resolve()));
-      }, stops.get(identity)!.signal).then(() => 'ended', error => error.name);
+      }, end.signal).then(() => 'ended', error => error.name);
+      running.push(outcome);
+      return { end, cutter, outcome };
     };
-    const one = run('one');
-    await eventually('the first', () => leaders.includes('one'));
-    const two = run('two');
-    stops.get('one')!.abort();
-    expect(await one).toBe('ended');
-    await eventually('the second', () => leaders.includes('two'), { timeoutMs: 1500 });
-    const three = run('three');
-    await eventually('the third to run', () => through.has('three'));
-    await through.get('two')!.close();
-    expect(await two).toBe('LeadershipLostError');
-    await eventually('the third', () => leaders.includes('three'));
-    expect(leaders).toEqual(['one', 'two', 'three']);
-    const lease = await reader.get(LEASES, { namespace: testbed.namespace, name: 'lock' });
-    expect(lease.spec).toMatchObject({ holderIdentity: 'three', leaseTransitions: 3 });
-    stops.get('three')!.abort();
-    expect(await three).toBe('ended');
-    await Promise.all([...through.values()].map(cutter => cutter.close().catch(() => undefined)));
+    try {
+      const one = await candidate('one');
+      await eventually('the first', () => leaders.includes('one'));
+      const two = await candidate('two');
+      one.end.abort();
+      expect(await one.outcome).toBe('ended');
+      await eventually('the second', () => leaders.includes('two'));
+      const three = await candidate('three');
+      await two.cutter.close();
+      expect(await two.outcome).toBe('LeadershipLostError');
+      await eventually('the third', () => leaders.includes('three'));
+      expect(leaders).toEqual(['one', 'two', 'three']);
+      const lease = await reader.get(LEASES, { namespace: testbed.namespace, name: 'lock' });
+      expect(lease.spec).toMatchObject({ holderIdentity: 'three', leaseTransitions: 2 });
+      three.end.abort();
+      expect(await three.outcome).toBe('ended');
+    } finally {
+      stop.abort();
+      await Promise.all(running.splice(0));
+      await Promise.all(cutters.map(cutter => cutter.close()));
+    }
   }, 30_000);
 
   test('Events are taken by the server, and repetitions counted', async () => {

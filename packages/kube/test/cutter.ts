@@ -34,8 +34,10 @@ export class Cutter {
     this.sockets.forEach(socket => socket.destroy());
   }
 
+  /** Also ends the listening; a second call does nothing. */
   public async close(): Promise<void> {
+    const closed = new Promise(resolve => this.server.close(resolve));
     this.cut();
-    await new Promise(resolve => this.server.close(resolve));
+    await closed;
   }
 }

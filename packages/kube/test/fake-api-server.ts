@@ -291,8 +291,11 @@ export class FakeApiServer {
     }
     const expected = method === 'DELETE' ? body?.preconditions?.resourceVersion : body?.metadata?.resourceVersion;
     const uid = method === 'DELETE' ? body?.preconditions?.uid : body?.metadata?.uid;
-    if ((expected && expected !== current.metadata.resourceVersion) || (uid && uid !== current.metadata.uid)) {
+    if ((expected && expected !== current.metadata.resourceVersion) || (method === 'DELETE' && uid && uid !== current.metadata.uid)) {
       throw { code: 409, reason: 'Conflict' } satisfies Failure;
+    }
+    if (uid && uid !== current.metadata.uid) {
+      throw { code: 422, reason: 'Invalid' } satisfies Failure;
     }
     switch (method) {
       case 'GET':
