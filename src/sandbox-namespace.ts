@@ -30,7 +30,8 @@ export interface SandboxNamespaceQuota {
   readonly pods?: number;
 
   /**
-   * Number of Sandboxes: claimed, idle in warm pools, and those without a template.
+   * Number of Sandboxes: claimed, idle in warm pools, and those without a template. Kubernetes learns to count a new kind
+   * about half a minute after its definition was installed; until then it refuses every Sandbox of the namespace.
    *
    * @default - not limited
    */

@@ -1,0 +1,96 @@
+/**
+ * Compares our cache and writes with those of `@kubernetes/client-node`, on a control plane of its own and in turns: time and
+ * memory until 5,000 Sandboxes are in a cache, and 2,000 patches by 20 at a time. Prints a table and one line of JSON.
+ *
+ * node --conditions=agent-sandbox-source --import tsx packages/kube/bench/main.ts [--objects 5000] [--writes 2000] [--rounds 3]
+ */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { ControlPlane } from '../../../testbed/src/control-plane.js';
+import { PROJECT_CRDS_DIR } from '../../../testbed/src/crds.js';
+import { Cluster, Writer, customResource, loadCredentials } from '../src/index.js';
+import { GROUP, NAMESPACE, PLURAL, STATUS, VERSION, nameOf, sandbox } from './subject.js';
+import type { ListSample, WriteSample } from './worker.js';
+
+const CONCURRENCY = 20;
+const LISTERS = ['ours', 'ours-unfrozen', 'client-node'];
+const WRITERS = ['ours', 'client-node'];
+
+const { values } = parseArgs({ options: { objects: { type: 'string', default: '5000' }, writes: { type: 'string', default: '2000' }, rounds: { type: 'string', default: '3' } } });
+const [objects, writes, rounds] = [values.objects, values.writes, values.rounds].map(Number);
+
+async function fill(kubeconfig: string): Promise<void> {
+  const cluster = new Cluster({ credentials: loadCredentials({ kubeconfig }), userAgent: 'bench-setup' });
+  const writer = new Writer(cluster);
+  const sandboxes = customResource<any>(GROUP, VERSION, 'Sandbox', PLURAL);
+  let next = 0;
+  await Promise.all(Array.from({ length: CONCURRENCY }, async () => {
+    for (let number = next++; number < objects; number = next++) {
+      await writer.create(sandboxes, sandbox(number));
+      await writer.mergePatch(sandboxes, { namespace: NAMESPACE, name: nameOf(number) }, { status: STATUS }, { subresource: 'status' });
+    }
+  }));
+  await cluster.close();
+}
+
+async function work<T>(...args: readonly string[]): Promise<T> {
+  const worker = fileURLToPath(new URL('./worker.ts', import.meta.url));
+  const { stdout } = await promisify(execFile)(
+    process.execPath, ['--expose-gc', '--conditions=agent-sandbox-source', '--import', 'tsx', worker, ...args], { maxBuffer: 64 * 1024 * 1024 },
+  );
+  return JSON.parse(stdout);
+}
+
+function quantile(list: readonly number[], part: number): number {
+  const sorted = [...list].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
+}
+
+function medians<K extends string>(samples: readonly Record<K, number>[], keys: readonly K[]): Record<K, number> {
+  return Object.fromEntries(keys.map(key => [key, quantile(samples.map(sample => sample[key]), 0.5)])) as Record<K, number>;
+}
+
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const cells = [head, ...rows.map(row => row.map(cell => (typeof cell === 'number' ? cell.toFixed(cell < 10 ? 2 : 0) : cell)))];
+  const widths = head.map((_, column) => Math.max(...cells.map(row => row[column].length)));
+  return cells.map(row => `  ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ')}`).join('\n');
+}
+
+const MB = 1e6;
+
+await using controlPlane = await ControlPlane.start({ crds: [PROJECT_CRDS_DIR] });
+const { path: kubeconfig } = await controlPlane.kubeconfig();
+await controlPlane.admin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
+console.error(`creating ${objects} Sandboxes`);
+await fill(kubeconfig);
+
+const lists = new Map<string, ListSample[]>(LISTERS.map(subject => [subject, []]));
+const patches = new Map<string, WriteSample[]>(WRITERS.map(subject => [subject, []]));
+for (let round = 1; round <= rounds; round++) {
+  console.error(`round ${round} of ${rounds}`);
+  for (const subject of LISTERS) {
+    lists.get(subject)!.push(await work<ListSample>('list', subject, kubeconfig));
+  }
+  for (const subject of WRITERS) {
+    patches.get(subject)!.push(await work<WriteSample>('write', subject, kubeconfig, String(writes), String(CONCURRENCY)));
+  }
+}
+
+const listed = LISTERS.map(subject => ({
+  subject, ...medians(lists.get(subject)!, ['load', 'loadedRss', 'synced', 'cpu', 'rss', 'peakRss', 'heap', 'objects']),
+}));
+const written = WRITERS.map(subject => {
+  const samples = patches.get(subject)!;
+  const latencies = samples.flatMap(sample => sample.latencies);
+  return {
+    subject, perSecond: writes / quantile(samples.map(sample => sample.total), 0.5) * 1000, p50: quantile(latencies, 0.5), p90: quantile(latencies, 0.9),
+    p99: quantile(latencies, 0.99), cpuPerWrite: quantile(samples.map(sample => sample.cpu), 0.5) / writes,
+  };
+});
+console.log(`Cache of ${objects} Sandboxes, medians of ${rounds} rounds`);
+console.log(table(['', 'load ms', 'loaded MB', 'synced ms', 'CPU ms', 'heap MB', 'RSS MB', 'peak MB', 'objects'],
+  listed.map(row => [row.subject, row.load, row.loadedRss / MB, row.synced, row.cpu, row.heap / MB, row.rss / MB, row.peakRss / MB, String(row.objects)])));
+console.log(`\n${writes} merge patches, ${CONCURRENCY} at a time`);
+console.log(table(['', 'per second', 'p50 ms', 'p90 ms', 'p99 ms', 'CPU ms each'], written.map(row => [row.subject, row.perSecond, row.p50, row.p90, row.p99, row.cpuPerWrite])));
+console.log(JSON.stringify({ bench: 'kube', objects, writes, rounds, listed, written }));
