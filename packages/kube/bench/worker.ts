@@ -1,14 +1,9 @@
-/**
- * Runs in a process of its own, so that memory and processor time are its own. `list SUBJECT KUBECONFIG` fills a cache,
- * `write SUBJECT KUBECONFIG COUNT CONCURRENCY` patches labels; either prints its measurements as one line of JSON.
- */
-import type { KubernetesObject } from '@kubernetes/client-node';
-import type { KubeObject } from '../src/object.js';
-import { GROUP, NAMESPACE, PLURAL, VERSION, nameOf } from './subject.js';
+/** What a worker does: measures one client in a process of its own, so that memory and processor time are its own. */
+import { nameOf } from './subject.js';
 
 export interface ListSample {
-  /** Milliseconds to load the modules. */
-  readonly load: number;
+  /** Milliseconds from the start of the process until all modules are loaded. */
+  readonly loaded: number;
   /** Resident set after that, in bytes. */
   readonly loadedRss: number;
   /** Milliseconds from the start to a complete cache. */
@@ -33,67 +28,24 @@ export interface WriteSample {
 }
 
 /** Something that can list and write, ours or another's. */
-interface Client {
+export interface Client {
   /** Resolves when all objects are in memory, with their number. */
   sync(): Promise<number>;
+  /** Sets a label by a merge patch. */
   patch(name: string, label: string): Promise<unknown>;
   close(): Promise<void>;
 }
 
-type Factory = (kubeconfig: string) => Promise<Client>;
-
-async function ours(kubeconfig: string, freeze: boolean): Promise<Client> {
-  const { Cluster, Informer, Writer, customResource, loadCredentials } = await import('../src/index.js');
-  const resource = customResource<KubeObject>(GROUP, VERSION, 'Sandbox', PLURAL);
-  const cluster = new Cluster({ credentials: loadCredentials({ kubeconfig }), userAgent: 'bench' });
-  const informer = new Informer(cluster, resource, { freeze });
-  const writer = new Writer(cluster);
-  const stop = new AbortController();
-  let running: Promise<void> | undefined;
-  return {
-    sync: async () => {
-      running = informer.run(stop.signal);
-      await informer.waitForSync();
-      return informer.store.size;
-    },
-    patch: (name, label) => writer.mergePatch(resource, { namespace: NAMESPACE, name }, { metadata: { labels: { bench: label } } }),
-    close: async () => {
-      stop.abort();
-      await running;
-      await cluster.close();
-    },
-  };
+/** Measures what the command line says, `list KUBECONFIG` or `write KUBECONFIG COUNT CONCURRENCY`, and prints it as one line of JSON. */
+export async function measure(make: (kubeconfig: string) => Client): Promise<void> {
+  const [command, kubeconfig, count, concurrency] = process.argv.slice(2);
+  const client = make(kubeconfig);
+  const result = command === 'list' ? await list(client) : await write(client, Number(count), Number(concurrency));
+  console.log(JSON.stringify(result));
+  process.exit(0);
 }
 
-async function clientNode(kubeconfig: string): Promise<Client> {
-  const { CustomObjectsApi, KubeConfig, PatchStrategy, makeInformer, setHeaderOptions } = await import('@kubernetes/client-node');
-  const config = new KubeConfig();
-  config.loadFromFile(kubeconfig);
-  const api = config.makeApiClient(CustomObjectsApi);
-  const list = () => api.listClusterCustomObject({ group: GROUP, version: VERSION, plural: PLURAL });
-  const informer = makeInformer<KubernetesObject>(config, `/apis/${GROUP}/${VERSION}/${PLURAL}`, list);
-  return {
-    sync: async () => {
-      await informer.start();
-      return (informer as unknown as { list(): unknown[] }).list().length;
-    },
-    patch: (name, label) => api.patchNamespacedCustomObject(
-      { group: GROUP, version: VERSION, plural: PLURAL, namespace: NAMESPACE, name, body: { metadata: { labels: { bench: label } } } },
-      setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
-    ),
-    close: async () => informer.stop(),
-  };
-}
-
-const CLIENTS: Record<string, Factory> = {
-  'ours': kubeconfig => ours(kubeconfig, true),
-  'ours-unfrozen': kubeconfig => ours(kubeconfig, false),
-  'client-node': clientNode,
-};
-
-async function list(factory: Factory, kubeconfig: string): Promise<ListSample> {
-  const begin = performance.now();
-  const client = await factory(kubeconfig);
+async function list(client: Client): Promise<ListSample> {
   const loaded = performance.now();
   global.gc!();
   const loadedRss = process.memoryUsage.rss();
@@ -106,12 +58,11 @@ async function list(factory: Factory, kubeconfig: string): Promise<ListSample> {
   const { rss, heapUsed } = process.memoryUsage();
   await client.close();
   return {
-    load: loaded - begin, loadedRss, synced, cpu: (used.user + used.system) / 1000, rss, peakRss: process.resourceUsage().maxRSS * 1024, heap: heapUsed, objects,
+    loaded, loadedRss, synced, cpu: (used.user + used.system) / 1000, rss, peakRss: process.resourceUsage().maxRSS * 1024, heap: heapUsed, objects,
   };
 }
 
-async function write(factory: Factory, kubeconfig: string, count: number, concurrency: number): Promise<WriteSample> {
-  const client = await factory(kubeconfig);
+async function write(client: Client, count: number, concurrency: number): Promise<WriteSample> {
   const run = async (writes: number, latencies: number[]) => {
     let next = 0;
     await Promise.all(Array.from({ length: concurrency }, async () => {
@@ -133,8 +84,3 @@ async function write(factory: Factory, kubeconfig: string, count: number, concur
   await client.close();
   return { latencies, total, cpu: (used.user + used.system) / 1000 };
 }
-
-const [command, subject, kubeconfig, count, concurrency] = process.argv.slice(2);
-const result = command === 'list' ? await list(CLIENTS[subject], kubeconfig) : await write(CLIENTS[subject], kubeconfig, Number(count), Number(concurrency));
-console.log(JSON.stringify(result));
-process.exit(0);
