@@ -30,7 +30,8 @@ const project = new cdk.JsiiProject({
   tsconfig: {
     include: ['src/**/*.ts', 'imports/**/*.ts'],
     exclude: ['node_modules', 'lib', 'packages', 'testbed', 'examples'],
-    compilerOptions: { rootDir: '.', outDir: 'lib', declarationMap: false } as any,
+    // without source maps, which would be two thirds of the package
+    compilerOptions: { rootDir: '.', outDir: 'lib', declarationMap: false, inlineSourceMap: false, inlineSources: false } as any,
   },
   peerDeps: ['cdk8s@^2.68.12', 'cdk8s-plus-28@^2.5.6', 'constructs@^10.5.0'],
   // Development happens on the oldest peers (projen pins them); the newest are what users install.
@@ -76,7 +77,7 @@ const project = new cdk.JsiiProject({
   depsUpgrade: false,
   pullRequestTemplate: false,
   githubOptions: { mergify: false, pullRequestLint: false },
-  gitignore: ['/lib/', '*.tsbuildinfo', '.swc/', '/bench/work/', '/quickstart-output/', 'junit.xml'],
+  gitignore: ['/lib/', '.npmignore', '*.tsbuildinfo', '.swc/', '/bench/work/', '/quickstart-output/', 'junit.xml'],
 });
 
 // JsiiBuild sets these from `libdir`; our sources live in two folders (`src` and `imports`) under one root.

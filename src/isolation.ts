@@ -1,4 +1,5 @@
 import * as l1 from '../imports';
+import { mark } from './brand';
 import { checkLabels } from './object';
 import { Problems } from './problems';
 import { dnsSubdomain, labelValue, qualifiedName } from './rules';
@@ -159,6 +160,7 @@ export class Isolation {
     placement: IsolationPlacement,
     private readonly hint: RuntimeClassHint,
   ) {
+    mark(this, 'Isolation');
     const problems = Problems.of(where);
     problems.check(where === 'Isolation.runtimeClass' ? 'name' : 'runtimeClassName', runtimeClassName, dnsSubdomain);
     checkLabels(problems, 'nodeSelector', placement.nodeSelector);

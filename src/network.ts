@@ -1,5 +1,6 @@
 import * as l1 from '../imports';
 import { toWire } from '../imports/wire';
+import { mark } from './brand';
 import { Cidr } from './cidr';
 import { ClusterDns } from './cluster-dns';
 import { NAMESPACE_NAME_LABEL, selectorOf } from './label-selector';
@@ -145,7 +146,9 @@ export class SandboxNetwork {
     public readonly preset: string,
     private readonly rules: Rules | undefined,
     private readonly presetRules: number,
-  ) {}
+  ) {
+    mark(this, 'SandboxNetwork');
+  }
 
   /**
    * The same network, where the sandbox can also connect to `peer`.

@@ -3,6 +3,7 @@ import * as kplus from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import * as l1 from '../imports';
 import { Blueprint, renderBlueprint } from './blueprint';
+import { requireProtection } from './brand';
 import { checkTreeAtSynth } from './findings';
 import { ImportedPod } from './imported-pod';
 import { Isolation } from './isolation';
@@ -175,6 +176,7 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
 
     const problems = Problems.of(this.node.path);
     checkObject(problems, identity, props);
+    requireProtection(problems, this.isolation, this.network);
     this._blueprint = (props as Prepared)[PREPARED] ?? renderBlueprint(problems, props, this.claimVolumes !== ClaimOverrides.DISALLOWED);
     checkHostNetwork(problems, props, this.network._managed);
     this.checkOptions(problems, props);

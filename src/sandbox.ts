@@ -2,6 +2,7 @@ import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import * as l1 from '../imports';
 import { renderBlueprint } from './blueprint';
+import { requireProtection } from './brand';
 import { checkTreeAtSynth } from './findings';
 import { Isolation } from './isolation';
 import { Lifetime } from './lifetime';
@@ -74,6 +75,7 @@ export class Sandbox extends Construct {
 
     const problems = Problems.of(this.node.path);
     checkObject(problems, identity, props);
+    requireProtection(problems, this.isolation, this.network);
     const blueprint = renderBlueprint(problems, props);
     checkHostNetwork(problems, props, this.network._managed);
     if (this.network._managed && !this.network._rules()) {

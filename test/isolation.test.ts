@@ -1,4 +1,8 @@
+import { App, Chart } from 'cdk8s';
 import { Isolation, KataHypervisor } from '../src/isolation';
+import { SandboxNetwork } from '../src/network';
+import { Sandbox } from '../src/sandbox';
+import { SandboxTemplate } from '../src/sandbox-template';
 
 function shape(isolation: Isolation) {
   const { description, runtimeClassName, nodeSelector, tolerations } = isolation;
@@ -93,4 +97,25 @@ test('tolerations that Kubernetes accepts are accepted', () => {
 
 test('several problems are reported at once', () => {
   expect(() => Isolation.kata({ runtimeClassName: 'A', tolerations: [{ key: 'a', effect: 'x' }] })).toThrow(/^2 problems:\n {2}Isolation\.kata: runtimeClassName .*\n {2}Isolation\.kata: tolerations\[0\]\.effect /);
+});
+
+describe('what is not an isolation or a network', () => {
+  const container = { image: 'x' };
+  const chart = () => new Chart(new App({ outdir: '/nonexistent' }), 'test');
+  const HOW = 'say what keeps the containers apart from the node: Isolation.gvisor(), Isolation.kata(), or Isolation.none()';
+  test.each<[string, unknown, string]>([
+    ['left out', undefined, `test/a: isolation: ${HOW}`],
+    ['a string', 'gvisor', `test/a: isolation is 'gvisor': ${HOW}`],
+    ['a factory that was not called', Isolation.gvisor, `test/a: isolation is 'a function that was not called': ${HOW}`],
+    ['another construct', chart(), `test/a: isolation is 'of class Chart': ${HOW}`],
+  ])('is refused where types are not checked: %s', (_, isolation: any, message) => {
+    expect(() => new SandboxTemplate(chart(), 'a', { containers: [container], isolation })).toThrow(message);
+    expect(() => new Sandbox(chart(), 'a', { containers: [container], isolation })).toThrow(message);
+  });
+
+  test('a network factory that was not called is refused', () => {
+    const network: any = SandboxNetwork.denyAll;
+    expect(() => new Sandbox(chart(), 'a', { containers: [container], isolation: Isolation.none(), network }))
+      .toThrow("test/a: network is 'a function that was not called': say what it may talk to");
+  });
 });

@@ -104,13 +104,18 @@ const written = SUBJECTS.map(subject => {
   const samples = patches.get(subject)!;
   const latencies = samples.flatMap(sample => sample.latencies);
   return {
-    subject, perSecond: writes / quantile(samples.map(sample => sample.total), 0.5) * 1000, p50: quantile(latencies, 0.5), p90: quantile(latencies, 0.9),
-    p99: quantile(latencies, 0.99), cpuPerWrite: quantile(samples.map(sample => sample.cpu), 0.5) / writes,
+    subject,
+    perSecond: writes / quantile(samples.map(sample => sample.total), 0.5) * 1000,
+    p50: quantile(latencies, 0.5),
+    p90: quantile(latencies, 0.9),
+    p99: quantile(latencies, 0.99),
+    cpuPerWrite: quantile(samples.map(sample => sample.cpu), 0.5) / writes,
   };
 });
 console.log(`Cache of ${objects} Sandboxes, medians of ${rounds} rounds`);
 console.log(table(['', 'loaded ms', 'loaded MB', 'synced ms', 'CPU ms', 'heap MB', 'RSS MB', 'peak MB', 'objects'],
-  listed.map(row => [row.subject, row.loaded, row.loadedRss / MB, row.synced, row.cpu, row.heap / MB, row.rss / MB, row.peakRss / MB, String(row.objects)])));
+  listed.map(({ subject, loaded, loadedRss, synced, cpu, heap, rss, peakRss, objects: count }) =>
+    [subject, loaded, loadedRss / MB, synced, cpu, heap / MB, rss / MB, peakRss / MB, String(count)])));
 console.log(`\n${writes} merge patches, ${CONCURRENCY} at a time`);
 console.log(table(['', 'per second', 'p50 ms', 'p90 ms', 'p99 ms', 'CPU ms each'],
   written.map(row => [row.subject, row.perSecond, row.p50, row.p90, row.p99, row.cpuPerWrite])));
