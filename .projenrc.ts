@@ -37,7 +37,7 @@ const project = new cdk.JsiiProject({
   // Development happens on the oldest peers (projen pins them); the newest are what users install.
   devDeps: [
     '@types/node@^20', '@types/jest@^30', '@swc/core@1.16.18', '@swc/jest@^0.2', 'jest@^30', 'ajv@^8', 'fast-check@^4', 'tsx@^4', 'yaml@^2',
-    'eslint@^9', 'typescript-eslint@^8', '@stylistic/eslint-plugin@^5', 'jsii-docgen@^10',
+    'esbuild@^0.28', 'eslint@^9', 'typescript-eslint@^8', '@stylistic/eslint-plugin@^5', 'jsii-docgen@^10',
   ],
   docgen: false,
   projenrcTs: true,
@@ -110,13 +110,75 @@ const controller = new Workspace(project, {
   name: 'agent-sandbox-controller',
   dir: 'packages/controller',
   description: 'The reconcilers of Sandbox, SandboxTemplate, SandboxClaim and SandboxWarmPool',
+  bin: { 'agent-sandbox-controller': './lib/main.js' },
   dependencies: {
     'agent-sandbox-api': '*',
     'agent-sandbox-kube': '*',
     'commander': '^14.0.0',
     'pino': '^9.0.0',
     'prom-client': '^15.1.0',
+    '@opentelemetry/api': '^1.9.0',
+    '@opentelemetry/exporter-trace-otlp-grpc': '>=0.200.0 <1',
+    '@opentelemetry/resources': '^2.0.0',
+    '@opentelemetry/sdk-trace-node': '^2.0.0',
   },
+});
+
+const router = new Workspace(project, {
+  name: 'agent-sandbox-router',
+  dir: 'packages/router',
+  description: 'The reverse proxy in front of sandboxes: closed by default, streaming, resolves targets from the API',
+  dependencies: {
+    'agent-sandbox-api': '*',
+    'agent-sandbox-kube': '*',
+    '@opentelemetry/api': '^1.9.0',
+    '@opentelemetry/exporter-trace-otlp-grpc': '>=0.200.0 <1',
+    '@opentelemetry/resources': '^2.0.0',
+    '@opentelemetry/sdk-trace-node': '^2.0.0',
+    'commander': '^14.0.0',
+    'pino': '^9.0.0',
+    'prom-client': '^15.1.0',
+    'undici': '^7.16.0',
+  },
+  devDependencies: { 'ws': '^8.18.0', '@types/ws': '^8', 'autocannon': '^8.0.0' },
+  bin: { 'agent-sandbox-router': './lib/main.js' },
+});
+
+const runtime = new Workspace(project, {
+  name: 'agent-sandbox-runtime',
+  dir: 'packages/runtime',
+  description: 'The server inside a sandbox: commands, files, and computer use',
+  dependencies: {
+    '@fastify/busboy': '^3.1.0',
+    '@fastify/websocket': '^11.0.0',
+    '@google/genai': '^2.0.0',
+    'commander': '^14.0.0',
+    'fastify': '^5.6.0',
+    'pino': '^9.0.0',
+    'playwright-core': '^1.56.0',
+    'prom-client': '^15.1.0',
+  },
+  optionalDependencies: { '@lydell/node-pty': '^1.1.0' },
+  devDependencies: { 'ws': '^8.18.0', '@types/ws': '^8' },
+  bin: { 'agent-sandbox-runtime': './lib/main.js' },
+});
+
+const client = new Workspace(project, {
+  name: 'agent-sandbox-client',
+  dir: 'packages/client',
+  description: 'The SDK and command line for programs and people that use sandboxes',
+  dependencies: {
+    'agent-sandbox-api': '*',
+    'agent-sandbox-kube': '*',
+    '@modelcontextprotocol/sdk': '^1.20.0',
+    'commander': '^14.0.0',
+    'listr2': '^9.0.0',
+    'undici': '^7.16.0',
+    'ws': '^8.18.0',
+    'zod': '^4.0.0',
+  },
+  devDependencies: { '@types/ws': '^8' },
+  bin: { 'agent-sandbox-client': './lib/main.js' },
 });
 
 const testbed = new Workspace(project, {
@@ -134,7 +196,7 @@ const testbed = new Workspace(project, {
   },
 });
 
-const workspaces = [api, kube, controller, testbed];
+const workspaces = [api, kube, controller, router, runtime, client, testbed];
 
 // ---------------------------------------------------------------- tests
 const swc = (module: 'commonjs' | 'es6') => ['@swc/jest', {

@@ -90,6 +90,11 @@ export class ManualClock implements Clock {
   }
 }
 
+/** RFC 3339 with microseconds, as Kubernetes' MicroTime wants it; ours are only milliseconds. */
+export function microTime(epochMs: number): string {
+  return new Date(epochMs).toISOString().replace('Z', '000Z');
+}
+
 /** Resolves after `delayMs` milliseconds; rejects with the signal's reason if that comes first. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

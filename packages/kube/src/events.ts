@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { backoffMs } from './backoff.js';
-import { Clock, Timer, sleep } from './clock.js';
+import { Clock, Timer, microTime, sleep } from './clock.js';
 import { Cluster } from './cluster.js';
 import { ApiError, isAlreadyExists, isNotFound, isSituation } from './errors.js';
-import { microTime } from './microtime.js';
 import { KubeObject } from './object.js';
 import { EVENTS } from './resource.js';
 import type { RecordedEvent } from './types.js';
@@ -60,6 +59,8 @@ interface Series {
   last: number;
   /** The next update. */
   timer?: Timer;
+  /** Waits to be sent or is being sent; never twice at a time. */
+  busy: boolean;
 }
 
 interface Bucket {
@@ -104,7 +105,7 @@ export class EventRecorder {
       this.options.onDropped?.('rate');
       return;
     }
-    const series: Series = { event: this.eventOf(regarding, what), count: 1, told: 0, last: now };
+    const series: Series = { event: this.eventOf(regarding, what), count: 1, told: 0, last: now, busy: false };
     remember(this.series, key, series);
     this.send(series);
   }
@@ -115,7 +116,7 @@ export class EventRecorder {
     const timer = this.clock.setTimeout(() => this.stop.abort(), timeoutMs);
     for (const series of this.series.values()) {
       series.timer?.cancel();
-      if (series.count > series.told && series.told > 0 && !this.buffer.includes(series)) {
+      if (series.count > series.told && series.told > 0) {
         this.send(series);
       }
     }
@@ -162,17 +163,19 @@ export class EventRecorder {
   private planUpdate(series: Series): void {
     series.timer ??= this.clock.setTimeout(() => {
       series.timer = undefined;
-      if (series.count > series.told) {
-        this.send(series);
-      }
+      this.send(series);
     }, this.options.seriesFlushMs ?? 30_000);
   }
 
   private send(series: Series): void {
+    if (series.busy) {
+      return;
+    }
     if (this.buffer.length >= (this.options.bufferSize ?? 1000)) {
       this.options.onDropped?.('buffer');
       return;
     }
+    series.busy = true;
     this.buffer.push(series);
     if (this.sending < CONCURRENCY) {
       this.sending++;
@@ -184,7 +187,10 @@ export class EventRecorder {
     for (let series = this.buffer.shift(); series; series = this.buffer.shift()) {
       try {
         await this.deliver(series);
+        series.busy = false;
+        this.catchUp(series);
       } catch (error) {
+        series.busy = false;
         this.options.onDropped?.('refused');
         this.options.cluster.logger.debug({ err: error, event: series.event.reason, regarding: series.event.regarding }, 'an Event was not recorded');
       }
@@ -192,6 +198,17 @@ export class EventRecorder {
     this.sending--;
     if (this.sending === 0) {
       this.idle.splice(0).forEach(resolve => resolve());
+    }
+  }
+
+  /** Sees to what happened again while the Event was on its way. */
+  private catchUp(series: Series): void {
+    if (series.count > series.told) {
+      if (this.closed) {
+        this.send(series);
+      } else {
+        this.planUpdate(series);
+      }
     }
   }
 
@@ -213,7 +230,7 @@ export class EventRecorder {
   private async deliverOnce(series: Series): Promise<void> {
     const { cluster } = this.options;
     const { count, event, stored } = series;
-    const { namespace, name } = event.metadata;
+    const { namespace } = event.metadata;
     const signal = this.stop.signal;
     // The server wants a count of at least 2.
     const status = count > 1 ? { series: { count, lastObservedTime: microTime(this.clock.now()) } } : {};
@@ -231,11 +248,12 @@ export class EventRecorder {
         series.stored = undefined;
         return this.deliverOnce(series);
       }
-      // An attempt without an answer had come through.
-      if (!(isAlreadyExists(error) && !stored)) {
-        throw error;
+      if (isAlreadyExists(error) && !stored) {
+        // An attempt without an answer had come through, with the count of that time.
+        series.stored = event;
+        return count > 1 ? this.deliverOnce(series) : void (series.told = count);
       }
-      series.stored = { ...event, metadata: { ...event.metadata, name } };
+      throw error;
     }
     series.told = count;
     return undefined;

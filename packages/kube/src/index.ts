@@ -9,7 +9,6 @@ export * from './kubeconfig.js';
 export * from './leader.js';
 export * from './logger.js';
 export * from './metrics.js';
-export * from './microtime.js';
 export * from './object.js';
 export * from './patch.js';
 export * from './queue.js';

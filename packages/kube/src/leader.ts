@@ -1,7 +1,6 @@
 import { Cluster } from './cluster.js';
-import { sleep } from './clock.js';
+import { microTime, sleep } from './clock.js';
 import { isAlreadyExists, isConflict, isNotFound } from './errors.js';
-import { microTime } from './microtime.js';
 import { Reader } from './reader.js';
 import { LEASES } from './resource.js';
 import { onAbort } from './signals.js';

@@ -227,6 +227,20 @@ describe('Cluster', () => {
       expect([server.requests.length, tokens.rejected]).toEqual([1, 1]);
     });
 
+    test('connections are kept while the certificates stay what they are, and replaced when they change', async () => {
+      let ca = 'one';
+      const cluster = connect({ credentials: { server: server.url, access: () => ({ headers: {}, tls: { ca: Buffer.from(ca) } }), reject: () => undefined } });
+      const first = (await cluster.upgrade('/')).dispatcher;
+      expect((await cluster.upgrade('/')).dispatcher).toBe(first);
+      const stream = await cluster.stream({ verb: 'watch', resource: CONFIG_MAPS }, { query: { watch: true, resourceVersion: '100' } });
+      ca = 'two';
+      expect((await cluster.upgrade('/')).dispatcher).not.toBe(first);
+      const piece = new Promise(resolve => stream.once('data', resolve));
+      server.bookmark();
+      expect(String(await piece)).toContain('BOOKMARK');
+      stream.destroy();
+    });
+
     test('new credentials that are refused as well are not tried again', async () => {
       server.fail(any, { code: 401 }, 10);
       await expect(connect({ credentials: new Tokens(server.url, 'new') }).request({ verb: 'get', path: '/version' })).rejects.toThrow('401');
