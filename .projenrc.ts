@@ -99,7 +99,7 @@ const kube = new Workspace(project, {
   name: 'agent-sandbox-kube',
   dir: 'packages/kube',
   description: 'Fast typed access to the Kubernetes API server: informers, work queue, leader election, events, patches',
-  unfinishedSuites: ['api-server', 'events', 'informer.model', 'leader'],
+  unfinishedSuites: ['api-server'],
   dependencies: {
     '@kubernetes/client-node': '^1.4.0',
     'undici': '^7.16.0',
@@ -287,6 +287,7 @@ project.addTask('api:kubernetes', { description: 'Reduce the OpenAPI documents o
 project.addTask('quickstart', { description: 'Synthesize the quickstart and show what was written', exec: 'tsx scripts/quickstart.ts', receiveArgs: true });
 project.addTask('examples', { description: 'Write the manifests of all examples', exec: 'tsx scripts/synth-examples.ts', receiveArgs: true });
 project.addTask('bench:synth', { description: 'Compare type-check and synthesis with the stock import and cdk8s-plus', exec: 'tsx bench/synth/main.ts', receiveArgs: true });
+project.addTask('bundle', { description: 'Bundle controller, router and runtime into one file each, in dist/bundle', exec: 'tsx scripts/bundle.ts', receiveArgs: true });
 project.addTask('testbed', { description: 'Build, start and stop a real control plane', exec: 'tsx testbed/src/cli.ts', receiveArgs: true });
 
 const testAll = project.addTask('test:all', { description: 'Build the control plane if it is missing, then the library, then run every check and test' });

@@ -1,0 +1,64 @@
+/**
+ * Bundles programs into one file each, as they are in their images and in benchmarks: no transpiler at run time, and of each
+ * dependency what the program uses. Writes `dist/bundle/<program>.mjs`; names on the command line select.
+ *
+ * The version is that of the root package, or `AGENT_SANDBOX_VERSION` of the environment.
+ */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { build } from 'esbuild';
+
+const REPOSITORY = path.resolve(__dirname, '..');
+
+/** Where bundles go unless somebody wants them elsewhere. */
+export const BUNDLE_DIR = path.join(REPOSITORY, 'dist', 'bundle');
+
+/** Programs, and the modules that cannot be part of one file: native code, or files that they look for beside themselves. */
+export const PROGRAMS: { readonly [program: string]: { readonly external: readonly string[] } } = {
+  controller: { external: [] },
+  router: { external: [] },
+  runtime: { external: ['playwright-core', '@lydell/node-pty'] },
+};
+
+/** Bundles `packages/<program>/src/main.ts`; returns the path of the file. Throws what esbuild finds wrong. */
+export async function bundle(program: string, outdir: string = BUNDLE_DIR): Promise<string> {
+  const outfile = path.join(outdir, `${program}.mjs`);
+  const { version } = JSON.parse(fs.readFileSync(path.join(REPOSITORY, 'package.json'), 'utf8'));
+  await build({
+    entryPoints: [path.join(REPOSITORY, 'packages', program, 'src', 'main.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    // The sources of the workspace, see `SOURCE_CONDITION` in projenrc/workspace.ts.
+    conditions: ['agent-sandbox-source'],
+    external: [...PROGRAMS[program].external],
+    define: { 'process.env.AGENT_SANDBOX_VERSION': JSON.stringify(process.env.AGENT_SANDBOX_VERSION || version) },
+    // Dependencies that are CommonJS ask for it.
+    banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
+    legalComments: 'linked',
+    logLevel: 'error',
+  });
+  return outfile;
+}
+
+async function main(wanted: readonly string[]): Promise<number> {
+  const unknown = wanted.filter(program => !(program in PROGRAMS));
+  if (unknown.length > 0) {
+    console.error(`no such program: ${unknown.join(', ')}\nprograms: ${Object.keys(PROGRAMS).join(', ')}`);
+    return 2;
+  }
+  for (const program of wanted.length > 0 ? wanted : Object.keys(PROGRAMS)) {
+    const file = await bundle(program);
+    console.log(`${path.relative(REPOSITORY, file)}  ${(fs.statSync(file).size / 1024).toFixed(0)} KiB`);
+  }
+  return 0;
+}
+
+if (require.main === module) {
+  main(process.argv.slice(2)).then(code => process.exitCode = code, error => {
+    console.error((error as Error).message);
+    process.exitCode = 1;
+  });
+}
