@@ -85,8 +85,12 @@ project.addFields({
   types: 'lib/src/index.d.ts',
   files: ['lib', 'crds', '.jsii', '!lib/**/*.tsbuildinfo'],
   workspaces: ['packages/*', 'testbed'],
-  // Releases of which the packages for every platform are published, so that the lock file serves all of them.
-  overrides: { 'unrs-resolver': '1.12.1' },
+  overrides: {
+    // A release of which the packages for every platform are published, so that the lock file serves all of them.
+    'unrs-resolver': '1.12.1',
+    // The last release that needs no later Node than we promise; fastify uses it for its injected requests only.
+    'light-my-request': '6.6.0',
+  },
 });
 
 const api = new Workspace(project, {
