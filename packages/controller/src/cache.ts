@@ -1,6 +1,6 @@
 import { LABEL, nameHash, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
 import type { CachedPod, NetworkPolicy, PersistentVolumeClaim, Service } from './core-kinds.js';
-import { labelOf } from './object.js';
+import { controllerOf, labelOf } from './object.js';
 import type { KubeObject } from './plan.js';
 
 /** The kinds that reconcilers read. */
@@ -33,10 +33,24 @@ export const INDEXES = {
     templateHash: byLabel(LABEL.templateRefHash),
     /** `<namespace>/<hash of the pool>`. */
     pool: byLabel(LABEL.warmPool),
+    /** UID of the controller. */
+    controller: (object: KubeObject) => present(controllerOf(object)?.uid),
   },
   SandboxTemplate: { nameHash: byNameHash },
-  SandboxClaim: {},
-  SandboxWarmPool: {},
+  SandboxClaim: {
+    /** `<namespace>/<name of the pool>`, by either way to name one. */
+    pool: ({ metadata, spec }: SandboxClaim) => present(spec.warmPoolRef?.name ?? namedPool(spec.warmpool))
+      .map((name) => indexValue(metadata.namespace ?? '', name)),
+    /** `<namespace>/<name>` of the template that the claim names itself. */
+    template: ({ metadata, spec: { sandboxTemplateRef: ref } }: SandboxClaim) =>
+      (ref === undefined ? [] : [indexValue(ref.namespace || metadata.namespace || '', ref.name)]),
+  },
+  SandboxWarmPool: {
+    /** `<namespace>/<hash of the name>`. */
+    nameHash: byNameHash,
+    /** `<namespace>/<name of the template>`. */
+    template: ({ metadata, spec }: SandboxWarmPool) => [indexValue(metadata.namespace ?? '', spec.sandboxTemplateRef.name)],
+  },
   Pod: {
     /** `<namespace>/<hash of the Sandbox's name>`. */
     nameHash: byLabel(LABEL.sandboxNameHash),
@@ -49,13 +63,18 @@ export const INDEXES = {
     /** `<hash of the template>`, in all namespaces: a foreign template has the same hash in all of them. */
     anyTemplateHash: (object: KubeObject) => present(labelOf(object, LABEL.templateRefHash)),
   },
-} satisfies { [K in Kind]: { [index: string]: (object: KubeObject) => string[] } };
+} satisfies { [K in Kind]: { [index: string]: (object: Kinds[K]) => string[] } };
 
 export type IndexOf<K extends Kind> = keyof (typeof INDEXES)[K] & string;
 
 /** The value of the indexes that are kept per namespace. */
 export function indexValue(namespace: string, value: string): string {
   return `${namespace}/${value}`;
+}
+
+/** The pool that `warmpool` of a claim names: two of its values name none. */
+function namedPool(warmpool: string | undefined): string | undefined {
+  return warmpool === 'none' || warmpool === 'default' ? undefined : warmpool;
 }
 
 function byNameHash(object: KubeObject): string[] {

@@ -1,4 +1,7 @@
-import { nameHash, LABEL, type ObjectMeta, type Sandbox, type SandboxSpec, type SandboxTemplate, type SandboxTemplateSpec } from 'agent-sandbox-api';
+import {
+  nameHash, LABEL, type ObjectMeta, type Sandbox, type SandboxSpec, type SandboxTemplate, type SandboxTemplateSpec, type SandboxWarmPool,
+  type SandboxWarmPoolSpec,
+} from 'agent-sandbox-api';
 import type { CachedPod, PodStatus, Service } from '../src/core-kinds.js';
 import type { PassResult } from '../src/perform.js';
 import type { Request } from '../src/plan.js';
@@ -30,6 +33,16 @@ export function template(spec: Partial<SandboxTemplateSpec> = {}, metadata: Part
     kind: 'SandboxTemplate',
     metadata: { name: 'python', namespace: NAMESPACE, ...metadata },
     spec: { podTemplate: { spec: { containers: [{ name: 'main', image: 'image' }] } }, ...spec },
+  };
+}
+
+/** A pool named `pool` of the template `python`. */
+export function pool(spec: Partial<SandboxWarmPoolSpec> = {}, metadata: Partial<ObjectMeta> = {}): SandboxWarmPool {
+  return {
+    apiVersion: API_VERSION.extensions,
+    kind: 'SandboxWarmPool',
+    metadata: { name: 'pool', namespace: NAMESPACE, ...metadata },
+    spec: { sandboxTemplateRef: { name: 'python' }, ...spec },
   };
 }
 

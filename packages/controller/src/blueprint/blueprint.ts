@@ -1,0 +1,55 @@
+import { nameHash, type SandboxSpec, type SandboxTemplate } from 'agent-sandbox-api';
+import { withSecureDefaults } from '../template/defaults.js';
+
+/** The part of a Sandbox's spec that comes from its template. */
+export type Blueprint = Pick<SandboxSpec, 'podTemplate' | 'volumeClaimTemplates' | 'service'>;
+
+/** What a template gives the Sandboxes that pools and claims make from it, with secure defaults. Shares its parts with the template. */
+export function blueprintOf(template: SandboxTemplate): Blueprint {
+  return derived(template).blueprint;
+}
+
+/** Value of the label that tells which Pod template a pool's Sandbox was made from. Nobody decides anything by it. */
+export function podTemplateHash(template: SandboxTemplate): string {
+  return derived(template).podTemplateHash;
+}
+
+/**
+ * Value of the label that tells which blueprint a pool's Sandbox was made from. Equal blueprints have equal hashes in this
+ * program; another implementation hashes other bytes, so that a difference alone means nothing: see `isStale`.
+ */
+export function blueprintHash(template: SandboxTemplate): string {
+  return derived(template).hash;
+}
+
+interface Derived {
+  readonly blueprint: Blueprint;
+  readonly podTemplateHash: string;
+  readonly hash: string;
+}
+
+/** Templates in the cache never change, and each pass over a pool asks again. */
+const known = new WeakMap<SandboxTemplate, Derived>();
+
+function derived(template: SandboxTemplate): Derived {
+  const found = known.get(template) ?? derive(template);
+  known.set(template, found);
+  return found;
+}
+
+function derive(template: SandboxTemplate): Derived {
+  const { podTemplate, volumeClaimTemplates, service } = template.spec;
+  const blueprint: Blueprint = {
+    podTemplate: { ...podTemplate, spec: withSecureDefaults(template) },
+    ...(volumeClaimTemplates === undefined ? {} : { volumeClaimTemplates }),
+    ...(service === undefined ? {} : { service }),
+  };
+  return { blueprint, podTemplateHash: nameHash(stableJson(blueprint.podTemplate)), hash: nameHash(stableJson(blueprint)) };
+}
+
+/** JSON in which the order of keys does not depend on who wrote the object. */
+function stableJson(value: unknown): string {
+  return JSON.stringify(value, (_, node: unknown) => (typeof node !== 'object' || node === null || Array.isArray(node)
+    ? node
+    : Object.fromEntries(Object.entries(node).sort(([a], [b]) => (a < b ? -1 : 1)))));
+}
