@@ -1,23 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { createServer, type AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { describeWithControlPlane } from '../../../testbed/src/jest/index.js';
-
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-
-interface Run {
-  readonly child: ChildProcess;
-  readonly output: () => string;
-  readonly exit: Promise<number | null>;
-}
-
-function start(...args: string[]): Run {
-  const child = spawn(process.execPath, ['--conditions=agent-sandbox-source', '--import', 'tsx', MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let text = '';
-  child.stdout.on('data', (chunk) => (text += chunk));
-  child.stderr.on('data', (chunk) => (text += chunk));
-  return { child, output: () => text, exit: new Promise((resolve) => child.once('exit', resolve)) };
-}
+import { end, start, type Run } from './program.js';
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -79,8 +62,7 @@ describeWithControlPlane('the program', (testbed) => {
       await until(async () => isLeader(second!), 'the next leader');
       expect(first!.output()).toContain('--enable-webhook');
     } finally {
-      replicas.forEach(({ child }) => child.kill('SIGTERM'));
-      await Promise.all(replicas.map(({ exit }) => exit));
+      await end(...replicas);
     }
   });
 }, { requires: ['fakeNodes'] });
