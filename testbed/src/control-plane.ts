@@ -91,11 +91,9 @@ export class ControlPlane extends Cluster {
       const { connection, ca } = await launcher.startServer();
       const description: Description = { connection, kubectlPath: binaries.find('kubectl')!, components, audited: auditLevel !== undefined };
       const controlPlane = new ControlPlane(dir, description, ca, { supervisor, launcher });
-      await Promise.all([
-        launcher.startOthers(controlPlane.admin, components, nodes),
-        options.crds?.length && controlPlane.installCrds(...options.crds),
-        controlPlane.describe(description),
-      ]);
+      // Before the others: quotas and garbage collection begin with the kinds that there are, and learn of new ones late.
+      await Promise.all([options.crds?.length && controlPlane.installCrds(...options.crds), controlPlane.describe(description)]);
+      await launcher.startOthers(controlPlane.admin, components, nodes);
       supervisor.onExit(reportExit);
       return controlPlane;
     } catch (error) {
