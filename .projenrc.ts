@@ -103,7 +103,6 @@ const kube = new Workspace(project, {
   name: 'agent-sandbox-kube',
   dir: 'packages/kube',
   description: 'Fast typed access to the Kubernetes API server: informers, work queue, leader election, events, patches',
-  unfinishedSuites: ['api-server'],
   dependencies: {
     '@kubernetes/client-node': '^1.4.0',
     'undici': '^7.16.0',

@@ -14,8 +14,6 @@ export interface WorkspaceOptions {
   /** Dependencies that only some features need, `name: range`. */
   readonly optionalDependencies?: Record<string, string>;
   readonly devDependencies?: Record<string, string>;
-  /** Suites (file names without `.test.ts`) that are not finished: they do not run, and `.ci/run` names them. */
-  readonly unfinishedSuites?: readonly string[];
   /** Commands that the package installs, `command: file`. */
   readonly bin?: Record<string, string>;
 }
@@ -28,12 +26,10 @@ export interface WorkspaceOptions {
  */
 export class Workspace extends Project {
   private readonly dir: string;
-  private readonly unfinished: readonly string[];
 
   constructor(root: Project, options: WorkspaceOptions) {
     super({ name: options.name, parent: root, outdir: options.dir, projenCommand: 'npx projen' });
     this.dir = options.dir;
-    this.unfinished = options.unfinishedSuites ?? [];
     for (const file of ['.gitattributes', '.gitignore', '.projen/tasks.json']) {
       this.tryRemoveFile(file);
     }
@@ -89,7 +85,7 @@ export class Workspace extends Project {
       testEnvironment: 'node',
       roots: [`<rootDir>/${this.dir}`],
       testMatch: ['**/test/**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '/lib/', ...this.unfinished.map(name => `/${this.dir}/test/${name}\\.test\\.ts$`)],
+      testPathIgnorePatterns: ['/node_modules/', '/lib/'],
       extensionsToTreatAsEsm: ['.ts'],
       transform: { '\\.ts$': transform },
       moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },

@@ -1,5 +1,5 @@
 import { describeWithControlPlane } from '../../../testbed/src/jest/index.js';
-import { Cluster } from '../src/cluster.js';
+import { Cluster, ClusterOptions } from '../src/cluster.js';
 import { Credentials } from '../src/credentials.js';
 import { ApiError } from '../src/errors.js';
 import { EventRecorder } from '../src/events.js';
@@ -23,8 +23,8 @@ describeWithControlPlane('with a real API server', testbed => {
   const running: Promise<unknown>[] = [];
   const clusters: Cluster[] = [];
 
-  const connect = (as: Credentials = credentials, userAgent = 'kube-test/1.0') => {
-    clusters.push(new Cluster({ credentials: as, userAgent }));
+  const connect = (as: Credentials = credentials, options: Partial<ClusterOptions> = {}) => {
+    clusters.push(new Cluster({ credentials: as, userAgent: 'kube-test/1.0', ...options }));
     return clusters.at(-1)!;
   };
   const start = <T extends ConfigMap>(informer: Informer<T>) => {
@@ -32,6 +32,8 @@ describeWithControlPlane('with a real API server', testbed => {
     return informer;
   };
   const inNamespace = () => ({ namespaces: [testbed.namespace] });
+  // A pod needs a ServiceAccount, and where no controller manager runs, nobody makes the default one.
+  beforeAll(() => testbed.cluster.admin.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace: testbed.namespace, name: 'pods' } }));
   beforeEach(async () => {
     stop = new AbortController();
     credentials = loadCredentials({ kubeconfig: (await testbed.cluster.kubeconfig()).path });
@@ -101,8 +103,11 @@ describeWithControlPlane('with a real API server', testbed => {
 
   test('a bookmark of the server moves the place to go on, although nothing of ours has changed', async () => {
     const events: string[] = [];
-    const informer = start(new Informer(cluster, CONFIG_MAPS, { ...inNamespace(), watchSeconds: 3, metrics: { event: (_, type) => events.push(type) } }));
-    await informer.waitForSync();
+    const requests: string[] = [];
+    const own = connect(credentials, { metrics: { request: ({ verb }) => requests.push(verb) } });
+    const informer = start(new Informer(own, CONFIG_MAPS, { ...inNamespace(), watchSeconds: 3, metrics: { event: (_, type) => events.push(type) } }));
+    // The server sends no bookmark for what had happened before the watch began.
+    await eventually('the watch', () => requests.includes('watch'));
     const elsewhere = await testbed.cluster.createNamespace('kube-bookmark');
     try {
       const { metadata } = await new Writer(cluster).create(CONFIG_MAPS, configMap(elsewhere, 'moves-the-version'));
@@ -151,7 +156,7 @@ describeWithControlPlane('with a real API server', testbed => {
     ['a Service, with which the server answers, is gone', SERVICES, { spec: { clusterIP: 'None', selector: { a: 'b' } } }, false],
     ['a claim under the protection of its finalizer lives on', PERSISTENT_VOLUME_CLAIMS, { spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }, true],
     ['a Sandbox is gone', SANDBOXES, { spec: { podTemplate: { spec: { containers: [{ name: 'main', image: 'example.com/image' }] } } } }, false],
-    ['a pod that no node has is gone', PODS, { spec: { schedulingGates: [{ name: 'example.com/never' }], containers: [{ name: 'main', image: 'example.com/image' }] } }, false],
+    ['a pod that no node has is gone', PODS, { spec: { serviceAccountName: 'pods', schedulingGates: [{ name: 'example.com/never' }], containers: [{ name: 'main', image: 'example.com/image' }] } }, false],
   ])('after a deletion %s, and the cache knows', async (title, resource, fields: any, livesOn) => {
     const informer = start(new Informer<any>(cluster, resource, inNamespace()));
     const writer = new Writer(cluster).connect(informer);
