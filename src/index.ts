@@ -6,6 +6,13 @@ export { ClusterDns } from './cluster-dns';
 export { SandboxContainer, SandboxMount, SandboxPort } from './container';
 export { AgentSandboxCrds, AgentSandboxCrdsProps } from './crds';
 export * from './disruption-budget';
+export { AgentSandboxController } from './install/agent-sandbox-controller';
+export { ControllerFlagProps, ControllerLogLevel } from './install/controller-flags';
+export { ControllerImplementation } from './install/implementation';
+export { MonitoringProps } from './install/monitoring';
+export { AgentSandboxControllerProps } from './install/props';
+export { RouterGatewayProps, RouterProps } from './install/router-props';
+export { InstalledProgramProps } from './install/workload';
 export { Isolation, IsolationPlacement, IsolationProps, KataHypervisor, KataIsolationProps } from './isolation';
 export {
   KedaAuthentication, KedaClaimRateProps, KedaPrometheusOptions, KedaPrometheusProps, KedaTrigger, KedaTriggerProps,

@@ -63,6 +63,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     return new Controller({ definition, caches, executor, clock: cluster.clock, logger, queueMetrics, workerMetrics });
   });
   let working = false;
+  const setLeader = flags.leaderElect ? metrics.leader(LEASE) : () => undefined;
   metrics.observe(controllers);
   countSandboxes(metrics.registry, () => caches.list('Sandbox'), () => working && caches.hasSynced);
   try {
@@ -75,6 +76,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     }, stopping.signal);
     const listening = caches.run(stopping.signal);
     const work = async (leading: AbortSignal) => {
+      setLeader(true);
       await caches.waitForSync(leading);
       working = true;
       logger.info({ controllers: definitions.map(({ name }) => name) }, 'working');

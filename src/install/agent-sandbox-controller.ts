@@ -1,0 +1,113 @@
+import { Chart } from 'cdk8s';
+import { Construct } from 'constructs';
+import { AgentSandboxCrds } from '../crds';
+import { checkKeys, checkLabels } from '../object';
+import { Problems } from '../problems';
+import { dns1035Label, dnsLabel, dnsSubdomain, portNumber } from '../rules';
+import { InstalledController, controllerAccount, controllerDeployment, metricsService } from './controller';
+import { checkFlags } from './controller-flags';
+import { ControllerImplementation, UPSTREAM_TAG } from './implementation';
+import { checkMonitoring, monitoring } from './monitoring';
+import { CONTROLLER, CONTROLLER_PORTS, DEFAULT_NAMESPACE, ROUTER_NAME, selectorLabels } from './names';
+import { clusterObject } from './objects';
+import { AgentSandboxControllerProps } from './props';
+import { checkRouter, router, routerTarget } from './router';
+import { userRoles } from './user-roles';
+import { checkProgram } from './workload';
+
+/**
+ * Everything that brings Sandboxes to life: the CustomResourceDefinitions, the controller with exactly the rights that it
+ * uses, and, where asked, the router, alerts and a dashboard. A chart of its own, in an order that applies in one pass.
+ *
+ * There is no webhook and there are no certificates.
+ *
+ * @throws if a prop is not well-formed; the error names every such prop, its value and the remedy
+ */
+export class AgentSandboxController extends Chart {
+  /** Name of the controller's Deployment, service account and roles. */
+  public readonly name: string;
+
+  /**
+   * @param scope the app
+   * @param id the construct's id, and the name of the file
+   * @param props what is installed, and how
+   */
+  public constructor(scope: Construct, id: string, props: AgentSandboxControllerProps) {
+    const namespace = props.namespace ?? DEFAULT_NAMESPACE;
+    super(scope, id, { namespace, labels: { ...props.labels, 'app.kubernetes.io/part-of': 'agent-sandbox' } });
+    this.name = props.name ?? CONTROLLER;
+    const controller: InstalledController = {
+      name: this.name,
+      namespace,
+      selector: selectorLabels(this.name, 'controller'),
+      implementation: props.implementation ?? ControllerImplementation.BUNDLED,
+    };
+    check(this, controller, props);
+
+    if (props.createNamespace ?? true) {
+      const level = (mode: string) => [`pod-security.kubernetes.io/${mode}`, 'restricted'];
+      clusterObject(this, 'v1', 'Namespace', { name: namespace, labels: Object.fromEntries(['enforce', 'audit', 'warn'].map(level)) });
+    }
+    if (props.crds ?? true) {
+      new AgentSandboxCrds(this, 'Crds', { annotations: props.crdAnnotations });
+    }
+    if (props.userRoles ?? true) {
+      userRoles(this);
+    }
+    const service = props.metricsServiceName ?? this.name;
+    controllerAccount(this, controller, props);
+    metricsService(this, service, controller.selector, CONTROLLER_PORTS.metrics);
+    controllerDeployment(this, controller, props);
+    if (props.router) {
+      router(this, namespace, props.router, props);
+    }
+    if (props.monitoring) {
+      monitoring(this, props.monitoring, {
+        namespace,
+        controller: { name: this.name, service, selector: controller.selector },
+        router: props.router && routerTarget(),
+        leaderElect: props.leaderElect ?? true,
+        ownMetrics: controller.implementation === ControllerImplementation.BUNDLED,
+      });
+    }
+  }
+}
+
+function check(chart: Chart, { name, namespace, implementation }: InstalledController, props: AgentSandboxControllerProps): void {
+  const problems = Problems.of(chart.node.path);
+  problems.check('namespace', namespace, dnsLabel);
+  problems.check('name', name, dns1035Label);
+  if (name === ROUTER_NAME) {
+    problems.add('name', name, 'the router has this name: use another');
+  }
+  checkLabels(problems, 'labels', props.labels);
+  checkKeys(problems, 'crdAnnotations', props.crdAnnotations);
+  checkProgram(problems, props);
+  checkFlags(problems, props, implementation);
+  if (implementation === ControllerImplementation.UPSTREAM_V0_5_6 && !isUpstreamImage(props.image)) {
+    problems.add('image', props.image, `flags and role are those of ${UPSTREAM_TAG}: use an image with this tag, or its digest`);
+  }
+  if ((props.replicas ?? 1) > 1 && props.leaderElect === false) {
+    problems.add('leaderElect', false, 'several replicas would all work: leave it out, or use one replica');
+  }
+  problems.check('metricsServiceName', props.metricsServiceName, dns1035Label);
+  (props.metricsNamespaces ?? []).forEach((one, index) => problems.check(`metricsNamespaces[${index}]`, one, dnsLabel));
+  (props.apiServerPorts ?? []).forEach((port, index) => problems.check(`apiServerPorts[${index}]`, port, portNumber));
+  for (const prop of ['metricsNamespaces', 'apiServerPorts', 'allowedLabelDomains'] as const) {
+    if (props[prop]?.length === 0) {
+      problems.add(prop, props[prop], 'name at least one, or leave it out');
+    }
+  }
+  (props.allowedLabelDomains ?? []).forEach((domain, index) => problems.check(`allowedLabelDomains[${index}]`, domain, dnsSubdomain));
+  if (props.monitoring) {
+    checkMonitoring(problems.at('monitoring'), props.monitoring);
+  }
+  if (props.router) {
+    checkRouter(problems.at('router'), props.router);
+  }
+  problems.throwIfAny();
+}
+
+function isUpstreamImage(image: string): boolean {
+  return image.endsWith(`:${UPSTREAM_TAG}`) || image.includes('@sha256:');
+}

@@ -1,0 +1,25 @@
+/** Where the controller runs unless somebody says otherwise. @internal */
+export const DEFAULT_NAMESPACE = 'agent-sandbox-system';
+
+/** Name of the controller's objects unless somebody says otherwise. @internal */
+export const CONTROLLER = 'agent-sandbox-controller';
+
+/** Name of the router's objects. @internal */
+export const ROUTER_NAME = 'sandbox-router';
+
+/** Name of the router's Service: clients look for it. @internal */
+export const ROUTER_SERVICE = 'sandbox-router-svc';
+
+/** The Lease of the controller, and of the original's: the two must never work at the same time. @internal */
+export const LEASE = 'a3317529.agent-sandbox.x-k8s.io';
+
+/** The ConfigMap that the controller reads, and its folder in the container. @internal */
+export const CONFIG = { configMap: 'agent-sandbox-config', key: 'allowed-label-domains', folder: '/etc/sandbox-config' } as const;
+
+/** Ports of the controller, by their names in the Pod. @internal */
+export const CONTROLLER_PORTS = { metrics: 8080, healthz: 8081 } as const;
+
+/** Labels that tell the Pods of a component from all others. @internal */
+export function selectorLabels(name: string, component: string): { [key: string]: string } {
+  return { 'app.kubernetes.io/name': name, 'app.kubernetes.io/component': component };
+}

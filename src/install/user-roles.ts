@@ -1,0 +1,20 @@
+import { Construct } from 'constructs';
+import { clusterObject } from './objects';
+import { USER_RULES } from './rules';
+
+const RBAC = 'rbac.authorization.k8s.io/v1';
+const AGGREGATE = 'rbac.authorization.k8s.io/aggregate-to-';
+
+/**
+ * ClusterRoles for people and programs. `-user` is bound to whoever claims sandboxes and runs code in them; `-view` and
+ * `-edit` become part of the roles `view`, and `edit` and `admin`, of Kubernetes.
+ *
+ * @internal
+ */
+export function userRoles(scope: Construct): void {
+  clusterObject(scope, RBAC, 'ClusterRole', { name: 'agent-sandbox-user' }, { rules: USER_RULES.user });
+  clusterObject(scope, RBAC, 'ClusterRole', { name: 'agent-sandbox-view', labels: { [`${AGGREGATE}view`]: 'true' } }, { rules: USER_RULES.view });
+  clusterObject(scope, RBAC, 'ClusterRole', {
+    name: 'agent-sandbox-edit', labels: { [`${AGGREGATE}edit`]: 'true', [`${AGGREGATE}admin`]: 'true' },
+  }, { rules: USER_RULES.edit });
+}

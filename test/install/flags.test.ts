@@ -1,0 +1,67 @@
+import { spawnSync } from 'node:child_process';
+import * as path from 'node:path';
+import { Duration } from 'cdk8s';
+import * as kplus from 'cdk8s-plus-28';
+import { ControllerFlagProps, ControllerLogLevel, RouterProps } from '../../src';
+import { CONTROLLER_FLAGS } from '../../src/install/controller-flags';
+import { ROUTER_FLAGS } from '../../src/install/router-flags';
+import { testChart } from '../helpers';
+import { controllerPod, routerPod } from './helpers';
+
+jest.setTimeout(60_000);
+
+/** What a program says against a command line; empty if it takes it, and knows a use for all of it. */
+function against(program: 'controller' | 'router', args: string[]): string {
+  const flags = path.join(__dirname, '..', '..', 'packages', program, 'src', 'flags.ts');
+  const code = `import { parseFlags } from ${JSON.stringify(flags)}; console.log(parseFlags(process.argv.slice(1)).ignored.join());`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--conditions=agent-sandbox-source', '--import', 'tsx', '--input-type=module', '-e', code, '--', ...args], {
+    encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  return (stdout + stderr).trim();
+}
+
+const CONTROLLER: Required<ControllerFlagProps> = {
+  extensions: true,
+  namespaces: ['a', 'b'],
+  leaderElect: true,
+  clusterDomain: 'cluster.local',
+  kubeApiQps: -1,
+  kubeApiBurst: 10,
+  apiConnections: 2,
+  sandboxConcurrentWorkers: 1,
+  sandboxClaimConcurrentWorkers: 1,
+  sandboxWarmPoolConcurrentWorkers: 1,
+  sandboxTemplateConcurrentWorkers: 1,
+  sandboxWarmPoolMaxBatchSize: 1,
+  sandboxWarmPoolReplenishDelay: Duration.seconds(0),
+  sandboxWarmPoolMaxRefillRate: 0.5,
+  sandboxWarmPoolReadinessGracePeriod: Duration.minutes(1),
+  sandboxWarmPoolUnschedulableRecheckInterval: Duration.millis(1500),
+  enableWarmPoolEviction: false,
+  disableClaimEvents: true,
+  cacheLabelSelectors: true,
+  sandboxWriteBehindWindow: Duration.millis(250),
+  sandboxStatusSettleWindow: Duration.seconds(1),
+  logLevel: ControllerLogLevel.DEBUG,
+  enableTracing: true,
+  extraArgs: [],
+};
+
+test('the controller takes every flag that the chart can set', () => {
+  const { args } = controllerPod(CONTROLLER).spec.containers[0];
+  expect(args).toHaveLength(Object.keys(CONTROLLER_FLAGS).length);
+  // Known, and of no effect until the controller traces.
+  expect(against('controller', args).replace('--enable-tracing', '')).toBe('');
+});
+
+test('the router takes every flag that the chart can set', () => {
+  const secret = (name: string) => kplus.Secret.fromSecretName(testChart(), 'secret', name);
+  const props: Partial<RouterProps> = {
+    tlsSecret: secret('cert'), scopedTokenSecret: secret('keys'), staticTokenSecret: secret('static'), allowHttpTokens: true, tokenAudiences: ['a'],
+    resumeOnRequest: true, resumeTimeout: Duration.seconds(1), additionalPorts: ['3000', '8000-8100'], proxyTimeout: Duration.seconds(1),
+    maxRequestBodyBytes: 1, rateLimit: 0.5, trustedProxyCidrs: ['10.0.0.0/8', 'fd00::/8'], workers: 2, accessLog: true, enableTracing: false,
+  };
+  const { args } = routerPod(props, { namespaces: ['a'] }).spec.containers[0];
+  expect(Object.keys(ROUTER_FLAGS).filter(prop => !(prop in props))).toEqual([]);
+  expect(against('router', args)).toBe('');
+});
