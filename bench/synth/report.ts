@@ -1,4 +1,5 @@
 import * as os from 'node:os';
+import { round, table } from '../table';
 import { FirstRequire, Synthesis, TypeCheck } from './measure';
 import { SUBJECTS } from './subjects';
 import { Mode } from './worker';
@@ -108,14 +109,4 @@ function modes(synth: readonly Synthesis[]): Mode[] {
 
 function label(id: string): string {
   return SUBJECTS.find(subject => subject.id === id)!.label;
-}
-
-function round(value: number): string {
-  return value >= 100 || Number.isInteger(value) ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
-}
-
-function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const cells = [head, ...rows].map(row => row.map(cell => (typeof cell === 'number' ? round(cell) : cell)));
-  const widths = head.map((_, column) => Math.max(...cells.map(row => row[column].length)));
-  return cells.map(row => `  ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ')}`.trimEnd()).join('\n');
 }

@@ -1,0 +1,78 @@
+import { CLAIMS, claim } from './objects';
+import { Moment, now } from './watched';
+import { NAMESPACE, World } from './world';
+
+/** A claim from its POST to its Ready. */
+export interface ClaimSample {
+  readonly name: string;
+  /** Name of the Sandbox it got. */
+  readonly sandbox: string;
+  readonly requested: Moment;
+  readonly ready: Moment;
+}
+
+/** How claims arrive. */
+export type Arrival =
+  | { readonly claims: number; readonly parallel: number }
+  | { readonly perSecond: number; readonly seconds: number };
+
+const CLAIM_TIMEOUT_MS = 180_000;
+/** Arrivals of a Poisson process come from this, so that every controller sees the same ones. */
+const SEED = 20_260_101;
+
+/** Creates claims of a pool as they arrive; resolves when all are Ready. Throws if one is not in time. */
+export async function load(world: World, arrival: Arrival, pool: string): Promise<ClaimSample[]> {
+  if ('parallel' in arrival) {
+    const samples: ClaimSample[] = [];
+    let next = 0;
+    await Promise.all(Array.from({ length: Math.min(arrival.parallel, arrival.claims) }, async () => {
+      for (let number = next++; number < arrival.claims; number = next++) {
+        samples.push(await one(world, `claim-${number}`, pool));
+      }
+    }));
+    return samples;
+  }
+  const begin = performance.now();
+  const pending: Promise<ClaimSample>[] = [];
+  for (const at of poisson(arrival.perSecond, arrival.seconds)) {
+    await until(begin + at);
+    pending.push(one(world, `claim-${pending.length}`, pool));
+  }
+  return Promise.all(pending);
+}
+
+async function one(world: World, name: string, pool: string): Promise<ClaimSample> {
+  const key = `${NAMESPACE}/${name}`;
+  const requested = now();
+  await world.create(CLAIMS, claim(NAMESPACE, name, pool));
+  const ready = await world.claims.until(`the claim ${name} to get ready`, () => world.claims.ready.get(key), CLAIM_TIMEOUT_MS);
+  return { name, sandbox: world.claims.get(key)?.status?.sandbox?.name ?? '', requested, ready };
+}
+
+/** Milliseconds at which the arrivals of a Poisson process are due. */
+export function poisson(perSecond: number, seconds: number): number[] {
+  const random = mulberry32(SEED);
+  const arrivals: number[] = [];
+  for (let at = 0; ;) {
+    at += -Math.log(1 - random()) / perSecond * 1000;
+    if (at >= seconds * 1000) {
+      return arrivals;
+    }
+    arrivals.push(at);
+  }
+}
+
+/** Numbers from 0 to 1 that are the same for the same seed. */
+function mulberry32(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let value = Math.imul(state ^ (state >>> 15), state | 1);
+    value = (value + Math.imul(value ^ (value >>> 7), value | 61)) ^ value;
+    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function until(at: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, Math.max(0, at - performance.now())));
+}
