@@ -125,6 +125,9 @@ export const REASON = {
   sandboxProvisioned: 'SandboxProvisioned',
   sandboxAdopted: 'SandboxAdopted',
   // SandboxWarmPool
+  minimumReplicasAvailable: 'MinimumReplicasAvailable',
+  minimumReplicasUnavailable: 'MinimumReplicasUnavailable',
+  warmPoolFull: 'WarmPoolFull',
   warmPoolNotProgressing: 'WarmPoolNotProgressing',
   warmPoolProgressing: 'WarmPoolProgressing',
   progressDeadlineExceeded: 'ProgressDeadlineExceeded',

@@ -1,4 +1,5 @@
 import type { Flags } from './flags.js';
+import { poolController } from './pool/controller.js';
 import { sandboxController } from './sandbox/controller.js';
 import type { ControllerDefinition } from './shell/definition.js';
 import { templateController } from './template/controller.js';
@@ -10,5 +11,19 @@ export function controllersOf(flags: Flags): ControllerDefinition[] {
     writeBehindMs: flags.sandboxWriteBehindWindow,
     statusSettleMs: flags.sandboxStatusSettleWindow,
   });
-  return flags.extensions ? [sandbox, templateController(flags.sandboxTemplateConcurrentWorkers)] : [sandbox];
+  if (!flags.extensions) {
+    return [sandbox];
+  }
+  const pool = poolController(flags.sandboxWarmPoolConcurrentWorkers, {
+    batchSize: flags.sandboxWarmPoolMaxBatchSize,
+    replenishDelayMs: flags.sandboxWarmPoolReplenishDelay,
+    refillRate: flags.sandboxWarmPoolMaxRefillRate,
+    graceMs: flags.sandboxWarmPoolReadinessGracePeriod,
+    recheckMs: flags.sandboxWarmPoolUnschedulableRecheckInterval,
+    maxReplicas: flags.sandboxWarmPoolMaxReplicas,
+    progressDeadlineMs: flags.sandboxWarmPoolProgressDeadline,
+    statusWindowMs: flags.sandboxWarmPoolStatusWindow,
+    evictable: flags.enableWarmPoolEviction,
+  });
+  return [sandbox, templateController(flags.sandboxTemplateConcurrentWorkers), pool];
 }

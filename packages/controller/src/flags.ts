@@ -30,6 +30,12 @@ export interface Flags {
   readonly sandboxWarmPoolReadinessGracePeriod: number;
   /** Milliseconds. */
   readonly sandboxWarmPoolUnschedulableRecheckInterval: number;
+  /** 0: no limit. */
+  readonly sandboxWarmPoolMaxReplicas: number;
+  /** Milliseconds. */
+  readonly sandboxWarmPoolProgressDeadline: number;
+  /** Milliseconds. */
+  readonly sandboxWarmPoolStatusWindow: number;
   readonly enableWarmPoolEviction: boolean;
   readonly disableClaimEvents: boolean;
   readonly disableClaimObservabilityAnnotations: boolean;
@@ -109,8 +115,11 @@ function command(): Command {
   add('--sandbox-warm-pool-max-batch-size <number>', 'Sandboxes that a pool makes or deletes in one pass', integer(1), 300);
   add('--sandbox-warm-pool-replenish-delay <duration>', 'how long a pool waits after it lost a member', duration(0), 0);
   add('--sandbox-warm-pool-max-refill-rate <number>', 'Sandboxes per second that a pool makes; 0: no limit', number(0), 0);
-  add('--sandbox-warm-pool-readiness-grace-period <duration>', 'how long a new member may take to become ready', duration(1), 300_000);
+  add('--sandbox-warm-pool-readiness-grace-period <duration>', 'how long a member may be without readiness before it is replaced', duration(1), 300_000);
   add('--sandbox-warm-pool-unschedulable-recheck-interval <duration>', 'how often members that no node takes are looked at', duration(1), 60_000);
+  add('--sandbox-warm-pool-max-replicas <number>', 'most Sandboxes of a pool, whatever it asks for; 0: no limit', integer(0), 0);
+  add('--sandbox-warm-pool-progress-deadline <duration>', 'how long a pool may come no closer to its size before it says so', duration(1), 600_000);
+  add('--sandbox-warm-pool-status-window <duration>', 'how long a pool status that only counts may wait for the next change', duration(0), 1000);
   add('--enable-warm-pool-eviction <boolean>', 'let the cluster autoscaler evict idle members', boolean, true);
   add('--disable-claim-events <boolean>', 'send no Events about claims', boolean, false);
   add('--disable-claim-observability-annotations <boolean>', 'write no times on claims', boolean, false);

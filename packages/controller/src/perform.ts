@@ -17,7 +17,7 @@ export interface PassContext<M> {
 }
 
 /** Stages of one pass; a plan that needs more than this is a loop. */
-const MAX_STAGES = 50;
+const MAX_STAGES = 100;
 
 /** Sends the requests of a plan, stage after stage, until the pass ends. */
 export async function perform<M>(first: Plan<M>, context: PassContext<M>): Promise<PassResult> {

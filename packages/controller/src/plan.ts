@@ -59,7 +59,7 @@ export interface Ref {
 }
 
 /** A request to the API server. */
-export type Request = Write | GetRequest;
+export type Request = Write | GetRequest | ListRequest;
 
 /** A request that changes something. */
 export type Write = CreateRequest | PatchRequest | UpdateRequest | DeleteRequest | EventRequest;
@@ -118,8 +118,20 @@ export interface GetRequest extends RequestBase {
   readonly target: Ref;
 }
 
-/** What became of a request: the object as the server answered it (absent for events and deletes), or why not. */
-export type Outcome = { readonly ok: true; readonly object?: KubeObject } | { readonly ok: false; readonly failure: Failure };
+/** LIST past the cache, of a kind in a namespace by its labels. For when it is in doubt whether the cache knows all. */
+export interface ListRequest extends RequestBase {
+  readonly op: 'list';
+  readonly target: Pick<Ref, 'apiVersion' | 'kind' | 'namespace'>;
+  readonly labels: { readonly [key: string]: string };
+}
+
+/**
+ * What became of a request: the object as the server answered it (absent for events, and for deletes that removed it at
+ * once), the objects of a list, or why not.
+ */
+export type Outcome =
+  | { readonly ok: true; readonly object?: KubeObject; readonly items?: readonly KubeObject[] }
+  | { readonly ok: false; readonly failure: Failure };
 
 /** Kinds of failure that a reconciler can act on; the words of the API server's `reason` where it has one. */
 export type FailureReason =
@@ -190,6 +202,10 @@ export function event(regarding: KubeObject | Ref, event: Pick<EventRequest, 'ty
 
 export function get(target: KubeObject | Ref, options: Pick<GetRequest, 'ignore'> = {}): GetRequest {
   return { op: 'get', target: toRef(target), ...options };
+}
+
+export function list(target: ListRequest['target'], labels: ListRequest['labels'], options: Pick<ListRequest, 'ignore'> = {}): ListRequest {
+  return { op: 'list', target, labels, ...options };
 }
 
 /** Failures that a stage really had: those its requests ignore, and those of events, are left out. */

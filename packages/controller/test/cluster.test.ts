@@ -12,11 +12,14 @@ const TEMPLATE = { apiVersion: 'extensions.agents.x-k8s.io/v1beta1', kind: 'Sand
 /** What the controllers may do in a namespace. */
 const RULES = [
   { apiGroups: [''], resources: ['pods', 'services', 'persistentvolumeclaims'], verbs: ['create', 'delete', 'get', 'list', 'patch', 'watch'] },
-  { apiGroups: ['agents.x-k8s.io'], resources: ['sandboxes'], verbs: ['delete', 'get', 'list', 'patch', 'watch'] },
+  { apiGroups: ['agents.x-k8s.io'], resources: ['sandboxes'], verbs: ['create', 'delete', 'get', 'list', 'patch', 'watch'] },
   { apiGroups: ['agents.x-k8s.io'], resources: ['sandboxes/status'], verbs: ['patch'] },
   { apiGroups: ['agents.x-k8s.io'], resources: ['sandboxes/finalizers'], verbs: ['update'] },
   { apiGroups: ['extensions.agents.x-k8s.io'], resources: ['sandboxtemplates'], verbs: ['get', 'list', 'patch', 'watch'] },
   { apiGroups: ['extensions.agents.x-k8s.io'], resources: ['sandboxtemplates/finalizers'], verbs: ['update'] },
+  { apiGroups: ['extensions.agents.x-k8s.io'], resources: ['sandboxwarmpools'], verbs: ['list', 'watch'] },
+  { apiGroups: ['extensions.agents.x-k8s.io'], resources: ['sandboxwarmpools/status'], verbs: ['patch'] },
+  { apiGroups: ['extensions.agents.x-k8s.io'], resources: ['sandboxwarmpools/finalizers'], verbs: ['update'] },
   { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['create', 'delete', 'list', 'update', 'watch'] },
   { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update'] },

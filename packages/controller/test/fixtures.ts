@@ -153,6 +153,8 @@ export function summary(requests: readonly Request[]): string[] {
         return `${request.op} ${request.object.kind}`;
       case 'event':
         return `event ${request.reason}`;
+      case 'list':
+        return `list ${request.target.kind}`;
       default:
         return `${request.op} ${request.target.kind}${request.op === 'patch' && request.subresource ? '/status' : ''}`;
     }

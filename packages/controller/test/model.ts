@@ -4,7 +4,7 @@ import type { PodStatus } from '../src/core-kinds.js';
 import { semanticallyEqual, timestamp } from '../src/object.js';
 import { resultOf, type PassResult } from '../src/perform.js';
 import {
-  failed, ok, type DeleteRequest, type EventRequest, type FailureReason, type KubeObject, type Outcome, type PatchRequest, type Plan, type Ref,
+  failed, ok, type DeleteRequest, type EventRequest, type FailureReason, type KubeObject, type ListRequest, type Outcome, type PatchRequest, type Plan, type Ref,
   type Request, type UpdateRequest,
 } from '../src/plan.js';
 
@@ -46,6 +46,16 @@ export class Model implements Cache {
     copy.version = this.version;
     copy.uids = this.uids;
     return copy;
+  }
+
+  /** Takes over one object as another model has it now, as a cache that lags sees a write of its own process at once. */
+  public mirror(other: Model, ref: Ref): void {
+    const object = other.lookUp(ref);
+    if (object === undefined) {
+      this.objects.delete(`${ref.kind}/${ref.namespace}/${ref.name}`);
+    } else {
+      this.objects.set(keyOf(object), object);
+    }
   }
 
   /** Stores an object, with its status, as somebody who is not the controller; throws when the server would refuse. */
@@ -93,7 +103,7 @@ export class Model implements Cache {
     }
     const before = this.version;
     const outcome = this.answer(request);
-    if (request.op !== 'event' && request.op !== 'get' && (this.version !== before || !outcome.ok)) {
+    if (request.op !== 'event' && request.op !== 'get' && request.op !== 'list' && (this.version !== before || !outcome.ok)) {
       this.writes.push(request);
     }
     return outcome;
@@ -155,7 +165,14 @@ export class Model implements Cache {
         const object = this.lookUp(request.target);
         return object === undefined ? notFound(request.target) : ok(object);
       }
+      case 'list':
+        return { ok: true, items: this.select(request) };
     }
+  }
+
+  private select({ target, labels }: ListRequest): Stored[] {
+    return [...this.objects.values()].filter(({ kind, metadata }) => kind === target.kind && metadata.namespace === target.namespace
+      && Object.entries(labels).every(([key, value]) => metadata.labels?.[key] === value));
   }
 
   private post(object: KubeObject): Outcome {
@@ -228,7 +245,7 @@ export class Model implements Cache {
     const graceful = stored.kind === 'Pod' && (stored.spec as { nodeName?: string } | undefined)?.nodeName !== undefined;
     if (finalizers.length === 0 && !graceful) {
       this.erase(stored);
-      return ok(stored);
+      return ok();
     }
     const deletionTimestamp = metadata.deletionTimestamp ?? timestamp(this.now);
     return ok(this.store({ ...stored, metadata: { ...metadata, finalizers, deletionTimestamp } }, true));
@@ -291,7 +308,7 @@ export interface PassOptions<M> {
 export function runPass<M>(first: Plan<M>, model: Model, options: PassOptions<M> = {}): PassResult | undefined {
   let plan = first;
   let sent = 0;
-  for (let stages = 0; stages < 50; stages++) {
+  for (let stages = 0; stages < 100; stages++) {
     if (plan.memory !== undefined) {
       options.remember?.(plan.memory);
     }
@@ -307,7 +324,7 @@ export function runPass<M>(first: Plan<M>, model: Model, options: PassOptions<M>
     }
     plan = plan.next(outcomes);
   }
-  throw new Error('a pass has more than 50 stages');
+  throw new Error('a pass has more than 100 stages');
 }
 
 /** Status of a Pod that runs and is ready. */

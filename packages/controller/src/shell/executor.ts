@@ -2,7 +2,7 @@ import {
   ApiError, RequestTimeoutError, Reader, type EventRecorder, type JsonPatchOperation, type Resource, type Situation, type Writer,
 } from 'agent-sandbox-kube';
 import type { Kind } from '../cache.js';
-import { failed, ok, type FailureReason, type KubeObject, type Outcome, type Ref, type Request } from '../plan.js';
+import { failed, ok, type FailureReason, type KubeObject, type ListRequest, type Outcome, type Ref, type Request } from '../plan.js';
 import { RESOURCES } from './caches.js';
 
 const REASONS: { readonly [S in Situation]?: FailureReason } = {
@@ -31,13 +31,18 @@ export class Executor {
   /** Never throws: what goes wrong is in the outcome. */
   public async send(request: Request, signal: AbortSignal): Promise<Outcome> {
     try {
-      return ok(await this.answer(request, signal));
+      return request.op === 'list' ? { ok: true, items: await this.list(request, signal) } : ok(await this.answer(request, signal));
     } catch (error) {
       return failed(signal.aborted ? 'Cancelled' : reasonOf(error), error instanceof Error ? error.message : String(error));
     }
   }
 
-  private async answer(request: Request, signal: AbortSignal): Promise<KubeObject | undefined> {
+  private async list({ target: { kind, namespace }, labels }: ListRequest, signal: AbortSignal): Promise<KubeObject[]> {
+    const labelSelector = Object.entries(labels).map(([key, value]) => `${key}=${value}`).join();
+    return await this.options.reader.list(resourceOf(kind), { namespace, labelSelector, signal }) as KubeObject[];
+  }
+
+  private async answer(request: Exclude<Request, ListRequest>, signal: AbortSignal): Promise<KubeObject | undefined> {
     const { reader, writer, events } = this.options;
     switch (request.op) {
       case 'create':

@@ -1,0 +1,85 @@
+import { EXTENSIONS_GROUP, LABEL, NETWORK_POLICY_SUFFIX, CONDITION, type Sandbox, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
+import { randomInt } from 'node:crypto';
+import { indexValue, type Cache } from '../cache.js';
+import type { NetworkPolicy } from '../core-kinds.js';
+import { conditionOf, controllerOf, isOfKind, labelOf } from '../object.js';
+import { statesOf, type Change, type ControllerDefinition, type Wake } from '../shell/definition.js';
+import { observePool } from './observe.js';
+import type { PoolOptions } from './observed.js';
+import { planPool } from './plan.js';
+
+/** Sandboxes come, become ready and go in bursts; one pass over the pool sees them all. */
+const GATHER_MS = 100;
+
+/** The SandboxWarmPool controller: woken by pools, their Sandboxes, and the templates and policies that these are made from. */
+export function poolController(concurrency: number, options: PoolOptions): ControllerDefinition {
+  return {
+    name: 'sandboxwarmpool-controller',
+    concurrency,
+    reads: ['SandboxWarmPool', 'Sandbox', 'SandboxTemplate', 'NetworkPolicy', 'Pod'],
+    plan: (cache, namespace, name, { now, memory }) => {
+      const observed = observePool(cache, namespace, name, randomInt, { now, options, memory });
+      return observed === undefined ? undefined : planPool(observed);
+    },
+    watches: { SandboxWarmPool: ofPool, Sandbox: ofSandbox, SandboxTemplate: ofTemplate, NetworkPolicy: ofPolicy },
+  };
+}
+
+/** A status is written by this controller alone, which knows what it has written. */
+function ofPool({ before, after }: Change<SandboxWarmPool>): readonly Wake[] {
+  const state = (after ?? before)!;
+  const same = before !== undefined && after !== undefined && before !== after
+    && before.metadata.generation === after.metadata.generation && before.metadata.deletionTimestamp === after.metadata.deletionTimestamp;
+  return same ? [] : [{ key: keyOf(state) }];
+}
+
+function ofSandbox(change: Change<Sandbox>, cache: Cache): readonly Wake[] {
+  const { before, after, origin } = change;
+  if (before === undefined && origin === 'write') {
+    // The pass that made it knows it.
+    return [];
+  }
+  if (before !== undefined && after !== undefined && before !== after && facts(before) === facts(after)) {
+    return [];
+  }
+  const keys = statesOf(change).flatMap((sandbox) => poolsOf(sandbox, cache));
+  return [...new Set(keys)].map((key) => ({ key, delayMs: GATHER_MS }));
+}
+
+/** All that a pool cares about in a Sandbox. */
+function facts({ metadata, status }: Sandbox): string {
+  const { generation, deletionTimestamp, labels = {} } = metadata;
+  const ready = conditionOf(status?.conditions, CONDITION.ready);
+  const marks = [LABEL.warmPool, LABEL.launchType, LABEL.templateRefHash, LABEL.templateHash].map((key) => labels[key]);
+  return JSON.stringify([generation, deletionTimestamp, controllerOf({ metadata })?.uid, ready?.status, ready?.reason, ...marks]);
+}
+
+/** The pool that controls a Sandbox, or those whose label an unowned one carries. */
+function poolsOf(sandbox: Sandbox, cache: Cache): string[] {
+  const { namespace = '' } = sandbox.metadata;
+  const controller = controllerOf(sandbox);
+  if (controller !== undefined) {
+    return isOfKind(controller, EXTENSIONS_GROUP, 'SandboxWarmPool') ? [`${namespace}/${controller.name}`] : [];
+  }
+  const label = labelOf(sandbox, LABEL.warmPool);
+  return label === undefined ? [] : cache.byIndex('SandboxWarmPool', 'nameHash', indexValue(namespace, label)).map(keyOf);
+}
+
+function ofTemplate(change: Change<SandboxTemplate>, cache: Cache): readonly Wake[] {
+  const { namespace = '', name = '' } = statesOf(change)[0]!.metadata;
+  return usersOf(namespace, name, cache);
+}
+
+function ofPolicy(change: Change<NetworkPolicy>, cache: Cache): readonly Wake[] {
+  const { namespace = '', name = '' } = statesOf(change)[0]!.metadata;
+  return name.endsWith(NETWORK_POLICY_SUFFIX) ? usersOf(namespace, name.slice(0, -NETWORK_POLICY_SUFFIX.length), cache) : [];
+}
+
+/** The pools that make their Sandboxes from a template. */
+function usersOf(namespace: string, template: string, cache: Cache): readonly Wake[] {
+  return cache.byIndex('SandboxWarmPool', 'template', indexValue(namespace, template)).map((pool) => ({ key: keyOf(pool) }));
+}
+
+function keyOf({ metadata: { namespace, name } }: SandboxWarmPool): string {
+  return `${namespace}/${name}`;
+}

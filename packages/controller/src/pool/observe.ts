@@ -1,0 +1,45 @@
+import { nameHash } from 'agent-sandbox-api';
+import { memberName, poolHash, randomSuffix } from '../blueprint/member.js';
+import { observeTemplateInUse } from '../blueprint/readiness.js';
+import { indexValue, type Cache } from '../cache.js';
+import { trackedPodName } from '../sandbox/observed.js';
+import type { ObservedPool } from './observed.js';
+
+/** Names are drawn again when the cache has their hash, but not for ever. */
+const MOST_DRAWS = 20;
+
+/** What the cache knows about a pool and its surroundings; `undefined` when it is gone. `below(n)` gives random numbers from 0 to n - 1. */
+export function observePool(
+  cache: Cache,
+  namespace: string,
+  name: string,
+  below: (n: number) => number,
+  rest: Pick<ObservedPool, 'now' | 'options' | 'memory'>,
+): ObservedPool | undefined {
+  const pool = cache.get('SandboxWarmPool', namespace, name);
+  if (pool === undefined) {
+    return undefined;
+  }
+  const hash = indexValue(namespace, poolHash(pool));
+  const names: string[] = [];
+  const hasHash = (candidate: string) => cache.byIndex('Sandbox', 'nameHash', indexValue(namespace, nameHash(candidate))).length > 0;
+  return {
+    ...rest,
+    pool,
+    sandboxes: [...new Set([...cache.byIndex('Sandbox', 'controller', pool.metadata.uid ?? ''), ...cache.byIndex('Sandbox', 'pool', hash)])],
+    templateInUse: observeTemplateInUse(cache, namespace, pool.spec.sandboxTemplateRef.name),
+    sameHash: cache.byIndex('SandboxWarmPool', 'nameHash', hash),
+    podOf: (sandbox) => cache.get('Pod', namespace, trackedPodName(sandbox)),
+    nameOf: (index) => {
+      while (names.length <= index) {
+        let draws = 0;
+        let candidate: string;
+        do {
+          candidate = memberName(pool, randomSuffix(below));
+        } while (++draws < MOST_DRAWS && (names.includes(candidate) || hasHash(candidate)));
+        names.push(candidate);
+      }
+      return names[index]!;
+    },
+  };
+}

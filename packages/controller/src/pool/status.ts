@@ -1,0 +1,140 @@
+import { CONDITION, LABEL, REASON, type Condition, type Sandbox, type SandboxWarmPoolStatus } from 'agent-sandbox-api';
+import { poolHash } from '../blueprint/member.js';
+import type { Hindrance } from '../blueprint/readiness.js';
+import { conditionOf, mergeDiff, withCondition, type NewCondition } from '../object.js';
+import { mergePatch, type Failure, type PatchRequest } from '../plan.js';
+import { isReady } from './members.js';
+import { desiredReplicas, type ObservedPool } from './observed.js';
+
+/** What a pass found, for the status. */
+export interface PoolFindings {
+  /** Sandboxes at the end of the pass that are not on their way out. */
+  readonly active: readonly Sandbox[];
+  readonly hindrance?: Hindrance;
+  readonly errors: readonly Failure[];
+  /** Sandboxes that are held since no node takes them. */
+  readonly held: number;
+  readonly deadlineExceeded: boolean;
+}
+
+/** Messages of the API server can be long; a part of one will do. */
+const LONGEST_DETAIL = 1000;
+
+/** Reasons of a Sandbox that is not merely starting. */
+const FAILING: readonly string[] = [
+  REASON.invalidConfiguration, REASON.reconcilerError, REASON.multiplePods, REASON.podFailed, REASON.podSucceeded, REASON.sandboxExpired,
+  REASON.sandboxSuspended,
+];
+
+export function poolStatus(observed: ObservedPool, findings: PoolFindings): SandboxWarmPoolStatus {
+  const { pool, now } = observed;
+  const { generation } = pool.metadata;
+  const replicas = findings.active.length;
+  const readyReplicas = findings.active.filter(isReady).length;
+  const conditions = [available(observed, findings, readyReplicas), progressing(observed, findings, readyReplicas)].reduce<Condition[]>(
+    (list, condition) => withCondition(list, { ...condition, ...(generation === undefined ? {} : { observedGeneration: generation }) }, now),
+    pool.status?.conditions ?? [],
+  );
+  return {
+    ...(replicas === 0 ? {} : { replicas }),
+    ...(readyReplicas === 0 ? {} : { readyReplicas }),
+    selector: `${LABEL.warmPool}=${poolHash(pool)}`,
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    conditions,
+  };
+}
+
+/** The request that stores a status; none where nothing changed. */
+export function poolStatusWrite({ pool }: ObservedPool, status: SandboxWarmPoolStatus): PatchRequest | undefined {
+  const diff = mergeDiff(pool.status ?? {}, status);
+  return diff === undefined ? undefined : mergePatch(pool, { status: diff }, { subresource: 'status', ignore: ['NotFound'] });
+}
+
+/**
+ * Whether somebody waits for this status: the spec was changed, or the pool came to where it should be. The rest is
+ * numbers, which change with every claim and mostly change back.
+ */
+export function isUrgent({ pool }: ObservedPool, status: SandboxWarmPoolStatus): boolean {
+  const better = (status.conditions ?? []).some(({ type, status: value, reason }) => {
+    const before = conditionOf(pool.status?.conditions, type);
+    return value === 'True' && (before?.status !== value || before.reason !== reason);
+  });
+  return better || pool.status?.observedGeneration !== status.observedGeneration;
+}
+
+/** Whether the pool has reached its size since its spec was changed last; what claims take from it does not undo that. */
+export function wasFull({ pool: { metadata, status } }: ObservedPool): boolean {
+  return status?.observedGeneration === metadata.generation && conditionOf(status?.conditions, CONDITION.progressing)?.reason === REASON.warmPoolFull;
+}
+
+/** As a Deployment has it, with the default of its strategy: a quarter may be missing. */
+function available(observed: ObservedPool, { active, hindrance }: PoolFindings, ready: number): NewCondition {
+  const desired = desiredReplicas(observed);
+  const minimum = desired - Math.floor(desired / 4);
+  const type = CONDITION.available;
+  if (ready >= minimum) {
+    return { type, status: 'True', reason: REASON.minimumReplicasAvailable, message: 'The pool has its minimum of ready Sandboxes.' };
+  }
+  const failure = failureOf(active);
+  const cause = failure ?? hindrance;
+  return {
+    type,
+    status: 'False',
+    reason: cause?.reason ?? REASON.minimumReplicasUnavailable,
+    message: `The pool does not have its minimum of ready Sandboxes.${cause === undefined ? '' : ` ${cause.message}`}`,
+  };
+}
+
+function progressing(observed: ObservedPool, findings: PoolFindings, ready: number): NewCondition {
+  const { active, hindrance, errors, held, deadlineExceeded } = findings;
+  const type = CONDITION.progressing;
+  const not = (reason: string, message: string): NewCondition => ({ type, status: 'False', reason, message });
+  if (hindrance !== undefined) {
+    return not(hindrance.reason, hindrance.message);
+  }
+  if (errors.length > 0) {
+    return not(REASON.reconcilerError, `Error seen: ${cut([...new Set(errors.map(({ message }) => message))].join('\n'))}`);
+  }
+  if (held > 0) {
+    return not(REASON.warmPoolNotProgressing, 'No node takes the Sandboxes that are not ready.');
+  }
+  if (deadlineExceeded) {
+    const failure = failureOf(active);
+    return not(REASON.progressDeadlineExceeded, `The pool has not come closer to its size in time.${failure === undefined ? '' : ` ${failure.message}`}`);
+  }
+  const full = ready >= desiredReplicas(observed) || wasFull(observed);
+  const reason = full ? REASON.warmPoolFull : REASON.warmPoolProgressing;
+  const message = full ? 'The pool has reached its size.' : 'The pool is on the way to its size.';
+  return { type, status: 'True', reason, message: `${message}${limitation(observed)}` };
+}
+
+function limitation({ pool, options: { maxReplicas } }: ObservedPool): string {
+  return maxReplicas > 0 && (pool.spec.replicas ?? 1) > maxReplicas
+    ? ` The controller limits pools to ${maxReplicas} Sandboxes (--sandbox-warm-pool-max-replicas).`
+    : '';
+}
+
+/** What is wrong with most of the Sandboxes with which something is wrong, in the words of the first of them by name. */
+function failureOf(active: readonly Sandbox[]): { reason: string; message: string } | undefined {
+  const byReason = new Map<string, Sandbox[]>();
+  for (const sandbox of active) {
+    const ready = conditionOf(sandbox.status?.conditions, CONDITION.ready);
+    if (ready?.status === 'False' && FAILING.includes(ready.reason)) {
+      const alike = byReason.get(ready.reason) ?? [];
+      alike.push(sandbox);
+      byReason.set(ready.reason, alike);
+    }
+  }
+  const [most] = [...byReason].sort(([a, first], [b, second]) => second.length - first.length || (a < b ? -1 : 1));
+  if (most === undefined) {
+    return undefined;
+  }
+  const [reason, sandboxes] = most;
+  const example = [...sandboxes].sort((a, b) => (a.metadata.name! < b.metadata.name! ? -1 : 1))[0]!;
+  const message = conditionOf(example.status?.conditions, CONDITION.ready)?.message ?? '';
+  return { reason, message: `Sandbox "${example.metadata.name}": ${reason}: ${cut(message)}` };
+}
+
+function cut(text: string): string {
+  return text.length > LONGEST_DETAIL ? `${text.slice(0, LONGEST_DETAIL)}…` : text;
+}
