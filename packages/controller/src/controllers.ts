@@ -1,10 +1,12 @@
+import { claimController } from './claim/controller.js';
+import { readLabelDomains } from './claim/label-domains.js';
 import type { Flags } from './flags.js';
 import { poolController } from './pool/controller.js';
 import { sandboxController } from './sandbox/controller.js';
 import type { ControllerDefinition } from './shell/definition.js';
 import { templateController } from './template/controller.js';
 
-/** The controllers that the flags ask for. */
+/** The controllers that the flags ask for. Throws `LabelDomainsError` when the file of the allowed domains cannot be used. */
 export function controllersOf(flags: Flags): ControllerDefinition[] {
   const sandbox = sandboxController(flags.sandboxConcurrentWorkers, {
     clusterDomain: flags.clusterDomain,
@@ -25,5 +27,14 @@ export function controllersOf(flags: Flags): ControllerDefinition[] {
     statusWindowMs: flags.sandboxWarmPoolStatusWindow,
     evictable: flags.enableWarmPoolEviction,
   });
-  return [sandbox, templateController(flags.sandboxTemplateConcurrentWorkers), pool];
+  return [sandbox, claimsOf(flags), templateController(flags.sandboxTemplateConcurrentWorkers), pool];
+}
+
+function claimsOf(flags: Flags): ControllerDefinition {
+  return claimController(flags.sandboxClaimConcurrentWorkers, {
+    labelDomains: readLabelDomains(flags.allowedLabelDomainsFile),
+    annotate: flags.claimObservabilityAnnotations && !flags.disableClaimObservabilityAnnotations,
+    statusSettleMs: flags.sandboxStatusSettleWindow,
+    events: !flags.disableClaimEvents,
+  });
 }

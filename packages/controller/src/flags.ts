@@ -39,6 +39,8 @@ export interface Flags {
   readonly enableWarmPoolEviction: boolean;
   readonly disableClaimEvents: boolean;
   readonly disableClaimObservabilityAnnotations: boolean;
+  readonly claimObservabilityAnnotations: boolean;
+  readonly allowedLabelDomainsFile: string;
   readonly cacheLabelSelectors: boolean;
   /** Milliseconds. */
   readonly sandboxWriteBehindWindow: number;
@@ -73,7 +75,7 @@ const IGNORED_BOOLEANS: readonly string[] = [
 ];
 const BOOLEANS = [
   'version', 'extensions', 'leader-elect', 'cache-label-selectors', 'enable-warm-pool-eviction', 'disable-claim-events',
-  'disable-claim-observability-annotations', ...IGNORED_BOOLEANS,
+  'disable-claim-observability-annotations', 'claim-observability-annotations', ...IGNORED_BOOLEANS,
 ];
 
 /** Levels of zap by the names and numbers that its flag takes. */
@@ -122,7 +124,9 @@ function command(): Command {
   add('--sandbox-warm-pool-status-window <duration>', 'how long a pool status that only counts may wait for the next change', duration(0), 1000);
   add('--enable-warm-pool-eviction <boolean>', 'let the cluster autoscaler evict idle members', boolean, true);
   add('--disable-claim-events <boolean>', 'send no Events about claims', boolean, false);
-  add('--disable-claim-observability-annotations <boolean>', 'write no times on claims', boolean, false);
+  add('--claim-observability-annotations <boolean>', 'write on each claim when it was seen and ready, and its Sandbox', boolean, false);
+  add('--disable-claim-observability-annotations <boolean>', 'write none of them, whatever else is said', boolean, false);
+  add('--allowed-label-domains-file <file>', 'lists the domains under which claims may add labels', String, '/etc/sandbox-config/allowed-label-domains');
   add('--cache-label-selectors <boolean>', 'see only Pods and Services with the label of a Sandbox', boolean, false);
   add('--sandbox-write-behind-window <duration>', 'how long a metadata change of a Pod may wait, at most 1s', duration(0), 0);
   add('--sandbox-status-settle-window <duration>', 'how long the status of a starting Sandbox may wait for the next change', duration(0), 1000);

@@ -59,7 +59,7 @@ export interface Ref {
 }
 
 /** A request to the API server. */
-export type Request = Write | GetRequest | ListRequest;
+export type Request = Write | GetRequest | ListRequest | MeasureRequest;
 
 /** A request that changes something. */
 export type Write = CreateRequest | PatchRequest | UpdateRequest | DeleteRequest | EventRequest;
@@ -110,6 +110,15 @@ export interface EventRequest extends RequestBase {
   readonly reason: string;
   readonly action: string;
   readonly note: string;
+}
+
+/** A measurement, taken by the shell; no request to anybody, and never an error. */
+export interface MeasureRequest extends RequestBase {
+  readonly op: 'measure';
+  readonly metric: string;
+  /** Amount to count or duration to observe. */
+  readonly value: number;
+  readonly labels: { readonly [label: string]: string };
 }
 
 /** GET past the cache. For resolving conflicts only. */
@@ -198,6 +207,10 @@ export function remove(target: KubeObject | Ref, options: Pick<DeleteRequest, 'p
 
 export function event(regarding: KubeObject | Ref, event: Pick<EventRequest, 'type' | 'reason' | 'action' | 'note'>): EventRequest {
   return { op: 'event', regarding: toRef(regarding), ...event };
+}
+
+export function measure(metric: string, value: number, labels: MeasureRequest['labels']): MeasureRequest {
+  return { op: 'measure', metric, value, labels };
 }
 
 export function get(target: KubeObject | Ref, options: Pick<GetRequest, 'ignore'> = {}): GetRequest {

@@ -155,6 +155,8 @@ export function summary(requests: readonly Request[]): string[] {
         return `event ${request.reason}`;
       case 'list':
         return `list ${request.target.kind}`;
+      case 'measure':
+        return `measure ${request.metric}`;
       default:
         return `${request.op} ${request.target.kind}${request.op === 'patch' && request.subresource ? '/status' : ''}`;
     }

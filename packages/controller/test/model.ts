@@ -4,8 +4,8 @@ import type { PodStatus } from '../src/core-kinds.js';
 import { semanticallyEqual, timestamp } from '../src/object.js';
 import { resultOf, type PassResult } from '../src/perform.js';
 import {
-  failed, ok, type DeleteRequest, type EventRequest, type FailureReason, type KubeObject, type ListRequest, type Outcome, type PatchRequest, type Plan, type Ref,
-  type Request, type UpdateRequest,
+  failed, ok, type DeleteRequest, type EventRequest, type FailureReason, type KubeObject, type ListRequest, type MeasureRequest, type Outcome,
+  type PatchRequest, type Plan, type Ref, type Request, type UpdateRequest,
 } from '../src/plan.js';
 
 type Json = { [key: string]: unknown };
@@ -28,6 +28,7 @@ export class Model implements Cache {
   /** Every request that changed something, in order; Events apart. */
   public readonly writes: Request[] = [];
   public readonly events: EventRequest[] = [];
+  public readonly measures: MeasureRequest[] = [];
   public intercept?: Intercept;
   private objects = new Map<string, Stored>();
   private version = 1;
@@ -160,6 +161,9 @@ export class Model implements Cache {
         return this.delete(request);
       case 'event':
         this.events.push(request);
+        return ok();
+      case 'measure':
+        this.measures.push(request);
         return ok();
       case 'get': {
         const object = this.lookUp(request.target);
@@ -314,7 +318,7 @@ export function runPass<M>(first: Plan<M>, model: Model, options: PassOptions<M>
     }
     const outcomes: Outcome[] = [];
     for (const request of plan.requests) {
-      if (request.op !== 'event' && sent++ === options.crashAfter) {
+      if (request.op !== 'event' && request.op !== 'measure' && sent++ === options.crashAfter) {
         return undefined;
       }
       outcomes.push(model.send(request));

@@ -1,7 +1,7 @@
 import { GROUP, type Sandbox } from 'agent-sandbox-api';
-import { controllerOf, isOfKind, semanticallyEqual } from '../object.js';
+import { controllerOf, isOfKind } from '../object.js';
 import type { KubeObject } from '../plan.js';
-import { statesOf, type Change, type ControllerDefinition, type Wake } from '../shell/definition.js';
+import { isOwnStatusWrite, statesOf, type Change, type ControllerDefinition, type Wake } from '../shell/definition.js';
 import { observeSandbox } from './observe.js';
 import type { SandboxOptions } from './observed.js';
 import { planSandbox } from './plan.js';
@@ -23,15 +23,6 @@ export function sandboxController(concurrency: number, options: SandboxOptions):
 function ofSandbox(change: Change<Sandbox>): readonly Wake[] {
   const { namespace, name } = statesOf(change)[0]!.metadata;
   return isOwnStatusWrite(change) ? [] : [{ key: `${namespace}/${name}` }];
-}
-
-/** The answer to a status write of this process says what it knows already. */
-function isOwnStatusWrite({ before, after, origin }: Change<Sandbox>): boolean {
-  return origin === 'write' && before !== undefined && after !== undefined && semanticallyEqual(withoutVersion(before), withoutVersion(after));
-}
-
-function withoutVersion({ metadata: { resourceVersion: _, ...metadata } }: Sandbox): object {
-  return metadata;
 }
 
 /** The Sandboxes that control an object, or did before the change. */

@@ -8,7 +8,7 @@ import { invalidConfiguration } from './names.js';
 import type { ChildResult, ObservedSandbox, SandboxMemory } from './observed.js';
 import { conflictOf, reconcilePod, type PodResult } from './pod.js';
 import { reconcileService, type ServiceResult } from './service.js';
-import { isOnlyNode, isStarting, sandboxStatus, statusWrite } from './status.js';
+import { isOnlyGeneration, isOnlyNode, isStarting, sandboxStatus, statusWrite } from './status.js';
 import { reconcileVolumes } from './volumes.js';
 
 /**
@@ -61,7 +61,7 @@ function finish(observed: ObservedSandbox, findings: Findings): Plan<SandboxMemo
   const { pod, errors } = findings;
   const status = sandboxStatus(observed, findings);
   const statusDue = statusDueTime(observed, status);
-  const write = statusDue > now || isOnlyNode(sandbox, status) ? undefined : statusWrite(sandbox, status);
+  const write = statusDue > now || !isWorthWriting(sandbox, status) ? undefined : statusWrite(sandbox, status);
   const requests: Request[] = [
     ...(pod.tracking === undefined ? [] : [trackingWrite(sandbox, pod.tracking)]),
     ...(write === undefined ? [] : [write]),
@@ -82,13 +82,18 @@ function finish(observed: ObservedSandbox, findings: Findings): Plan<SandboxMemo
   };
 }
 
+/** Whether a change of the status is a reason to write it, rather than to wait for the next one. */
+function isWorthWriting(sandbox: Sandbox, status: SandboxStatus): boolean {
+  return !isOnlyNode(sandbox, status) && !isOnlyGeneration(sandbox, status);
+}
+
 function trackingWrite(sandbox: Sandbox, name: string | null): Request {
   return mergePatch(sandbox, { metadata: { annotations: { [ANNOTATION.podName]: name } } }, { ignore: ['NotFound'] });
 }
 
 /** When the status is to be written: while the Sandbox starts, changes gather for a while. */
 function statusDueTime({ sandbox, now, options, memory }: ObservedSandbox, status: SandboxStatus): number {
-  const changed = statusWrite(sandbox, status) !== undefined && !isOnlyNode(sandbox, status);
+  const changed = statusWrite(sandbox, status) !== undefined && isWorthWriting(sandbox, status);
   const postpone = options.statusSettleMs > 0 && changed && isStarting(sandbox, status);
   return postpone ? (memory?.statusSince ?? now) + options.statusSettleMs : now;
 }

@@ -1,5 +1,5 @@
-import { CONDITION, LABEL, REASON, type Sandbox, type SandboxStatus } from 'agent-sandbox-api';
-import { conditionOf, isConditionTrue, mergeDiff } from '../object.js';
+import { CONDITION, EXTENSIONS_GROUP, LABEL, REASON, type Sandbox, type SandboxStatus } from 'agent-sandbox-api';
+import { conditionOf, controllerOf, isConditionTrue, isOfKind, mergeDiff, semanticallyEqual } from '../object.js';
 import { mergePatch, type PatchRequest } from '../plan.js';
 import { sandboxConditions, type Findings } from './conditions.js';
 import { hashOf, nameOf, namespaceOf, type ObservedSandbox } from './observed.js';
@@ -30,6 +30,20 @@ export function statusWrite(sandbox: Sandbox, status: SandboxStatus): PatchReque
 export function isOnlyNode(sandbox: Sandbox, status: SandboxStatus): boolean {
   const diff = mergeDiff(sandbox.status ?? {}, status) ?? {};
   return Object.keys(diff).join() === 'nodeName' && !isConditionTrue(status.conditions, CONDITION.ready);
+}
+
+/**
+ * Whether nothing is new but the generation: a claim gives its Sandbox other labels for the Pod, which its conditions do not
+ * depend on. They go on to name the generation that they were last written for, until something else changes: that is true, and
+ * saves a write per claim. Sandboxes that no claim controls are changed by their users, who may wait for the generation.
+ */
+export function isOnlyGeneration(sandbox: Sandbox, status: SandboxStatus): boolean {
+  return isOfKind(controllerOf(sandbox), EXTENSIONS_GROUP, 'SandboxClaim')
+    && semanticallyEqual(withoutGenerations(sandbox.status ?? {}), withoutGenerations(status));
+}
+
+function withoutGenerations({ conditions = [], ...status }: SandboxStatus): object {
+  return { ...status, conditions: conditions.map(({ observedGeneration: _, ...condition }) => condition) };
 }
 
 /** Whether the Sandbox is between its creation and its first readiness, when statuses follow each other quickly. */

@@ -71,13 +71,13 @@ export class Controller {
     const { namespace = '', name } = refOf(key);
     const plan = definition.plan(caches, namespace, name, { now: clock.now(), memory: this.memories.get(key) });
     if (plan === undefined) {
-      this.memories.delete(key);
+      this.remember(key, null);
       this.blockers.set(key, []);
       return {};
     }
     const { errors, requeueAfterMs, blockedBy } = await perform<unknown>(plan, {
       send: (request) => executor.send(request, signal),
-      remember: (memory) => (memory === null ? this.memories.delete(key) : this.memories.set(key, memory)),
+      remember: (memory) => this.remember(key, memory),
     });
     this.blockers.set(key, blockedBy);
     if (blockedBy.some((ref) => caches.get(ref.kind as Kind, ref.namespace, ref.name) === undefined)) {
@@ -88,5 +88,14 @@ export class Controller {
       throw new ReconcileError(errors);
     }
     return requeueAfterMs === undefined ? {} : { requeueAfterMs };
+  }
+
+  private remember(key: string, memory: unknown): void {
+    if (memory === null) {
+      this.memories.delete(key);
+    } else {
+      this.memories.set(key, memory);
+    }
+    this.options.definition.remembered?.(key, memory ?? undefined);
   }
 }

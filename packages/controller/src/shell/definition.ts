@@ -1,6 +1,7 @@
 import type { Origin } from 'agent-sandbox-kube';
 import type { Cache, Kind, Kinds } from '../cache.js';
-import type { Plan } from '../plan.js';
+import { semanticallyEqual } from '../object.js';
+import type { KubeObject, Plan } from '../plan.js';
 
 /** A reconciler and what wakes it, ready to be run. */
 export interface ControllerDefinition {
@@ -14,6 +15,25 @@ export interface ControllerDefinition {
   plan(cache: Cache, namespace: string, name: string, pass: Pass): Plan<any> | undefined;
   /** By kind: which objects of this controller a change of that kind concerns. */
   readonly watches: { readonly [K in Kind]?: (change: Change<Kinds[K]>, cache: Cache) => readonly Wake[] };
+  /**
+   * Told what a plan leaves in memory for a key (`undefined`: nothing), before the requests of that stage are sent: for what
+   * keys must not take from each other.
+   */
+  readonly remembered?: (key: string, memory: any) => void;
+  /** What its plans measure. */
+  readonly metrics?: readonly MetricDefinition[];
+  /** Whether Events are not sent. */
+  readonly silent?: boolean;
+}
+
+/** A metric that plans feed with `MeasureRequest`s. */
+export interface MetricDefinition {
+  readonly name: string;
+  readonly type: 'counter' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds of a histogram. */
+  readonly buckets?: readonly number[];
 }
 
 export interface Pass {
@@ -39,4 +59,13 @@ export interface Wake {
 /** The states that a change is about. */
 export function statesOf<T>({ before, after }: Change<T>): T[] {
   return [before, after].filter((state): state is T => state !== undefined);
+}
+
+/** The answer to a status write of this process says what it knows already. */
+export function isOwnStatusWrite({ before, after, origin }: Change<KubeObject>): boolean {
+  return origin === 'write' && before !== undefined && after !== undefined && semanticallyEqual(withoutVersion(before), withoutVersion(after));
+}
+
+function withoutVersion({ metadata: { resourceVersion: _, ...metadata } }: KubeObject): object {
+  return metadata;
 }

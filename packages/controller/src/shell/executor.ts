@@ -2,7 +2,7 @@ import {
   ApiError, RequestTimeoutError, Reader, type EventRecorder, type JsonPatchOperation, type Resource, type Situation, type Writer,
 } from 'agent-sandbox-kube';
 import type { Kind } from '../cache.js';
-import { failed, ok, type FailureReason, type KubeObject, type ListRequest, type Outcome, type Ref, type Request } from '../plan.js';
+import { failed, ok, type FailureReason, type KubeObject, type ListRequest, type MeasureRequest, type Outcome, type Ref, type Request } from '../plan.js';
 import { RESOURCES } from './caches.js';
 
 const REASONS: { readonly [S in Situation]?: FailureReason } = {
@@ -22,6 +22,8 @@ export interface ExecutorOptions {
   readonly writer: Writer;
   /** Absent: Events are not sent. */
   readonly events?: EventRecorder;
+  /** Absent: nothing is measured. */
+  readonly measure?: (request: MeasureRequest) => void;
 }
 
 /** Sends the requests of plans to the API server. */
@@ -43,7 +45,7 @@ export class Executor {
   }
 
   private async answer(request: Exclude<Request, ListRequest>, signal: AbortSignal): Promise<KubeObject | undefined> {
-    const { reader, writer, events } = this.options;
+    const { reader, writer, events, measure } = this.options;
     switch (request.op) {
       case 'create':
         return await writer.create(resourceOf(request.object.kind), request.object, { signal }) as KubeObject;
@@ -70,6 +72,9 @@ export class Executor {
         events?.record(asObject(regarding), { type, reason, action, note });
         return undefined;
       }
+      case 'measure':
+        measure?.(request);
+        return undefined;
       case 'get':
         return await reader.get(resourceOf(request.target.kind), request.target, { signal }) as KubeObject;
     }

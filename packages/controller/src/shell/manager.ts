@@ -59,7 +59,8 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     const events = new EventRecorder({ cluster, controller: definition.name, instance: identity });
     recorders.push(events);
     const writer = caches.connect(new Writer(cluster, { fieldManager: definition.name }));
-    const executor = new Executor({ reader: new Reader(cluster), writer, events });
+    const measure = metrics.measures(definition.metrics ?? []);
+    const executor = new Executor({ reader: new Reader(cluster), writer, measure, ...(definition.silent ? {} : { events }) });
     return new Controller({ definition, caches, executor, clock: cluster.clock, logger, queueMetrics, workerMetrics });
   });
   let working = false;

@@ -1,6 +1,8 @@
 import { QUEUE_METRIC_NAMES, type QueueMetrics, type RequestMetrics, type WorkerMetrics } from 'agent-sandbox-kube';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { MeasureRequest } from '../plan.js';
 import type { Controller } from './controller.js';
+import type { MetricDefinition } from './definition.js';
 
 /** Bounds of durations in seconds, as client-go has them. */
 const SECONDS = [0.000_01, 0.000_1, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
@@ -65,6 +67,17 @@ export class Metrics {
     const set = (leading: boolean) => status.set({ name: lease }, leading ? 1 : 0);
     set(false);
     return set;
+  }
+
+  /** What plans measure. */
+  public measures(definitions: readonly MetricDefinition[]): (request: MeasureRequest) => void {
+    const taken = new Map(definitions.map(({ name, type, help, labels, buckets }) => {
+      const options = { name, help, labelNames: [...labels], registers: [this.registry] };
+      const metric = type === 'counter' ? new Counter(options) : new Histogram({ ...options, ...(buckets === undefined ? {} : { buckets: [...buckets] }) });
+      return [name, (request: MeasureRequest) =>
+        (metric instanceof Counter ? metric.inc({ ...request.labels }, request.value) : metric.observe({ ...request.labels }, request.value))];
+    }));
+    return (request) => taken.get(request.metric)?.(request);
   }
 
   /** What queues can tell only when asked. */

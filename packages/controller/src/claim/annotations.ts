@@ -1,0 +1,59 @@
+import { ANNOTATION, CONDITION, type SandboxClaim, type SandboxClaimStatus } from 'agent-sandbox-api';
+import { annotationOf, isConditionTrue } from '../object.js';
+import { mergePatch, type Failure, type Outcome, type Request } from '../plan.js';
+import { ask, then, value, type Step } from '../step.js';
+import { staleAssignment } from './locate.js';
+import type { ObservedClaim } from './observed.js';
+
+/** Written in the place of a time that nobody has noted. */
+const UNKNOWN = 'unknown';
+
+/** What was observed, with the claim as it is after what was to be written on it first, or why that failed. */
+export type Prepared = { readonly observed: ObservedClaim } | { readonly failure: Failure };
+
+/** Annotations that come before everything else: the time of the first sight, and none that name a Sandbox that is lost. */
+export function prepare(observed: ObservedClaim): Step<Prepared> {
+  const requests = [...firstSight(observed), ...staleAssignment(observed)];
+  return requests.reduce<Step<Prepared>>((step, request) => then(step, send(request)), value({ observed }));
+}
+
+function send(request: Request): (prepared: Prepared) => Step<Prepared> {
+  return (prepared) => ('failure' in prepared ? value(prepared) : ask(request, (outcome) => value(withAnswer(prepared.observed, request, outcome))));
+}
+
+function withAnswer(observed: ObservedClaim, { ignore }: Request, outcome: Outcome): Prepared {
+  if (outcome.ok) {
+    return { observed: { ...observed, claim: (outcome.object as SandboxClaim | undefined) ?? observed.claim } };
+  }
+  return ignore?.includes(outcome.failure.reason) ? { observed } : { failure: outcome.failure };
+}
+
+function firstSight({ claim, options, firstSeen, now }: ObservedClaim): Request[] {
+  return options.annotate && !annotationOf(claim, ANNOTATION.controllerFirstObservedAt)
+    ? [annotationPatch(claim, { [ANNOTATION.controllerFirstObservedAt]: precise(firstSeen ?? now) })]
+    : [];
+}
+
+/** Annotations that follow the first readiness: its time, and the Sandbox, which the original's clients look for here. */
+export function readyAnnotations({ claim, options, now }: ObservedClaim, status: SandboxClaimStatus): Request[] {
+  const [before, after] = [claim.status, status].map((state) => isConditionTrue(state?.conditions, CONDITION.ready));
+  const name = status.sandbox?.name;
+  const annotations = {
+    ...(annotationOf(claim, ANNOTATION.claimFirstReadyAt) || !(before || after)
+      ? {}
+      : { [ANNOTATION.claimFirstReadyAt]: before ? UNKNOWN : precise(now) }),
+    ...(name === undefined || annotationOf(claim, ANNOTATION.sandboxName) === name ? {} : { [ANNOTATION.sandboxName]: name }),
+  };
+  return options.annotate && Object.keys(annotations).length > 0 ? [annotationPatch(claim, annotations)] : [];
+}
+
+/** Keys sorted, so that equal patches are equal bytes. */
+function annotationPatch(claim: SandboxClaim, annotations: { [key: string]: string }): Request {
+  const sorted = Object.fromEntries(Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return mergePatch(claim, { metadata: { annotations: sorted } }, { ignore: ['NotFound'] });
+}
+
+/** RFC 3339 with nanoseconds, as the original writes it. */
+function precise(time: number): string {
+  return new Date(time).toISOString().replace('Z', '000000Z');
+}

@@ -1,0 +1,84 @@
+import { ANNOTATION, GROUP, LABEL, LAUNCH_TYPE, VERSION, type Sandbox, type SandboxTemplate } from 'agent-sandbox-api';
+import { blueprintOf } from '../blueprint/blueprint.js';
+import { annotationOf, controllerReference, ownershipOf } from '../object.js';
+import { create, get } from '../plan.js';
+import { ask, value, type Step } from '../step.js';
+import { templateHash, templateKey } from '../template/identity.js';
+import { failure, type Finding } from './adopt.js';
+import { withEnv } from './env.js';
+import { namesakeText } from './locate.js';
+import { nameOf, namespaceOf, type ObservedClaim } from './observed.js';
+import { claimedPodMetadata, identityLabels } from './pod-metadata.js';
+import { problem, type Problem } from './problem.js';
+import { mergedVolumes } from './volumes.js';
+
+/** Makes a Sandbox of the claim's own name from the template. */
+export function createSandbox(observed: ObservedClaim, template: SandboxTemplate): Step<Finding> {
+  const { claim } = observed;
+  const sandbox = newSandbox(observed, template);
+  if ('reason' in sandbox) {
+    return value({ problem: sandbox });
+  }
+  return ask<Finding>(create(sandbox), (outcome) => {
+    if (outcome.ok) {
+      return value({ sandbox: (outcome.object as Sandbox | undefined) ?? sandbox });
+    }
+    if (outcome.failure.reason !== 'AlreadyExists') {
+      return value(failure(outcome.failure, sandbox));
+    }
+    return ask<Finding>(get(sandbox), (found) => {
+      if (!found.ok) {
+        return value({ problem: found.failure.reason === 'NotFound' ? problem.createPending() : problem.failure(found.failure) });
+      }
+      const current = found.object as Sandbox;
+      return value(ownershipOf(current, claim) === 'own'
+        ? { sandbox: current }
+        : { problem: problem.error(namesakeText(claim, current)) });
+    });
+  });
+}
+
+/** The Sandbox as it is created; how long it lives is the claim's affair. */
+function newSandbox({ claim }: ObservedClaim, template: SandboxTemplate): Sandbox | Problem {
+  const namespace = namespaceOf(claim);
+  const { podTemplate, volumeClaimTemplates = [], ...rest } = blueprintOf(template);
+  const { envVarsInjectionPolicy, volumeClaimTemplatesPolicy } = template.spec;
+  const volumes = mergedVolumes(volumeClaimTemplates, claim.spec.volumeClaimTemplates ?? [], volumeClaimTemplatesPolicy);
+  if ('reason' in volumes) {
+    return volumes;
+  }
+  const podSpec = withEnv(podTemplate.spec, claim.spec.env ?? [], envVarsInjectionPolicy);
+  if ('reason' in podSpec) {
+    return podSpec;
+  }
+  const hash = templateHash(template, namespace);
+  const { labels, annotations, conflict } = claimedPodMetadata(podTemplate.metadata ?? {}, claim, hash);
+  if (conflict !== undefined) {
+    return problem.error(conflict);
+  }
+  const trace = annotationOf(claim, ANNOTATION.traceContext);
+  return {
+    apiVersion: `${GROUP}/${VERSION}`,
+    kind: 'Sandbox',
+    metadata: {
+      name: nameOf(claim),
+      namespace,
+      labels: { ...identityLabels(claim, hash), [LABEL.launchType]: LAUNCH_TYPE.cold },
+      annotations: {
+        [ANNOTATION.templateRef]: templateKey(template, namespace),
+        // Known beforehand, so that nobody has to add it.
+        [ANNOTATION.podName]: nameOf(claim),
+        ...(trace === undefined ? {} : { [ANNOTATION.traceContext]: trace }),
+      },
+      ownerReferences: [controllerReference(claim)],
+    },
+    spec: {
+      ...rest,
+      ...(volumes.length === 0 ? {} : { volumeClaimTemplates: [...volumes] }),
+      podTemplate: {
+        metadata: { labels, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) },
+        spec: podSpec,
+      },
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import { CONDITION, REASON, type Condition, type Sandbox, type SandboxClaim } from 'agent-sandbox-api';
+import { conditionOf, isDeleting, parseTime } from '../object.js';
+import { event, failuresOf, remove, stage, type Plan, type Request } from '../plan.js';
+import { nameOf, type ClaimMemory, type ObservedClaim } from './observed.js';
+import { expiredStatus, statusWrite } from './status.js';
+
+/** Milliseconds until the claim expires, 0 when it has; `undefined` when it does not, as things are. */
+export function timeLeft({ spec: { lifecycle } }: SandboxClaim, conditions: readonly Condition[] | undefined, now: number): number | undefined {
+  const finished = conditionOf(conditions, CONDITION.finished);
+  const end = finished?.status === 'True' ? parseTime(finished.lastTransitionTime) : undefined;
+  const ttl = lifecycle?.ttlSecondsAfterFinished;
+  const deadlines = [
+    parseTime(lifecycle?.shutdownTime) ?? Infinity,
+    end === undefined || ttl === undefined ? Infinity : end + ttl * 1000,
+  ];
+  const deadline = Math.min(...deadlines);
+  return deadline === Infinity ? undefined : Math.max(0, deadline - now);
+}
+
+/** First says that the claim has expired; then, in passes of their own, removes what its policy says. */
+export function planExpired(observed: ObservedClaim): Plan<ClaimMemory> {
+  const { claim } = observed;
+  if (conditionOf(claim.status?.conditions, CONDITION.ready)?.reason !== REASON.claimExpired) {
+    return markExpired(observed, claim);
+  }
+  const policy = claim.spec.lifecycle?.shutdownPolicy;
+  return policy === 'Delete' || policy === 'DeleteForeground' ? deleteClaim(claim, policy) : deleteSandboxes(observed);
+}
+
+/** The pass that only tells; the Sandbox stays until it is stored. `seen`: the claim with the conditions that go with it. */
+export function markExpired({ claim, now }: ObservedClaim, seen: SandboxClaim): Plan<ClaimMemory> {
+  const write = statusWrite(claim, expiredStatus(seen, { bound: true }, now));
+  return stage<ClaimMemory>(write === undefined ? [] : [write], ([outcome]) => (outcome?.ok ?? true
+    ? { requests: [event(claim, { type: 'Normal', reason: REASON.claimExpired, action: 'Claim Expired', note: 'Claim expired' })], requeueAfterMs: 1, memory: null }
+    // Whatever came in between wakes the claim again.
+    : { requests: [], errors: failuresOf([write!], [outcome!]), memory: null }));
+}
+
+/** Garbage collection takes the Sandbox along, before the claim with `DeleteForeground`. */
+function deleteClaim(claim: SandboxClaim, policy: 'Delete' | 'DeleteForeground'): Plan<ClaimMemory> {
+  const request = remove(claim, { propagation: policy === 'Delete' ? 'Background' : 'Foreground' });
+  return stage<ClaimMemory>([request], (outcomes) => {
+    const errors = failuresOf([request], outcomes);
+    const note = `Deleting Claim (ShutdownPolicy=${policy})`;
+    return {
+      requests: outcomes[0]?.ok ? [event(claim, { type: 'Normal', reason: REASON.claimExpired, action: 'Deleting', note })] : [],
+      errors,
+      memory: null,
+    };
+  });
+}
+
+/**
+ * Keeps the claim, without its Sandbox. What cannot be deleted is tried again with growing pauses; the status says all the
+ * time that the claim has expired.
+ */
+function deleteSandboxes({ claim, owned, bound, namesake, now }: ObservedClaim): Plan<ClaimMemory> {
+  if (owned.length > 0) {
+    return { requests: owned.filter((sandbox) => !isDeleting(sandbox)).map((sandbox): Request => remove(sandbox)), memory: null };
+  }
+  const other = claim.status?.sandbox?.name ? bound : namesake;
+  const status = expiredStatus(claim, { bound: false, ...(other === undefined ? {} : { unowned: unownedText(claim, other) }) }, now);
+  const write = statusWrite(claim, status);
+  return { requests: write === undefined ? [] : [write], memory: null };
+}
+
+function unownedText(claim: SandboxClaim, sandbox: Sandbox): string {
+  return `sandbox not owned by this claim: sandbox "${nameOf(sandbox)}" is not owned by claim "${nameOf(claim)}"; deletion skipped.`;
+}

@@ -1,0 +1,100 @@
+import { CONDITION, REASON, type Condition, type Sandbox, type SandboxClaim, type SandboxClaimStatus } from 'agent-sandbox-api';
+import { conditionOf, mergeDiff, withCondition, withoutCondition, type NewCondition } from '../object.js';
+import { mergePatch, type PatchRequest } from '../plan.js';
+import type { Problem } from './problem.js';
+
+/** What the status of a claim that has not expired is computed from. */
+export interface Situation {
+  readonly sandbox?: Sandbox;
+  readonly problem?: Problem;
+}
+
+type Verdict = Pick<Condition, 'status' | 'reason' | 'message'> & { readonly lastTransitionTime?: string };
+
+/** Reasons of claims on their way; they follow each other quickly. */
+const STARTING: readonly string[] = [
+  REASON.sandboxNotReady, REASON.dependenciesNotReady, REASON.networkPolicyNotReady, REASON.adoptionConflict, REASON.sandboxCreatePending,
+];
+
+/** The status of a claim that has not expired. */
+export function claimStatus(claim: SandboxClaim, { sandbox, problem }: Situation, now: number): SandboxClaimStatus {
+  const before = claim.status ?? {};
+  if (problem?.reason === REASON.sandboxCreatePending && before.sandbox?.name) {
+    return before;
+  }
+  const finished = conditionOf(sandbox?.status?.conditions, CONDITION.finished);
+  const others = finished === undefined
+    ? withoutCondition(before.conditions, CONDITION.finished)
+    : withCondition(before.conditions, finished, now);
+  return {
+    conditions: sorted(withCondition(others, readyCondition(claim, readyVerdict(sandbox, problem)), now)),
+    // A problem says nothing about the binding.
+    ...bindingOf(sandbox === undefined ? problem && before.sandbox : { name: sandbox.metadata.name, podIPs: sandbox.status?.podIPs }),
+  };
+}
+
+/** The status of a claim that has expired. Its Sandbox is named as long as it is there; `unowned`: text about one that is not the claim's. */
+export function expiredStatus(
+  claim: SandboxClaim,
+  { bound, unowned }: { readonly bound: boolean; readonly unowned?: string },
+  now: number,
+): SandboxClaimStatus {
+  const message = unowned === undefined ? 'Claim expired. Sandbox cleanup initiated.' : `Claim expired. ${unowned}`;
+  const ready = readyCondition(claim, { status: 'False', reason: REASON.claimExpired, message });
+  return {
+    conditions: sorted(withCondition(claim.status?.conditions, ready, now)),
+    ...(bound ? bindingOf(claim.status?.sandbox) : {}),
+  };
+}
+
+/** The request that stores a status, refused when the claim has changed meanwhile; none where nothing changed. */
+export function statusWrite(claim: SandboxClaim, status: SandboxClaimStatus): PatchRequest | undefined {
+  const diff = mergeDiff(claim.status ?? {}, status);
+  const { resourceVersion } = claim.metadata;
+  // A conflict is no failure: the write that caused it wakes the claim again.
+  return diff === undefined ? undefined : mergePatch(claim, { status: diff }, { subresource: 'status', ignore: ['NotFound', 'Conflict'], resourceVersion });
+}
+
+/** Whether the claim is on its way to its first readiness, when statuses follow each other quickly. */
+export function isStarting(claim: SandboxClaim, status: SandboxClaimStatus): boolean {
+  const [before, after] = [conditionOf(claim.status?.conditions, CONDITION.ready), conditionOf(status.conditions, CONDITION.ready)];
+  return STARTING.includes(after?.reason ?? '') && (before === undefined || STARTING.includes(before.reason));
+}
+
+function readyVerdict(sandbox: Sandbox | undefined, problem: Problem | undefined): Verdict {
+  if (problem !== undefined) {
+    return { status: 'False', reason: problem.reason, message: problem.message };
+  }
+  if (sandbox === undefined) {
+    return { status: 'False', reason: REASON.sandboxMissing, message: 'Sandbox does not exist' };
+  }
+  const ready = conditionOf(sandbox.status?.conditions, CONDITION.ready);
+  if (ready?.reason === REASON.sandboxExpired) {
+    return { status: 'False', reason: REASON.sandboxExpired, message: 'Underlying Sandbox resource has expired independently of the Claim.' };
+  }
+  return ready ?? { status: 'False', reason: REASON.sandboxNotReady, message: 'Sandbox is not ready' };
+}
+
+function readyCondition(claim: SandboxClaim, { status, reason, message, lastTransitionTime }: Verdict): NewCondition {
+  const { generation } = claim.metadata;
+  return {
+    type: CONDITION.ready,
+    status,
+    reason,
+    message,
+    ...(lastTransitionTime === undefined ? {} : { lastTransitionTime }),
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+  };
+}
+
+function bindingOf(sandbox: SandboxClaimStatus['sandbox']): Pick<SandboxClaimStatus, 'sandbox' | 'sandboxName'> {
+  if (!sandbox?.name) {
+    return {};
+  }
+  const { name, podIPs } = sandbox;
+  return { sandbox: { name, ...(podIPs?.length ? { podIPs } : {}) }, sandboxName: name };
+}
+
+function sorted(conditions: readonly Condition[]): Condition[] {
+  return [...conditions].sort((a, b) => (a.type < b.type ? -1 : a.type > b.type ? 1 : 0));
+}

@@ -1,0 +1,55 @@
+import { LABEL, type Sandbox } from 'agent-sandbox-api';
+import { labelOf, mapDiff } from '../object.js';
+import { mergePatch, type PatchRequest } from '../plan.js';
+import { ask, value, type Step } from '../step.js';
+import { templateHash } from '../template/identity.js';
+import { podTemplatePatch, type Finding } from './adopt.js';
+import { launchTypeOf } from './locate.js';
+import { namespaceOf, templateOf, usableTemplate, type ObservedClaim } from './observed.js';
+import { claimedPodMetadata, createdByLabel, without } from './pod-metadata.js';
+import { problem, type Problem } from './problem.js';
+
+/**
+ * Keeps the metadata of the claim's Sandbox as the template and the claim want it. A Sandbox stays with the template that it
+ * was made from: where the claim names another one now, nothing of that one reaches it, least of all the label that network
+ * policies select by.
+ */
+export function syncSandbox(observed: ObservedClaim, sandbox: Sandbox): Step<Finding> {
+  const patch = syncPatch(observed, sandbox);
+  if (patch === undefined) {
+    return value({ sandbox });
+  }
+  if ('reason' in patch) {
+    return value({ sandbox, problem: patch });
+  }
+  return ask(patch, (outcome) => {
+    if (outcome.ok) {
+      return value({ sandbox: outcome.object as Sandbox });
+    }
+    // It went meanwhile; its deletion wakes the claim.
+    return value(outcome.failure.reason === 'NotFound' ? { sandbox } : { sandbox, problem: problem.failure(outcome.failure) });
+  });
+}
+
+function syncPatch(observed: ObservedClaim, sandbox: Sandbox): PatchRequest | Problem | undefined {
+  const { claim } = observed;
+  const current = labelOf(sandbox, LABEL.templateRefHash);
+  const template = current === undefined ? usableTemplate(observed) : templateOf(sandbox, observed);
+  const hash = current ?? (template && templateHash(template, namespaceOf(claim)));
+  // Where the template cannot be read, what there is counts as its words: it is added to, never changed.
+  const base = (template === undefined ? sandbox.spec.podTemplate : template.spec.podTemplate).metadata ?? {};
+  const metadata = claimedPodMetadata(base, claim, hash);
+  if (metadata.conflict !== undefined) {
+    return problem.error(metadata.conflict);
+  }
+  const createdBy = createdByLabel(claim);
+  const labels = without(sandbox.metadata.labels, LABEL.createdBy);
+  const diff = mapDiff(sandbox.metadata.labels, {
+    ...labels,
+    ...(hash === undefined ? {} : { [LABEL.templateRefHash]: hash }),
+    ...(createdBy === undefined ? {} : { [LABEL.createdBy]: createdBy }),
+    [LABEL.launchType]: labels[LABEL.launchType] || launchTypeOf(claim, sandbox),
+  });
+  const body = { ...(diff === undefined ? {} : { metadata: { labels: diff } }), ...podTemplatePatch(sandbox, metadata) };
+  return Object.keys(body).length === 0 ? undefined : mergePatch(sandbox, body);
+}
