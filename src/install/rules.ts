@@ -23,8 +23,9 @@ export function rule(group: string, resources: string | string[], verbs: string,
 }
 
 /**
- * The rules of the controller of this project. `update` of finalizers is what the admission plugin
- * OwnerReferencesPermissionEnforcement asks of whoever writes an owner reference that blocks the owner's deletion.
+ * The rules of the controller of this project. The admission plugin OwnerReferencesPermissionEnforcement asks for two more
+ * than requests show: `update` of the finalizers of an owner whose deletion a reference blocks, and `delete` of whatever gets
+ * a reference later than at its creation.
  */
 const BUNDLED: ControllerRules = {
   core: [
@@ -32,7 +33,7 @@ const BUNDLED: ControllerRules = {
     rule(GROUP, 'sandboxes/status', 'patch'),
     rule(GROUP, 'sandboxes/finalizers', 'update'),
     rule('', ['pods', 'services'], 'get list watch create patch delete'),
-    rule('', 'persistentvolumeclaims', 'get list watch create patch'),
+    rule('', 'persistentvolumeclaims', 'get list watch create patch delete'),
     rule('events.k8s.io', 'events', 'create patch'),
   ],
   extensions: [

@@ -1,0 +1,147 @@
+import { AgentSandboxController, AgentSandboxControllerProps } from '../../src';
+import { ControlPlane, KubeObject, ObjectRef, PROJECT_CRDS_DIR, waitFor } from '../../testbed/src/index.js';
+import { describeWithPrograms } from '../../testbed/src/jest/index.js';
+import { synth, testApp } from '../helpers';
+import { RunningProgram, startProgram } from './support/program';
+import { UNSEEN, granted, used } from './support/rights';
+
+const SYSTEM = 'agent-sandbox-system';
+const ACCOUNT = `${SYSTEM}/agent-sandbox-controller`;
+const USER = 'system:serviceaccount:agent-sandbox-system:agent-sandbox-controller';
+const HASH = 'agents.x-k8s.io/sandbox-name-hash';
+
+/** Objects of an installation, but for what would run: the program runs here, as its service account. */
+function manifests(props: Partial<AgentSandboxControllerProps> = {}): KubeObject[] {
+  return synth(new AgentSandboxController(testApp(), 'agent-sandbox', { image: 'registry.example/controller:1', crds: false, ...props }))
+    .filter(({ kind }) => kind !== 'Deployment');
+}
+
+/** The arguments of the container. */
+function args(props: Partial<AgentSandboxControllerProps> = {}): string[] {
+  return synth(new AgentSandboxController(testApp(), 'agent-sandbox', { image: 'registry.example/controller:1', crds: false, ...props }))
+    .find(({ kind }) => kind === 'Deployment').spec.template.spec.containers[0].args;
+}
+
+/** What a user does with one namespace, so that every right of the controller is needed. */
+class Scenario {
+  constructor(private readonly cluster: ControlPlane, public readonly namespace: string) {}
+
+  public async sandboxes(): Promise<void> {
+    const box = await this.create('Sandbox', 'box', {
+      service: true,
+      podTemplate: { metadata: { labels: { tier: 'a' } }, spec: { containers: [{ name: 'main', image: 'registry.example/app:1', ports: [{ containerPort: 80 }] }] } },
+      volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }],
+    });
+    await this.until({ ...box, apiVersion: 'v1', kind: 'Pod' }, () => true);
+    await this.merge(box, { spec: { podTemplate: { metadata: { labels: { tier: 'b' } } } } });
+    await this.until({ ...box, apiVersion: 'v1', kind: 'Pod' }, ({ metadata }) => metadata.labels.tier === 'b');
+    await this.merge({ ...box, apiVersion: 'v1', kind: 'Service' }, { spec: { selector: { [HASH]: 'somebody' } } });
+    await this.until({ ...box, apiVersion: 'v1', kind: 'Service' }, ({ spec }) => spec.selector[HASH] !== 'somebody');
+    await this.merge(box, { spec: { service: false, operatingMode: 'Suspended', replicas: 0 } });
+    await this.gone({ ...box, apiVersion: 'v1', kind: 'Service' });
+    await this.gone({ ...box, apiVersion: 'v1', kind: 'Pod' });
+  }
+
+  /** A volume that was there before, and a Sandbox whose time is over. */
+  public async adoptionAndExpiry(): Promise<void> {
+    await this.cluster.admin.create({
+      apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data-heir', namespace: this.namespace, labels: { 'agents.x-k8s.io/adoptable': 'true' } },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    });
+    const heir = await this.create('Sandbox', 'heir', {
+      podTemplate: { spec: { containers: [{ name: 'main', image: 'registry.example/app:1' }] } },
+      volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }],
+    });
+    await this.until({ ...heir, apiVersion: 'v1', kind: 'PersistentVolumeClaim', name: 'data-heir' }, ({ metadata }) => metadata.ownerReferences?.length === 1);
+    await this.merge(heir, { spec: { shutdownTime: '2020-01-01T00:00:00Z', shutdownPolicy: 'Delete' } });
+    await this.gone(heir);
+  }
+
+  public async templates(): Promise<void> {
+    const template = await this.create('SandboxTemplate', 'python', { podTemplate: { spec: { containers: [{ name: 'main', image: 'registry.example/app:1' }] } } });
+    const policy = { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', namespace: this.namespace, name: 'python-network-policy' };
+    await this.until(policy, () => true);
+    await this.merge(template, { spec: { networkPolicy: { ingress: [], egress: [] } } });
+    await this.until(policy, ({ spec }) => !spec.egress);
+    await this.merge(template, { spec: { networkPolicyManagement: 'Unmanaged' } });
+    await this.gone(policy);
+  }
+
+  private async create(kind: string, name: string, spec: object): Promise<ObjectRef> {
+    const apiVersion = kind === 'Sandbox' ? 'agents.x-k8s.io/v1beta1' : 'extensions.agents.x-k8s.io/v1beta1';
+    await this.cluster.admin.create({ apiVersion, kind, metadata: { name, namespace: this.namespace }, spec });
+    return { apiVersion, kind, namespace: this.namespace, name };
+  }
+
+  private merge(ref: ObjectRef, patch: object): Promise<KubeObject> {
+    return this.cluster.admin.merge(ref, patch);
+  }
+
+  private until(ref: ObjectRef, condition: (object: any) => boolean): Promise<KubeObject> {
+    return this.cluster.admin.waitFor(ref, condition);
+  }
+
+  private gone(ref: ObjectRef): Promise<void> {
+    return this.cluster.admin.waitGone(ref);
+  }
+}
+
+describeWithPrograms('the controller with the rights of the chart', () => {
+  let cluster: ControlPlane;
+  beforeAll(async () => {
+    cluster = await ControlPlane.start({ fakeNodes: 1, auditLog: true, crds: [PROJECT_CRDS_DIR], ownerReferencesPermissionEnforcement: true });
+  }, 120_000);
+  afterAll(() => cluster?.stop());
+
+  const install = async (objects: readonly KubeObject[]) => {
+    for (const object of objects) {
+      await cluster.admin.apply(object, { force: true });
+    }
+    await waitFor(() => cluster.admin.get({ apiVersion: 'v1', kind: 'ServiceAccount', namespace: SYSTEM, name: 'agent-sandbox-controller' }), { what: 'the service account' });
+  };
+  /** Runs the controller as its service account, lets `work` happen, and returns what it asked of the API server. */
+  const watched = async (props: Partial<AgentSandboxControllerProps>, work: () => Promise<void>) => {
+    await install(manifests(props));
+    const since = new Date();
+    const { path } = await cluster.kubeconfig({ serviceAccount: ACCOUNT });
+    let controller: RunningProgram | undefined;
+    try {
+      controller = await startProgram('controller', ['--kubeconfig', path, `--leader-election-namespace=${SYSTEM}`, ...args(props)]);
+      await work();
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${controller?.output().slice(-3000)}`);
+    } finally {
+      await controller?.stop();
+    }
+    return cluster.auditLog.find({ user: USER, since });
+  };
+  const refused = (requests: Awaited<ReturnType<typeof watched>>) =>
+    requests.filter(({ code }) => code === 403).map(({ verb, uri, responseObject }) => `${verb} ${uri} ${responseObject?.message ?? ''}`);
+
+  test('is never refused, and uses every right that it has, but for those that are listed with their reason', async () => {
+    const scenario = new Scenario(cluster, await cluster.createNamespace('rights'));
+    const requests = await watched({}, async () => {
+      await scenario.sandboxes();
+      await scenario.adoptionAndExpiry();
+      await scenario.templates();
+    });
+    expect(refused(requests)).toEqual([]);
+    const rights = granted(manifests().filter(({ kind, metadata }) => kind.endsWith('Role') && metadata.name?.startsWith('agent-sandbox-controller')));
+    const seen = used(requests);
+    expect(rights.filter(right => !seen.includes(right) && !(right in UNSEEN))).toEqual([]);
+    expect(Object.keys(UNSEEN).filter(right => !rights.includes(right))).toEqual([]);
+  }, 120_000);
+
+  test('needs nothing but Roles in the namespaces that it looks at', async () => {
+    const scenario = new Scenario(cluster, await cluster.createNamespace('scoped'));
+    for (const name of ['agent-sandbox-controller', 'agent-sandbox-controller-extensions']) {
+      await cluster.admin.delete({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', name });
+    }
+    const requests = await watched({ namespaces: [scenario.namespace] }, async () => {
+      await scenario.sandboxes();
+      await scenario.templates();
+    });
+    expect(refused(requests)).toEqual([]);
+    expect([...new Set(requests.map(({ namespace }) => namespace))].sort()).toEqual([SYSTEM, scenario.namespace].sort());
+  }, 120_000);
+}, ['kube-controller-manager', 'kube-scheduler', 'kwok']);
