@@ -69,6 +69,8 @@ export class FakeApiServer {
   public version = 100;
   /** Whether a watch that is too old is refused by an event in its stream instead of by a status. */
   public goneAsEvent = false;
+  /** Answers a request in the place of the store, which knows no reviews of tokens or access; undefined leaves it to the store. */
+  public respond?: (request: Received) => unknown;
   /** `Warning` header of all answers. */
   public warning?: string;
   private readonly http: Server;
@@ -215,6 +217,11 @@ export class FakeApiServer {
       } else {
         refuse(response, injected.failure);
       }
+      return;
+    }
+    const responded = this.respond?.(received);
+    if (responded !== undefined) {
+      send(response, 201, responded);
       return;
     }
     try {

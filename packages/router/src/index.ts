@@ -1,1 +1,3 @@
+export * from './auth/scoped-token.js';
 export * from './flags.js';
+export * from './rbac.js';

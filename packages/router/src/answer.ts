@@ -1,0 +1,27 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Refusal } from './refusal.js';
+
+/** Milliseconds that a client may go on sending a body that nobody wants, after it was answered. */
+const LINGER_MS = 2_000;
+
+/** Sends a refusal. */
+export function answer(request: IncomingMessage, response: ServerResponse, { status, body, headers }: Refusal): void {
+  send(request, response, status, body, headers);
+}
+
+/**
+ * Sends a JSON text. A request that is not complete is read to its end for a short time, since closing at once would take the
+ * answer from a client that is still sending; then the connection is closed.
+ */
+export function send(
+  request: IncomingMessage, response: ServerResponse, status: number, body: string, headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...headers }).end(body);
+  if (!request.complete) {
+    request.resume();
+    const { socket } = request;
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    request.once('end', () => clearTimeout(timer));
+    socket.once('close', () => clearTimeout(timer));
+  }
+}

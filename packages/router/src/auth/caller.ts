@@ -1,0 +1,32 @@
+/** The Sandbox that somebody wants to use. */
+export interface SandboxRef {
+  readonly namespace: string;
+  readonly name: string;
+  /** Undefined while the router does not know a Sandbox of that name. */
+  readonly uid?: string;
+}
+
+/** What somebody wants to do with it: send requests to it, or resume it. */
+export type Action = 'connect' | 'resume';
+
+/** Somebody whose token was found to be good. */
+export interface Caller {
+  /** Under which limits and decisions are kept; differs between callers, and tells nothing about the token. */
+  readonly key: string;
+  /** For the access log: the name of a user, or what kind of token it was. */
+  readonly name: string;
+  /** Whether the caller may do it. Throws `Refusal` if that cannot be found out. */
+  may(action: Action, sandbox: SandboxRef): boolean | Promise<boolean>;
+}
+
+/** One way to find out who has a token. */
+export interface Authenticator {
+  /** Whether it would take a token of this form; the first that does has the last word. */
+  accepts(token: string): boolean;
+  /**
+   * The caller, or undefined for a worthless token. Throws `Refusal` if that cannot be found out.
+   *
+   * @param client address of the client, for the limit of worthless tokens
+   */
+  authenticate(token: string, client: string): Caller | undefined | Promise<Caller | undefined>;
+}

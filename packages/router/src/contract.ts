@@ -1,0 +1,136 @@
+import { RUNTIME_PORT } from 'agent-sandbox-api';
+import { canonicalAddress, isReachable } from './addresses.js';
+import { badRequest } from './refusal.js';
+
+/** What the headers of a request say to the router. */
+export interface Contract {
+  /** Name of the Sandbox. */
+  readonly id: string;
+  readonly namespace: string;
+  readonly port: number;
+  /** Address that the caller believes the Pod to have, canonical. */
+  readonly podIp?: string;
+  /** UID that the caller believes the Sandbox to have. */
+  readonly uid?: string;
+  /** Milliseconds that the caller wants to wait, not capped yet. */
+  readonly timeoutMs?: number;
+}
+
+/** The headers of a request, sorted by whom they are for. */
+export interface SortedHeaders {
+  /** For the router: lower-case name to value. */
+  readonly own: ReadonlyMap<string, string>;
+  /** For the sandbox, as names and values in turn. Without `Host`, length and forwarding headers, which the router writes. */
+  readonly forwarded: string[];
+}
+
+/** Headers that end at the next hop, in both directions (RFC 9110, section 7.6.1), and old spellings of them. */
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'trailers',
+  'transfer-encoding', 'upgrade', 'http2-settings',
+]);
+
+/** Headers that the router reads and never hands on. */
+const OWN_PREFIX = 'x-sandbox-';
+const OWN: ReadonlySet<string> = new Set(['authorization', 'host', 'x-forwarded-for']);
+/** Headers that it writes itself, or that are about the hop to it. */
+const REPLACED: ReadonlySet<string> = new Set(['content-length', 'expect', 'forwarded']);
+const FORWARDED_PREFIX = 'x-forwarded-';
+
+/** A label of the DNS, RFC 1123: 1 to 63 lower-case letters, digits and inner hyphens. */
+const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const UID = /^[A-Za-z0-9._-]{1,128}$/;
+
+/**
+ * Sorts the raw headers of a request. Throws a 400 for a header of the router that is there twice: two readers could follow
+ * different ones of them.
+ */
+export function sortHeaders(raw: readonly string[], connection: string | undefined): SortedHeaders {
+  const own = new Map<string, string>();
+  const forwarded: string[] = [];
+  const named = namedByConnection(connection);
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i]!.toLowerCase();
+    if (OWN.has(name) || name.startsWith(OWN_PREFIX)) {
+      if (own.has(name) && name !== 'x-forwarded-for') {
+        throw badRequest(`The header ${raw[i]} occurs twice.`);
+      }
+      own.set(name, own.has(name) ? `${own.get(name)},${raw[i + 1]}` : raw[i + 1]!);
+    } else if (!HOP_BY_HOP.has(name) && !REPLACED.has(name) && !name.startsWith(FORWARDED_PREFIX) && !named?.has(name)) {
+      forwarded.push(raw[i]!, raw[i + 1]!);
+    }
+  }
+  return { own, forwarded };
+}
+
+/** The headers that a `Connection` header declares to end at the next hop; undefined if there are none. */
+export function namedByConnection(connection: string | undefined): ReadonlySet<string> | undefined {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') {
+    return undefined;
+  }
+  return new Set(connection.toLowerCase().split(',').map((name) => name.trim()));
+}
+
+/** Reads the router's headers. Throws a 400 that says what is wrong, in the order and the words of the other routers. */
+export function readContract(own: ReadonlyMap<string, string>, allowLoopback: boolean): Contract {
+  const id = own.get('x-sandbox-id')?.trim();
+  if (!id) {
+    throw badRequest('X-Sandbox-ID header is required.');
+  }
+  if (!LABEL.test(id)) {
+    throw badRequest('Invalid sandbox ID format.');
+  }
+  const namespace = own.get('x-sandbox-namespace')?.trim() || 'default';
+  if (!LABEL.test(namespace)) {
+    throw badRequest('Invalid namespace format.');
+  }
+  const port = readPort(own.get('x-sandbox-port')?.trim());
+  const podIp = readAddress(own.get('x-sandbox-pod-ip')?.trim(), allowLoopback);
+  const uid = own.get('x-sandbox-uid')?.trim();
+  if (uid && !UID.test(uid)) {
+    throw badRequest('Invalid sandbox UID format.');
+  }
+  const timeoutMs = readTimeout(own.get('x-sandbox-timeout'));
+  return {
+    id, namespace, port,
+    ...(podIp === undefined ? {} : { podIp }),
+    ...(uid ? { uid } : {}),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  };
+}
+
+function readPort(text: string | undefined): number {
+  if (!text) {
+    return RUNTIME_PORT;
+  }
+  const port = /^\+?\d{1,20}$/.test(text) ? Number(text) : NaN;
+  if (!(port >= 1 && port <= 65535)) {
+    throw badRequest('Invalid port format.');
+  }
+  return port;
+}
+
+function readAddress(text: string | undefined, allowLoopback: boolean): string | undefined {
+  if (!text) {
+    return undefined;
+  }
+  const address = canonicalAddress(text);
+  if (address === undefined) {
+    throw badRequest('Invalid target IP address format.');
+  }
+  if (!isReachable(address, allowLoopback)) {
+    throw badRequest('Invalid target IP address.');
+  }
+  return address;
+}
+
+/** Milliseconds of a number of seconds; undefined for what is none, or not more than 0: the configured maximum then counts. */
+function readTimeout(text: string | undefined): number | undefined {
+  const seconds = text === undefined || text.trim() === '' ? NaN : Number(text);
+  return Number.isFinite(seconds) && seconds > 0 ? Math.max(1, Math.round(seconds * 1000)) : undefined;
+}
+
+/** The token of an `Authorization` header of the scheme `Bearer`; undefined for anything else. */
+export function bearerToken(authorization: string | undefined): string | undefined {
+  return /^bearer[ \t]+(\S+)$/i.exec(authorization?.trim() ?? '')?.[1];
+}

@@ -1,0 +1,29 @@
+import type { Server } from 'node:net';
+
+/** Whether an address means not to listen. */
+export function isOff(address: string): boolean {
+  return address === '' || address === '0';
+}
+
+/** Host and port of `host:port`, `[::1]:port` or `:port`. Throws for anything else. */
+export function parseAddress(address: string): { host?: string; port: number } {
+  const colon = address.lastIndexOf(':');
+  const host = address.slice(0, Math.max(0, colon)).replace(/^\[|\]$/g, '');
+  const port = address.slice(colon + 1);
+  if (colon < 0 || !/^\d{1,5}$/.test(port) || Number(port) > 65535) {
+    throw new Error(`the address "${address}" has no port: give host:port or :port`);
+  }
+  return { ...(host === '' ? {} : { host }), port: Number(port) };
+}
+
+/** Lets a server listen. Rejects if the address is taken. */
+export function listen(server: Server, address: string): Promise<void> {
+  const { host, port } = parseAddress(address);
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,25 @@
+/** What is known about a request when it ends: for the access log, the metrics and the traces. Holds no secret. */
+export interface RequestRecord {
+  readonly method: string;
+  /** Without the query, which may hold secrets. */
+  readonly path: string;
+  readonly client: string;
+  readonly userAgent?: string;
+  /** Milliseconds of a monotonic clock. */
+  readonly startedAt: number;
+  id?: string;
+  namespace?: string;
+  caller?: string;
+  decision?: 'allow' | 'deny';
+  status: number;
+  bytesIn: number;
+  bytesOut: number;
+  /** How the sandbox failed, if it did. */
+  error?: string;
+}
+
+/** The path of a request target, without its query. */
+export function pathOf(url: string): string {
+  const end = url.indexOf('?');
+  return end < 0 ? url : url.slice(0, end);
+}

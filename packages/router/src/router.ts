@@ -1,0 +1,201 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Writer, type Cluster, type Logger } from 'agent-sandbox-kube';
+import { accessLogFields, type WriteLine } from './access-log.js';
+import { Admission } from './admission.js';
+import { send } from './answer.js';
+import { authenticationOf } from './auth/methods.js';
+import type { Flags } from './flags.js';
+import { Counts, RateLimits } from './limits.js';
+import { Listeners } from './listeners.js';
+import type { Metrics } from './metrics.js';
+import { Proxy } from './proxy.js';
+import { pathOf, type RequestRecord } from './record.js';
+import { Resume } from './resume.js';
+import { Targets } from './targets.js';
+import type { Tracing } from './tracing.js';
+import { Upgrades } from './upgrades.js';
+import { Upstreams } from './upstreams.js';
+
+/** Milliseconds for the first lists of Sandboxes and Pods. */
+const SYNC_TIMEOUT_MS = 60_000;
+/** Milliseconds before the end of the time to shut down at which upgraded connections are told to end. */
+const FAREWELL_MS = 2_000;
+
+export interface RouterOptions {
+  readonly flags: Flags;
+  readonly cluster: Cluster;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** @default - no access log */
+  readonly accessLog?: WriteLine;
+  /** @default - no traces */
+  readonly tracing?: Tracing;
+}
+
+/** One process of the router: caches, listeners, and the way in between. */
+export class Router {
+  private readonly targets: Targets;
+  private readonly upstreams: Upstreams;
+  private readonly admission: Admission;
+  private readonly proxy: Proxy;
+  private readonly upgrades: Upgrades;
+  private readonly listeners: Listeners;
+  private readonly closeAuthentication: () => void;
+  private readonly stop = new AbortController();
+  private watching?: Promise<void>;
+  private isDraining = false;
+  private inflight = 0;
+  private onIdle?: () => void;
+
+  /** Throws if a file that the flags name is no good. */
+  constructor(private readonly options: RouterOptions) {
+    const { flags, cluster, logger, metrics, tracing } = options;
+    const allowLoopback = flags.allowLoopbackPodIp;
+    if (allowLoopback) {
+      logger.warn({}, 'FOR TESTS ONLY: Pods whose address is on loopback are reached (--allow-loopback-pod-ip)');
+    }
+    this.targets = new Targets({ cluster, namespaces: flags.cacheNamespace, additionalPorts: flags.additionalPorts, allowLoopback });
+    this.upstreams = new Upstreams(flags.upstreamConnectTimeout);
+    this.targets.onGone((podUid) => this.upstreams.forget(podUid));
+    const { authentication, close } = authenticationOf(flags, cluster, logger);
+    this.closeAuthentication = close;
+    const writer = new Writer(cluster, { fieldManager: 'agent-sandbox-router' });
+    this.admission = new Admission({
+      authentication, targets: this.targets, allowLoopback,
+      rates: new RateLimits(flags.rateLimit, flags.rateLimitBurst),
+      trustedProxies: flags.trustedProxyCidrs,
+      allowHttpTokens: flags.allowHttpTokens,
+      timeoutMs: flags.proxyTimeout,
+      ...(flags.resumeOnRequest ? { resume: new Resume({ targets: this.targets, writer, timeoutMs: flags.resumeTimeout, logger }) } : {}),
+    });
+    const retries = { max: flags.upstreamMaxRetries, initialDelayMs: flags.upstreamRetryInitialDelay, maxDelayMs: flags.upstreamRetryMaxDelay };
+    const onRetry = (record: RequestRecord) => metrics.retried(this.label(record));
+    this.proxy = new Proxy({
+      admission: this.admission, upstreams: this.upstreams, retries, onRetry,
+      requests: new Counts(flags.maxRequestsPerCaller),
+      maxBodyBytes: flags.maxRequestBodyBytes,
+      ...(tracing === undefined ? {} : { traceHeaders: (record) => tracing.headersOf(record) }),
+    });
+    this.upgrades = new Upgrades({
+      admission: this.admission, retries, onRetry,
+      connections: new Counts(flags.websocketMaxConnectionsPerClient),
+      connectTimeoutMs: flags.upstreamConnectTimeout,
+      limits: { idleMs: flags.websocketIdleTimeout, lifetimeMs: flags.websocketMaxLifetime, maxMessageBytes: flags.websocketMaxMessageBytes },
+      plain: (request, response, isEncrypted, record) => this.proxy.handle(request, response, isEncrypted, record),
+    });
+    this.listeners = new Listeners({
+      httpAddress: flags.httpBindAddress,
+      httpsAddress: flags.httpsBindAddress,
+      ...(flags.tlsCertFile !== undefined && flags.tlsKeyFile !== undefined ? { tls: {
+        certFile: flags.tlsCertFile, keyFile: flags.tlsKeyFile, mtls: flags.mtlsMode, onReload: (success: boolean) => metrics.reloaded(success),
+        ...(flags.tlsClientCaFile === undefined ? {} : { clientCaFile: flags.tlsClientCaFile }),
+      } } : {}),
+      maxHeaderBytes: flags.maxHeaderBytes,
+      readHeaderTimeoutMs: flags.readHeaderTimeout,
+      idleTimeoutMs: flags.idleTimeout,
+      maxConnections: flags.maxConnections,
+      maxConnectionsPerClient: flags.maxConnectionsPerClient,
+      trustedProxies: flags.trustedProxyCidrs,
+      logger,
+      onRequest: (request, response, isEncrypted) => this.onRequest(request, response, isEncrypted),
+      onUpgrade: (request, socket, head, isEncrypted) => this.onUpgrade(request, socket, head, isEncrypted),
+    });
+  }
+
+  /** Fills the caches, then binds the ports. Rejects if either fails. */
+  public async start(): Promise<void> {
+    this.watching = this.targets.run(this.stop.signal);
+    await this.targets.waitForSync(this.stop.signal, SYNC_TIMEOUT_MS);
+    await this.listeners.bind();
+  }
+
+  /** Ports of the listeners, HTTP before HTTPS. */
+  public get ports(): number[] {
+    return this.listeners.ports;
+  }
+
+  /** Takes no more connections, lets requests end for the time that the flags give them, and ends. */
+  public async close(timeoutMs: number = this.options.flags.shutdownTimeout): Promise<void> {
+    this.isDraining = true;
+    const farewell = setTimeout(() => this.upgrades.close('the router shuts down'), Math.max(0, timeoutMs - FAREWELL_MS));
+    await Promise.all([this.listeners.close(timeoutMs), this.whenIdle(timeoutMs)]);
+    clearTimeout(farewell);
+    this.stop.abort();
+    this.closeAuthentication();
+    await Promise.all([this.watching, this.upstreams.close()]);
+  }
+
+  private onRequest(request: IncomingMessage, response: ServerResponse, isEncrypted: boolean): void {
+    if (this.isDraining) {
+      response.shouldKeepAlive = false;
+    }
+    const record = this.begin(request);
+    if (record.path === '/healthz') {
+      send(request, response, 200, '{"status":"ok"}');
+      return;
+    }
+    // Over when the connection has it, not when we have written it.
+    response.once('close', () => this.end(record));
+    void this.proxy.handle(request, response, isEncrypted, record);
+    this.count(1);
+  }
+
+  private onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, isEncrypted: boolean): void {
+    const record = this.begin(request);
+    this.count(1);
+    void this.upgrades.handle(request, socket, head, isEncrypted, record).finally(() => this.end(record));
+  }
+
+  private begin(request: IncomingMessage): RequestRecord {
+    const record: RequestRecord = {
+      method: request.method!,
+      path: pathOf(request.url!),
+      client: this.admission.clientOf(request),
+      ...(request.headers['user-agent'] === undefined ? {} : { userAgent: request.headers['user-agent'] }),
+      startedAt: performance.now(),
+      status: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+    };
+    this.options.tracing?.begin(record, request.headers);
+    return record;
+  }
+
+  private end(record: RequestRecord): void {
+    const { metrics, accessLog, tracing } = this.options;
+    record.status ||= 499;
+    const durationMs = performance.now() - record.startedAt;
+    metrics.observe(record, this.label(record), durationMs / 1000);
+    accessLog?.(accessLogFields(record, durationMs, tracing?.idsOf(record)), 'request');
+    tracing?.end(record);
+    this.count(-1);
+  }
+
+  /** Namespaces become labels only if they exist, for callers can write anything. */
+  private label({ namespace }: RequestRecord): string {
+    return namespace !== undefined && this.targets.hasNamespace(namespace) ? namespace : '-';
+  }
+
+  private count(change: 1 | -1): void {
+    this.inflight += change;
+    this.options.metrics.inflight.set(this.inflight);
+    if (this.inflight === 0) {
+      this.onIdle?.();
+    }
+  }
+
+  private whenIdle(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.inflight === 0) {
+        resolve();
+        return;
+      }
+      const timer = setTimeout(resolve, timeoutMs);
+      this.onIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
