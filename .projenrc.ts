@@ -121,10 +121,12 @@ const controller = new Workspace(project, {
     'pino': '^9.0.0',
     'prom-client': '^15.1.0',
     '@opentelemetry/api': '^1.9.0',
+    '@opentelemetry/core': '^2.0.0',
     '@opentelemetry/exporter-trace-otlp-grpc': '>=0.200.0 <1',
     '@opentelemetry/resources': '^2.0.0',
     '@opentelemetry/sdk-trace-node': '^2.0.0',
   },
+  devDependencies: { '@grpc/grpc-js': '^1.14.0' },
 });
 
 const router = new Workspace(project, {

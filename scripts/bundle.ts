@@ -37,6 +37,9 @@ export async function bundle(program: string, outdir: string = BUNDLE_DIR): Prom
     define: { 'process.env.AGENT_SANDBOX_VERSION': JSON.stringify(process.env.AGENT_SANDBOX_VERSION || version) },
     // Dependencies that are CommonJS ask for it.
     banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
+    // Less text to keep in memory; names stay, so that stack traces can be read.
+    minifyWhitespace: true,
+    minifySyntax: true,
     legalComments: 'linked',
     logLevel: 'error',
   });

@@ -46,6 +46,8 @@ export interface Flags {
   readonly sandboxWriteBehindWindow: number;
   /** Milliseconds. */
   readonly sandboxStatusSettleWindow: number;
+  /** Whether passes are traced and exported, as the variables `OTEL_EXPORTER_OTLP_*` say. */
+  readonly enableTracing: boolean;
   readonly logLevel: string;
   /** Flags of the original that were given and have no effect here. */
   readonly ignored: readonly string[];
@@ -66,16 +68,16 @@ export class FlagError extends Error {
 const IGNORED = [
   'enable-webhook', 'manage-webhook-certs', 'webhook-port', 'webhook-cert-dir', 'webhook-cert-name', 'webhook-key-name', 'webhook-service-name',
   'webhook-namespace', 'separate-watch-connection', 'enable-pprof', 'enable-pprof-debug', 'pprof-block-profile-rate', 'pprof-mutex-profile-fraction',
-  'enable-tracing', 'zap-devel', 'zap-encoder', 'zap-stacktrace-level', 'zap-time-encoding',
+  'zap-devel', 'zap-encoder', 'zap-stacktrace-level', 'zap-time-encoding',
 ] as const;
 
 /** Those among them that may stand alone. */
 const IGNORED_BOOLEANS: readonly string[] = [
-  'enable-webhook', 'manage-webhook-certs', 'separate-watch-connection', 'enable-pprof', 'enable-pprof-debug', 'enable-tracing', 'zap-devel',
+  'enable-webhook', 'manage-webhook-certs', 'separate-watch-connection', 'enable-pprof', 'enable-pprof-debug', 'zap-devel',
 ];
 const BOOLEANS = [
   'version', 'extensions', 'leader-elect', 'cache-label-selectors', 'enable-warm-pool-eviction', 'disable-claim-events',
-  'disable-claim-observability-annotations', 'claim-observability-annotations', ...IGNORED_BOOLEANS,
+  'disable-claim-observability-annotations', 'claim-observability-annotations', 'enable-tracing', ...IGNORED_BOOLEANS,
 ];
 
 /** Levels of zap by the names and numbers that its flag takes. */
@@ -130,6 +132,7 @@ function command(): Command {
   add('--cache-label-selectors <boolean>', 'see only Pods and Services with the label of a Sandbox', boolean, false);
   add('--sandbox-write-behind-window <duration>', 'how long a metadata change of a Pod may wait, at most 1s', duration(0), 0);
   add('--sandbox-status-settle-window <duration>', 'how long the status of a starting Sandbox may wait for the next change', duration(0), 1000);
+  add('--enable-tracing <boolean>', 'export traces over OTLP (gRPC), as the variables OTEL_EXPORTER_OTLP_* say', boolean, false);
   add('--zap-log-level <level>', 'debug, info, warn, error, panic, or a number for more than info', logLevel, 'info');
   for (const name of IGNORED) {
     program.addOption(new Option(`--${name} <value>`, 'no effect').hideHelp());

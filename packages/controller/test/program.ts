@@ -14,11 +14,16 @@ export interface Run {
 
 /** Starts the controller from its sources. */
 export function start(...args: string[]): Run {
-  return startProgram(process.execPath, ['--conditions=agent-sandbox-source', '--import', 'tsx', MAIN, ...args]);
+  return startWith({}, ...args);
 }
 
-export function startProgram(command: string, args: readonly string[]): Run {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts the controller from its sources, with variables added to the environment. */
+export function startWith(env: NodeJS.ProcessEnv, ...args: string[]): Run {
+  return startProgram(process.execPath, ['--conditions=agent-sandbox-source', '--import', 'tsx', MAIN, ...args], env);
+}
+
+export function startProgram(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Run {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   let text = '';
   child.stdout.on('data', (chunk) => (text += chunk));
   child.stderr.on('data', (chunk) => (text += chunk));

@@ -2,7 +2,7 @@ import { CONDITION, EXTENSIONS_GROUP, NETWORK_POLICY_SUFFIX, type Sandbox, type 
 import { indexValue, type Cache } from '../cache.js';
 import type { NetworkPolicy } from '../core-kinds.js';
 import { conditionOf, controllerOf, isDeleting, isOfKind, semanticallyEqual } from '../object.js';
-import { isOwnStatusWrite, statesOf, type Change, type ControllerDefinition, type Wake } from '../shell/definition.js';
+import { createdByAttribute, isOwnStatusWrite, statesOf, type Change, type ControllerDefinition, type Wake } from '../shell/definition.js';
 import { FirstSeen } from './first-seen.js';
 import { CLAIM_METRICS } from './measures.js';
 import { observeClaim } from './observe.js';
@@ -34,6 +34,7 @@ export function claimController(
       return observed && planClaim(observed);
     },
     remembered: (key, memory: ClaimMemory | undefined) => queue.note(key, memory ?? {}),
+    traced: { kind: 'SandboxClaim', span: 'ReconcileSandboxClaim', attributes: createdByAttribute, annotate: true },
     watches: {
       SandboxClaim: (change) => {
         seen.observe(change, clock());

@@ -1,7 +1,7 @@
 import { GROUP, type Sandbox } from 'agent-sandbox-api';
 import { controllerOf, isOfKind } from '../object.js';
 import type { KubeObject } from '../plan.js';
-import { isOwnStatusWrite, statesOf, type Change, type ControllerDefinition, type Wake } from '../shell/definition.js';
+import { createdByAttribute, isOwnStatusWrite, statesOf, type Change, type ControllerDefinition, type Wake } from '../shell/definition.js';
 import { observeSandbox } from './observe.js';
 import type { SandboxOptions } from './observed.js';
 import { planSandbox } from './plan.js';
@@ -17,6 +17,15 @@ export function sandboxController(concurrency: number, options: SandboxOptions):
       return observed === undefined ? undefined : planSandbox(observed);
     },
     watches: { Sandbox: ofSandbox, Pod: ownersOf, Service: ownersOf, PersistentVolumeClaim: ownersOf },
+    traced: {
+      kind: 'Sandbox',
+      span: 'ReconcileSandbox',
+      attributes: (sandbox) => ({
+        'sandbox.name': sandbox.metadata.name ?? '', 'sandbox.namespace': sandbox.metadata.namespace ?? '', ...createdByAttribute(sandbox),
+      }),
+      parts: { Pod: 'reconcilePod', PersistentVolumeClaim: 'reconcilePVCs' },
+      annotate: true,
+    },
   };
 }
 

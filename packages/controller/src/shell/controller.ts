@@ -1,11 +1,12 @@
 import { WorkQueue, Workers, refOf, type Clock, type Logger, type QueueMetrics, type WorkerMetrics } from 'agent-sandbox-kube';
 import type { Kind, Kinds } from '../cache.js';
 import { perform } from '../perform.js';
-import type { Failure } from '../plan.js';
+import type { Failure, Request } from '../plan.js';
 import { Blockers } from './blockers.js';
 import type { Caches } from './caches.js';
 import { statesOf, type Change, type ControllerDefinition, type Wake } from './definition.js';
 import type { Executor } from './executor.js';
+import type { Send, Tracing } from './tracing.js';
 
 /** A pass ended with errors; it is repeated with back-off. */
 export class ReconcileError extends Error {
@@ -23,6 +24,8 @@ export interface ControllerOptions {
   readonly logger: Logger;
   readonly queueMetrics?: QueueMetrics;
   readonly workerMetrics?: WorkerMetrics;
+  /** Absent: passes leave no trace. */
+  readonly tracing?: Tracing;
 }
 
 /** Runs a reconciler: changes in the caches put keys into its queue, workers take them and carry out its plans. */
@@ -67,7 +70,15 @@ export class Controller {
   }
 
   private async reconcile(key: string, signal: AbortSignal) {
-    const { definition, caches, executor, clock } = this.options;
+    const { definition: { traced }, caches, executor, tracing } = this.options;
+    const { namespace = '', name } = refOf(key);
+    const send = (request: Request) => executor.send(request, signal);
+    const object = tracing && traced && caches.get(traced.kind, namespace, name);
+    return object ? tracing.pass(traced, object, send, (within) => this.pass(key, within)) : this.pass(key, send);
+  }
+
+  private async pass(key: string, send: Send) {
+    const { definition, caches, clock } = this.options;
     const { namespace = '', name } = refOf(key);
     const plan = definition.plan(caches, namespace, name, { now: clock.now(), memory: this.memories.get(key) });
     if (plan === undefined) {
@@ -76,7 +87,7 @@ export class Controller {
       return {};
     }
     const { errors, requeueAfterMs, blockedBy } = await perform<unknown>(plan, {
-      send: (request) => executor.send(request, signal),
+      send,
       remember: (memory) => this.remember(key, memory),
     });
     this.blockers.set(key, blockedBy);

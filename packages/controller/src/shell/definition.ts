@@ -1,6 +1,7 @@
+import { LABEL } from 'agent-sandbox-api';
 import type { Origin } from 'agent-sandbox-kube';
 import type { Cache, Kind, Kinds } from '../cache.js';
-import { semanticallyEqual } from '../object.js';
+import { createdByOf, semanticallyEqual } from '../object.js';
 import type { KubeObject, Plan } from '../plan.js';
 
 /** A reconciler and what wakes it, ready to be run. */
@@ -24,6 +25,8 @@ export interface ControllerDefinition {
   readonly metrics?: readonly MetricDefinition[];
   /** Whether Events are not sent. */
   readonly silent?: boolean;
+  /** How its passes show up in traces. Absent: not at all. */
+  readonly traced?: TracedPass;
 }
 
 /** A metric that plans feed with `MeasureRequest`s. */
@@ -34,6 +37,19 @@ export interface MetricDefinition {
   readonly labels: readonly string[];
   /** Upper bounds of a histogram. */
   readonly buckets?: readonly number[];
+}
+
+/** The spans of a pass. */
+export interface TracedPass {
+  /** Kind of the objects that passes are about. */
+  readonly kind: Kind;
+  /** Name of the span of a pass. */
+  readonly span: string;
+  readonly attributes?: (object: KubeObject) => { readonly [name: string]: string };
+  /** Names of the spans of requests below that, by kind. */
+  readonly parts?: { readonly [K in Kind]?: string };
+  /** Whether an object that is part of no trace becomes the beginning of one, by an annotation. */
+  readonly annotate?: boolean;
 }
 
 export interface Pass {
@@ -68,4 +84,10 @@ export function isOwnStatusWrite({ before, after, origin }: Change<KubeObject>):
 
 function withoutVersion({ metadata: { resourceVersion: _, ...metadata } }: KubeObject): object {
   return metadata;
+}
+
+/** The client that made an object as attribute of a span, if its label says so. */
+export function createdByAttribute(object: KubeObject): { readonly [name: string]: string } {
+  const createdBy = createdByOf(object);
+  return createdBy === undefined ? {} : { [LABEL.createdBy]: createdBy };
 }

@@ -52,6 +52,8 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     ...(flags.namespaces.length === 0 ? {} : { namespaces: flags.namespaces }),
     labelledOnly: flags.cacheLabelSelectors,
   });
+  // A module of its own: OpenTelemetry is loaded where it is wanted only.
+  const tracing = flags.enableTracing ? (await import('./tracing.js')).Tracing.overGrpc(version, logger) : undefined;
   const recorders: EventRecorder[] = [];
   const queueMetrics = metrics.queues();
   const workerMetrics = metrics.workers();
@@ -61,7 +63,9 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     const writer = caches.connect(new Writer(cluster, { fieldManager: definition.name }));
     const measure = metrics.measures(definition.metrics ?? []);
     const executor = new Executor({ reader: new Reader(cluster), writer, measure, ...(definition.silent ? {} : { events }) });
-    return new Controller({ definition, caches, executor, clock: cluster.clock, logger, queueMetrics, workerMetrics });
+    return new Controller({
+      definition, caches, executor, clock: cluster.clock, logger, queueMetrics, workerMetrics, ...(tracing === undefined ? {} : { tracing }),
+    });
   });
   let working = false;
   const setLeader = flags.leaderElect ? metrics.leader(LEASE) : () => undefined;
@@ -96,6 +100,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   } finally {
     signal.removeEventListener('abort', stop);
     stopping.abort();
+    await tracing?.shutdown();
     await cluster.close();
   }
 }

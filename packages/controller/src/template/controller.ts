@@ -18,6 +18,7 @@ export function templateController(concurrency: number): ControllerDefinition {
     reads: ['SandboxTemplate', 'NetworkPolicy', 'Sandbox', 'Pod'],
     plan: (cache, namespace, name, { now, memory }) => planTemplate(observeTemplate(cache, namespace, name, { now, memory })),
     watches: { SandboxTemplate: ofTemplate, NetworkPolicy: ofPolicy, Sandbox: ofConfined, Pod: ofConfined },
+    traced: { kind: 'SandboxTemplate', span: 'ReconcileSandboxTemplate' },
   };
 }
 
