@@ -164,6 +164,7 @@ const runtime = new Workspace(project, {
     'pino': '^9.0.0',
     'playwright-core': '^1.56.0',
     'prom-client': '^15.1.0',
+    'zod': '^4.0.0',
   },
   optionalDependencies: { '@lydell/node-pty': '^1.1.0' },
   devDependencies: { 'ws': '^8.18.0', '@types/ws': '^8' },

@@ -1,0 +1,103 @@
+import type { IncomingMessage } from 'node:http';
+import { PassThrough, Transform, type Readable } from 'node:stream';
+import { Busboy, type BusboyInstance } from '@fastify/busboy';
+import { BodyTooLargeError, MultipartError } from '../errors.js';
+
+/** What was found where a file was expected. */
+export interface FilePart {
+  readonly filename: string;
+  readonly content: Readable;
+  /** Resolves when the body has ended as it should; rejects with `MultipartError` when it was broken or cut off. */
+  readonly complete: () => Promise<void>;
+}
+
+/** The part `file` is missing (`missing`) or is not a file (`value`: what it is). */
+export class NoFileError extends MultipartError {
+  constructor(public readonly value?: string) {
+    super(value === undefined ? 'the body has no part named file' : 'the part named file has no file name');
+    this.name = 'NoFileError';
+  }
+}
+
+/** Limits for what is around the file. */
+const LIMITS = { fieldSize: 64 * 1024, fields: 100, parts: 200, headerPairs: 100 };
+
+/**
+ * Hands the first part named `file` of a multipart body to `use` as soon as it begins, so that it is never held in memory. Throws
+ * `NoFileError`, `MultipartError`, and what `use` throws.
+ */
+export async function withFilePart<T>(request: IncomingMessage, use: (part: FilePart) => Promise<T>): Promise<T> {
+  let parser: BusboyInstance;
+  try {
+    parser = new Busboy({
+      headers: { ...request.headers, 'content-type': request.headers['content-type'] ?? '' },
+      preservePath: true,
+      limits: LIMITS,
+      // A file without a name is still a file, and told apart from a field.
+      isPartAFile: (_name, _type, filename) => filename !== undefined,
+    });
+  } catch (error) {
+    throw new MultipartError(/boundary/i.test(String(error)) ? 'Missing boundary in multipart.' : String((error as Error).message));
+  }
+  const ended = new Promise<void>((resolve, reject) => {
+    parser.once('finish', () => resolve());
+    parser.once('error', (error: Error) => reject(new MultipartError(`Invalid multipart data: ${error.message}`)));
+    request.once('close', () => request.complete || reject(new MultipartError('the body was cut off')));
+  });
+  ended.catch(() => undefined);
+  const found = new Promise<FilePart>((resolve, reject) => {
+    parser.on('file', (name, stream, filename) => {
+      // Without a listener, a part that breaks off would end the process.
+      stream.on('error', () => undefined);
+      if (name === 'file') {
+        // Its own stream: whoever destroys it must not destroy what the parser still writes to.
+        const content = stream.pipe(new PassThrough());
+        ended.catch((error: Error) => content.destroy(error));
+        resolve({ filename, content, complete: () => ended });
+      } else {
+        stream.resume();
+      }
+    });
+    parser.on('field', (name, value) => name === 'file' && reject(new NoFileError(value)));
+    ended.then(() => reject(new NoFileError()), reject);
+  });
+  request.pipe(parser);
+  try {
+    return await use(await found);
+  } finally {
+    request.unpipe(parser);
+    parser.removeAllListeners('file');
+    request.resume();
+  }
+}
+
+/** Passes bytes on until there are more than `limit` (0: no limit), then fails with `BodyTooLargeError`. */
+export function limited(source: Readable, limit: number, remedy: string): Readable {
+  if (limit === 0) {
+    return source;
+  }
+  let seen = 0;
+  const check = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      seen += chunk.length;
+      done(seen > limit ? new BodyTooLargeError(limit, remedy) : null, chunk);
+    },
+  });
+  source.once('error', (error: Error) => check.destroy(error));
+  return source.pipe(check);
+}
+
+/** Reads a body of at most `limit` bytes. Throws `BodyTooLargeError`. */
+export async function readBody(request: Readable, limit: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  // The request stays open when this fails: it is still to be answered.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    size += (chunk as Buffer).length;
+    if (size > limit) {
+      throw new BodyTooLargeError(limit, '');
+    }
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks);
+}

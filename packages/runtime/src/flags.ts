@@ -1,0 +1,127 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Logger } from 'pino';
+import { DEFAULTS } from './options.js';
+
+/** What the command line and the environment say. */
+export interface Flags {
+  readonly version: boolean;
+  readonly listenHost: string;
+  readonly port: number;
+  readonly baseDir: string;
+  readonly execTimeoutSeconds: number;
+  readonly maxOutputBytes: number;
+  readonly maxCommands: number;
+  readonly maxUploadBytes: number;
+  readonly allowedOrigins: readonly string[];
+  readonly metadataEnvPrefix: string;
+  /** Seconds. */
+  readonly shutdownTimeout: number;
+  readonly logLevel: string;
+  readonly computerUse: boolean;
+  readonly agentAllowedDomains: readonly string[];
+  readonly agentModel: string;
+  readonly agentBaseUrl?: string;
+  readonly agentMaxSteps: number;
+  readonly agentTimeoutSeconds: number;
+  readonly agentChromium?: string;
+  readonly agentChromiumSandbox: boolean;
+}
+
+/** The command line is wrong; the message says how. Empty after `--help`. */
+export class FlagError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'FlagError';
+  }
+}
+
+/** Reads a command line; where a flag is not given, its variable counts. Throws `FlagError`. */
+export function parseFlags(args: readonly string[], write: (text: string) => void = text => process.stdout.write(text)): Flags {
+  const program = command().configureOutput({ writeOut: write, writeErr: () => undefined }).exitOverride();
+  try {
+    program.parse(args, { from: 'user' });
+  } catch (error) {
+    throw error instanceof CommanderError ? new FlagError(error.exitCode === 0 ? '' : error.message.replace(/^error: /, '')) : error;
+  }
+  return program.opts();
+}
+
+function command(): Command {
+  const program = new Command('agent-sandbox-runtime').description('Runs commands and keeps files inside a sandbox.');
+  const add = (flags: string, description: string, parse: (text: string) => unknown, value?: unknown, variable?: string) => {
+    const option = new Option(flags, description).argParser(parse).default(value);
+    program.addOption(variable === undefined ? option : option.env(variable));
+  };
+  program.option('--version', 'print the version and exit', false);
+  add('--listen-host <address>', 'address to listen on', String, '0.0.0.0');
+  add('--port <number>', 'port to listen on; 0 for any', integer(0, 65535), 8888);
+  add('--base-dir <directory>', 'root of files and working directory of commands; made if missing', String, undefined);
+  add('--exec-timeout-seconds <number>', 'longest time that a command of /execute may take', seconds);
+  add('--max-output-bytes <number>', 'kept of each stream of a command', integer(1), DEFAULTS.maxOutputBytes, 'SANDBOX_MAX_OUTPUT_BYTES');
+  add('--max-commands <number>', 'commands at a time', integer(1), DEFAULTS.maxCommands, 'SANDBOX_MAX_COMMANDS');
+  add('--max-upload-bytes <number>', 'size of an uploaded file; 0 for no limit', integer(0), DEFAULTS.maxUploadBytes, 'SANDBOX_MAX_UPLOAD_BYTES');
+  add('--allowed-origins <list>', 'web pages that may call, separated by commas', list, DEFAULTS.allowedOrigins, 'SANDBOX_ALLOWED_ORIGINS');
+  add('--metadata-env-prefix <prefix>', 'variables that /v1/metadata tells', text => text || DEFAULTS.metadataEnvPrefix, DEFAULTS.metadataEnvPrefix);
+  add('--shutdown-timeout <seconds>', 'longest time to stop', seconds, 10);
+  add('--log-level <level>', 'fatal, error, warn, info, debug or silent', oneOf('fatal', 'error', 'warn', 'info', 'debug', 'silent'), 'info', 'SANDBOX_LOG_LEVEL');
+  program.addOption(new Option('--computer-use', 'serve /agent, and neither commands nor files').default(false).env('SANDBOX_COMPUTER_USE'));
+  add('--agent-allowed-domains <list>', 'hosts that the browser may reach: example.com, *.example.com, host:port, or * for all that are public', list, [], 'AGENT_ALLOWED_DOMAINS');
+  add('--agent-model <name>', 'model that the agent asks', String, 'gemini-2.5-computer-use-preview-10-2025', 'AGENT_MODEL');
+  add('--agent-base-url <url>', 'where the model is, if not at Google', String, undefined, 'AGENT_BASE_URL');
+  add('--agent-max-steps <number>', 'questions to the model in one run', integer(1, 1000), 50, 'AGENT_MAX_STEPS');
+  add('--agent-timeout-seconds <number>', 'longest time of one run', seconds, 600, 'AGENT_TIMEOUT_SECONDS');
+  add('--agent-chromium <file>', 'the browser; default: chromium in PATH', String, undefined, 'AGENT_CHROMIUM');
+  add('--agent-chromium-sandbox <boolean>', "use the browser's own sandbox", text => oneOf('true', 'false')(text) === 'true', true, 'AGENT_CHROMIUM_SANDBOX');
+  return program;
+}
+
+/** The base directory: flag, `SANDBOX_BASE_DIR`, `/app`; blank counts as not given. */
+export function baseDirOf(flags: Pick<Flags, 'baseDir'>, env: NodeJS.ProcessEnv): string {
+  return [flags.baseDir, env.SANDBOX_BASE_DIR].find(each => each !== undefined && each.trim() !== '') ?? DEFAULTS.baseDir;
+}
+
+/** The time limit: flag, `SANDBOX_EXEC_TIMEOUT_SECONDS`, 300. A variable that is no number above 0 is named in the log and ignored. */
+export function execTimeoutOf(flags: Pick<Flags, 'execTimeoutSeconds'>, env: NodeJS.ProcessEnv, logger: Pick<Logger, 'warn'>): number {
+  if (flags.execTimeoutSeconds !== undefined) {
+    return flags.execTimeoutSeconds;
+  }
+  const text = env.SANDBOX_EXEC_TIMEOUT_SECONDS;
+  if (text === undefined) {
+    return DEFAULTS.execTimeoutSeconds;
+  }
+  const number = text.trim() === '' ? NaN : Number(text);
+  if (Number.isFinite(number) && number > 0) {
+    return number;
+  }
+  logger.warn({ value: text, used: DEFAULTS.execTimeoutSeconds }, 'SANDBOX_EXEC_TIMEOUT_SECONDS has to be a finite number above 0');
+  return DEFAULTS.execTimeoutSeconds;
+}
+
+function integer(min: number, max = Number.MAX_SAFE_INTEGER) {
+  return (text: string): number => {
+    const number = Number(text);
+    if (!/^\d+$/.test(text) || number < min || number > max) {
+      throw new InvalidArgumentError(`It has to be a whole number from ${min} to ${max}.`);
+    }
+    return number;
+  };
+}
+
+function seconds(text: string): number {
+  const number = Number(text);
+  if (text.trim() === '' || !Number.isFinite(number) || number <= 0) {
+    throw new InvalidArgumentError('It has to be a number of seconds above 0.');
+  }
+  return number;
+}
+
+function oneOf(...values: readonly string[]) {
+  return (text: string): string => {
+    if (!values.includes(text)) {
+      throw new InvalidArgumentError(`It has to be one of ${values.join(', ')}.`);
+    }
+    return text;
+  };
+}
+
+const list = (text: string): string[] => text.split(',').map(each => each.trim()).filter(each => each !== '');

@@ -1,0 +1,71 @@
+#!/usr/bin/env node
+import { pino, type Logger } from 'pino';
+import { UnsupportedPlatformError } from './errors.js';
+import { baseDirOf, execTimeoutOf, FlagError, parseFlags, type Flags } from './flags.js';
+import { becomeInit } from './init.js';
+import { Runtime } from './runtime.js';
+import { COMMAND_ROUTES, COMMON_ROUTES, createServer } from './server.js';
+
+/** Set when the program is bundled. */
+const VERSION = process.env.AGENT_SANDBOX_VERSION ?? 'unknown';
+
+const flags = read();
+if (flags?.version) {
+  process.stdout.write(`agent-sandbox-runtime ${VERSION}\n`);
+} else if (flags !== undefined) {
+  await run(flags);
+}
+
+function read(): Flags | undefined {
+  try {
+    return parseFlags(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof FlagError)) {
+      throw error;
+    }
+    if (error.message !== '') {
+      pino().error(error.message);
+      process.exitCode = 1;
+    }
+    return undefined;
+  }
+}
+
+async function run(given: Flags): Promise<void> {
+  const logger = pino({ level: given.logLevel });
+  becomeInit(logger);
+  try {
+    const runtime = await Runtime.open({
+      ...given,
+      baseDir: baseDirOf(given, process.env),
+      execTimeoutSeconds: execTimeoutOf(given, process.env, logger),
+      env: { ...process.env },
+      logger,
+    });
+    const server = await createServer(runtime, [...COMMON_ROUTES, ...COMMAND_ROUTES]);
+    await server.listen({ host: given.listenHost, port: given.port });
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      // The second one ends the process the hard way.
+      process.once(signal, () => void stop(given, logger, signal, async () => {
+        await Promise.all([runtime.stop(), server.close()]);
+        await runtime.close();
+      }));
+    }
+  } catch (error) {
+    logger.fatal(error instanceof UnsupportedPlatformError ? error.message : { err: error }, 'cannot start');
+    process.exitCode = 1;
+  }
+}
+
+async function stop(given: Flags, logger: Logger, signal: string, end: () => Promise<void>): Promise<void> {
+  logger.info({ signal }, 'stopping');
+  const timer = setTimeout(() => {
+    logger.warn('connections are still open after --shutdown-timeout');
+    process.exit(0);
+  }, given.shutdownTimeout * 1000);
+  await end();
+  clearTimeout(timer);
+  logger.info('ended');
+  // Whatever a handle still waits for must not keep the process alive.
+  process.exit(0);
+}

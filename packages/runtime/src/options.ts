@@ -1,0 +1,32 @@
+import type { Logger } from 'pino';
+
+/** What a runtime is configured with; `flags.ts` fills it from the command line and the environment. */
+export interface RuntimeOptions {
+  /** Root of all file operations and working directory of commands. */
+  readonly baseDir: string;
+  /** Seconds that a command of `/execute` may take at most. */
+  readonly execTimeoutSeconds: number;
+  /** Bytes kept of each stream of a command whose output is collected. */
+  readonly maxOutputBytes: number;
+  /** Commands at a time. */
+  readonly maxCommands: number;
+  /** Bytes of an uploaded file; 0: no limit. */
+  readonly maxUploadBytes: number;
+  /** Web pages that may call the runtime, as they appear in an Origin header. */
+  readonly allowedOrigins: readonly string[];
+  /** Environment of commands. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Variables that `/v1/metadata` tells. */
+  readonly metadataEnvPrefix: string;
+  readonly logger: Logger;
+}
+
+export const DEFAULTS = {
+  baseDir: '/app',
+  execTimeoutSeconds: 300,
+  maxOutputBytes: 4 * 1024 * 1024,
+  maxCommands: 64,
+  maxUploadBytes: 0,
+  allowedOrigins: [],
+  metadataEnvPrefix: 'SANDBOX_',
+} as const;

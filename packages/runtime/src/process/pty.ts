@@ -1,0 +1,89 @@
+import { constants as files } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { errnoOf, messageOf, NoPtyError, SpawnError } from '../errors.js';
+import { killGroup, type Child, type Command, type Exit } from './child.js';
+
+export interface PtySize {
+  /** Columns and rows; the terminal keeps its own size when one of them is 0. */
+  readonly cols: number;
+  readonly rows: number;
+}
+
+/** What a terminal is told that it is, unless the caller says otherwise. */
+const TERM = 'xterm-256color';
+const DEFAULT_SIZE = { cols: 80, rows: 24 };
+
+/** Starts a program in a terminal, as the leader of a session. Throws `NoPtyError` without the optional package, and `SpawnError`. */
+export async function startPty(command: Command, size: PtySize): Promise<Child> {
+  const { spawn } = await load();
+  const [program, ...args] = command.argv as [string, ...string[]];
+  const env: NodeJS.ProcessEnv = { TERM, ...command.env };
+  // The new process would only say so on its terminal.
+  await checkProgram(program, env.PATH, command.cwd);
+  const given = size.cols > 0 && size.rows > 0 ? { cols: size.cols, rows: size.rows } : DEFAULT_SIZE;
+  // Without an encoding, chunks are bytes.
+  const pty = spawn(program, args, { ...given, name: env.TERM ?? TERM, cwd: command.cwd, env, encoding: null });
+  const stdout = new PassThrough();
+  let over = false;
+  let ended = false;
+  pty.onData((chunk: string | Buffer) => {
+    if (!stdout.write(chunk)) {
+      pty.pause();
+      stdout.once('drain', () => pty.resume());
+    }
+  });
+  const exited = new Promise<Exit>(resolve => pty.onExit(({ exitCode, signal }) => {
+    over = true;
+    stdout.end();
+    resolve(signal ? { signal } : { code: exitCode });
+  }));
+  return {
+    pid: pty.pid,
+    stdout,
+    stdin: {
+      waiting: 0,
+      write: async bytes => {
+        if (ended || over) {
+          throw new Error('stdin is closed');
+        }
+        // Bytes pass unchanged; the package's types know text only.
+        pty.write(bytes as unknown as string);
+      },
+      end: () => {
+        ended = true;
+        // Closes the terminal, whose session then gets SIGHUP.
+        (pty as unknown as { destroy(): void }).destroy();
+      },
+    },
+    exited,
+    kill: signal => over || killGroup(pty.pid, signal),
+    resize: (cols, rows) => pty.resize(cols, rows),
+  };
+}
+
+async function load(): Promise<typeof import('@lydell/node-pty')> {
+  try {
+    return await import('@lydell/node-pty');
+  } catch (error) {
+    throw new NoPtyError(messageOf(error).split('\n')[0]!);
+  }
+}
+
+async function checkProgram(program: string, path: string | undefined, cwd: string): Promise<void> {
+  const candidates = program.includes('/') ? [program.startsWith('/') ? program : join(cwd, program)] : (path ?? '/usr/bin:/bin').split(':').map(each => join(each || cwd, program));
+  let reason = 'ENOENT';
+  for (const candidate of candidates) {
+    try {
+      await access(candidate, files.X_OK);
+      if ((await stat(candidate)).isFile()) {
+        return;
+      }
+      reason = 'EACCES';
+    } catch (error) {
+      reason = errnoOf(error) === 'EACCES' ? 'EACCES' : reason;
+    }
+  }
+  throw new SpawnError(reason, program);
+}

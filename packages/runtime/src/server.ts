@@ -1,0 +1,144 @@
+import type { IncomingMessage } from 'node:http';
+import websocket from '@fastify/websocket';
+import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { BodyTooLargeError, messageOf } from './errors.js';
+import { sendJson } from './http/json.js';
+import { refusalOf } from './http/origin.js';
+import { routingTarget } from './http/target.js';
+import { openApiDocument } from './openapi.js';
+import { handleExecute } from './plain/execute.js';
+import { handleDownload, handleExists, handleList, handleUpload } from './plain/files.js';
+import { InvalidBodyError } from './plain/validation.js';
+import type { Runtime } from './runtime.js';
+import { handleDelete, handleGet, handlePut } from './sandboxd/files.js';
+import { CALLS, handleCall } from './sandboxd/process.js';
+import { handleSocket, MAX_SOCKET_MESSAGE_BYTES } from './sandboxd/socket.js';
+import { handleHealth, handleHealthz, handleMetadata } from './sandboxd/status.js';
+
+type Handler = (runtime: Runtime, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+
+export interface Route {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  readonly url: string;
+  readonly handler: Handler;
+}
+
+const PROCESS_SERVICE = '/process.v1.ProcessService';
+/** Headers have to arrive within this time; bodies may take as long as they take. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 60_000;
+
+const redirect: Handler = async (_, request, reply) => {
+  const [path, query] = request.raw.url!.split(/\?(.*)/s);
+  // Relative to the host: a Location with the host that the caller sent could lead anywhere.
+  return reply.code(307).header('location', `${path}/${query === undefined ? '' : `?${query}`}`).send();
+};
+
+/** Health, metrics and the description, which every runtime has. */
+export const COMMON_ROUTES: readonly Route[] = [
+  { method: 'GET', url: '/', handler: async (_, __, reply) => sendJson(reply, 200, { status: 'ok', message: 'Sandbox Runtime is active.' }) },
+  { method: 'GET', url: '/healthz', handler: handleHealthz },
+  { method: 'GET', url: '/metrics', handler: handleMetrics },
+  { method: 'GET', url: '/openapi.json', handler: async (runtime, _, reply) => sendJson(reply, 200, openApiDocument(runtime.options)) },
+];
+
+/** Commands and files. */
+export const COMMAND_ROUTES: readonly Route[] = [
+  { method: 'POST', url: '/execute', handler: handleExecute },
+  { method: 'POST', url: '/upload', handler: handleUpload },
+  { method: 'GET', url: '/download/', handler: handleDownload },
+  { method: 'GET', url: '/list/', handler: handleList },
+  { method: 'GET', url: '/exists/', handler: handleExists },
+  { method: 'GET', url: '/download', handler: redirect },
+  { method: 'GET', url: '/list', handler: redirect },
+  { method: 'GET', url: '/exists', handler: redirect },
+  { method: 'GET', url: '/v1/files/', handler: handleGet },
+  { method: 'HEAD', url: '/v1/files/', handler: handleGet },
+  { method: 'PUT', url: '/v1/files/', handler: handlePut },
+  { method: 'DELETE', url: '/v1/files/', handler: handleDelete },
+  { method: 'GET', url: '/v1/health', handler: handleHealth },
+  { method: 'GET', url: '/v1/metadata', handler: handleMetadata },
+  ...Object.entries(CALLS).map(([name, call]): Route => ({
+    method: 'POST', url: `${PROCESS_SERVICE}/${name}`, handler: (runtime, request, reply) => handleCall(call, runtime, request, reply),
+  })),
+];
+
+/** The HTTP server of a runtime, not listening yet. */
+export async function createServer(runtime: Runtime, routes: readonly Route[]): Promise<FastifyInstance> {
+  const server = fastify({
+    loggerInstance: runtime.options.logger as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    exposeHeadRoutes: false,
+    rewriteUrl: (request: IncomingMessage) => routingTarget(request),
+    routerOptions: { onBadUrl: (_path, _request, reply) => void sendRaw(reply as unknown as FastifyReply) },
+    requestTimeout: 0,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 5000 },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+  });
+  // Bodies are read by those who know what they are.
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+  server.addHook('onRequest', async (request, reply) => {
+    const refusal = refusalOf(request.headers, runtime.options.allowedOrigins);
+    if (refusal !== undefined) {
+      request.raw.resume();
+      return sendJson(reply.header('connection', 'close'), 403, { detail: refusal });
+    }
+    return undefined;
+  });
+  server.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none';
+    runtime.metrics.requestEnded(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
+    // Neither paths of files nor commands: they may carry secrets.
+    request.log.info({ method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request');
+  });
+  server.setErrorHandler((error, request, reply) => fail(error, request, reply));
+  server.setNotFoundHandler((request, reply) => notFound(routes, request, reply));
+  await server.register(websocket, { options: { maxPayload: MAX_SOCKET_MESSAGE_BYTES } });
+  for (const { method, url, handler } of routes) {
+    server.route({ method, url, handler: (request, reply) => handler(runtime, request, reply) });
+  }
+  if (routes.some(route => route.url === `${PROCESS_SERVICE}/Start`)) {
+    server.route({
+      method: 'GET',
+      url: `${PROCESS_SERVICE}/Start`,
+      handler: (request, reply) => notFound(routes, request, reply),
+      wsHandler: socket => handleSocket(runtime, socket),
+    });
+  }
+  return server;
+}
+
+function fail(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error instanceof InvalidBodyError) {
+    return sendJson(reply, 422, { detail: error.detail });
+  }
+  if (error instanceof BodyTooLargeError) {
+    return sendJson(reply.header('connection', 'close'), 413, { detail: error.message });
+  }
+  const status = (error as { statusCode?: unknown }).statusCode;
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return sendJson(reply, status, { detail: messageOf(error) });
+  }
+  request.log.error({ err: error }, 'a request failed');
+  return sendJson(reply, 500, { detail: 'Internal Server Error' });
+}
+
+function notFound(routes: readonly Route[], request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  request.raw.resume();
+  const path = request.url.split('?')[0]!;
+  const methods = routes.filter(route => route.url === path).map(route => route.method);
+  return methods.length === 0
+    ? sendJson(reply, 404, { detail: 'Not Found' })
+    : sendJson(reply.header('allow', methods.join(', ')), 405, { detail: 'Method Not Allowed' });
+}
+
+function sendRaw(reply: FastifyReply): void {
+  void sendJson(reply, 404, { detail: 'Not Found' });
+}
+
+async function handleMetrics(runtime: Runtime, _request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  return reply.header('content-type', runtime.metrics.registry.contentType).send(await runtime.metrics.registry.metrics());
+}
