@@ -5,12 +5,12 @@ import {
 import { memberObject } from '../src/blueprint/member.js';
 import { controllerReference, ownershipOf, timestamp } from '../src/object.js';
 import type { PassResult } from '../src/perform.js';
-import { refOf, type FailureReason, type Request } from '../src/plan.js';
+import { refOf, type FailureReason, type KubeObject, type Request } from '../src/plan.js';
 import { observePool } from '../src/pool/observe.js';
 import type { PoolMemory, PoolOptions } from '../src/pool/observed.js';
 import { planPool } from '../src/pool/plan.js';
 import { NAMESPACE, pool, summary, template, templatePass } from './fixtures.js';
-import { Model, runPass } from './model.js';
+import { API_VERSION, Model, runPass } from './model.js';
 
 export const POOL_OPTIONS: PoolOptions = {
   batchSize: 300, replenishDelayMs: 0, refillRate: 0, graceMs: 300_000, recheckMs: 60_000, maxReplicas: 0, progressDeadlineMs: 600_000, statusWindowMs: 0,
@@ -31,6 +31,8 @@ export class PoolBench {
   public memory: PoolMemory | undefined;
   public result: PassResult | undefined;
   public options: Partial<PoolOptions> = {};
+  /** Who takes Sandboxes. */
+  public readonly claimant = this.model.create<KubeObject>({ apiVersion: API_VERSION.extensions, kind: 'SandboxClaim', metadata: { name: 'claim', namespace: NAMESPACE } });
   private draws = 0;
 
   constructor(spec: Partial<SandboxWarmPoolSpec> | undefined = undefined, options: Partial<PoolOptions> = {}) {
@@ -119,7 +121,7 @@ export class PoolBench {
   public claim(sandbox: Sandbox | undefined = this.members[0]): void {
     this.model.edit(sandbox!, (draft) => {
       delete draft.metadata.labels![LABEL.warmPool];
-      draft.metadata.ownerReferences = [{ ...controllerReference(this.pool), kind: 'SandboxClaim', name: 'claim', uid: 'claim' }];
+      draft.metadata.ownerReferences = [controllerReference(this.claimant)];
     });
   }
 

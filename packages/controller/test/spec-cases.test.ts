@@ -6,9 +6,11 @@ const table = readFileSync(`${dir}spec-cases.md`, 'utf8');
 const rows = [...table.matchAll(/^\| ([A-Z]\d+) \| (.*?) \| (.*?) ?\|$/gm)].map(([, name, where, note]) => ({ name: name!, where: where!, note: note! }));
 const sources = new Map(readdirSync(dir).filter((file) => file.endsWith('.test.ts')).map((file) => [file, readFileSync(`${dir}${file}`, 'utf8')]));
 
-test('the table has every case of Sandboxes and templates once', () => {
-  const expected = [...Array.from({ length: 99 }, (_, i) => `S${i + 1}`), ...Array.from({ length: 7 }, (_, i) => `T${i + 1}`)];
-  expect(rows.map(({ name }) => name).filter((name) => /^[ST]/.test(name))).toEqual(expected);
+const numbered = (letter: string, count: number) => Array.from({ length: count }, (_, i) => `${letter}${i + 1}`);
+
+test('the table has every case of Sandboxes, templates and pools once', () => {
+  const expected = [...numbered('S', 99), ...numbered('T', 7), ...numbered('W', 38)];
+  expect(rows.map(({ name }) => name).filter((name) => /^[STW]/.test(name))).toEqual(expected);
 });
 
 test.each(rows)('$name is where the table says, or the table says why not', ({ name, where, note }) => {

@@ -53,7 +53,7 @@ export function planPool(observed: ObservedPool): Plan<PoolMemory> {
   const stuck = findStuck(observed, members.active);
   const step = then(repairMembers(observed, members), (repaired) =>
     then(deleteMembers(observed, members, stuck, repaired), (population) => createMembers(observed, hindrance, population)));
-  return planOf(step, (creation) => finish(observed, hindrance, stuck, creation));
+  return planOf(step, (creation) => finish(observed, hindrance, creation));
 }
 
 /** Of two pools with one hash the younger gets no Sandboxes: the selectors of both would find those of both. */
@@ -170,17 +170,19 @@ function createInWaves(observed: ObservedPool, count: number): Step<Created> {
   }));
 }
 
-function finish(observed: ObservedPool, hindrance: Hindrance | undefined, stuck: Stuck, creation: Creation): Plan<PoolMemory> {
+function finish(observed: ObservedPool, hindrance: Hindrance | undefined, creation: Creation): Plan<PoolMemory> {
   const { now, options, memory } = observed;
   const { active, errors, certain, heldUntil, grant, again } = creation;
-  const held = stuck.held.filter((sandbox) => active.includes(sandbox)).length;
+  const stuck = findStuck(observed, active);
+  const held = stuck.held.length;
   const ready = active.filter(isReady).length;
   const complete = ready >= desiredReplicas(observed);
   const waiting = hindrance !== undefined || heldUntil !== undefined;
   const stalledSince = complete || waiting ? undefined : lastProgress(observed, ready);
-  const deadline = stalledSince === undefined ? Infinity : stalledSince + options.progressDeadlineMs;
+  const deadline = stalledSince === undefined ? undefined : stalledSince + options.progressDeadlineMs;
+  const deadlineExceeded = deadline !== undefined && now >= deadline;
   const findings: PoolFindings = {
-    active, ...(hindrance === undefined ? {} : { hindrance }), errors, held, deadlineExceeded: now >= deadline,
+    active, ...(hindrance === undefined ? {} : { hindrance }), errors, held, deadlineExceeded,
   };
   const bucket = grant?.bucket ?? memory?.bucket;
   const status = poolStatus(observed, findings);
@@ -189,7 +191,7 @@ function finish(observed: ObservedPool, hindrance: Hindrance | undefined, stuck:
   const wishes = [
     again, grant?.waitMs, heldUntil === undefined ? undefined : heldUntil - now, held > 0 ? options.recheckMs : undefined,
     stuck.deadline === undefined ? undefined : stuck.deadline - now, statusDue > now ? statusDue - now : undefined,
-    now < deadline ? deadline - now : undefined,
+    deadline === undefined || deadlineExceeded ? undefined : deadline - now,
   ].filter((wish): wish is number => wish !== undefined);
   return {
     requests: [...(write === undefined || statusDue > now ? [] : [write]), ...schedulingEvent(observed, held)],
