@@ -5,6 +5,7 @@
 
 /** An object of Kubernetes, as parsed from YAML. */
 export interface Manifest {
+  readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: Record<string, string> };
   readonly spec?: any;

@@ -1,63 +1,175 @@
 /**
- * Applies the manifests of the quickstart to a real API server and says what the server holds afterwards.
+ * Brings the manifests of the quickstart to life on a control plane of its own: installs the chart, runs the controller,
+ * applies the manifests, and shows what becomes of them.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { App } from 'cdk8s';
 import { REPOSITORY } from './example-apps';
-import { Manifest, format, rows } from './manifest-table';
+import { LiveTable } from './live-table';
+import { Manifest } from './manifest-table';
+import { AgentSandboxController, Isolation, SandboxRuntimeClass } from '../src';
+import type { ControlPlane } from '../testbed/src/index.js';
 
 const BUILD = 'npm run testbed -- build';
+const SYSTEM = 'agent-sandbox-system';
 
-/** What the API server made of the manifests. */
-export interface ServerView {
-  /** Where it was applied, in words. */
-  readonly where: string;
-  /** The objects as the server holds them, in the order of the manifests. */
+/** The image of the chart's Deployment: nothing pulls it, since the node is a fake. */
+const IMAGE = 'registry.example/agent-sandbox-controller:quickstart';
+
+type Heading = (text: string) => string;
+
+export interface RunOptions {
+  /** What the team's manifests hold, in their order. */
   readonly objects: readonly Manifest[];
+  /** A place for files of this run. */
+  readonly workDir: string;
+  /** Whether to stay until somebody ends it. */
+  readonly keep: boolean;
+  readonly heading: Heading;
 }
 
-/**
- * Applies `manifests` (a folder) to the cluster that the testbed finds, and reads every object back. A control plane that
- * was started for this is stopped again.
- *
- * @throws if there is nothing to apply to, or the server refuses something
- */
-export async function applyToCluster(manifests: string, objects: readonly Manifest[]): Promise<ServerView> {
-  const { BackgroundControlPlane } = await import('../testbed/src/background.js');
-  const { ControlPlane, PROJECT_CRDS_DIR, resolve } = await import('../testbed/src/index.js');
-  const { ProvidedCluster } = await import('../testbed/src/provided-cluster.js');
-  let found = resolve();
+/** Ends when the user wants it to, with everything that it has started. Throws if something does not come to life. */
+export async function runOnCluster(options: RunOptions): Promise<void> {
+  const { ControlPlane, FAKE_NODE_PROGRAMS, PROJECT_CRDS_DIR, findPrograms } = await import('../testbed/src/index.js');
+  const found = findPrograms(FAKE_NODE_PROGRAMS);
   if (found.kind === 'nothing') {
     await offerBuild(found.reason);
-    found = resolve();
   }
-  if (found.kind === 'nothing') {
-    throw new Error(found.reason);
-  }
-  const running = found.kind === 'provided' ? ProvidedCluster.connect(found) : await BackgroundControlPlane.find();
-  const own = running ? undefined : await ControlPlane.start();
-  const cluster = running ?? own!;
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort());
+  const running: ChildProcess[] = [];
+  console.log(`\n${options.heading('On a cluster')}`);
+  const step = steps();
+  const cluster = await step('control plane', () => ControlPlane.start({ fakeNodes: 1, crds: [PROJECT_CRDS_DIR] }), ({ components }) => components.join(', '));
   try {
-    await cluster.installCrds(PROJECT_CRDS_DIR);
-    await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', manifests]);
-    const held: Manifest[] = [];
-    for (const { kind, metadata: { name, namespace } } of objects) {
-      const { stdout } = await cluster.kubectl(['get', kind, name, ...(namespace ? ['-n', namespace] : []), '-o', 'json']);
-      held.push(JSON.parse(stdout));
+    await step('chart', () => install(cluster, options.workDir), count => `${count} objects, with the rights that the controller has`);
+    await step('controller', () => startController(cluster, running), () => "running here, as the chart's service account: the node is a fake");
+    const claims = options.objects.filter(({ kind }) => kind === 'SandboxClaim');
+    const others = options.objects.filter(({ kind }) => kind !== 'SandboxClaim');
+    await step('manifests', () => apply(cluster, options.workDir, 'team', others), () => `${others.length} objects, all but the claim`);
+    console.log('');
+    await watchPools(cluster, others.filter(({ kind }) => kind === 'SandboxWarmPool'), options.heading, stop.signal);
+    await apply(cluster, options.workDir, 'claims', claims);
+    await watchClaims(cluster, claims, options.heading, stop.signal);
+    if (options.keep && !stop.signal.aborted) {
+      console.log(`\n${options.heading('Look around')}\n${await lookAround(cluster, options.objects)}\n\nCtrl-C ends and removes all of it.`);
+      await new Promise(resolve => stop.signal.addEventListener('abort', resolve, { once: true }));
     }
-    const version = JSON.parse((await cluster.kubectl(['version', '-o', 'json'])).stdout).serverVersion.gitVersion;
-    const which = found.kind === 'provided' ? 'the cluster of AGENT_SANDBOX_TEST_KUBECONFIG' : own ? 'a control plane of its own, which is stopped now' : 'the control plane of "npm run testbed -- up"';
-    return { where: `Kubernetes ${version}, ${which}`, objects: held };
   } finally {
-    await (own?.stop() ?? cluster.close());
+    running.forEach(child => child.kill());
+    await cluster.stop();
+    console.log('\nEnded; nothing is left.');
   }
 }
 
-/** The table of what the server holds, with what it adds to each object. */
-export function serverReport({ where, objects }: ServerView, heading: (text: string) => string): string {
-  const table = format(rows(objects), heading).split('\n').map(line => `  ${line}`).join('\n');
-  return `The API server (${where}) accepted all of it, and holds\n\n${table}`;
+/** Says what is done, then how it went and how long it took. */
+function steps(): <T>(name: string, work: () => Promise<T>, result: (value: T) => string) => Promise<T> {
+  return async (name, work, result) => {
+    const started = performance.now();
+    const value = await work();
+    console.log(`  ${name.padEnd(15)}${`${((performance.now() - started) / 1000).toFixed(1)} s`.padStart(7)}  ${result(value)}`);
+    return value;
+  };
+}
+
+/** Applies the chart and what the administrator of a cluster with gVisor has there already. Returns the number of objects. */
+async function install(cluster: ControlPlane, workDir: string): Promise<number> {
+  const outdir = path.join(workDir, 'chart');
+  const app = new App({ outdir });
+  const chart = new AgentSandboxController(app, 'agent-sandbox', { namespace: SYSTEM, image: IMAGE });
+  new SandboxRuntimeClass(chart, 'gvisor', { isolation: Isolation.gvisor() });
+  app.synth();
+  const { stdout } = await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', outdir]);
+  return stdout.trim().split('\n').length;
+}
+
+async function startController(cluster: ControlPlane, running: ChildProcess[]): Promise<void> {
+  const { path: kubeconfig } = await cluster.kubeconfig({ serviceAccount: `${SYSTEM}/agent-sandbox-controller` });
+  const main = path.join(REPOSITORY, 'packages/controller/src/main.ts');
+  const log = path.join(cluster.dir, 'controller.log');
+  const output = fs.openSync(log, 'w');
+  const child = spawn(process.execPath, [
+    '--conditions=agent-sandbox-source', '--import', 'tsx', main, '--kubeconfig', kubeconfig, '--extensions', `--leader-election-namespace=${SYSTEM}`,
+    '--metrics-bind-address=0', '--health-probe-bind-address=0',
+  ], { stdio: ['ignore', output, output], cwd: REPOSITORY });
+  running.push(child);
+  const { waitFor } = await import('../testbed/src/index.js');
+  await waitFor(() => {
+    if (child.exitCode !== null) {
+      throw new Error(`the controller ended: ${fs.readFileSync(log, 'utf8')}`);
+    }
+    return fs.readFileSync(log, 'utf8').includes('"working"');
+  }, { what: 'the controller to begin its work', timeoutMs: 60_000, lastSeen: () => fs.readFileSync(log, 'utf8') });
+}
+
+async function apply(cluster: ControlPlane, workDir: string, name: string, objects: readonly Manifest[]): Promise<void> {
+  const file = path.join(workDir, `${name}.json`);
+  fs.writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+  await cluster.kubectl(['apply', '--server-side', '-f', file]);
+}
+
+/** Shows the pools while they fill. */
+async function watchPools(cluster: ControlPlane, pools: readonly Manifest[], heading: Heading, signal: AbortSignal): Promise<void> {
+  const table = new LiveTable(['POOL', 'NAMESPACE', 'DESIRED', 'READY', 'AFTER'], heading);
+  const started = performance.now();
+  await until(signal, 60_000, `the pools ${pools.map(({ metadata }) => metadata.name).join(', ')} to fill`, async () => {
+    const held = await Promise.all(pools.map(pool => cluster.admin.get(refOf(pool))));
+    const full = held.every(({ spec, status }) => (status?.readyReplicas ?? 0) >= (spec.replicas ?? 1));
+    table.show(held.map(({ metadata, spec, status }) => [
+      metadata.name!, metadata.namespace!, `${spec.replicas ?? 1}`, `${status?.readyReplicas ?? 0}`, since(started),
+    ]), full);
+    return full;
+  });
+}
+
+/** Shows the claims until each has its sandbox. */
+async function watchClaims(cluster: ControlPlane, claims: readonly Manifest[], heading: Heading, signal: AbortSignal): Promise<void> {
+  const table = new LiveTable(['CLAIM', 'NAMESPACE', 'SANDBOX', 'READY', 'REASON', 'AFTER'], heading);
+  const started = performance.now();
+  console.log('');
+  await until(signal, 60_000, 'the claims to become ready', async () => {
+    const held = await Promise.all(claims.map(claim => cluster.admin.get(refOf(claim))));
+    const ready = held.map(({ status }) => status?.conditions?.find((condition: any) => condition.type === 'Ready'));
+    const done = ready.every(condition => condition?.status === 'True');
+    table.show(held.map(({ metadata, status }, index) => [
+      metadata.name!, metadata.namespace!, status?.sandbox?.name ?? '-', ready[index]?.status ?? '-', ready[index]?.reason ?? '-', since(started),
+    ]), done);
+    return done;
+  });
+}
+
+/** Looks again and again until it is done, the user has had enough, or it takes too long. */
+async function until(signal: AbortSignal, timeoutMs: number, what: string, look: () => Promise<boolean>): Promise<void> {
+  for (const deadline = performance.now() + timeoutMs; !signal.aborted && !await look();) {
+    if (performance.now() > deadline) {
+      throw new Error(`waited ${timeoutMs / 1000} s in vain for ${what}`);
+    }
+    await new Promise(resolve => setTimeout(resolve, 100));
+  }
+}
+
+function refOf({ apiVersion, kind, metadata: { name, namespace } }: Manifest) {
+  return { apiVersion, kind, name, ...(namespace === undefined ? {} : { namespace }) };
+}
+
+function since(started: number): string {
+  return `${((performance.now() - started) / 1000).toFixed(1)} s`;
+}
+
+async function lookAround(cluster: ControlPlane, objects: readonly Manifest[]): Promise<string> {
+  const named = (kind: string) => objects.find(object => object.kind === kind)!.metadata;
+  const { namespace } = named('SandboxWarmPool');
+  const lines = [
+    `export KUBECONFIG=${(await cluster.kubeconfig()).path} PATH=${path.dirname(cluster.kubectlPath)}:$PATH`,
+    `kubectl get sandboxwarmpools,sandboxclaims,sandboxes,pods,networkpolicies -n ${namespace}`,
+    `kubectl describe sandboxclaim ${named('SandboxClaim').name} -n ${namespace}`,
+    `kubectl scale sandboxwarmpool ${named('SandboxWarmPool').name} --replicas=8 -n ${namespace}`,
+    `tail ${path.join(cluster.dir, 'controller.log')}`,
+  ];
+  return lines.map(line => `  ${line}`).join('\n');
 }
 
 /** A build takes minutes: only who says yes gets one. */

@@ -1,6 +1,6 @@
 /**
- * Writes the manifests of examples/quickstart to a folder and says what they are; with `--cluster`, also what an API
- * server makes of them.
+ * Writes the manifests of examples/quickstart to a folder and says what they are; with `--cluster`, also brings them to
+ * life on a control plane of its own.
  */
 import * as fs from 'node:fs';
 import * as os from 'node:os';
@@ -9,24 +9,38 @@ import { parseArgs, styleText } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { EXAMPLES, REPOSITORY, readManifests, synthesize } from './example-apps';
 import { Manifest, format, rows } from './manifest-table';
-import { applyToCluster, serverReport } from './quickstart-cluster';
 
-const USAGE = `usage: npm run quickstart [-- [--cluster] [--out FOLDER]]
+const USAGE = `usage: npm run quickstart [-- [--cluster [--once]] [--out FOLDER]]
 
-  --cluster     apply them to a real API server (see testbed/README.md) and show what it holds
+  --cluster     start a real control plane with a fake node, install the chart, run the controller, apply the manifests,
+                and show what becomes of them, until Ctrl-C
+  --once        with --cluster: end when all is ready
   --out FOLDER  where to write the manifests (default: quickstart-output)
   --help        this text`;
 
 /** The command line is not what the usage says. */
 class UsageError extends Error {}
 
-function options(args: string[]): { out: string; cluster: boolean; help: boolean } {
+interface Options {
+  readonly out: string;
+  readonly cluster: boolean;
+  readonly once: boolean;
+  readonly help: boolean;
+}
+
+function options(args: string[]): Options {
   try {
-    const { values } = parseArgs({ args, options: { out: { type: 'string' }, cluster: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } });
-    if (values.out === '') {
+    const { values: { out, cluster = false, once = false, help = false } } = parseArgs({
+      args,
+      options: { out: { type: 'string' }, cluster: { type: 'boolean' }, once: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    });
+    if (out === '') {
       throw new UsageError('--out is empty: name a folder');
     }
-    return { out: path.resolve(values.out ?? path.join(REPOSITORY, 'quickstart-output')), cluster: values.cluster ?? false, help: values.help ?? false };
+    if (once && !cluster) {
+      throw new UsageError('--once goes with --cluster');
+    }
+    return { out: path.resolve(out ?? path.join(REPOSITORY, 'quickstart-output')), cluster, once, help };
   } catch (error) {
     throw error instanceof UsageError ? error : new UsageError((error as Error).message.split('. ')[0]);
   }
@@ -34,7 +48,7 @@ function options(args: string[]): { out: string; cluster: boolean; help: boolean
 
 async function main(args: string[]): Promise<void> {
   const started = performance.now();
-  const { out, cluster, help } = options(args);
+  const { out, cluster, once, help } = options(args);
   if (help) {
     console.log(USAGE);
     return;
@@ -49,7 +63,9 @@ async function main(args: string[]): Promise<void> {
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     console.log(report(objects, [...files.keys()].map(file => path.join(out, file)), path.join(example, 'main.ts'), out, seconds));
     if (cluster) {
-      console.log(`\n${serverReport(await applyToCluster(fresh, objects), heading)}`);
+      // Only who asks for it waits for the library to load.
+      const { runOnCluster } = await import('./quickstart-cluster.js');
+      await runOnCluster({ objects, workDir: fresh, keep: !once, heading });
     }
   } finally {
     fs.rmSync(fresh, { recursive: true, force: true });

@@ -52,11 +52,12 @@ describe('npm run quickstart', () => {
     [['folder'], "quickstart: Unexpected argument 'folder'"],
     [['--out'], "quickstart: Option '--out <value>' argument missing"],
     [['--out', ''], 'quickstart: --out is empty: name a folder'],
+    [['--once'], 'quickstart: --once goes with --cluster'],
   ])('refuses %j and shows the usage', (args, message) => {
     const { status, stdout, stderr } = quickstart(...args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr.split('\n')[0]).toBe(message);
-    expect(stderr).toContain('usage: npm run quickstart [-- [--cluster] [--out FOLDER]]');
+    expect(stderr).toContain('usage: npm run quickstart [-- [--cluster [--once]] [--out FOLDER]]');
   });
 
   test('says so when a file is in the way', () => {
@@ -70,9 +71,9 @@ describe('npm run quickstart', () => {
 
 describe('the table', () => {
   const template = (name: string, spec: object): Manifest => ({
-    kind: 'SandboxTemplate', metadata: { name, namespace: 'n' }, spec: { podTemplate: { spec: { runtimeClassName: 'kata-qemu' } }, ...spec },
+    apiVersion: 'v1', kind: 'SandboxTemplate', metadata: { name, namespace: 'n' }, spec: { podTemplate: { spec: { runtimeClassName: 'kata-qemu' } }, ...spec },
   });
-  const object = (kind: string, name: string, spec: object): Manifest => ({ kind, metadata: { name, namespace: 'n' }, spec });
+  const object = (kind: string, name: string, spec: object): Manifest => ({ apiVersion: 'v1', kind, metadata: { name, namespace: 'n' }, spec });
   const network = (spec: object) => rows([template('t', spec)])[0].network;
 
   test.each([
@@ -127,7 +128,7 @@ describe('the table', () => {
 });
 
 describe('npm run quickstart -- --cluster', () => {
-  test('says what to run when there is nothing to apply to, and builds nothing', () => {
+  test('says what to run when there is no control plane, and builds nothing', () => {
     const env = { ...process.env, AGENT_SANDBOX_TEST_KUBECONFIG: '', KUBEBUILDER_ASSETS: '', AGENT_SANDBOX_TESTBED_CACHE: path.join(workDir, 'empty-cache') };
     const { status, stderr } = quickstartWith(env, '--cluster', '--out', path.join(workDir, 'no-cluster'));
     expect(status).toBe(1);
@@ -137,12 +138,13 @@ describe('npm run quickstart -- --cluster', () => {
 });
 
 describeWithPrograms('npm run quickstart -- --cluster, with a control plane', () => {
-  test('shows what the server holds', () => {
-    const { status, stdout, stderr } = quickstartWith({ ...process.env, AGENT_SANDBOX_TEST_KUBECONFIG: '' }, '--cluster', '--out', path.join(workDir, 'cluster'));
+  test('fills the pool, serves the claim from it, and leaves nothing behind', () => {
+    const { status, stdout, stderr } = quickstart('--cluster', '--once', '--out', path.join(workDir, 'cluster'));
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    const [synthesized, held] = stdout.split('The API server');
-    expect(held).toMatch(/^ \(Kubernetes v1\.\d+\.\d+, .*\) accepted all of it, and holds$/m);
-    const table = (text: string) => text.split('\n').filter(line => /^ {2}(KIND|[A-Z][A-Za-z]+ {2,})/.test(line));
-    expect(table(held)).toEqual(table(synthesized));
-  });
-});
+    const lines = stdout.split('\n').map(line => line.trim().split(/ {2,}/));
+    expect(lines.map(([first]) => first)).toEqual(expect.arrayContaining(['control plane', 'chart', 'controller', 'manifests']));
+    expect(lines.find(([first]) => first === 'python-pool')?.slice(1, 4)).toEqual(['agents', '5', '5']);
+    expect(lines.find(([first]) => first === 'ticket-42')).toEqual(['ticket-42', 'agents', expect.stringMatching(/^python-pool-/), 'True', expect.any(String), expect.any(String)]);
+    expect(stdout).toMatch(/Ended; nothing is left\.\n$/);
+  }, 180_000);
+}, ['kwok', 'kube-controller-manager', 'kube-scheduler']);
