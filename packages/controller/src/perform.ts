@@ -16,19 +16,28 @@ export interface PassContext<M> {
   remember?(memory: M | null): void;
 }
 
+/**
+ * A locked write that lost its race is no error: what came in between wakes the key. Should that have been heard of before,
+ * the key is looked at again after this long.
+ */
+const AFTER_CONFLICT_MS = 1000;
+
 /** Stages of one pass; a plan that needs more than this is a loop. */
 const MAX_STAGES = 100;
 
 /** Sends the requests of a plan, stage after stage, until the pass ends. */
 export async function perform<M>(first: Plan<M>, context: PassContext<M>): Promise<PassResult> {
   let plan = first;
+  let conflict = false;
   for (let i = 0; i < MAX_STAGES; i++) {
     if (plan.memory !== undefined) {
       context.remember?.(plan.memory);
     }
     const outcomes = await Promise.all(plan.requests.map((request) => context.send(request)));
+    conflict ||= outcomes.some((outcome) => !outcome.ok && outcome.failure.reason === 'Conflict');
     if (plan.next === undefined) {
-      return resultOf(plan, outcomes);
+      const result = resultOf(plan, outcomes);
+      return conflict ? { ...result, requeueAfterMs: Math.min(result.requeueAfterMs ?? Infinity, AFTER_CONFLICT_MS) } : result;
     }
     plan = plan.next(outcomes);
   }

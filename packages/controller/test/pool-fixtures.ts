@@ -62,7 +62,7 @@ export class PoolBench {
     const writes = this.model.writes.slice(from);
     if (cache !== this.model) {
       writes.forEach((request) => {
-        if (request.op !== 'event' && request.op !== 'list') {
+        if (request.op !== 'event' && request.op !== 'list' && request.op !== 'measure') {
           cache.mirror(this.model, 'target' in request ? request.target : refOf(request.object));
         }
       });

@@ -34,6 +34,14 @@ test('a failure that a request ignores is none, and a pass without errors says w
   expect(result).toEqual({ errors: [], requeueAfterMs: 7, blockedBy: [] });
 });
 
+test('after a conflict the key comes back soon, even where the conflict is no error', async () => {
+  const lost = { ...remove(pod()), ignore: ['Conflict'] as const };
+  const send = async () => failed('Conflict', 'the object has been modified');
+  expect(await perform({ requests: [lost] }, { send })).toEqual({ errors: [], requeueAfterMs: 1000, blockedBy: [] });
+  expect(await perform({ requests: [lost], requeueAfterMs: 7 }, { send })).toMatchObject({ requeueAfterMs: 7 });
+  expect(await perform({ requests: [lost], next: () => ({ requests: [] }) }, { send })).toMatchObject({ requeueAfterMs: 1000 });
+});
+
 test('keys wait for what they were last blocked by', () => {
   const blockers = new Blockers();
   const ref = (name: string) => ({ apiVersion: 'v1', kind: 'Pod', namespace: 'n', name });
