@@ -20,5 +20,6 @@ export * from './signals.js';
 export * from './store.js';
 export type { TransportOptions } from './transport.js';
 export * from './types.js';
+export * from './watch.js';
 export * from './workers.js';
 export * from './writer.js';

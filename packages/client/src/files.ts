@@ -1,0 +1,169 @@
+import type { Readable } from 'node:stream';
+import { SandboxProtocolError } from './errors.js';
+import { multipart } from './multipart.js';
+import { encodePath, normalizePath } from './path.js';
+import { Call, CallOptions, Transport } from './transport.js';
+
+/** An entry of a directory. */
+export interface FileEntry {
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly type: 'file' | 'directory';
+  /** Last change, in seconds since 1970. */
+  readonly modTime: number;
+  /** The same as a date. */
+  readonly modified: Date;
+}
+
+/** A change in a directory. */
+export type FileEvent =
+  | { readonly type: 'changed'; readonly entry: FileEntry }
+  | { readonly type: 'removed'; readonly name: string };
+
+export interface ReadOptions extends CallOptions {
+  /** @default 268435456, which is 256 MiB */
+  readonly maxBytes?: number;
+}
+
+const LARGEST_LISTING = 8 * 1024 * 1024;
+const LARGEST_FILE = 256 * 1024 * 1024;
+
+/**
+ * Files of one sandbox. Paths are relative to its directory; a leading slash changes nothing. Paths that lead out are refused here
+ * (`SandboxInputError`) and, where a symlink does, by the runtime (`SandboxPathError`).
+ */
+export class Files {
+  constructor(private readonly transport: Transport) {}
+
+  /** The bytes of a file. Throws `SandboxPathNotFoundError`, and `SandboxResponseTooLargeError` above `maxBytes`. */
+  public read(path: string, options: ReadOptions = {}): Promise<Buffer> {
+    return this.transport.buffer(this.download(path, options), options.maxBytes ?? LARGEST_FILE);
+  }
+
+  /** A file as a stream, of any size. Destroy it, or abort the signal, to stop early. */
+  public readStream(path: string, options: CallOptions = {}): Promise<Readable> {
+    return this.transport.stream(this.download(path, options));
+  }
+
+  /**
+   * Writes a file; directories on the way are made, what was there is replaced. A stream is sent as it comes and only once; other
+   * content is sent again only if `maxAttempts` says so.
+   */
+  public async write(path: string, content: string | Uint8Array | Readable, options: CallOptions = {}): Promise<void> {
+    const normal = normalizePath(path);
+    const { contentType, body } = multipart(normal, content);
+    await this.transport.buffer({
+      ...options, operation: `write ${JSON.stringify(normal)}`, method: 'POST', path: 'upload', headers: { 'content-type': contentType }, body, reads: false,
+    }, LARGEST_LISTING);
+  }
+
+  /** The entries of a directory, in no certain order. @param path @default - the directory of the sandbox */
+  public async list(path: string = '', options: CallOptions = {}): Promise<FileEntry[]> {
+    const normal = normalizePath(path, { root: true });
+    const call = this.get(`list ${JSON.stringify(normal)}`, `list/${encodePath(normal)}`, options);
+    const answer = await this.transport.json(call, LARGEST_LISTING);
+    if (answer !== null && !Array.isArray(answer)) {
+      throw this.malformed(call);
+    }
+    return (answer ?? []).map((entry: any) => entryOf(entry, entry?.mod_time)).filter((entry: FileEntry | undefined) => {
+      if (entry === undefined) {
+        throw this.malformed(call);
+      }
+      // A kind of entry that only newer runtimes know must not hide the others.
+      return entry.type === 'file' || entry.type === 'directory';
+    });
+  }
+
+  /** Whether something of that name exists. */
+  public async exists(path: string, options: CallOptions = {}): Promise<boolean> {
+    const normal = normalizePath(path, { root: true });
+    const call = this.get(`exists ${JSON.stringify(normal)}`, `exists/${encodePath(normal)}`, options);
+    const answer = await this.transport.json(call, LARGEST_LISTING);
+    if (typeof answer !== 'object' || answer === null) {
+      throw this.malformed(call);
+    }
+    return answer.exists === true;
+  }
+
+  /** Deletes a file, or a directory: an empty one, or with `recursive` any. Throws `SandboxPathNotFoundError`. */
+  public async delete(path: string, { recursive = false, ...options }: CallOptions & { readonly recursive?: boolean } = {}): Promise<void> {
+    const normal = normalizePath(path);
+    await this.transport.buffer({
+      ...options,
+      operation: `delete ${JSON.stringify(normal)}`,
+      method: 'DELETE',
+      path: `v1/files/${encodePath(normal)}${recursive ? '?recursive=true' : ''}`,
+      reads: false,
+    }, LARGEST_LISTING);
+  }
+
+  /** Makes a directory and those on the way to it; no effect if it exists. */
+  public async makeDirectory(path: string, options: CallOptions = {}): Promise<void> {
+    const normal = normalizePath(path);
+    await this.transport.buffer({
+      ...options, operation: `make directory ${JSON.stringify(normal)}`, method: 'PUT', path: `v1/files/${encodePath(normal)}?type=directory`, reads: false,
+    }, LARGEST_LISTING);
+  }
+
+  /**
+   * Tells of changes in a directory (not of those below it) until it is removed or the loop is left. Begins after the first call of
+   * `next` has connected; the events of changes before are not told.
+   */
+  public async *watch(path: string = '', options: Pick<CallOptions, 'signal' | 'timeoutMs'> = {}): AsyncGenerator<FileEvent, void> {
+    const normal = normalizePath(path, { root: true });
+    const call = this.get(`watch ${JSON.stringify(normal)}`, `v1/files/${encodePath(normal)}?watch=true`, options);
+    const stream = await this.transport.stream({ ...call, isEndless: true });
+    let rest = '';
+    for await (const chunk of stream.setEncoding('utf8')) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop()!;
+      if (rest.length > LARGEST_LISTING) {
+        throw this.malformed(call);
+      }
+      for (const line of lines) {
+        const event = this.eventOf(call, line);
+        if (event) {
+          yield event;
+        }
+      }
+    }
+  }
+
+  private eventOf(call: Call, line: string): FileEvent | undefined {
+    try {
+      const { event, entry, name } = JSON.parse(line);
+      if (event === 'changed') {
+        const changed = entryOf(entry, Date.parse(entry?.modified_at) / 1000);
+        return changed && { type: 'changed', entry: changed };
+      }
+      return event === 'removed' ? { type: 'removed', name } : undefined;
+    } catch {
+      throw this.malformed(call);
+    }
+  }
+
+  private download(path: string, options: CallOptions): Call {
+    const normal = normalizePath(path);
+    return this.get(`read ${JSON.stringify(normal)}`, `download/${encodePath(normal)}`, options);
+  }
+
+  private get(operation: string, path: string, { timeoutMs, signal, maxAttempts }: CallOptions): Call {
+    return { operation, method: 'GET', path, reads: true, timeoutMs, signal, maxAttempts };
+  }
+
+  private malformed({ operation }: Call): SandboxProtocolError {
+    const { claim } = this.transport.target;
+    return new SandboxProtocolError(`${operation} in ${claim}: the answer is not what the protocol says`, {
+      claim, remedy: 'see whether the port is that of a runtime',
+    });
+  }
+}
+
+function entryOf(entry: any, modTime: unknown): FileEntry | undefined {
+  if (typeof entry?.name !== 'string' || typeof entry.type !== 'string') {
+    return undefined;
+  }
+  const seconds = typeof modTime === 'number' && Number.isFinite(modTime) ? modTime : 0;
+  return { name: entry.name, size: Number(entry.size) || 0, type: entry.type, modTime: seconds, modified: new Date(seconds * 1000) };
+}

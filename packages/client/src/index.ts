@@ -1,0 +1,14 @@
+export { SandboxClient } from './client.js';
+export type { CreateOptions, InNamespace, SandboxClientOptions, SandboxSummary } from './client.js';
+export type { ClaimOptions, Lifetime, TraceContext } from './claim.js';
+export type { Commands, ExecutionResult, RunOptions } from './commands.js';
+export { SandboxConnection } from './connection/index.js';
+export type { ConnectionPlan, DirectOptions, GatewayOptions, TlsOptions, TunnelOptions } from './connection/index.js';
+export * from './errors.js';
+export type { FileEntry, FileEvent, Files, ReadOptions } from './files.js';
+export type { Process, ProcessSignal, StartOptions, TerminalSize } from './process.js';
+export type { Progress } from './readiness.js';
+export type { Sandbox, SandboxState, SandboxStatus, WaitOptions } from './sandbox.js';
+export { ROUTER_AUDIENCE, RouterToken } from './tokens.js';
+export type { ServiceAccountTokenOptions, TokenProvider, TokenTarget } from './tokens.js';
+export type { CallOptions } from './transport.js';

@@ -1,0 +1,139 @@
+import { CONDITION, Condition, REASON, Sandbox as SandboxObject, SandboxClaim } from 'agent-sandbox-api';
+import { Cluster, ObjectRef, keyOf } from 'agent-sandbox-kube';
+import { SANDBOXES, SANDBOX_CLAIMS, originOf } from './claim.js';
+import {
+  SandboxClaimFailedError, SandboxNotFoundError, SandboxTemplateNotFoundError, SandboxTimeoutError, SandboxWarmPoolNotFoundError,
+} from './errors.js';
+import { waitForObject } from './object-wait.js';
+
+/** Steps on the way to a sandbox, for people who wait. */
+export type Progress =
+  /** The claim is stored. */
+  | { readonly step: 'created'; readonly claim: string }
+  /** The controller says why there is no Ready sandbox yet. */
+  | { readonly step: 'waiting'; readonly reason: string; readonly message: string }
+  /** The claim has a Sandbox. */
+  | { readonly step: 'bound'; readonly sandbox: string }
+  | { readonly step: 'ready'; readonly sandbox: string };
+
+export interface WaitForClaimOptions {
+  /** `bound`: it has a Sandbox; `ready`: which is Ready, too. */
+  readonly until: 'bound' | 'ready';
+  /** Milliseconds. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+/** Reasons of `Ready=False` after which the controller does nothing more by itself, and what helps. */
+const FINAL_REASONS: Readonly<Record<string, string>> = {
+  [REASON.invalidMetadata]: 'correct the labels and annotations for the Pod',
+  [REASON.envVarsInjectionRejected]: 'leave out env, or let the template allow it',
+  [REASON.volumeClaimTemplatesError]: 'leave out the volume claims, or let the template allow them',
+  [REASON.invalidConfiguration]: 'correct the template',
+  [REASON.claimExpired]: 'make a new claim with a longer lifetime',
+  [REASON.sandboxExpired]: 'make a new claim with a longer lifetime',
+  [REASON.podFailed]: 'see the logs of the Pod, then make a new claim',
+  [REASON.podSucceeded]: 'the program of the sandbox has ended: make a new claim',
+};
+
+/**
+ * Waits for a claim and returns its newest version. Throws the error of a final condition at once, `SandboxNotFoundError` when the
+ * claim is deleted, `SandboxTimeoutError`, the reason of the signal, or `ApiError` for what the server refuses.
+ */
+export async function waitForClaim(cluster: Cluster, claim: SandboxClaim, options: WaitForClaimOptions): Promise<SandboxClaim> {
+  const { until, timeoutMs, signal, onProgress } = options;
+  const key = keyOf(claim);
+  return waitForObject(cluster, SANDBOX_CLAIMS, claim, {
+    timeoutMs,
+    signal,
+    check: current => {
+      throwIfFinal(current);
+      const sandbox = sandboxNameOf(current);
+      const ready = readyOf(current);
+      if (sandbox && ready?.status === 'True') {
+        onProgress?.({ step: 'ready', sandbox });
+        return true;
+      }
+      if (ready && ready.status !== 'True') {
+        onProgress?.({ step: 'waiting', reason: ready.reason, message: ready.message });
+      }
+      if (sandbox) {
+        onProgress?.({ step: 'bound', sandbox });
+      }
+      return sandbox !== undefined && until === 'bound';
+    },
+    onTimeout: last => {
+      const { reason, message } = readyOf(last) ?? {};
+      const said = reason ? `the controller says ${reason}${message ? ` (${message})` : ''}` : 'no controller has looked at it: is one running?';
+      return new SandboxTimeoutError(`claim ${key} was not ${until} within ${timeoutMs} ms; ${said}`, timeoutMs, { claim: key, reason });
+    },
+    onDeleted: () => deleted(claim.metadata as ObjectRef),
+  });
+}
+
+/** Waits until a Sandbox is Ready, or suspended. Errors as for `waitForClaim`. */
+export async function waitForSandbox(
+  cluster: Cluster, claim: string, sandbox: SandboxObject, condition: typeof CONDITION.ready | typeof CONDITION.suspended,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+): Promise<SandboxObject> {
+  const key = keyOf(sandbox);
+  return waitForObject(cluster, SANDBOXES, sandbox, {
+    timeoutMs,
+    signal,
+    check: current => {
+      const ready = readyOf(current);
+      if (condition === CONDITION.ready && ready?.status === 'False' && ready.reason in FINAL_REASONS) {
+        throw new SandboxClaimFailedError(`Sandbox ${key} failed (${textOf(ready)})`, { claim, reason: ready.reason, remedy: FINAL_REASONS[ready.reason] });
+      }
+      return current.status?.conditions?.some(({ type, status }) => type === condition && status === 'True') ?? false;
+    },
+    onTimeout: last => {
+      const ready = readyOf(last);
+      return new SandboxTimeoutError(`Sandbox ${key} was not ${condition} within ${timeoutMs} ms${ready ? `; the controller says ${textOf(ready)}` : ''}`, timeoutMs, {
+        claim, reason: ready?.reason,
+      });
+    },
+    onDeleted: () => new SandboxNotFoundError(`Sandbox ${key} was deleted while it was waited for`, { claim, remedy: 'make a new claim' }),
+  });
+}
+
+/** The `Ready` condition of a claim or Sandbox. */
+export function readyOf({ status }: { status?: { conditions?: Condition[] } }): Condition | undefined {
+  return status?.conditions?.find(({ type }) => type === CONDITION.ready);
+}
+
+/** Name of the Sandbox that a claim is bound to; early servers wrote it as `Name`. */
+export function sandboxNameOf({ status }: SandboxClaim): string | undefined {
+  return status?.sandbox?.name || (status?.sandbox as { Name?: string } | undefined)?.Name || undefined;
+}
+
+/** Throws the error that belongs to a final condition; returns for everything that may still become well. */
+export function throwIfFinal(claim: SandboxClaim): void {
+  const key = keyOf(claim);
+  for (const condition of claim.status?.conditions ?? []) {
+    const { type, status, reason } = condition;
+    const failed = type === CONDITION.ready && status === 'False';
+    if (reason === REASON.warmPoolNotFound) {
+      throw new SandboxWarmPoolNotFoundError(`claim ${key} names ${originOf(claim)}, which does not exist (${textOf(condition)})`, {
+        claim: key, reason, remedy: 'create the pool, or name another one',
+      });
+    }
+    if (failed && reason === REASON.templateNotFound) {
+      throw new SandboxTemplateNotFoundError(`the template of claim ${key} (${originOf(claim)}) does not exist (${textOf(condition)})`, {
+        claim: key, reason, remedy: 'create the template, or name another one',
+      });
+    }
+    if (failed && reason in FINAL_REASONS) {
+      throw new SandboxClaimFailedError(`claim ${key} failed (${textOf(condition)})`, { claim: key, reason, remedy: FINAL_REASONS[reason] });
+    }
+  }
+}
+
+function textOf({ reason, message }: Condition): string {
+  return message ? `${reason}: ${message}` : reason;
+}
+
+function deleted(ref: ObjectRef): SandboxNotFoundError {
+  return new SandboxNotFoundError(`claim ${keyOf(ref)} was deleted while it was waited for`, { claim: keyOf(ref), remedy: 'make a new claim' });
+}

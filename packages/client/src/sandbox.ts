@@ -1,0 +1,195 @@
+import { ANNOTATION, CONDITION, Sandbox as SandboxObject } from 'agent-sandbox-api';
+import { Cluster, Writer, isNotFound } from 'agent-sandbox-kube';
+import { SANDBOXES } from './claim.js';
+import { Commands, ExecutionResult, resultOf } from './commands.js';
+import { SandboxInputError, SandboxNotFoundError } from './errors.js';
+import { Files } from './files.js';
+import { selectPodAddress } from './pod-address.js';
+import { readyOf, waitForSandbox } from './readiness.js';
+import { SandboxTarget } from './target.js';
+import { CallOptions, Transport } from './transport.js';
+
+export type SandboxState = 'Ready' | 'NotReady' | 'Suspended' | 'NotFound';
+
+/** What the controller says about a sandbox. */
+export interface SandboxStatus {
+  readonly state: SandboxState;
+  /** Machine-readable, for example `DependenciesNotReady`; empty if nothing was said yet. */
+  readonly reason: string;
+  readonly message: string;
+  /** Name of the Pod. @default - the Sandbox does not exist */
+  readonly podName?: string;
+  /** @default - there is no Pod, or it has no address */
+  readonly address?: string;
+}
+
+export interface WaitOptions {
+  /** Whether to wait until it is done. @default true */
+  readonly wait?: boolean;
+  /** Milliseconds to wait. @default 180000 */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface SandboxIdentity {
+  readonly namespace: string;
+  /** Name of the claim. */
+  readonly claimName: string;
+  /** UID of the claim. */
+  readonly claimUid?: string;
+  /** Whether the end of the handle's scope leaves the claim alone. */
+  readonly isKept: boolean;
+}
+
+/** What a handle needs of the client that made it. */
+export interface SandboxOwner {
+  readonly cluster: () => Cluster;
+  readonly timeoutMs: number;
+  deleteClaim(identity: SandboxIdentity, signal?: AbortSignal): Promise<boolean>;
+  released(sandbox: Sandbox): void;
+}
+
+const LARGEST_ANSWER = 16 * 1024 * 1024;
+/** Milliseconds; agents take long, and routers end requests after 180 seconds unless they are told otherwise. */
+const AGENT_TIMEOUT_MS = 180_000;
+const WAIT_TIMEOUT_MS = 180_000;
+
+/**
+ * A sandbox that a claim is bound to. Holds nothing open: connections belong to the client.
+ *
+ * With `await using`, a sandbox that was created under a name of the client's choice is deleted at the end of the scope.
+ */
+export class Sandbox implements AsyncDisposable {
+  public readonly commands: Commands;
+  public readonly files: Files;
+
+  constructor(
+    private readonly owner: SandboxOwner,
+    private readonly identity: SandboxIdentity,
+    private readonly transport: Transport,
+    private readonly target: SandboxTarget,
+  ) {
+    this.commands = new Commands(transport, owner.timeoutMs);
+    this.files = new Files(transport);
+  }
+
+  public get namespace(): string {
+    return this.identity.namespace;
+  }
+
+  public get claimName(): string {
+    return this.identity.claimName;
+  }
+
+  /** Name of the Sandbox object; with a warm pool it is not that of the claim. */
+  public get name(): string {
+    return this.target.name;
+  }
+
+  /** Whether the claim outlives the scope of the handle and `deleteAll`. */
+  public get isKept(): boolean {
+    return this.identity.isKept;
+  }
+
+  /** Whether the handle was closed, or the sandbox deleted through it. */
+  public get isClosed(): boolean {
+    return this.transport.isClosed;
+  }
+
+  /** Asks the agent in a computer-use sandbox. Never sent twice, unless `maxAttempts` asks for it. Default time limit: 180 seconds. */
+  public async agent(query: string, options: CallOptions = {}): Promise<ExecutionResult> {
+    if (query.trim() === '') {
+      throw new SandboxInputError('the query is empty', { remedy: 'say what to do' });
+    }
+    return resultOf('agent', this.transport, await this.transport.json({
+      timeoutMs: AGENT_TIMEOUT_MS,
+      ...options,
+      operation: 'agent',
+      method: 'POST',
+      path: 'agent',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query }),
+      reads: false,
+    }, LARGEST_ANSWER));
+  }
+
+  /** What the controller says now. Does not throw for a Sandbox that does not exist. */
+  public async status({ signal }: { readonly signal?: AbortSignal } = {}): Promise<SandboxStatus> {
+    try {
+      return statusOf(await this.target.read(signal));
+    } catch (error) {
+      if (error instanceof SandboxNotFoundError) {
+        return { state: 'NotFound', reason: '', message: error.message };
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Ends the Pod and keeps the volumes. No effect on a suspended sandbox. Needs `patch` on Sandboxes.
+   *
+   * Throws `SandboxNotFoundError` and, when it takes longer, `SandboxTimeoutError`: it is then still being suspended.
+   */
+  public async suspend(options: WaitOptions = {}): Promise<void> {
+    await this.operate({ operatingMode: 'Suspended', replicas: 0 }, CONDITION.suspended, options);
+  }
+
+  /** Starts a Pod again and waits until it is Ready. No effect on a running sandbox. Errors as for `suspend`. */
+  public async resume(options: WaitOptions = {}): Promise<void> {
+    await this.operate({ operatingMode: 'Running', replicas: 1 }, CONDITION.ready, options);
+  }
+
+  /** Ends the use of this handle; the sandbox lives on. */
+  public close(): void {
+    this.transport.close();
+    this.owner.released(this);
+  }
+
+  /** Deletes the claim and with it the sandbox; no effect if it is gone. May be repeated after a failure. */
+  public async delete({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    await this.owner.deleteClaim(this.identity, signal);
+    this.close();
+  }
+
+  public async [Symbol.asyncDispose](): Promise<void> {
+    if (this.identity.isKept || this.isClosed) {
+      this.close();
+    } else {
+      await this.delete();
+    }
+  }
+
+  /** Both generations of the API are written in one request: either alone would be half of a change. */
+  private async operate(spec: object, condition: typeof CONDITION.ready | typeof CONDITION.suspended, options: WaitOptions): Promise<void> {
+    this.transport.throwIfClosed();
+    const { wait = true, timeoutMs = WAIT_TIMEOUT_MS, signal } = options;
+    const cluster = this.owner.cluster();
+    const { namespace, name, claim } = this.target;
+    let patched: SandboxObject;
+    try {
+      patched = await new Writer(cluster).mergePatch(SANDBOXES, { namespace, name }, { spec }, { signal });
+    } catch (error) {
+      throw isNotFound(error)
+        ? new SandboxNotFoundError(`Sandbox ${namespace}/${name} of claim ${claim} does not exist`, { claim, remedy: 'make a new claim', cause: error })
+        : error;
+    }
+    this.target.forgetAddress();
+    if (wait) {
+      const done = await waitForSandbox(cluster, claim, patched, condition, { timeoutMs, signal });
+      this.target.learn({ addresses: done.status?.podIPs });
+    }
+  }
+}
+
+/** The status of a Sandbox object in short. */
+export function statusOf(sandbox: SandboxObject): SandboxStatus {
+  const ready = readyOf(sandbox);
+  const isSuspended = sandbox.spec.operatingMode === 'Suspended' || sandbox.spec.replicas === 0;
+  return {
+    state: isSuspended ? 'Suspended' : ready?.status === 'True' ? 'Ready' : 'NotReady',
+    reason: ready?.reason ?? '',
+    message: ready?.message ?? '',
+    podName: sandbox.metadata.annotations?.[ANNOTATION.podName] ?? sandbox.metadata.name,
+    address: selectPodAddress(sandbox.status?.podIPs),
+  };
+}
