@@ -71,7 +71,7 @@ export class Commands {
 /** Reads a result as `/execute` and `/agent` answer it. Missing fields are empty, a missing exit code is -1. */
 export function resultOf(operation: string, { target }: Transport, answer: any): ExecutionResult {
   const { stdout = '', stderr = '', exit_code: exitCode = -1, timed_out: timedOut = false } = answer ?? {};
-  if (typeof answer !== 'object' || answer === null || typeof stdout !== 'string' || typeof stderr !== 'string' || !Number.isInteger(exitCode)) {
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer) || typeof stdout !== 'string' || typeof stderr !== 'string' || !Number.isInteger(exitCode)) {
     throw new SandboxProtocolError(`${operation} in ${target.claim}: the answer is not a result`, {
       claim: target.claim, remedy: 'see whether the port is that of a runtime',
     });

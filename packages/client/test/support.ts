@@ -2,6 +2,7 @@ import { Cluster, staticCredentials } from 'agent-sandbox-kube';
 import { FakeApiServer } from '../../kube/test/fake-api-server.js';
 import { SandboxClient, SandboxClientOptions } from '../src/client.js';
 import { SandboxConnection } from '../src/connection/index.js';
+import type { Sandbox } from '../src/sandbox.js';
 import { FakeSandbox } from './fake-sandbox.js';
 
 /** Where the fake API server keeps them. */
@@ -74,4 +75,12 @@ export async function rejection(promise: Promise<unknown>): Promise<any> {
     return error;
   }
   throw new Error('it did not reject');
+}
+
+/** A bench with a sandbox that is ready to be used. */
+export async function withSandbox(options: Partial<SandboxClientOptions> = {}): Promise<{ bench: Bench; sandbox: Sandbox }> {
+  const bench = await Bench.start(options);
+  const creating = bench.client.create({ pool: 'python' });
+  await bench.bind();
+  return { bench, sandbox: await creating };
 }
