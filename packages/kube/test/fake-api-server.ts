@@ -69,7 +69,7 @@ export class FakeApiServer {
   public version = 100;
   /** Whether a watch that is too old is refused by an event in its stream instead of by a status. */
   public goneAsEvent = false;
-  /** Answers a request in the place of the store, which knows no reviews of tokens or access; undefined leaves it to the store. */
+  /** Answers a request in the place of the store, which knows no reviews of tokens or access; undefined leaves it to the store. May throw a `Failure`. */
   public respond?: (request: Received) => unknown;
   /** `Warning` header of all answers. */
   public warning?: string;
@@ -219,13 +219,13 @@ export class FakeApiServer {
       }
       return;
     }
-    const responded = this.respond?.(received);
-    if (responded !== undefined) {
-      send(response, 201, responded);
-      return;
-    }
     try {
-      this.answer(received, response);
+      const responded = this.respond?.(received);
+      if (responded === undefined) {
+        this.answer(received, response);
+      } else {
+        send(response, 201, responded);
+      }
     } catch (error) {
       refuse(response, error as Failure);
     }

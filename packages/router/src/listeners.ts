@@ -41,6 +41,8 @@ export class Listeners {
   private readonly servers: { readonly server: Server | HttpsServer; readonly address: string }[] = [];
   private readonly files: { close(): void }[] = [];
   private readonly connections: Counts;
+  /** All that are open: a server forgets those that were upgraded. */
+  private readonly sockets = new Set<Socket>();
 
   /** Throws if the certificate, its key or the client authorities are no good. */
   constructor(private readonly options: ListenerOptions) {
@@ -73,14 +75,12 @@ export class Listeners {
   /** Takes no more connections, and waits until those that are open have ended, at most so many milliseconds. */
   public async close(timeoutMs: number): Promise<void> {
     this.files.forEach((file) => file.close());
+    const timer = setTimeout(() => this.sockets.forEach((socket) => socket.destroy()), timeoutMs);
     await Promise.all(this.servers.map(({ server }) => new Promise<void>((resolve) => {
-      const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
-      server.close(() => {
-        clearTimeout(timer);
-        resolve();
-      });
+      server.close(() => resolve());
       server.closeIdleConnections();
     })));
+    clearTimeout(timer);
   }
 
   private settings(): ServerOptions {
@@ -143,6 +143,8 @@ export class Listeners {
   }
 
   private count(socket: Socket): void {
+    this.sockets.add(socket);
+    socket.once('close', () => this.sockets.delete(socket));
     const { trustedProxies } = this.options;
     const address = withoutMapping(socket.remoteAddress ?? '');
     if (isIP(address) !== 0 && trustedProxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')) {

@@ -137,7 +137,7 @@ export class Upgrades {
 
   private ask(request: IncomingMessage, socket: Socket, headers: string[]): ClientRequest {
     const upstream = httpRequest({
-      createConnection: () => socket, method: request.method!, path: request.url!, headers: headers as any, setHost: false, agent: false,
+      createConnection: () => socket, method: request.method!, path: request.url!, headers: headers as any, setHost: false,
     });
     upstream.end();
     return upstream;

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { nameHash } from 'agent-sandbox-api';
 import { Cluster, staticCredentials, type Logger } from 'agent-sandbox-kube';
 import { Agent, request } from 'undici';
@@ -13,8 +13,8 @@ export const SANDBOXES = '/apis/agents.x-k8s.io/v1beta1/sandboxes';
 export const PODS = '/api/v1/pods';
 
 /** Waits for a condition, with a deadline. */
-export function eventually<T>(what: string, attempt: () => T | Promise<T>, timeoutMs = 20_000): Promise<NonNullable<T>> {
-  return waitFor(attempt, { what, intervalMs: 5, timeoutMs });
+export function eventually<T>(what: string, attempt: () => T | Promise<T>, timeoutMs = 20_000): Promise<Exclude<NonNullable<T>, false>> {
+  return waitFor(attempt, { what, intervalMs: 5, timeoutMs }) as Promise<Exclude<NonNullable<T>, false>>;
 }
 
 /** An API server with Sandboxes and their Pods, which answers reviews. */
@@ -157,12 +157,14 @@ export async function startBackend(handler?: RequestListener, port = 0): Promise
     response.end(JSON.stringify({ method, url, headers, length: body.length }));
   };
   const server = createServer(handler ?? ((incoming, response) => void echo(incoming, response).catch(() => response.destroy())));
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => sockets.add(socket.once('close', () => sockets.delete(socket))));
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     server, got, port: (server.address() as AddressInfo).port,
     close: () => new Promise((resolve) => {
       server.close(() => resolve());
-      server.closeAllConnections();
+      sockets.forEach((socket) => socket.destroy());
     }),
   };
 }

@@ -21,7 +21,7 @@ export interface Caller {
 
 /** One way to find out who has a token. */
 export interface Authenticator {
-  /** Whether it would take a token of this form; the first that does has the last word. */
+  /** Whether it can tell about a token of this form. */
   accepts(token: string): boolean;
   /**
    * The caller, or undefined for a worthless token. Throws `Refusal` if that cannot be found out.

@@ -38,6 +38,11 @@ export function mintScopedToken(key: Buffer, { namespace, name, uid, exp }: Requ
   return `v2.${payload}.${signature(key, 'v2', payload).toString('base64url')}`;
 }
 
+/** Whether a token has the form of a scoped one, of whatever version. */
+export function isScoped(token: string): boolean {
+  return /^v[0-9]+\./.test(token);
+}
+
 /** Claims of a token that one of the keys has signed and that has not expired; undefined for any other. */
 export function verifyScopedToken(keys: readonly Buffer[], token: string, nowMs: number, allowV1 = false): ScopedClaims | undefined {
   const [version, payload, given, ...rest] = token.split('.');
@@ -62,7 +67,7 @@ export class ScopedTokens implements Authenticator {
   constructor(private readonly keys: () => readonly Buffer[], private readonly allowV1: boolean, private readonly now: () => number = Date.now) {}
 
   public accepts(token: string): boolean {
-    return /^v[0-9]+\./.test(token);
+    return isScoped(token);
   }
 
   public authenticate(token: string): Caller | undefined {
