@@ -32,8 +32,8 @@ export class StoppingError extends Error {
 
 /** A body is larger than the limit that a flag sets. */
 export class BodyTooLargeError extends Error {
-  constructor(limit: number, remedy: string) {
-    super(`the body is larger than ${limit} bytes${remedy === '' ? '' : ` (${remedy})`}`);
+  constructor(limit: number) {
+    super(`the body is larger than ${limit} bytes`);
     this.name = 'BodyTooLargeError';
   }
 }

@@ -15,7 +15,7 @@ import { CALLS, handleCall } from './sandboxd/process.js';
 import { handleSocket, MAX_SOCKET_MESSAGE_BYTES } from './sandboxd/socket.js';
 import { handleHealth, handleHealthz, handleMetadata } from './sandboxd/status.js';
 
-type Handler = (runtime: Runtime, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+type Handler = (runtime: Runtime, request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
 export interface Route {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
@@ -31,7 +31,7 @@ const KEEP_ALIVE_MS = 60_000;
 const redirect: Handler = async (_, request, reply) => {
   const [path, query] = request.raw.url!.split(/\?(.*)/s);
   // Relative to the host: a Location with the host that the caller sent could lead anywhere.
-  return reply.code(307).header('location', `${path}/${query === undefined ? '' : `?${query}`}`).send();
+  reply.code(307).header('location', `${path}/${query === undefined ? '' : `?${query}`}`).send();
 };
 
 /** Health, metrics and the description, which every runtime has. */
@@ -84,9 +84,17 @@ export async function createServer(runtime: Runtime, routes: readonly Route[]): 
     const refusal = refusalOf(request.headers, runtime.options.allowedOrigins);
     if (refusal !== undefined) {
       request.raw.resume();
-      return sendJson(reply.header('connection', 'close'), 403, { detail: refusal });
+      sendJson(reply.header('connection', 'close'), 403, { detail: refusal });
+      return reply;
     }
     return undefined;
+  });
+  server.addHook('onSend', async (request, reply) => {
+    if (request.headers.upgrade !== undefined) {
+      // Node has handed the connection of a request to upgrade over, and does not end it after another answer.
+      reply.header('connection', 'close');
+      reply.raw.once('finish', () => request.raw.socket.destroySoon());
+    }
   });
   server.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'none';
@@ -98,20 +106,27 @@ export async function createServer(runtime: Runtime, routes: readonly Route[]): 
   server.setNotFoundHandler((request, reply) => notFound(routes, request, reply));
   await server.register(websocket, { options: { maxPayload: MAX_SOCKET_MESSAGE_BYTES } });
   for (const { method, url, handler } of routes) {
-    server.route({ method, url, handler: (request, reply) => handler(runtime, request, reply) });
+    server.route({ method, url, handler: respond(handler, runtime) });
   }
   if (routes.some(route => route.url === `${PROCESS_SERVICE}/Start`)) {
     server.route({
       method: 'GET',
       url: `${PROCESS_SERVICE}/Start`,
-      handler: (request, reply) => notFound(routes, request, reply),
+      handler: respond(async (_, request, reply) => notFound(routes, request, reply), runtime),
       wsHandler: socket => handleSocket(runtime, socket),
     });
   }
   return server;
 }
 
-function fail(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function respond(handler: Handler, runtime: Runtime) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    await handler(runtime, request, reply);
+    return reply;
+  };
+}
+
+function fail(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   if (error instanceof InvalidBodyError) {
     return sendJson(reply, 422, { detail: error.detail });
   }
@@ -126,7 +141,7 @@ function fail(error: unknown, request: FastifyRequest, reply: FastifyReply): Fas
   return sendJson(reply, 500, { detail: 'Internal Server Error' });
 }
 
-function notFound(routes: readonly Route[], request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function notFound(routes: readonly Route[], request: FastifyRequest, reply: FastifyReply): void {
   request.raw.resume();
   const path = request.url.split('?')[0]!;
   const methods = routes.filter(route => route.url === path).map(route => route.method);
@@ -139,6 +154,6 @@ function sendRaw(reply: FastifyReply): void {
   void sendJson(reply, 404, { detail: 'Not Found' });
 }
 
-async function handleMetrics(runtime: Runtime, _request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  return reply.header('content-type', runtime.metrics.registry.contentType).send(await runtime.metrics.registry.metrics());
+async function handleMetrics(runtime: Runtime, _request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  reply.header('content-type', runtime.metrics.registry.contentType).send(await runtime.metrics.registry.metrics());
 }

@@ -1,8 +1,10 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Harness, multipart, type Call } from './harness.js';
+
+jest.setTimeout(60_000);
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const DENIED = { message: 'Access denied' };

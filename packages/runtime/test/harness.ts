@@ -1,4 +1,4 @@
-import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -107,4 +107,12 @@ export async function eventually<T>(what: string, probe: () => Promise<T | undef
     }
     await new Promise(resolve => setTimeout(resolve, 20));
   }
+}
+
+/** Waits until a process has ended. It may still be a zombie: who collects it is not the runtime's business. */
+export function gone(pid: string | number): Promise<true> {
+  return eventually(`process ${pid} gone`, async () => {
+    const stat = await readFile(`/proc/${Number(pid)}/stat`, 'utf8').catch(() => ') Z');
+    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z') || undefined;
+  });
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { PassThrough, Transform, type Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import { BodyTooLargeError, MultipartError } from '../errors.js';
 
@@ -71,33 +71,26 @@ export async function withFilePart<T>(request: IncomingMessage, use: (part: File
   }
 }
 
-/** Passes bytes on until there are more than `limit` (0: no limit), then fails with `BodyTooLargeError`. */
-export function limited(source: Readable, limit: number, remedy: string): Readable {
-  if (limit === 0) {
-    return source;
-  }
+/**
+ * Passes bytes on until there are more than `limit` (0: no limit), then throws `BodyTooLargeError`. A source that is not read to its end
+ * stays open: it may be a request that is still to be answered.
+ */
+export async function* limited(source: Readable, limit: number): AsyncGenerator<Buffer> {
   let seen = 0;
-  const check = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      seen += chunk.length;
-      done(seen > limit ? new BodyTooLargeError(limit, remedy) : null, chunk);
-    },
-  });
-  source.once('error', (error: Error) => check.destroy(error));
-  return source.pipe(check);
+  for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    seen += chunk.length;
+    if (limit > 0 && seen > limit) {
+      throw new BodyTooLargeError(limit);
+    }
+    yield chunk;
+  }
 }
 
 /** Reads a body of at most `limit` bytes. Throws `BodyTooLargeError`. */
 export async function readBody(request: Readable, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  let size = 0;
-  // The request stays open when this fails: it is still to be answered.
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    size += (chunk as Buffer).length;
-    if (size > limit) {
-      throw new BodyTooLargeError(limit, '');
-    }
-    chunks.push(chunk as Buffer);
+  for await (const chunk of limited(request, limit)) {
+    chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }

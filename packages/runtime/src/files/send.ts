@@ -18,7 +18,7 @@ export interface SendOptions {
  * Answers with a regular file: whole (200), one range (206) or several (206 multipart/byteranges); 416 and 400 for ranges that are
  * not in the file or not ranges. Opens the object that was found, whatever has its name by now.
  */
-export async function sendFile(reply: FastifyReply, found: Found, options: SendOptions = {}): Promise<FastifyReply> {
+export async function sendFile(reply: FastifyReply, found: Found, options: SendOptions = {}): Promise<void> {
   const handle = await open(found.self, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     return await send(reply, handle, options);
@@ -28,14 +28,15 @@ export async function sendFile(reply: FastifyReply, found: Found, options: SendO
   }
 }
 
-async function send(reply: FastifyReply, handle: FileHandle, options: SendOptions): Promise<FastifyReply> {
+async function send(reply: FastifyReply, handle: FileHandle, options: SendOptions): Promise<void> {
   const stats = await handle.stat();
   const request = reply.request.headers;
   reply.headers({ 'accept-ranges': 'bytes', 'last-modified': stats.mtime.toUTCString(), 'etag': etagOf(stats), ...options.headers });
   const condition = options.conditional ? conditionOf(request, stats) : undefined;
   if (condition !== undefined) {
     await handle.close();
-    return reply.code(condition).removeHeader('content-disposition').send();
+    reply.code(condition).removeHeader('content-disposition').send();
+    return;
   }
   const whole = request.range === undefined || !ifRangeHolds(request['if-range'], stats);
   let ranges: ByteRange[] = [];
@@ -47,20 +48,22 @@ async function send(reply: FastifyReply, handle: FileHandle, options: SendOption
   }
   if (ranges.length === 0) {
     reply.headers({ 'content-type': TYPE, 'content-length': stats.size });
-    return reply.send(read(reply, handle, stats.size > 0 ? { start: 0, end: stats.size - 1 } : undefined));
+    reply.send(read(reply, handle, stats.size > 0 ? { start: 0, end: stats.size - 1 } : undefined));
+    return;
   }
   reply.code(206);
   if (ranges.length === 1) {
     const range = ranges[0]!;
     reply.headers({ 'content-type': TYPE, 'content-length': length(range), 'content-range': contentRange(range, stats.size) });
-    return reply.send(read(reply, handle, range));
+    reply.send(read(reply, handle, range));
+    return;
   }
   const boundary = randomBytes(13).toString('hex');
   const parts = ranges.map(range => ({ range, head: `--${boundary}\r\nContent-Type: ${TYPE}\r\nContent-Range: ${contentRange(range, stats.size)}\r\n\r\n` }));
   const end = `--${boundary}--`;
   const total = parts.reduce((sum, part) => sum + part.head.length + length(part.range) + 2, end.length);
   reply.headers({ 'content-type': `multipart/byteranges; boundary=${boundary}`, 'content-length': total });
-  return reply.send(closing(reply, handle, Readable.from(multipart(handle, parts, end))));
+  reply.send(closing(reply, handle, Readable.from(multipart(handle, parts, end))));
 }
 
 async function* multipart(handle: FileHandle, parts: readonly { range: ByteRange; head: string }[], end: string): AsyncGenerator<Buffer | string> {
@@ -87,18 +90,18 @@ function closing(reply: FastifyReply, handle: FileHandle, stream: Readable): Rea
   return stream;
 }
 
-function refuseRange(reply: FastifyReply, error: unknown): FastifyReply {
+function refuseRange(reply: FastifyReply, error: unknown): void {
   for (const header of ['content-disposition', 'last-modified', 'etag', 'accept-ranges']) {
     reply.removeHeader(header);
   }
   reply.header('content-type', 'text/plain; charset=utf-8');
   if (error instanceof UnsatisfiableRangeError) {
-    return reply.code(416).header('content-range', `bytes */${error.size}`).send('');
+    reply.code(416).header('content-range', `bytes */${error.size}`).send('');
+  } else if (error instanceof MalformedRangeError) {
+    reply.code(400).send(error.message);
+  } else {
+    throw error;
   }
-  if (error instanceof MalformedRangeError) {
-    return reply.code(400).send(error.message);
-  }
-  throw error;
 }
 
 const length = (range: ByteRange) => range.end - range.start + 1;

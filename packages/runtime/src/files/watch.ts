@@ -15,7 +15,7 @@ const MAX_BEHIND_BYTES = 1024 * 1024;
  * Tells of changes in a directory, one JSON object to a line, until the caller hangs up or the directory goes. The directory that
  * was found is watched, whatever its name leads to later; those below it are not. Links are described as what they are: files.
  */
-export async function watchDirectory(runtime: Runtime, location: Location, reply: FastifyReply): Promise<FastifyReply> {
+export async function watchDirectory(runtime: Runtime, location: Location, reply: FastifyReply): Promise<void> {
   const lines = new PassThrough();
   const end = () => {
     watcher.close();
@@ -45,7 +45,7 @@ export async function watchDirectory(runtime: Runtime, location: Location, reply
     end();
   });
   tell({ event: 'ready' });
-  return reply.header('content-type', 'application/x-ndjson').send(lines);
+  reply.header('content-type', 'application/x-ndjson').send(lines);
 }
 
 async function changeOf(directory: string, name: string): Promise<unknown> {

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, rename, unlink } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
 import type { Location } from './tree.js';
 
 /** Prefix of files that are being written. */
@@ -20,9 +19,8 @@ export interface WriteOptions {
  * 0666. `committed` is awaited before the file takes its name: a body may turn out broken only at its end. Throws the
  * system's errors, among them EISDIR when the location is a directory.
  */
-export async function writeFile(location: Location, source: Readable, options: WriteOptions = {}): Promise<void> {
+export async function writeFile(location: Location, source: AsyncIterable<Buffer>, options: WriteOptions = {}): Promise<void> {
   if (location.name === '' || location.found?.stats.isDirectory()) {
-    source.resume();
     throw Object.assign(new Error('EISDIR: illegal operation on a directory'), { code: 'EISDIR' });
   }
   const mode = options.mode ?? (location.found?.stats.isFile() ? location.found.stats.mode & 0o1777 : undefined);
@@ -30,9 +28,8 @@ export async function writeFile(location: Location, source: Readable, options: W
   const handle = await open(temporary, CREATE, mode === undefined ? 0o666 : 0o600);
   try {
     try {
-      // A source that is not read to its end stays open: it may be a request that is still to be answered.
-      for await (const chunk of source.iterator({ destroyOnReturn: false })) {
-        await handle.writeFile(chunk as Buffer);
+      for await (const chunk of source) {
+        await handle.writeFile(chunk);
       }
       if (mode !== undefined) {
         await handle.chmod(mode);

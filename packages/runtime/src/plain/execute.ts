@@ -20,7 +20,7 @@ export interface ExecuteResult {
 }
 
 /** `POST /execute`: 200 whatever becomes of the command; 422 for a body that is not one, 503 when there are too many commands. */
-export async function handleExecute(runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+export async function handleExecute(runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const body = parseExecute(await readBody(request.raw, MAX_COMMAND_BYTES), request.headers['content-type']);
   const hangUp = new AbortController();
   reply.raw.once('close', () => hangUp.abort());

@@ -15,7 +15,7 @@ import { InvalidBodyError } from './validation.js';
 const MISSING = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'];
 
 /** `POST /upload`: the part `file` of a multipart body, streamed to the path that is its file name. */
-export async function handleUpload(runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+export async function handleUpload(runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   if (!/^\s*multipart\/form-data\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
     request.raw.resume();
     throw new InvalidBodyError([{ type: 'missing', loc: ['body', 'file'], msg: 'Field required', input: null }]);
@@ -23,7 +23,7 @@ export async function handleUpload(runtime: Runtime, request: FastifyRequest, re
   const limit = runtime.options.maxUploadBytes;
   try {
     return await withFilePart(request.raw, async ({ filename, content, complete }) => {
-      await runtime.tree.at(filename, location => writeFile(location, limited(content, limit, '--max-upload-bytes'), { committed: complete }), { makeParents: true });
+      await runtime.tree.at(filename, location => writeFile(location, limited(content, limit), { committed: complete }), { makeParents: true });
       return sendJson(reply, 200, { message: `File '${filename}' uploaded successfully.` });
     });
   } catch (error) {
@@ -31,7 +31,7 @@ export async function handleUpload(runtime: Runtime, request: FastifyRequest, re
   }
 }
 
-function uploadError(reply: FastifyReply, error: unknown): FastifyReply {
+function uploadError(reply: FastifyReply, error: unknown): void {
   if (error instanceof PathEscapesError) {
     return sendJson(reply, 403, { message: 'Access denied' });
   }
@@ -50,7 +50,7 @@ function uploadError(reply: FastifyReply, error: unknown): FastifyReply {
 }
 
 /** `GET /download/<path>` */
-export async function handleDownload(runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+export async function handleDownload(runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   return atPath(runtime, request, reply, async (path, { found }) => {
     if (!found?.stats.isFile()) {
       return sendJson(reply, 404, { message: 'File not found' });
@@ -60,7 +60,7 @@ export async function handleDownload(runtime: Runtime, request: FastifyRequest, 
 }
 
 /** `GET /list/<path>` */
-export async function handleList(runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+export async function handleList(runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const noDirectory = () => sendJson(reply, 404, { message: 'Path is not a directory' });
   return atPath(runtime, request, reply, async (_, location) => {
     if (!location.found?.stats.isDirectory()) {
@@ -75,7 +75,7 @@ export async function handleList(runtime: Runtime, request: FastifyRequest, repl
 }
 
 /** `GET /exists/<path>` */
-export async function handleExists(runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+export async function handleExists(runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   return atPath(runtime, request, reply, async (path, { found }) => sendJson(reply, 200, { path, exists: found !== undefined }),
     path => sendJson(reply, 200, { path, exists: false }));
 }
@@ -86,32 +86,37 @@ export async function handleExists(runtime: Runtime, request: FastifyRequest, re
  */
 async function atPath(
   runtime: Runtime, request: FastifyRequest, reply: FastifyReply,
-  use: (path: string, location: Location) => Promise<FastifyReply>, missing: (path: string) => FastifyReply,
-): Promise<FastifyReply> {
+  use: (path: string, location: Location) => Promise<void>, missing: (path: string) => void,
+): Promise<void> {
   const once = filePathOf(request.raw);
   const twice = percentDecode(once);
   try {
     for (const path of twice === once ? [once] : [once, twice]) {
-      const answer = await ifPresent(runtime, path, location => location.found || path === twice ? use(path, location) : undefined);
-      if (answer !== undefined) {
-        return answer;
+      if (await ifPresent(runtime, path, location => location.found || path === twice ? use(path, location) : undefined)) {
+        return;
       }
     }
-    return missing(twice);
+    missing(twice);
   } catch (error) {
     if (error instanceof PathEscapesError) {
-      return sendJson(reply, 403, { message: 'Access denied' });
+      sendJson(reply, 403, { message: 'Access denied' });
+      return;
     }
     throw error;
   }
 }
 
-async function ifPresent<T>(runtime: Runtime, path: string, use: (location: Location) => Promise<T> | undefined): Promise<T | undefined> {
+/** Whether there was something that `use` has answered with. */
+async function ifPresent(runtime: Runtime, path: string, use: (location: Location) => Promise<void> | undefined): Promise<boolean> {
   try {
-    return await runtime.tree.at(path, async location => use(location));
+    return await runtime.tree.at(path, async location => {
+      const using = use(location);
+      await using;
+      return using !== undefined;
+    });
   } catch (error) {
     if (MISSING.includes(errnoOf(error) ?? '')) {
-      return undefined;
+      return false;
     }
     throw error;
   }

@@ -11,20 +11,18 @@ export interface PtySize {
   readonly rows: number;
 }
 
-/** What a terminal is told that it is, unless the caller says otherwise. */
-const TERM = 'xterm-256color';
 const DEFAULT_SIZE = { cols: 80, rows: 24 };
 
 /** Starts a program in a terminal, as the leader of a session. Throws `NoPtyError` without the optional package, and `SpawnError`. */
 export async function startPty(command: Command, size: PtySize): Promise<Child> {
   const { spawn } = await load();
   const [program, ...args] = command.argv as [string, ...string[]];
-  const env: NodeJS.ProcessEnv = { TERM, ...command.env };
+  const { env } = command;
   // The new process would only say so on its terminal.
   await checkProgram(program, env.PATH, command.cwd);
   const given = size.cols > 0 && size.rows > 0 ? { cols: size.cols, rows: size.rows } : DEFAULT_SIZE;
   // Without an encoding, chunks are bytes.
-  const pty = spawn(program, args, { ...given, name: env.TERM ?? TERM, cwd: command.cwd, env, encoding: null });
+  const pty = spawn(program, args, { ...given, name: env.TERM, cwd: command.cwd, env, encoding: null });
   const stdout = new PassThrough();
   let over = false;
   let ended = false;

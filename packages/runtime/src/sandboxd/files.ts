@@ -23,7 +23,7 @@ class ArgumentError extends Error {
 }
 
 /** `GET` and `HEAD /v1/files/<path>`: a file, a directory, or the changes of a directory (`?watch=true`). */
-export async function handleGet(runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+export async function handleGet(runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   return at(runtime, request, reply, {}, async location => {
     if (location.found === undefined) {
       return notFound(reply, request);
@@ -44,7 +44,7 @@ export async function handleGet(runtime: Runtime, request: FastifyRequest, reply
 }
 
 /** `PUT /v1/files/<path>`: raw bytes or a part `file`; with `?type=directory`, a directory. */
-export async function handlePut(runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+export async function handlePut(runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const query = request.query as Query;
   return at(runtime, request, reply, { makeParents: true }, async location => {
     const type = query.type ?? 'file';
@@ -60,11 +60,11 @@ export async function handlePut(runtime: Runtime, request: FastifyRequest, reply
     }
     const limit = runtime.options.maxUploadBytes;
     if (/^\s*multipart\//i.test(request.headers['content-type'] ?? '')) {
-      await withFilePart(request.raw, part => writeFile(location, limited(part.content, limit, '--max-upload-bytes'), { mode, committed: part.complete }));
+      await withFilePart(request.raw, part => writeFile(location, limited(part.content, limit), { mode, committed: part.complete }));
     } else {
-      await writeFile(location, limited(request.raw, limit, '--max-upload-bytes'), { mode });
+      await writeFile(location, limited(request.raw, limit), { mode });
     }
-    return reply.code(204).send();
+    reply.code(204).send();
   }, () => {
     // Before anything is made for a request that is refused anyway.
     modeOf(query, 0);
@@ -72,18 +72,18 @@ export async function handlePut(runtime: Runtime, request: FastifyRequest, reply
 }
 
 /** `DELETE /v1/files/<path>[?recursive=true]` */
-export async function handleDelete(runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+export async function handleDelete(runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   return at(runtime, request, reply, {}, async location => {
     const recursive = booleanOf(request.query as Query, 'recursive');
     if (location.found === undefined) {
       return notFound(reply, request);
     }
     await remove(location, recursive);
-    return reply.code(204).send();
+    reply.code(204).send();
   });
 }
 
-async function makeDirectory(location: Location, mode: number, reply: FastifyReply): Promise<FastifyReply> {
+async function makeDirectory(location: Location, mode: number, reply: FastifyReply): Promise<void> {
   try {
     if (location.name !== '') {
       await mkdir(`${location.directory}/${location.name}`, mode);
@@ -93,13 +93,13 @@ async function makeDirectory(location: Location, mode: number, reply: FastifyRep
       throw error;
     }
   }
-  return reply.code(204).send();
+  reply.code(204).send();
 }
 
 async function at(
   runtime: Runtime, request: FastifyRequest, reply: FastifyReply, options: LocateOptions,
-  use: (location: Location) => Promise<FastifyReply>, check?: () => void,
-): Promise<FastifyReply> {
+  use: (location: Location) => Promise<void>, check?: () => void,
+): Promise<void> {
   try {
     check?.();
     return await runtime.tree.at(filePathOf(request.raw), use, { ...options, stripBase: true });
@@ -137,14 +137,18 @@ const STATUS_BY_ERRNO: { readonly [errno: string]: [number, string] } = {
   EEXIST: [409, 'CONFLICT'],
 };
 
-function notFound(reply: FastifyReply, request: FastifyRequest): FastifyReply {
+function notFound(reply: FastifyReply, request: FastifyRequest): void {
   return sendError(reply, request, 404, 'NOT_FOUND', `there is nothing at '${filePathOf(request.raw)}'`);
 }
 
-function sendError(reply: FastifyReply, request: FastifyRequest, status: number, code: string, message: string): FastifyReply {
+function sendError(reply: FastifyReply, request: FastifyRequest, status: number, code: string, message: string): void {
   // A body that nobody read would be taken for the next request.
   request.raw.resume();
-  return request.method === 'HEAD' ? reply.code(status).send() : sendJson(reply, status, { code, message });
+  if (request.method === 'HEAD') {
+    reply.code(status).send();
+  } else {
+    sendJson(reply, status, { code, message });
+  }
 }
 
 function modeOf(query: Query, unless: number): number {

@@ -21,8 +21,11 @@ const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** Input that may wait for a program that does not read it. */
 export const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
+/** What a terminal is, unless the caller says otherwise: not what the runtime's own happens to be. */
+const TERM = 'xterm-256color';
+
 /** One call of `ProcessService` and its answer. */
-type Call = (runtime: Runtime, request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+type Call = (runtime: Runtime, request: FastifyRequest, reply: FastifyReply) => Promise<object | void>;
 
 /** The calls by name. `Start` answers by itself. */
 export const CALLS: { readonly [name: string]: Call } = {
@@ -53,13 +56,15 @@ export const CALLS: { readonly [name: string]: Call } = {
 };
 
 /** Answers a call, or tells what is wrong. */
-export async function handleCall(call: Call, runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+export async function handleCall(call: Call, runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   try {
     const answer = await call(runtime, request, reply);
-    return answer === reply ? reply : sendJson(reply, 200, answer);
+    if (answer !== undefined) {
+      sendJson(reply, 200, answer);
+    }
   } catch (error) {
     const failure = error instanceof BodyTooLargeError ? new ProcessError('resource_exhausted', error.message) : processErrorOf(error);
-    return sendJson(reply, STATUS_OF_CODE[failure.code], { code: failure.code, message: failure.message });
+    sendJson(reply, STATUS_OF_CODE[failure.code], { code: failure.code, message: failure.message });
   }
 }
 
@@ -71,7 +76,7 @@ export async function startProcess(
     if (!found?.stats.isDirectory()) {
       throw new ProcessError('not_found', `cwd is '${config.cwd}', which is not a directory`);
     }
-    const command = { argv: config.command, cwd: found.self, env: { ...runtime.options.env, ...config.envVars } };
+    const command = { argv: config.command, cwd: found.self, env: { ...runtime.options.env, ...(pty && { TERM }), ...config.envVars } };
     return runtime.processes.start(() => pty ? startPty(command, pty) : startChild(command, options));
   }, { stripBase: true });
 }
@@ -119,7 +124,7 @@ export function resize(child: Child, cols: number, rows: number): void {
   child.resize(cols, rows);
 }
 
-async function execute(runtime: Runtime, config: ConfigMessage, signal: AbortSignal, timeoutMs: number | undefined): Promise<unknown> {
+async function execute(runtime: Runtime, config: ConfigMessage, signal: AbortSignal, timeoutMs: number | undefined): Promise<object> {
   const output = { stdout: new Output(runtime.options.maxOutputBytes), stderr: new Output(runtime.options.maxOutputBytes) };
   const { child } = await startProcess(runtime, { config }, { stdin: false });
   const end = await runToEnd(child, { onChunk: (name, chunk) => output[name].add(chunk), signal, timeoutMs, pipeGraceMs: runtime.pipeGraceMs });
@@ -131,7 +136,7 @@ async function execute(runtime: Runtime, config: ConfigMessage, signal: AbortSig
 }
 
 /** Answers with events, one JSON object to a line. A caller that reads slowly slows the program down. */
-async function stream(runtime: Runtime, message: StartMessage, reply: FastifyReply, timeoutMs: number | undefined): Promise<FastifyReply> {
+async function stream(runtime: Runtime, message: StartMessage, reply: FastifyReply, timeoutMs: number | undefined): Promise<void> {
   const hangUp = hangUpOf(reply);
   const { id, child } = await startProcess(runtime, message, { stdin: true });
   const lines = new PassThrough({ highWaterMark: 256 * 1024 });
@@ -148,7 +153,7 @@ async function stream(runtime: Runtime, message: StartMessage, reply: FastifyRep
       return tell({ error: { code, message: text } });
     })
     .finally(() => lines.end());
-  return reply.header('content-type', 'application/x-ndjson').send(lines);
+  reply.header('content-type', 'application/x-ndjson').send(lines);
 }
 
 function childOf(runtime: Runtime, id: number): Child {
