@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs';
+import { Cluster, loadCredentials } from 'agent-sandbox-kube';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { SandboxClient } from '../client.js';
+import { ConnectionPlan, SandboxConnection } from '../connection/index.js';
+import { SandboxInputError } from '../errors.js';
+import { RouterToken, TokenProvider } from '../tokens.js';
+
+/** Variable with a token for the router: a token on the command line would be in every list of processes. */
+export const TOKEN_VARIABLE = 'AGENT_SANDBOX_ROUTER_TOKEN';
+
+/** What every command takes. */
+export interface GlobalOptions {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly namespace?: string;
+  readonly url?: string;
+  readonly gateway?: string;
+  readonly inCluster?: boolean;
+  readonly routerNamespace?: string;
+  readonly caFile?: string;
+  readonly port: number;
+  readonly tokenFile?: string;
+  readonly serviceAccount?: string;
+  readonly allowInsecureToken?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Adds the options that every command takes. */
+export function addGlobalOptions(command: Command): Command {
+  return command
+    .option('--kubeconfig <file>', 'kubeconfig (default: KUBECONFIG, the own pod, ~/.kube/config)')
+    .option('--context <name>', 'context of the kubeconfig')
+    .option('-n, --namespace <name>', 'namespace of the sandboxes (default: that of the context)')
+    .addOption(new Option('--url <url>', 'reach the router at this address').conflicts(['gateway', 'inCluster', 'routerNamespace']))
+    .addOption(new Option('--gateway <[namespace/]name>', 'reach the router through this Gateway').conflicts(['inCluster', 'routerNamespace']))
+    .addOption(new Option('--in-cluster', 'reach the pods themselves, from inside the cluster').conflicts(['routerNamespace']))
+    .option('--router-namespace <name>', 'where the router is that a tunnel through the API server leads to (default: agent-sandbox-system)')
+    .option('--ca-file <file>', 'authorities that the router\'s certificate is checked with, PEM')
+    .option('--port <number>', 'port of the runtime', portNumber, 8888)
+    .option('--token-file <file>', `token for the router (or ${TOKEN_VARIABLE})`)
+    .addOption(new Option('--service-account <[namespace/]name>', 'get tokens of this ServiceAccount for the router').conflicts('tokenFile'))
+    .option('--allow-insecure-token', 'send the token over plain HTTP to other hosts too')
+    .option('--json', 'print JSON')
+    .option('-q, --quiet', 'show no progress');
+}
+
+/** A client as the options say. Makes no request. Throws `SandboxInputError`, and plain errors for files that cannot be read. */
+export function clientOf(options: GlobalOptions, env: NodeJS.ProcessEnv): SandboxClient {
+  const { kubeconfig, context, namespace, port, allowInsecureToken } = options;
+  return new SandboxClient({
+    cluster: new Cluster({ credentials: loadCredentials({ kubeconfig, context, env }), userAgent: 'agent-sandbox-client/cli' }),
+    namespace,
+    connection: connectionOf(options),
+    token: tokenOf(options, env),
+    port,
+    allowInsecureTokens: allowInsecureToken,
+  });
+}
+
+function connectionOf({ url, gateway, inCluster, routerNamespace, caFile, port }: GlobalOptions): ConnectionPlan {
+  const tls = caFile === undefined ? undefined : { ca: readFileSync(caFile, 'utf8') };
+  if (url !== undefined) {
+    return SandboxConnection.direct({ url, tls });
+  }
+  if (gateway !== undefined) {
+    return SandboxConnection.gateway({ ...refOf(gateway), scheme: tls ? 'https' : 'http', tls });
+  }
+  if (tls) {
+    throw new SandboxInputError('--ca-file has no effect here', { remedy: 'give it with --url or --gateway' });
+  }
+  return inCluster ? SandboxConnection.inCluster({ port }) : SandboxConnection.tunnel({ routerNamespace });
+}
+
+function tokenOf({ tokenFile, serviceAccount }: GlobalOptions, env: NodeJS.ProcessEnv): TokenProvider | undefined {
+  if (serviceAccount !== undefined) {
+    return RouterToken.fromServiceAccount(refOf(serviceAccount));
+  }
+  if (tokenFile !== undefined) {
+    return RouterToken.fromFile(tokenFile);
+  }
+  const token = env[TOKEN_VARIABLE]?.trim();
+  return token ? RouterToken.fixed(token) : undefined;
+}
+
+function refOf(text: string): { name: string; namespace?: string } {
+  const slash = text.indexOf('/');
+  return slash < 0 ? { name: text } : { namespace: text.slice(0, slash), name: text.slice(slash + 1) };
+}
+
+/** Of a flag: 1 to 65535. */
+export function portNumber(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new InvalidArgumentError('give a number from 1 to 65535');
+  }
+  return port;
+}
+
+/** Of a flag: seconds above 0, as milliseconds. */
+export function seconds(text: string): number {
+  const value = Number(text.replace(/s$/, ''));
+  if (!(value > 0 && value < 1e9)) {
+    throw new InvalidArgumentError('give a number of seconds above 0');
+  }
+  return value * 1000;
+}
+
+/** Of a flag that may be repeated: `NAME=value`. */
+export function variable(text: string, previous: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const equals = text.indexOf('=');
+  if (equals < 1) {
+    throw new InvalidArgumentError('give NAME=value');
+  }
+  return { ...previous, [text.slice(0, equals)]: text.slice(equals + 1) };
+}

@@ -1,0 +1,202 @@
+import { PODS } from 'agent-sandbox-kube';
+import { Command, CommanderError, Option } from 'commander';
+import { SandboxClient, SandboxSummary } from '../client.js';
+import { SandboxInputError } from '../errors.js';
+import { FileEntry } from '../files.js';
+import { serveMcp } from '../mcp/server.js';
+import { copyFiles, placeOf } from './copy.js';
+import { GlobalOptions, addGlobalOptions, clientOf, seconds, variable } from './options.js';
+import { EXIT, ExitError, Streams, print, table } from './output.js';
+import { RunFlags, openShell, runCommand } from './run.js';
+import { SandboxOptions, createSandbox, inSandbox, interruptible } from './session.js';
+
+/** Where the program runs; the process itself unless a test says otherwise. */
+export interface Surroundings extends Streams {
+  readonly env: NodeJS.ProcessEnv;
+  /** Makes the client. @default - from options and environment */
+  readonly client?: (options: GlobalOptions) => SandboxClient;
+}
+
+/** Runs the command line and returns the exit code. Writes errors to stderr; throws nothing. */
+export async function main(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  let code: number = EXIT.ok;
+  const { stdout, stderr } = surroundings;
+  const program = build(surroundings, result => {
+    code = result;
+  });
+  const output = { writeOut: (text: string) => void stdout.write(text), writeErr: (text: string) => void stderr.write(text) };
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput(output);
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    }
+    return report(error, surroundings, ['run', 'shell'].includes(args.find(arg => !arg.startsWith('-')) ?? ''));
+  }
+}
+
+function build(surroundings: Surroundings, exit: (code: number) => void): Command {
+  const program = new Command('agent-sandbox-client')
+    .description('Runs commands and moves files in sandboxes on Kubernetes.')
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', `
+Exit codes of run and shell: that of the command; ${EXIT.timedOut} when it took too long, ${EXIT.signal} when a signal ended it, ${EXIT.failed} when this
+program failed, ${EXIT.interrupted} after Ctrl-C. Others: 0, 1, and ${EXIT.usage} for a wrong command line.`);
+  const add = (name: string, description: string) => addGlobalOptions(program.command(name).description(description));
+  /** Gives an action a client and a signal, and closes the client afterwards. */
+  const withClient = <A extends unknown[], O extends GlobalOptions>(
+    act: (client: SandboxClient, signal: AbortSignal, options: O, ...args: A) => Promise<number>,
+  ) =>
+    async (...all: unknown[]) => {
+      const options = all.at(-2) as O;
+      const client = (surroundings.client ?? (given => clientOf(given, surroundings.env)))(options);
+      try {
+        exit(await interruptible(signal => act(client, signal, options, ...all.slice(0, -2) as A)));
+      } finally {
+        await client.close();
+      }
+    };
+  const { stderr } = surroundings;
+
+  addSandboxOptions(add('run', 'run a command and show its output; without --sandbox in a new sandbox, which is deleted afterwards'))
+    .argument('<command...>', 'after --, the program and its arguments; there is no shell')
+    .option('-i, --stdin', 'send what comes on stdin to the command')
+    .option('--timeout <seconds>', 'end the command after this time', seconds)
+    .option('-e, --env <NAME=value>', 'variable for the command; may be repeated', variable)
+    .option('--cwd <path>', 'directory to run in, below that of the sandbox')
+    .action(withClient((client, signal, options: GlobalOptions & SandboxOptions & RunFlags, command: string[]) =>
+      inSandbox(client, options, surroundings, !options.quiet && !options.json, signal,
+        sandbox => runCommand(sandbox, command, options, surroundings, signal))));
+
+  addSandboxOptions(add('shell', 'open a terminal in a sandbox'))
+    .argument('[command...]', 'program to run in it', ['sh'])
+    .action(withClient((client, signal, options: GlobalOptions & SandboxOptions, command: string[]) =>
+      inSandbox(client, options, surroundings, !options.quiet, signal,
+        sandbox => openShell(sandbox, command, surroundings, signal))));
+
+  add('cp', 'copy files into a sandbox or out of it')
+    .argument('<from>', 'path, claim:path, or - for stdin')
+    .argument('<to>', 'path, claim:path, or - for stdout')
+    .option('-r, --recursive', 'copy directories with all below them')
+    .action(withClient(async (client, signal, options: GlobalOptions & { recursive?: boolean }, from: string, to: string) => {
+      const count = await copyFiles(client, from, to, options, surroundings, signal);
+      if (options.json || (options.recursive && !options.quiet)) {
+        print({ ...surroundings, stdout: options.json ? surroundings.stdout : stderr }, options.json ?? false, { files: count }, () => [`${count} files`]);
+      }
+      return EXIT.ok;
+    }));
+
+  add('ls', 'list a directory of a sandbox')
+    .argument('<claim[:path]>')
+    .action(withClient(async (client, signal, { json = false }: GlobalOptions, text: string) => {
+      const { claim = text, path } = placeOf(text.includes(':') ? text : `${text}:`);
+      const entries = (await (await client.get(claim, { signal })).files.list(path, { signal })).sort((a, b) => (a.name < b.name ? -1 : 1));
+      print(surroundings, json, entries, () => table(entries.map(entryRow)));
+      return EXIT.ok;
+    }));
+
+  add('list', 'list the claims of the namespace')
+    .option('-l, --selector <labels>', 'only claims with these labels')
+    .action(withClient(async (client, signal, { json = false, selector }: GlobalOptions & { selector?: string }) => {
+      const claims = await client.list({ labelSelector: selector, signal });
+      print(surroundings, json, claims, () => table([['CLAIM', 'READY', 'SANDBOX', 'FROM', 'AGE', 'REASON'], ...claims.map(claimRow)]));
+      return EXIT.ok;
+    }));
+
+  addSandboxOptions(add('create', 'make a sandbox that stays, and print the name of its claim'), { creates: true })
+    .option('--name <name>', 'name of the claim (default: a random one)')
+    .action(withClient(async (client, signal, options: GlobalOptions & SandboxOptions) => {
+      const sandbox = await createSandbox(client, { ...options, keep: true }, surroundings, !options.quiet && !options.json, signal);
+      const { claimName, name, namespace } = sandbox;
+      print(surroundings, options.json ?? false, { claimName, sandboxName: name, namespace }, () => [claimName]);
+      return EXIT.ok;
+    }));
+
+  add('delete', 'delete claims and their sandboxes')
+    .argument('<claim...>')
+    .action(withClient(async (client, signal, { json = false }: GlobalOptions, names: string[]) => {
+      const results = await Promise.all(names.map(async claim => ({ claim, deleted: await client.delete(claim, { signal }) })));
+      print(surroundings, json, results, () => results.map(({ claim, deleted }) => (deleted ? `${claim} deleted` : `${claim} does not exist`)));
+      return results.every(({ deleted }) => deleted) ? EXIT.ok : 1;
+    }));
+
+  add('logs', 'show what the program of a sandbox has written')
+    .argument('<claim>')
+    .option('-f, --follow', 'go on until Ctrl-C')
+    .option('--tail <lines>', 'only the last lines', Number)
+    .option('-c, --container <name>', 'container of the pod (default: the first)')
+    .action(withClient((client, signal, options: GlobalOptions & LogOptions, claim: string) =>
+      showLogs(client, claim, options, surroundings, signal)));
+
+  addGlobalOptions(program.command('mcp').description('serve sandboxes to AI agents: the Model Context Protocol on stdin and stdout'))
+    .addOption(new Option('--pool <name>', 'pool for sandboxes of which the agent names none'))
+    .action(withClient(async (client, signal, options: GlobalOptions & { pool?: string }) => {
+      await serveMcp(client, { pool: options.pool, signal, stdin: surroundings.stdin, stdout: surroundings.stdout });
+      return EXIT.ok;
+    }));
+  return program;
+}
+
+function addSandboxOptions(command: Command, { creates = false }: { creates?: boolean } = {}): Command {
+  command
+    .addOption(new Option('--pool <name>', 'take a new sandbox from this pool').conflicts(['template', 'sandbox']))
+    .addOption(new Option('--template <name>', 'make a new sandbox from this template').conflicts('sandbox'))
+    .option('--ready-timeout <seconds>', 'how long a new sandbox may take', seconds, 180_000)
+    .option('--lifetime <seconds>', 'when a new sandbox ends by itself', seconds);
+  return creates ? command : command
+    .option('--sandbox <claim>', 'use the sandbox of this claim')
+    .option('--keep', 'do not delete the new sandbox');
+}
+
+interface LogOptions {
+  readonly follow?: boolean;
+  readonly tail?: number;
+  readonly container?: string;
+}
+
+async function showLogs(
+  client: SandboxClient, claim: string, { follow, tail, container }: LogOptions, { stdout }: Streams, signal: AbortSignal,
+): Promise<number> {
+  const sandbox = await client.get(claim, { signal });
+  const { podName } = await sandbox.status({ signal });
+  if (podName === undefined) {
+    throw new SandboxInputError(`claim ${claim} has no Pod`, { remedy: 'resume it' });
+  }
+  const stream = await client.cluster.stream(
+    { verb: 'get', resource: PODS, namespace: sandbox.namespace, name: podName, subresource: 'log' },
+    { query: { follow, tailLines: tail, container }, signal },
+  );
+  for await (const chunk of stream) {
+    stdout.write(chunk);
+  }
+  return EXIT.ok;
+}
+
+function entryRow({ name, size, type, modified }: FileEntry): string[] {
+  return [type === 'directory' ? 'd' : '-', String(size), modified.toISOString().slice(0, 19), type === 'directory' ? `${name}/` : name];
+}
+
+function claimRow(claim: SandboxSummary): string[] {
+  const { claimName, isReady, sandboxName = '', pool, template, createdAt, reason } = claim;
+  const minutes = Math.max(0, Math.floor((Date.now() - createdAt.getTime()) / 60_000));
+  const age = minutes < 60 ? `${minutes}m` : minutes < 2880 ? `${Math.floor(minutes / 60)}h` : `${Math.floor(minutes / 1440)}d`;
+  return [claimName, isReady ? 'yes' : 'no', sandboxName, pool ? `pool/${pool}` : `template/${template}`, age, isReady ? '' : reason];
+}
+
+function report(error: unknown, { stderr }: Streams, runs: boolean): number {
+  const message = error instanceof Error ? error.message : String(error);
+  if (message) {
+    stderr.write(`agent-sandbox-client: ${message}\n`);
+  }
+  if (error instanceof ExitError) {
+    return error.code;
+  }
+  if (error instanceof SandboxInputError) {
+    return EXIT.usage;
+  }
+  return runs ? EXIT.failed : 1;
+}

@@ -1,0 +1,231 @@
+import { mkdtemp, readFile, rm, writeFile, mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { SandboxClient } from '../src/client.js';
+import { placeOf } from '../src/cli/copy.js';
+import { clientOf } from '../src/cli/options.js';
+import { main } from '../src/cli/program.js';
+import { exitCodeOf } from '../src/cli/run.js';
+import { bytes, status } from './fake-sandbox.js';
+import { Bench, CLAIMS } from './support.js';
+
+const b64 = (content: string) => Buffer.from(content).toString('base64');
+
+let bench: Bench;
+let dir: string;
+
+beforeEach(async () => {
+  bench = await Bench.start();
+  dir = await mkdtemp(join(tmpdir(), 'cli-'));
+});
+afterEach(async () => {
+  await bench[Symbol.asyncDispose]();
+  await rm(dir, { recursive: true });
+});
+
+/** Runs the command line against the bench. */
+async function cli(args: string[], input = ''): Promise<{ code: number; out: string; err: string }> {
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  stdin.end(input);
+  const read = async (stream: PassThrough) => Buffer.concat(await stream.toArray()).toString();
+  const [out, err] = [read(stdout), read(stderr)];
+  const client = new SandboxClient({ ...(bench.client as any).options });
+  const code = await main(args, { stdin, stdout, stderr, env: {}, client: () => client } as any);
+  stdout.end();
+  stderr.end();
+  return { code, out: await out, err: await err };
+}
+
+function exists(name: string): void {
+  bench.api.put(CLAIMS, {
+    metadata: { namespace: 'team', name, creationTimestamp: new Date(Date.now() - 90 * 60_000).toISOString() },
+    spec: { warmPoolRef: { name: 'python' } },
+    status: { sandbox: { name: 'warm-1' }, conditions: [{ type: 'Ready', status: 'True', reason: 'DependenciesReady' }] },
+  });
+  bench.putSandbox('warm-1');
+}
+
+/** Plays a program: echoes its input, says `out` and `err`, ends with the code. */
+function program(code: number): void {
+  bench.sandbox.onSocket = socket => socket.on('message', data => {
+    const message = JSON.parse(data.toString());
+    const send = (event: object) => socket.send(JSON.stringify(event));
+    if (message.start) {
+      send({ init: { processId: 1 } });
+      send({ stdout: b64('out\n') });
+      send({ stderr: b64('err\n') });
+    } else if (message.input) {
+      send({ stdout: message.input });
+    } else if (message.eof) {
+      send({ exit: { exitCode: code } });
+    } else if (message.signal) {
+      send({ exit: { exitCode: -1 } });
+    }
+  });
+}
+
+describe('run', () => {
+  test('shows the output and ends with the code of the command; its sandbox is gone then', async () => {
+    program(3);
+    const running = cli(['run', '--pool', 'python', '--', 'python', '-c', 'print(1)']);
+    await bench.bind();
+    expect(await running).toEqual({ code: 3, out: 'out\n', err: 'err\n' });
+    expect(bench.api.all(CLAIMS).size).toBe(0);
+  });
+
+  test('uses an existing sandbox and leaves it', async () => {
+    exists('mine');
+    program(0);
+    expect(await cli(['run', '--sandbox', 'mine', '-i', '--json', '-e', 'A=1', '--cwd', 'd', '--', 'cat'], 'hello')).toEqual({
+      code: 0, out: '{"exitCode":0,"stdout":"out\\nhello","stderr":"err\\n","timedOut":false}\n', err: '',
+    });
+    expect(bench.api.all(CLAIMS).size).toBe(1);
+  });
+
+  test('ends with 124 after the time limit', async () => {
+    exists('mine');
+    program(0);
+    bench.sandbox.onSocket = socket => socket.on('message', data => {
+      const message = JSON.parse(data.toString());
+      if (message.start || message.signal) {
+        socket.send(JSON.stringify(message.start ? { init: { processId: 1 } } : { exit: { exitCode: -1 } }));
+      }
+    });
+    expect((await cli(['run', '--sandbox', 'mine', '--timeout', '0.1', '--', 'sleep', '9'])).code).toBe(124);
+  });
+
+  test('falls back to a single request where the runtime has no streams', async () => {
+    exists('mine');
+    bench.sandbox.refuseUpgrade = { status: 404, body: '{"detail":"Not Found"}' };
+    bench.sandbox.answers = [status(200, { stdout: 'hi', stderr: '', exit_code: 0 })];
+    expect(await cli(['run', '--sandbox', 'mine', '--', 'echo', 'a b'])).toEqual({ code: 0, out: 'hi', err: '' });
+    expect(JSON.parse(bench.sandbox.arrived[1].body.toString()).command).toBe('echo \'a b\'');
+  });
+
+  test('ends with 125 and the reason when the sandbox does not come about', async () => {
+    const running = cli(['run', '--pool', 'python', '--', 'ls']);
+    await bench.bind('warm-1', { status: 'False', reason: 'PodFailed', message: 'exit 1' });
+    expect(await running).toMatchObject({ code: 125, out: '', err: expect.stringMatching(/^agent-sandbox-client: claim team\/.* failed \(PodFailed: exit 1\): see the logs/) });
+    expect(bench.api.all(CLAIMS).size).toBe(0);
+  });
+
+  test.each<[string[], RegExp]>([
+    [['run', '--', 'ls'], /give one of --pool, --template and --sandbox/],
+    [['run', '--pool', 'a', '--sandbox', 'b', '--', 'ls'], /cannot be used with option/],
+    [['run', '--pool', 'a'], /missing required argument 'command'/],
+    [['run', '--pool', 'a', '--timeout', '-1', '--', 'ls'], /give a number of seconds above 0/],
+    [['run', '--pool', 'a', '-e', 'X', '--', 'ls'], /give NAME=value/],
+    [['nope'], /unknown command 'nope'/],
+  ])('%j is a wrong command line', async (args, message) => {
+    const { code, err } = await cli(args);
+    expect([code, err]).toEqual([2, expect.stringMatching(message)]);
+    expect(bench.api.requests).toEqual([]);
+  });
+
+  test.each([[0, 0], [255, 255], [-1, 128], [-9, 137], [-15, 143]])('exit code %d becomes %d', (code, wanted) => {
+    expect(exitCodeOf(code)).toBe(wanted);
+  });
+});
+
+test('shell says what it needs when there is no terminal', async () => {
+  exists('mine');
+  expect(await cli(['shell', '--sandbox', 'mine'])).toMatchObject({ code: 2, err: expect.stringContaining('use run --stdin') });
+});
+
+describe('cp', () => {
+  test.each([
+    ['a:b/c', { claim: 'a', path: 'b/c' }], ['a:', { claim: 'a', path: '' }], ['./a:b', { path: './a:b' }], ['/a:b', { path: '/a:b' }], ['d/a:b', { path: 'd/a:b' }], ['a', { path: 'a' }],
+  ])('%j is %j', (text, wanted) => {
+    expect(placeOf(text)).toEqual(wanted);
+  });
+
+  test('copies a file into a sandbox', async () => {
+    exists('mine');
+    await writeFile(join(dir, 'a.txt'), 'hello');
+    bench.sandbox.answers = [status(200, {})];
+    expect(await cli(['cp', join(dir, 'a.txt'), 'mine:d/'])).toEqual({ code: 0, out: '', err: '' });
+    expect(bench.sandbox.arrived[0].body.toString()).toMatch(/filename="d\/a.txt"[^]*\r\n\r\nhello\r\n/);
+  });
+
+  test('copies directories both ways', async () => {
+    exists('mine');
+    await mkdir(join(dir, 'src', 'sub'), { recursive: true });
+    await writeFile(join(dir, 'src', 'sub', 'a.txt'), 'hello');
+    bench.sandbox.answers = [status(200, {})];
+    expect((await cli(['cp', '-r', '--json', join(dir, 'src'), 'mine:d'])).out).toBe('{"files":1}\n');
+    expect(bench.sandbox.arrived.map(({ method, url }) => `${method} ${url}`)).toEqual(['PUT /v1/files/d?type=directory', 'PUT /v1/files/d%2Fsub?type=directory', 'POST /upload']);
+    bench.sandbox.answers = [(request, response) => (request.url.startsWith('/list')
+      ? status(200, request.url === '/list/d' ? [{ name: 'sub', size: 0, type: 'directory', mod_time: 0 }] : [{ name: 'a.txt', size: 5, type: 'file', mod_time: 0 }])
+      : bytes(Buffer.from('hello')))(request, response)];
+    expect((await cli(['cp', '-r', 'mine:d', join(dir, 'back')])).code).toBe(0);
+    expect(await readFile(join(dir, 'back', 'sub', 'a.txt'), 'utf8')).toBe('hello');
+  });
+
+  test('does not let a sandbox choose where files go here', async () => {
+    exists('mine');
+    bench.sandbox.answers = [status(200, [{ name: '../../evil', size: 5, type: 'file', mod_time: 0 }])];
+    expect(await cli(['cp', '-r', 'mine:d', join(dir, 'back')])).toMatchObject({ code: 2, err: expect.stringContaining('which is not a name') });
+  });
+
+  test('pipes', async () => {
+    exists('mine');
+    bench.sandbox.answers = [bytes(Buffer.from('hello'))];
+    expect((await cli(['cp', 'mine:a', '-'])).out).toBe('hello');
+    expect((await cli(['cp', '-', 'mine:a'], 'input')).code).toBe(0);
+    expect(bench.sandbox.arrived.at(-1)!.body.toString()).toContain('\r\n\r\ninput\r\n');
+  });
+});
+
+describe('ls, list, create, delete, logs', () => {
+  test('ls shows a directory by name', async () => {
+    exists('mine');
+    bench.sandbox.answers = [status(200, [{ name: 'b', size: 12, type: 'file', mod_time: 0 }, { name: 'a', size: 0, type: 'directory', mod_time: 0 }])];
+    expect((await cli(['ls', 'mine'])).out).toBe('d  0   1970-01-01T00:00:00  a/\n-  12  1970-01-01T00:00:00  b\n');
+    expect(JSON.parse((await cli(['ls', '--json', 'mine:d'])).out)).toHaveLength(2);
+    expect(bench.sandbox.arrived.at(-1)!.url).toBe('/list/d');
+  });
+
+  test('list shows claims', async () => {
+    exists('mine');
+    expect((await cli(['list'])).out).toBe('CLAIM  READY  SANDBOX  FROM         AGE  REASON\nmine   yes    warm-1   pool/python  1h   \n');
+  });
+
+  test('create prints the name of a claim that stays', async () => {
+    const creating = cli(['create', '--pool', 'python', '--lifetime', '60']);
+    const name = await bench.bind();
+    expect(await creating).toEqual({ code: 0, out: `${name}\n`, err: '' });
+    expect(bench.api.all(CLAIMS).get(`team/${name}`)!.spec.lifecycle.shutdownPolicy).toBe('Delete');
+  });
+
+  test('delete says what there was', async () => {
+    exists('mine');
+    expect(await cli(['delete', 'mine'])).toEqual({ code: 0, out: 'mine deleted\n', err: '' });
+    expect(await cli(['delete', 'mine'])).toEqual({ code: 1, out: 'mine does not exist\n', err: '' });
+  });
+
+  test('logs asks for those of the Pod', async () => {
+    exists('mine');
+    bench.api.put('/api/v1/pods', { metadata: { namespace: 'team', name: 'warm-1' } });
+    expect((await cli(['logs', 'mine', '--tail', '5'])).code).toBe(0);
+    expect(bench.api.requests.at(-1)).toMatchObject({ path: '/api/v1/namespaces/team/pods/warm-1/log', query: { tailLines: '5' } });
+  });
+
+  test('an error is one line with what to do', async () => {
+    expect(await cli(['ls', 'gone'])).toEqual({ code: 1, out: '', err: 'agent-sandbox-client: claim team/gone does not exist: correct the name or the namespace\n' });
+  });
+});
+
+describe('options', () => {
+  test.each([['url', { url: 'http://a' }], ['gateway', { gateway: 'infra/router' }], ['inCluster', { inCluster: true }], ['none', {}]])('make a client: %s', async (_, options) => {
+    const kubeconfig = join(dir, 'config');
+    await writeFile(kubeconfig, JSON.stringify({
+      'clusters': [{ name: 'c', cluster: { server: 'https://127.0.0.1:1' } }], 'users': [{ name: 'u', user: {} }],
+      'contexts': [{ name: 'x', context: { cluster: 'c', user: 'u' } }], 'current-context': 'x',
+    }));
+    const client = clientOf({ kubeconfig, port: 8888, ...options }, { AGENT_SANDBOX_ROUTER_TOKEN: 'secret' });
+    expect((client as any).options.token.token()).toBe('secret');
+    await client.close();
+  });
+});
