@@ -41,7 +41,7 @@ export async function withFilePart<T>(request: IncomingMessage, use: (part: File
   }
   const ended = new Promise<void>((resolve, reject) => {
     parser.once('finish', () => resolve());
-    parser.once('error', (error: Error) => reject(new MultipartError(`Invalid multipart data: ${error.message}`)));
+    parser.on('error', (error: Error) => reject(new MultipartError(`Invalid multipart data: ${error.message}`)));
     request.once('close', () => request.complete || reject(new MultipartError('the body was cut off')));
   });
   ended.catch(() => undefined);
@@ -52,6 +52,8 @@ export async function withFilePart<T>(request: IncomingMessage, use: (part: File
       if (name === 'file') {
         // Its own stream: whoever destroys it must not destroy what the parser still writes to.
         const content = stream.pipe(new PassThrough());
+        // Whoever reads it is told; nobody may do so any more.
+        content.on('error', () => undefined);
         ended.catch((error: Error) => content.destroy(error));
         resolve({ filename, content, complete: () => ended });
       } else {
