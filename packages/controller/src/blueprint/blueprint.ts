@@ -1,5 +1,6 @@
 import { nameHash, type SandboxSpec, type SandboxTemplate } from 'agent-sandbox-api';
 import { withSecureDefaults } from '../template/defaults.js';
+import { templateHash } from '../template/identity.js';
 
 /** The part of a Sandbox's spec that comes from its template. */
 export type Blueprint = Pick<SandboxSpec, 'podTemplate' | 'volumeClaimTemplates' | 'service'>;
@@ -22,10 +23,16 @@ export function blueprintHash(template: SandboxTemplate): string {
   return derived(template).hash;
 }
 
+/** `templateHash`, kept for the namespace where it is asked for thousands of times. */
+export function templateRefHash(template: SandboxTemplate, namespace: string): string {
+  return namespace === template.metadata.namespace ? derived(template).refHash : templateHash(template, namespace);
+}
+
 interface Derived {
   readonly blueprint: Blueprint;
   readonly podTemplateHash: string;
   readonly hash: string;
+  readonly refHash: string;
 }
 
 /** Templates in the cache never change, and each pass over a pool asks again. */
@@ -44,7 +51,12 @@ function derive(template: SandboxTemplate): Derived {
     ...(volumeClaimTemplates === undefined ? {} : { volumeClaimTemplates }),
     ...(service === undefined ? {} : { service }),
   };
-  return { blueprint, podTemplateHash: nameHash(stableJson(blueprint.podTemplate)), hash: nameHash(stableJson(blueprint)) };
+  return {
+    blueprint,
+    podTemplateHash: nameHash(stableJson(blueprint.podTemplate)),
+    hash: nameHash(stableJson(blueprint)),
+    refHash: templateHash(template, template.metadata.namespace ?? ''),
+  };
 }
 
 /** JSON in which the order of keys does not depend on who wrote the object. */

@@ -1,7 +1,6 @@
 import { EXTENSIONS_GROUP, LABEL, type Sandbox, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
 import { controllerOf, isOfKind, labelOf } from '../object.js';
-import { templateHash } from '../template/identity.js';
-import { blueprintHash, blueprintOf } from './blueprint.js';
+import { blueprintHash, blueprintOf, templateRefHash } from './blueprint.js';
 import { hasBlueprint } from './compare.js';
 
 /** Whether the Sandboxes of a pool are replaced when the template changes; otherwise they are kept until they are claimed. */
@@ -19,7 +18,7 @@ export function recreates(pool: SandboxWarmPool): boolean {
  * @param memo verdicts by hash label, so that thousands of Sandboxes of one state are compared once; of one template only
  */
 export function isStale(sandbox: Sandbox, template: SandboxTemplate, memo: Map<string, boolean> = new Map()): boolean {
-  if (labelOf(sandbox, LABEL.templateRefHash) !== templateHash(template, sandbox.metadata.namespace ?? '')) {
+  if (labelOf(sandbox, LABEL.templateRefHash) !== templateRefHash(template, sandbox.metadata.namespace ?? '')) {
     return true;
   }
   const blueprint = blueprintOf(template);

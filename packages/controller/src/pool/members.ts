@@ -1,7 +1,9 @@
 import { CONDITION, LABEL, LAUNCH_TYPE, type Sandbox, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
 import { poolHash } from '../blueprint/member.js';
 import { isStale, recreates } from '../blueprint/stale.js';
-import { conditionOf, controllerReference, isConditionTrue, isDeleting, isOlder, labelOf, mapDiff, ownershipOf, parseTime } from '../object.js';
+import {
+  conditionOf, controllerReference, isConditionTrue, isDeleting, isOlder, labelOf, mapDiff, ownershipOf, parseTime, type StringMap,
+} from '../object.js';
 import { mergePatch, type PatchRequest } from '../plan.js';
 import type { ObservedPool } from './observed.js';
 
@@ -13,8 +15,8 @@ export interface Members {
   readonly terminating: number;
   /** To be replaced, since the template has changed. */
   readonly stale: readonly Sandbox[];
-  /** By UID: what makes Sandboxes proper members of the pool. */
-  readonly repairs: ReadonlyMap<string | undefined, PatchRequest>;
+  /** What makes Sandboxes proper members of the pool. */
+  readonly repairs: ReadonlyMap<Sandbox, PatchRequest>;
 }
 
 /**
@@ -26,24 +28,25 @@ export interface Members {
 export function classify({ pool, sandboxes }: Pick<ObservedPool, 'pool' | 'sandboxes'>, template: SandboxTemplate | undefined): Members {
   const active: Sandbox[] = [];
   const stale: Sandbox[] = [];
-  const repairs = new Map<string | undefined, PatchRequest>();
+  const repairs = new Map<Sandbox, PatchRequest>();
   let terminating = 0;
   const verdicts = new Map<string, boolean>();
   const replace = recreates(pool);
+  const labels = { [LABEL.warmPool]: poolHash(pool), [LABEL.launchType]: LAUNCH_TYPE.warm };
   for (const sandbox of sandboxes) {
     const ownership = ownershipOf(sandbox, pool);
-    if (isDeleting(sandbox)) {
-      terminating += ownership === 'own' ? 1 : 0;
-    } else if (ownership === 'own') {
-      (template !== undefined && replace && isStale(sandbox, template, verdicts) ? stale : active).push(sandbox);
-    } else if (ownership === 'unowned' && template !== undefined) {
-      (isStale(sandbox, template) ? stale : active).push(sandbox);
+    if (ownership === 'foreign' || (ownership === 'unowned' && (template === undefined || isDeleting(sandbox)))) {
+      continue;
     }
-  }
-  for (const sandbox of active) {
-    const repair = repairOf(sandbox, pool);
-    if (repair !== undefined) {
-      repairs.set(sandbox.metadata.uid, repair);
+    if (isDeleting(sandbox)) {
+      terminating++;
+    } else if (template !== undefined && (replace || ownership === 'unowned') && isStale(sandbox, template, verdicts)) {
+      stale.push(sandbox);
+    } else {
+      active.push(sandbox);
+      if (ownership === 'unowned' || Object.entries(labels).some(([key, value]) => labelOf(sandbox, key) !== value)) {
+        repairs.set(sandbox, repairOf(sandbox, pool, labels));
+      }
     }
   }
   return { active, terminating, stale, repairs };
@@ -66,18 +69,11 @@ export function byUselessness(a: Sandbox, b: Sandbox): number {
 }
 
 /** The labels by which claims find a pool's Sandboxes, and the pool as controller. Locked: a claim may take the Sandbox at the same time. */
-function repairOf(sandbox: Sandbox, pool: SandboxWarmPool): PatchRequest | undefined {
-  const wanted = { [LABEL.warmPool]: poolHash(pool), [LABEL.launchType]: LAUNCH_TYPE.warm };
-  const current = Object.fromEntries(Object.keys(wanted).flatMap((key) => {
-    const value = labelOf(sandbox, key);
-    return value === undefined ? [] : [[key, value]];
-  }));
-  const labels = mapDiff(current, wanted);
-  const orphan = ownershipOf(sandbox, pool) === 'unowned';
-  if (labels === undefined && !orphan) {
-    return undefined;
-  }
-  const ownerReferences = [...(sandbox.metadata.ownerReferences ?? []), controllerReference(pool)];
-  const metadata = { ...(labels === undefined ? {} : { labels }), ...(orphan ? { ownerReferences } : {}) };
+function repairOf(sandbox: Sandbox, pool: SandboxWarmPool, wanted: StringMap): PatchRequest {
+  const ownerReferences = ownershipOf(sandbox, pool) === 'own'
+    ? undefined
+    : [...(sandbox.metadata.ownerReferences ?? []), controllerReference(pool)];
+  const labels = mapDiff(sandbox.metadata.labels, { ...sandbox.metadata.labels, ...wanted });
+  const metadata = { ...(labels === undefined ? {} : { labels }), ...(ownerReferences === undefined ? {} : { ownerReferences }) };
   return mergePatch(sandbox, { metadata }, { resourceVersion: sandbox.metadata.resourceVersion, ignore: ['Conflict', 'NotFound'] });
 }

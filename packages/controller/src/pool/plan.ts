@@ -53,7 +53,8 @@ export function planPool(observed: ObservedPool): Plan<PoolMemory> {
   const stuck = findStuck(observed, members.active);
   const step = then(repairMembers(observed, members), (repaired) =>
     then(deleteMembers(observed, members, stuck, repaired), (population) => createMembers(observed, hindrance, population)));
-  return planOf(step, (creation) => finish(observed, hindrance, creation));
+  return planOf(step, (creation) =>
+    finish(observed, hindrance, creation, creation.active === members.active ? stuck : findStuck(observed, creation.active)));
 }
 
 /** Of two pools with one hash the younger gets no Sandboxes: the selectors of both would find those of both. */
@@ -68,11 +69,14 @@ function collision({ pool, sameHash, sandboxes }: ObservedPool): Hindrance | und
 
 /** Adopts Sandboxes and mends the labels of others. A Sandbox that could not be adopted does not count. */
 function repairMembers({ pool }: ObservedPool, { active, terminating, repairs }: Members): Step<Population> {
-  const uids = [...repairs.keys()];
+  if (repairs.size === 0) {
+    return value({ active, terminating, errors: [] });
+  }
+  const repaired = [...repairs.keys()];
   return then(inWaves([...repairs.values()]), (outcomes) => {
-    const failed = new Set(uids.filter((_, i) => outcomes[i]?.ok !== true));
+    const failed = new Set(repaired.filter((_, i) => outcomes[i]?.ok !== true));
     return value({
-      active: active.filter((sandbox) => ownershipOf(sandbox, pool) === 'own' || !failed.has(sandbox.metadata.uid)),
+      active: active.filter((sandbox) => !failed.has(sandbox) || ownershipOf(sandbox, pool) === 'own'),
       terminating,
       errors: failures(outcomes, ['Conflict', 'NotFound']),
       ...(failed.size > 0 ? { again: SOON_MS } : {}),
@@ -84,10 +88,13 @@ function repairMembers({ pool }: ObservedPool, { active, terminating, repairs }:
 function deleteMembers(observed: ObservedPool, { stale }: Members, stuck: Stuck, population: Population): Step<Population> {
   const { active, terminating, errors, again } = population;
   const replaced = new Set(stuck.replaced);
-  const healthy = active.filter((sandbox) => !replaced.has(sandbox));
+  const healthy = replaced.size === 0 ? active : active.filter((sandbox) => !replaced.has(sandbox));
   const excess = Math.max(0, healthy.length - desiredReplicas(observed));
-  const surplus = excess === 0 ? [] : healthy.sort(byUselessness).slice(0, excess);
-  const wanted = [...active.filter((sandbox) => replaced.has(sandbox)), ...[...stale].sort(byUselessness), ...surplus];
+  const surplus = excess === 0 ? [] : [...healthy].sort(byUselessness).slice(0, excess);
+  const wanted = [...(replaced.size === 0 ? [] : active.filter((sandbox) => replaced.has(sandbox))), ...[...stale].sort(byUselessness), ...surplus];
+  if (wanted.length === 0) {
+    return value(population);
+  }
   const targets = wanted.slice(0, observed.options.batchSize);
   // Locked by version: a claim may take the Sandbox at the same moment, and then it is no longer ours to delete.
   const requests = targets.map((sandbox) =>
@@ -170,10 +177,9 @@ function createInWaves(observed: ObservedPool, count: number): Step<Created> {
   }));
 }
 
-function finish(observed: ObservedPool, hindrance: Hindrance | undefined, creation: Creation): Plan<PoolMemory> {
+function finish(observed: ObservedPool, hindrance: Hindrance | undefined, creation: Creation, stuck: Stuck): Plan<PoolMemory> {
   const { now, options, memory } = observed;
   const { active, errors, certain, heldUntil, grant, again } = creation;
-  const stuck = findStuck(observed, active);
   const held = stuck.held.length;
   const ready = active.filter(isReady).length;
   const complete = ready >= desiredReplicas(observed);
@@ -182,7 +188,7 @@ function finish(observed: ObservedPool, hindrance: Hindrance | undefined, creati
   const deadline = stalledSince === undefined ? undefined : stalledSince + options.progressDeadlineMs;
   const deadlineExceeded = deadline !== undefined && now >= deadline;
   const findings: PoolFindings = {
-    active, ...(hindrance === undefined ? {} : { hindrance }), errors, held, deadlineExceeded,
+    active, ready, ...(hindrance === undefined ? {} : { hindrance }), errors, held, deadlineExceeded,
   };
   const bucket = grant?.bucket ?? memory?.bucket;
   const status = poolStatus(observed, findings);

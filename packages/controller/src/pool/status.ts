@@ -3,13 +3,14 @@ import { poolHash } from '../blueprint/member.js';
 import type { Hindrance } from '../blueprint/readiness.js';
 import { conditionOf, mergeDiff, withCondition, type NewCondition } from '../object.js';
 import { mergePatch, type Failure, type PatchRequest } from '../plan.js';
-import { isReady } from './members.js';
 import { desiredReplicas, type ObservedPool } from './observed.js';
 
 /** What a pass found, for the status. */
 export interface PoolFindings {
   /** Sandboxes at the end of the pass that are not on their way out. */
   readonly active: readonly Sandbox[];
+  /** How many of them are ready. */
+  readonly ready: number;
   readonly hindrance?: Hindrance;
   readonly errors: readonly Failure[];
   /** Sandboxes that are held since no node takes them. */
@@ -30,8 +31,8 @@ export function poolStatus(observed: ObservedPool, findings: PoolFindings): Sand
   const { pool, now } = observed;
   const { generation } = pool.metadata;
   const replicas = findings.active.length;
-  const readyReplicas = findings.active.filter(isReady).length;
-  const conditions = [available(observed, findings, readyReplicas), progressing(observed, findings, readyReplicas)].reduce<Condition[]>(
+  const readyReplicas = findings.ready;
+  const conditions = [available(observed, findings), progressing(observed, findings)].reduce<Condition[]>(
     (list, condition) => withCondition(list, { ...condition, ...(generation === undefined ? {} : { observedGeneration: generation }) }, now),
     pool.status?.conditions ?? [],
   );
@@ -68,7 +69,7 @@ export function wasFull({ pool: { metadata, status } }: ObservedPool): boolean {
 }
 
 /** As a Deployment has it, with the default of its strategy: a quarter may be missing. */
-function available(observed: ObservedPool, { active, hindrance }: PoolFindings, ready: number): NewCondition {
+function available(observed: ObservedPool, { active, ready, hindrance }: PoolFindings): NewCondition {
   const desired = desiredReplicas(observed);
   const minimum = desired - Math.floor(desired / 4);
   const type = CONDITION.available;
@@ -85,8 +86,8 @@ function available(observed: ObservedPool, { active, hindrance }: PoolFindings, 
   };
 }
 
-function progressing(observed: ObservedPool, findings: PoolFindings, ready: number): NewCondition {
-  const { active, hindrance, errors, held, deadlineExceeded } = findings;
+function progressing(observed: ObservedPool, findings: PoolFindings): NewCondition {
+  const { active, ready, hindrance, errors, held, deadlineExceeded } = findings;
   const type = CONDITION.progressing;
   const not = (reason: string, message: string): NewCondition => ({ type, status: 'False', reason, message });
   if (hindrance !== undefined) {
