@@ -114,7 +114,7 @@ function ofPolicy({ before, after }: Change<NetworkPolicy>, cache: Cache): reado
   const dot = template.indexOf('.');
   const foreign = dot < 0 ? [] : cache.byIndex('SandboxClaim', 'template', indexValue(template.slice(0, dot), template.slice(dot + 1)));
   // Nobody else keeps the policy of a foreign template, so that claims that have a Sandbox are woken, too.
-  return wakes([...claimsOf(cache, namespace, template).filter(isUnbound), ...foreign.filter((claim) => claim.metadata.namespace === namespace)]);
+  return wakes([...claimsOf(cache, namespace, template).filter(isUnbound), ...foreign].filter((claim) => claim.metadata.namespace === namespace));
 }
 
 /** The claims that use a template, by its name or by that of a pool. */

@@ -58,7 +58,12 @@ function deleteSandboxes({ claim, owned, bound, namesake, now }: ObservedClaim):
   if (owned.length > 0) {
     return { requests: owned.filter((sandbox) => !isDeleting(sandbox)).map((sandbox): Request => remove(sandbox)), memory: null };
   }
-  const other = claim.status?.sandbox?.name ? bound : namesake;
+  const named = claim.status?.sandbox?.name;
+  const other = named ? bound : namesake;
+  if (!named && other === undefined) {
+    // Done before; what was said then stays.
+    return { requests: [], memory: null };
+  }
   const status = expiredStatus(claim, { bound: false, ...(other === undefined ? {} : { unowned: unownedText(claim, other) }) }, now);
   const write = statusWrite(claim, status);
   return { requests: write === undefined ? [] : [write], memory: null };
