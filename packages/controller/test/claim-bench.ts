@@ -41,14 +41,16 @@ export interface ClaimPass {
 
 /** A model with the memory of a claim controller: runs passes and tells what they wrote. */
 export class ClaimBench {
-  public readonly model = new Model();
   public memories = new Map<string, ClaimMemory>();
   public queue = new WarmQueue();
   public result: PassResult | undefined;
   private seen = new Map<string, Sandbox>();
 
-  /** A template with its policy, and a pool of it. */
-  constructor(templateSpec: Partial<SandboxTemplate['spec']> = {}, poolSpec: Parameters<typeof pool>[0] = {}) {
+  /** A template with its policy, and a pool of it; with a model that exists, another process that works on it. */
+  constructor(templateSpec: Partial<SandboxTemplate['spec']> = {}, poolSpec: Parameters<typeof pool>[0] = {}, public readonly model = new Model()) {
+    if (this.model.get('SandboxTemplate', NAMESPACE, 'python') !== undefined) {
+      return;
+    }
     this.model.create(template(templateSpec));
     templatePass(this.model);
     this.model.create(pool(poolSpec));
