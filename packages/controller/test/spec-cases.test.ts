@@ -8,9 +8,9 @@ const sources = new Map(readdirSync(dir).filter((file) => file.endsWith('.test.t
 
 const numbered = (letter: string, count: number) => Array.from({ length: count }, (_, i) => `${letter}${i + 1}`);
 
-test('the table has every case of Sandboxes, templates and pools once', () => {
-  const expected = [...numbered('S', 99), ...numbered('T', 7), ...numbered('W', 38)];
-  expect(rows.map(({ name }) => name).filter((name) => /^[STW]/.test(name))).toEqual(expected);
+test('the table has every case of Sandboxes, claims, templates and pools once', () => {
+  const expected = [...numbered('S', 99), ...numbered('C', 109), ...numbered('T', 7), ...numbered('W', 38)];
+  expect(rows.map(({ name }) => name).filter((name) => /^[SCTW]/.test(name))).toEqual(expected);
 });
 
 test.each(rows)('$name is where the table says, or the table says why not', ({ name, where, note }) => {
