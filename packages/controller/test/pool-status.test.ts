@@ -1,6 +1,8 @@
 import { LABEL, nameHash, type Sandbox } from 'agent-sandbox-api';
+import { Registry } from 'prom-client';
 import { INDEXES } from '../src/cache.js';
 import { poolController } from '../src/pool/controller.js';
+import { countPools } from '../src/shell/pool-counts.js';
 import type { Change } from '../src/shell/definition.js';
 import { NAMESPACE, foreignOwner, pool, template, templatePass } from './fixtures.js';
 import { Model } from './model.js';
@@ -180,6 +182,20 @@ describe('how often the status is written', () => {
     expect(statuses(bench)).toBe(1);
     expect(bench.condition('Available')).toBe(`False/MinimumReplicasUnavailable: ${UNAVAILABLE}`);
   });
+});
+
+test('the sizes of pools are exported while the process works', async () => {
+  const registry = new Registry();
+  let working = true;
+  const full = { ...pool({ replicas: 5 }), status: { replicas: 3, readyReplicas: 2 } };
+  countPools(registry, () => [full, pool({}, { name: 'new' })], () => working, 4);
+  const samples = async () => (await registry.metrics()).split('\n').filter((line) => line.startsWith('agent_')).map((line) => line.replace(/^.*warmpool_name=/, ''));
+  expect(await samples()).toEqual([
+    '"pool",state="desired"} 4', '"pool",state="current"} 3', '"pool",state="ready"} 2',
+    '"new",state="desired"} 1', '"new",state="current"} 0', '"new",state="ready"} 0',
+  ]);
+  working = false;
+  expect(await samples()).toEqual([]);
 });
 
 describe('what wakes a pool', () => {

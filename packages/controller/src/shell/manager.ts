@@ -8,6 +8,7 @@ import type { ControllerDefinition } from './definition.js';
 import { serve } from './endpoints.js';
 import { Executor } from './executor.js';
 import { Metrics } from './metrics.js';
+import { countPools } from './pool-counts.js';
 import { countSandboxes } from './sandbox-counts.js';
 
 /** The Lease of the original: the two must never work on one cluster at the same time. */
@@ -70,7 +71,11 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   let working = false;
   const setLeader = flags.leaderElect ? metrics.leader(LEASE) : () => undefined;
   metrics.observe(controllers);
-  countSandboxes(metrics.registry, () => caches.list('Sandbox'), () => working && caches.hasSynced);
+  const isWorking = () => working && caches.hasSynced;
+  countSandboxes(metrics.registry, () => caches.list('Sandbox'), isWorking);
+  if (definitions.some(({ reads }) => reads.includes('SandboxWarmPool'))) {
+    countPools(metrics.registry, () => caches.list('SandboxWarmPool'), isWorking, flags.sandboxWarmPoolMaxReplicas);
+  }
   try {
     await serve(flags.metricsBindAddress, {
       '/metrics': async () => ({ ok: true, text: await metrics.registry.metrics(), contentType: metrics.registry.contentType }),
