@@ -83,7 +83,7 @@ const project = new cdk.JsiiProject({
 // JsiiBuild sets these from `libdir`; our sources live in two folders (`src` and `imports`) under one root.
 project.addFields({
   types: 'lib/src/index.d.ts',
-  files: ['lib', 'crds', '.jsii', '!lib/**/*.tsbuildinfo'],
+  files: ['lib', 'crds', 'install', '.jsii', '!lib/**/*.tsbuildinfo'],
   workspaces: ['packages/*', 'testbed'],
   overrides: {
     // A release of which the packages for every platform are published, so that the lock file serves all of them.
@@ -289,6 +289,8 @@ docs.exec('jsii-docgen -o API.md -s root');
 docs.exec('jsii-docgen -o docs/L1.md -s cdk8s-agent-sandbox.l1');
 docs.exec('tsx scripts/check-snippets.ts');
 project.postCompileTask.spawn(docs);
+project.addTask('chart', { description: 'Write the Helm chart and the manifests for kubectl from src/install', exec: 'tsx scripts/helm-chart.ts' });
+project.packageTask.exec('cp install/agent-sandbox.yaml dist/install.yaml');
 project.addTask('api:kubernetes', { description: 'Reduce the OpenAPI documents of a Kubernetes release to what api/ needs (needs Go)', exec: 'tsx api/kubernetes/reduce.ts' });
 
 // ---------------------------------------------------------------- commands of the README

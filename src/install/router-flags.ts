@@ -78,10 +78,10 @@ export function routerArgs(props: RouterProps, namespaces: readonly string[] | u
   const set = { ...props, workers: props.workers ?? 1 };
   return [
     `--authz-mode=${modes.join(',')}`,
+    ...(namespaces ? [`--cache-namespace=${namespaces.join(',')}`] : []),
     ...(props.tlsSecret ? [`--https-bind-address=:${ROUTER_ARGS.https}`, `--tls-cert-file=${FOLDERS.tls}/tls.crt`, `--tls-key-file=${FOLDERS.tls}/tls.key`] : []),
     ...(props.scopedTokenSecret ? [`--authz-scoped-token-secret-file=${keys(props).map(key => `${FOLDERS.scoped}/${key}`).join(',')}`] : []),
     ...(props.staticTokenSecret ? [`--authz-static-token-file=${FOLDERS.static}/token`] : []),
-    ...(namespaces ? [`--cache-namespace=${namespaces.join(',')}`] : []),
     ...(Object.keys(ROUTER_FLAGS) as (keyof typeof ROUTER_FLAGS)[])
       .filter(prop => set[prop] !== undefined).map(prop => `--${ROUTER_FLAGS[prop]}=${text(set[prop])}`),
     ...(props.extraArgs ?? []),

@@ -1,0 +1,135 @@
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import fc from 'fast-check';
+import { parseAllDocuments } from 'yaml';
+import { chartFiles } from '../../scripts/helm/chart';
+import { installYaml } from '../../scripts/helm/install-yaml';
+import { Knob, Values, propsOf, setAt } from '../../scripts/helm/knob';
+import { KNOBS } from '../../scripts/helm/knobs';
+import { objectsOf } from '../../scripts/helm/synthesize';
+import { defaultValues, exampleOf } from '../../scripts/helm/values';
+import { findPrograms } from '../../testbed/src/index.js';
+import { describeWithPrograms } from '../../testbed/src/jest/index.js';
+
+const ROOT = path.join(__dirname, '..', '..');
+const CHART = path.join(ROOT, 'chart');
+const NAMESPACE = 'agent-sandbox-system';
+/** What Helm says about objects. */
+const HELM_LABELS = ['helm.sh/chart', 'app.kubernetes.io/instance', 'app.kubernetes.io/managed-by', 'app.kubernetes.io/version'];
+const IMAGE = { repository: 'registry.example/agent-sandbox-controller', tag: '1.0', digest: '' };
+
+function filesBelow(folder: string): string[] {
+  return fs.readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(file => fs.statSync(path.join(folder, file)).isFile()).sort();
+}
+
+test('the committed chart and manifests are what the construct says', () => {
+  const chart = chartFiles('0.0.0');
+  expect(filesBelow(CHART)).toEqual([...chart.keys()].sort());
+  chart.forEach((text, name) => expect(fs.readFileSync(path.join(CHART, name), 'utf8')).toBe(text));
+  installYaml().forEach((text, name) => expect(fs.readFileSync(path.join(ROOT, 'install', name), 'utf8')).toBe(text));
+}, 120_000);
+
+test('the manifests have one Deployment for each program, and no image that could be somebody else\'s', () => {
+  const deployments = [...installYaml().values()].map(text => parseAllDocuments(text).map(document => document.toJS()).filter(({ kind }) => kind === 'Deployment'));
+  expect(deployments.map(list => list.length)).toEqual([1, 2]);
+  for (const { spec } of deployments.flat()) {
+    expect(spec.template.spec.containers[0].image).toMatch(/^REPLACE-WITH-YOUR-REGISTRY\/agent-sandbox-(controller|router):REPLACE-WITH-YOUR-TAG$/);
+  }
+});
+
+test('no prop of the construct is out of reach, but for those that Helm decides', () => {
+  const props = new Set(KNOBS.map(({ prop }) => prop.split('.')[0]));
+  const declared = fs.readdirSync(path.join(ROOT, 'src', 'install')).filter(file => ['props.ts', 'controller-flags.ts', 'workload.ts'].includes(file))
+    .flatMap(file => [...fs.readFileSync(path.join(ROOT, 'src', 'install', file), 'utf8').matchAll(/^export interface (\w+Props) .*?^}/gms)])
+    .flatMap(([text]) => [...text.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, prop]) => prop));
+  expect(declared.filter(prop => !props.has(prop)).sort()).toEqual(['crdAnnotations', 'createNamespace', 'implementation', 'namespace']);
+});
+
+describeWithPrograms('the Helm chart', () => {
+  const found = findPrograms(['helm']);
+  const program = found.kind === 'binaries' ? found.find('helm')! : '';
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'helm-'));
+  afterAll(() => fs.rmSync(folder, { recursive: true }));
+  const helm = (...args: string[]) => execFileSync(program, args, {
+    encoding: 'utf8', maxBuffer: 64 << 20, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH, HOME: folder },
+  });
+
+  const rendered = (values: Values): Map<string, any> => {
+    const file = path.join(folder, 'values.json');
+    fs.writeFileSync(file, JSON.stringify(values));
+    const objects = parseAllDocuments(helm('template', 'agent-sandbox', CHART, '--namespace', NAMESPACE, '--values', file))
+      .map(document => document.toJS()).filter(Boolean);
+    objects.forEach(({ metadata }) => HELM_LABELS.forEach(label => {
+      expect(metadata.labels[label]).toBeDefined();
+      delete metadata.labels[label];
+    }));
+    return byName(objects);
+  };
+  const constructed = (values: Values) => byName(objectsOf(propsOf(KNOBS, values), NAMESPACE));
+  const byName = (objects: any[]) => new Map(objects.map(object => [[object.kind, object.metadata.namespace, object.metadata.name].join('/'), object]).sort() as [string, any][]);
+  /** Values with the least besides `changes`; without the definitions, which take Helm longest. */
+  const valuesWith = (changes: { [value: string]: unknown }): Values => {
+    const values = defaultValues(KNOBS);
+    Object.entries({ 'image': IMAGE, 'crds.install': false, ...changes }).forEach(([value, change]) => setAt(values, value, change));
+    return values;
+  };
+
+  test('is clean', () => {
+    expect(helm('lint', '--strict', CHART, '--set', 'image.repository=registry.example/controller,image.digest=sha256:0')).toContain('0 chart(s) failed');
+  });
+
+  test('at its defaults, is the construct', () => {
+    const values = valuesWith({ 'crds.install': true });
+    expect(propsOf(KNOBS, { ...values, image: IMAGE })).toMatchObject({ image: 'registry.example/agent-sandbox-controller:1.0' });
+    expect(rendered({ image: IMAGE })).toEqual(byName(objectsOf({ image: 'registry.example/agent-sandbox-controller:1.0' }, NAMESPACE)));
+  });
+
+  /** Helm adds the keys of a map to those of the default. */
+  const changed = (knob: Knob) => (knob.type === 'map' ? { ...knob.default as object, ...exampleOf(knob) as object } : exampleOf(knob));
+  /** What a value needs to have an effect. */
+  const needs = (knob: Knob): { [value: string]: unknown } => ({
+    ...(knob.value.startsWith('router.') && { 'router.enabled': true, 'router.image': IMAGE }),
+    ...(knob.value.startsWith('router.scopedTokens') && { 'router.scopedTokens.secret': 'keys' }),
+    ...(knob.value.startsWith('router.autoscaling') && { 'router.autoscaling.maxReplicas': 9 }),
+    ...(knob.value.startsWith('router.gateway') && { 'router.gateway.enabled': true, 'router.allowHttpTokens': true }),
+    ...(knob.value === 'router.gateway.tlsSecret' && { 'router.gateway.className': 'some' }),
+    ...(knob.value === 'router.tokenReview' && { 'router.staticTokenSecret': 'static' }),
+    ...(knob.value.startsWith('monitoring.') && { [`${knob.value.split('.').slice(0, 2).join('.')}.enabled`]: true }),
+  });
+
+  test.each(KNOBS.map(knob => [knob.value, knob] as const))('with another %s, is the construct with the same prop', (value, knob) => {
+    const values = valuesWith({ ...needs(knob), [value]: changed(knob) });
+    const objects = rendered(values);
+    expect(objects).toEqual(constructed(values));
+    const before = { ...needs(knob), [value]: value === 'crds.install' ? true : value.endsWith('image') ? IMAGE : knob.default };
+    expect(objects).not.toEqual(constructed(valuesWith(before)));
+  });
+
+  test('with any values, is the construct with the same props', () => {
+    const changes = fc.uniqueArray(fc.constantFrom(...KNOBS), { maxLength: 25 });
+    fc.assert(fc.property(changes, (knobs) => {
+      const values = valuesWith(Object.assign({}, ...knobs.map(needs), ...knobs.map(knob => ({ [knob.value]: changed(knob) }))));
+      let expected;
+      try {
+        expected = constructed(values);
+      } catch {
+        return fc.pre(false);
+      }
+      expect(rendered(values)).toEqual(expected);
+    }), { numRuns: 25 });
+  }, 300_000);
+
+  test.each<[string, { [value: string]: unknown }, RegExp]>([
+    ['no image', { image: { repository: '' } }, /image\.repository is required/],
+    ['no tag and no digest', { image: { repository: 'controller' } }, /image\.tag or image\.digest is required/],
+    ['a misspelt value', { 'controller.extension': true }, /extension/],
+    ['a text for a number', { replicas: 'two' }, /replicas/],
+    ['several replicas that all work', { 'replicas': 2, 'controller.leaderElect': false }, /several replicas would all work/],
+    ['a router that lets nobody say who they are', { 'router.enabled': true, 'router.image': IMAGE, 'router.tokenReview': false }, /name another way to say who one is/],
+    ['a Gateway whose requests are all refused', { 'router.enabled': true, 'router.image': IMAGE, 'router.gateway.enabled': true }, /set it to true/],
+  ])('refuses %s', (_what, changes, message) => {
+    expect(() => rendered(valuesWith(changes))).toThrow(message);
+  });
+}, ['helm']);
