@@ -2,7 +2,7 @@
  * Brings the manifests of the quickstart to life on a control plane of its own: installs the chart, runs the controller,
  * applies the manifests, and shows what becomes of them.
  */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { createInterface } from 'node:readline/promises';
@@ -10,16 +10,22 @@ import { App } from 'cdk8s';
 import { REPOSITORY } from './example-apps';
 import { LiveTable } from './live-table';
 import { Manifest } from './manifest-table';
+import { runCommand, startRouter, startRuntime } from './quickstart-command';
+import { Programs } from './quickstart-programs';
 import { AgentSandboxController, Isolation, SandboxRuntimeClass } from '../src';
 import type { ControlPlane } from '../testbed/src/index.js';
 
 const BUILD = 'npm run testbed -- build';
 const SYSTEM = 'agent-sandbox-system';
 
-/** The image of the chart's Deployment: nothing pulls it, since the node is a fake. */
+/** The images of the chart's Deployments: nothing pulls them, since the node is a fake. */
 const IMAGE = 'registry.example/agent-sandbox-controller:quickstart';
+const ROUTER_IMAGE = 'registry.example/agent-sandbox-router:quickstart';
 
 type Heading = (text: string) => string;
+
+/** What runs in the sandbox: something that every machine has. */
+const COMMAND = ['sh', '-c', 'echo "Hello from $(uname -s), $(pwd)"'];
 
 export interface RunOptions {
   /** What the team's manifests hold, in their order. */
@@ -40,13 +46,13 @@ export async function runOnCluster(options: RunOptions): Promise<void> {
   }
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort());
-  const running: ChildProcess[] = [];
   console.log(`\n${options.heading('On a cluster')}`);
   const step = steps();
   const cluster = await step('control plane', () => ControlPlane.start({ fakeNodes: 1, crds: [PROJECT_CRDS_DIR] }), ({ components }) => components.join(', '));
+  const programs = new Programs(cluster.dir);
   try {
     await step('chart', () => install(cluster, options.workDir), count => `${count} objects, with the rights that the controller has`);
-    await step('controller', () => startController(cluster, running), () => "running here, as the chart's service account: the node is a fake");
+    await step('controller', () => startController(cluster, programs), () => "running here, as the chart's service account: the node is a fake");
     const claims = options.objects.filter(({ kind }) => kind === 'SandboxClaim');
     const others = options.objects.filter(({ kind }) => kind !== 'SandboxClaim');
     await step('manifests', () => apply(cluster, options.workDir, 'team', others), () => `${others.length} objects, all but the claim`);
@@ -54,12 +60,21 @@ export async function runOnCluster(options: RunOptions): Promise<void> {
     await watchPools(cluster, others.filter(({ kind }) => kind === 'SandboxWarmPool'), options.heading, stop.signal);
     await apply(cluster, options.workDir, 'claims', claims);
     await watchClaims(cluster, claims, options.heading, stop.signal);
+    if (!stop.signal.aborted) {
+      const { name, namespace } = claims[0].metadata;
+      console.log(`\n${options.heading('Inside the sandbox')}`);
+      const place = { cluster, programs, workDir: options.workDir, system: SYSTEM, namespace: namespace!, claim: name };
+      await step('runtime', () => startRuntime(place), () => 'running here, under the address of the Pod');
+      const router = await step('router', () => startRouter(place), url => `${url}, as the chart's service account`);
+      const { stdout, milliseconds } = await step('client', () => runCommand(place, router, COMMAND), () => "with a token of the team's service account");
+      console.log(`\n  $ ${COMMAND.join(' ')}\n  ${stdout.trimEnd()}\n  (${milliseconds.toFixed(0)} ms)`);
+    }
     if (options.keep && !stop.signal.aborted) {
       console.log(`\n${options.heading('Look around')}\n${await lookAround(cluster, options.objects)}\n\nCtrl-C ends and removes all of it.`);
       await new Promise(resolve => stop.signal.addEventListener('abort', resolve, { once: true }));
     }
   } finally {
-    running.forEach(child => child.kill());
+    await programs.end();
     await cluster.stop();
     console.log('\nEnded; nothing is left.');
   }
@@ -79,30 +94,18 @@ function steps(): <T>(name: string, work: () => Promise<T>, result: (value: T) =
 async function install(cluster: ControlPlane, workDir: string): Promise<number> {
   const outdir = path.join(workDir, 'chart');
   const app = new App({ outdir });
-  const chart = new AgentSandboxController(app, 'agent-sandbox', { namespace: SYSTEM, image: IMAGE });
+  const chart = new AgentSandboxController(app, 'agent-sandbox', { namespace: SYSTEM, image: IMAGE, router: { image: ROUTER_IMAGE } });
   new SandboxRuntimeClass(chart, 'gvisor', { isolation: Isolation.gvisor() });
   app.synth();
   const { stdout } = await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', outdir]);
   return stdout.trim().split('\n').length;
 }
 
-async function startController(cluster: ControlPlane, running: ChildProcess[]): Promise<void> {
+async function startController(cluster: ControlPlane, programs: Programs): Promise<void> {
   const { path: kubeconfig } = await cluster.kubeconfig({ serviceAccount: `${SYSTEM}/agent-sandbox-controller` });
-  const main = path.join(REPOSITORY, 'packages/controller/src/main.ts');
-  const log = path.join(cluster.dir, 'controller.log');
-  const output = fs.openSync(log, 'w');
-  const child = spawn(process.execPath, [
-    '--conditions=agent-sandbox-source', '--import', 'tsx', main, '--kubeconfig', kubeconfig, '--extensions', `--leader-election-namespace=${SYSTEM}`,
-    '--metrics-bind-address=0', '--health-probe-bind-address=0',
-  ], { stdio: ['ignore', output, output], cwd: REPOSITORY });
-  running.push(child);
-  const { waitFor } = await import('../testbed/src/index.js');
-  await waitFor(() => {
-    if (child.exitCode !== null) {
-      throw new Error(`the controller ended: ${fs.readFileSync(log, 'utf8')}`);
-    }
-    return fs.readFileSync(log, 'utf8').includes('"working"');
-  }, { what: 'the controller to begin its work', timeoutMs: 60_000, lastSeen: () => fs.readFileSync(log, 'utf8') });
+  await programs.start('controller', [
+    `--kubeconfig=${kubeconfig}`, '--extensions', `--leader-election-namespace=${SYSTEM}`, '--metrics-bind-address=0', '--health-probe-bind-address=0',
+  ], '"working"');
 }
 
 async function apply(cluster: ControlPlane, workDir: string, name: string, objects: readonly Manifest[]): Promise<void> {
@@ -167,7 +170,7 @@ async function lookAround(cluster: ControlPlane, objects: readonly Manifest[]): 
     `kubectl get sandboxwarmpools,sandboxclaims,sandboxes,pods,networkpolicies -n ${namespace}`,
     `kubectl describe sandboxclaim ${named('SandboxClaim').name} -n ${namespace}`,
     `kubectl scale sandboxwarmpool ${named('SandboxWarmPool').name} --replicas=8 -n ${namespace}`,
-    `tail ${path.join(cluster.dir, 'controller.log')}`,
+    `tail ${path.join(cluster.dir, '{controller,router,runtime}.log')}`,
   ];
   return lines.map(line => `  ${line}`).join('\n');
 }

@@ -10,7 +10,7 @@ const workDir = fs.mkdtempSync(path.join(os.tmpdir(), 'quickstart-'));
 afterAll(() => fs.rmSync(workDir, { recursive: true }));
 
 function quickstartWith(env: NodeJS.ProcessEnv, ...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'scripts/quickstart.ts', ...args], { cwd: REPOSITORY, encoding: 'utf8', env });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--conditions=agent-sandbox-source', '--import', 'tsx', 'scripts/quickstart.ts', ...args], { cwd: REPOSITORY, encoding: 'utf8', env });
   return { status, stdout, stderr };
 }
 
@@ -138,13 +138,14 @@ describe('npm run quickstart -- --cluster', () => {
 });
 
 describeWithPrograms('npm run quickstart -- --cluster, with a control plane', () => {
-  test('fills the pool, serves the claim from it, and leaves nothing behind', () => {
+  test('fills the pool, serves the claim from it, runs a command in its sandbox, and leaves nothing behind', () => {
     const { status, stdout, stderr } = quickstart('--cluster', '--once', '--out', path.join(workDir, 'cluster'));
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const lines = stdout.split('\n').map(line => line.trim().split(/ {2,}/));
-    expect(lines.map(([first]) => first)).toEqual(expect.arrayContaining(['control plane', 'chart', 'controller', 'manifests']));
+    expect(lines.map(([first]) => first)).toEqual(expect.arrayContaining(['control plane', 'chart', 'controller', 'manifests', 'runtime', 'router', 'client']));
     expect(lines.find(([first]) => first === 'python-pool')?.slice(1, 4)).toEqual(['agents', '5', '5']);
     expect(lines.find(([first]) => first === 'ticket-42')).toEqual(['ticket-42', 'agents', expect.stringMatching(/^python-pool-/), 'True', expect.any(String), expect.any(String)]);
+    expect(stdout).toMatch(/^ {2}Hello from \w+, .*\/sandbox$/m);
     expect(stdout).toMatch(/Ended; nothing is left\.\n$/);
   }, 180_000);
 }, ['kwok', 'kube-controller-manager', 'kube-scheduler']);
