@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { BlockList } from 'node:net';
 import { clientAddress, isLoopback } from './addresses.js';
-import type { Authentication, Caller } from './auth/index.js';
+import type { Authentication, Caller, SandboxRef } from './auth/index.js';
 import { bearerToken, readContract, sortHeaders, type Contract } from './contract.js';
 import type { RateLimits } from './limits.js';
 import { badRequest, cannotConnect, forbidden, tooManyRequests, Refusal } from './refusal.js';
 import type { RequestRecord } from './record.js';
 import type { Resume } from './resume.js';
-import type { Obstacle, Question, Target, Targets } from './targets.js';
+import type { KnownSandbox, Obstacle, Question, Target, Targets } from './targets.js';
 
 /** Most headers in a request. */
 const MAX_HEADERS = 128;
@@ -21,7 +21,7 @@ export interface AdmissionOptions {
   readonly allowLoopback: boolean;
   /** Longest wait for an answer, in milliseconds; what the caller wants can only be shorter. */
   readonly timeoutMs: number;
-  /** Absent: suspended Sandboxes stay so. */
+  /** Absent: suspended Sandboxes stay so, and nobody waits for one that is starting. */
   readonly resume?: Resume;
 }
 
@@ -87,11 +87,8 @@ export class Admission {
     }
     // From here on it is this Sandbox: a later one of the same name is not what was allowed.
     const question: Question = { ...wanted, uid: wanted.uid ?? sandbox.metadata.uid! };
-    if (targets.find(question) === 'suspended' && resume !== undefined) {
-      if (!await caller.may('resume', ref)) {
-        throw forbidden('The sandbox is suspended, and the caller may not resume it.');
-      }
-      await resume.resume(question, sandbox);
+    if (resume !== undefined) {
+      await this.wake(resume, caller, ref, question, sandbox);
     }
     forwarded.push('X-Forwarded-For', record.client, 'X-Forwarded-Proto', isEncrypted ? 'https' : 'http');
     const host = own.get('host');
@@ -108,6 +105,19 @@ export class Admission {
       throw refusalOf(found, question);
     }
     return found;
+  }
+
+  /** Resumes a Sandbox that is suspended, and waits for one that is starting: perhaps it is another request that has resumed it. */
+  private async wake(resume: Resume, caller: Caller, ref: SandboxRef, question: Question, sandbox: KnownSandbox): Promise<void> {
+    const found = this.options.targets.find(question);
+    if (found === 'suspended') {
+      if (!await caller.may('resume', ref)) {
+        throw forbidden('The sandbox is suspended, and the caller may not resume it.');
+      }
+      await resume.resume(question, sandbox);
+    } else if (found === 'notReady') {
+      await resume.untilReady(question, sandbox);
+    }
   }
 
   /** Whether nobody on the network can read along: a tunnel through the API server, for example, ends on loopback. */

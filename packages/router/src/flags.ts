@@ -188,7 +188,7 @@ function command(): Command {
   add('--upstream-max-retries <number>', 'how often a failed connection to a Sandbox is tried again', integer(0), 3);
   add('--upstream-retry-initial-delay <duration>', 'wait before the first of these; doubles each time', duration(0), 200);
   add('--upstream-retry-max-delay <duration>', 'longest of these waits', duration(0), 800);
-  add('--resume-on-request <boolean>', 'resume a suspended Sandbox when a caller who may patch it asks for it', boolean, false);
+  add('--resume-on-request <boolean>', 'resume a suspended Sandbox when a caller who may patch it asks for it; requests then wait for a Sandbox that is starting', boolean, false);
   add('--resume-timeout <duration>', 'how long such a request waits for the Sandbox', duration(1), 60_000);
 
   add('--max-request-body-bytes <number>', 'longest request body; 0: no limit', integer(0), 0);

@@ -21,9 +21,7 @@ export class Resume {
    * has expired or cannot be written.
    */
   public async resume(question: Question, sandbox: KnownSandbox): Promise<void> {
-    if (sandbox.spec.expiresAt !== undefined && sandbox.spec.expiresAt <= Date.now()) {
-      throw cannotConnect(question.id);
-    }
+    refuseExpired(question, sandbox);
     const uid = sandbox.metadata.uid!;
     let running = this.running.get(uid);
     if (running === undefined) {
@@ -31,7 +29,7 @@ export class Resume {
       this.running.set(uid, running);
     }
     await running;
-    await this.untilReady(question);
+    await this.untilReady(question, sandbox);
   }
 
   private async write({ namespace, id }: Question, uid: string): Promise<void> {
@@ -46,7 +44,13 @@ export class Resume {
     }
   }
 
-  private untilReady(question: Question): Promise<void> {
+  /** Waits until a Sandbox can be reached. Throws as `resume` does. */
+  public async untilReady(question: Question, sandbox: KnownSandbox): Promise<void> {
+    refuseExpired(question, sandbox);
+    await this.ready(question);
+  }
+
+  private ready(question: Question): Promise<void> {
     const { targets, timeoutMs } = this.options;
     return new Promise((resolve, reject) => {
       const end = (error?: Error) => {
@@ -66,5 +70,11 @@ export class Resume {
       const forget = targets.onChange((key) => key === `${question.namespace}/${question.id}` && look());
       look();
     });
+  }
+}
+
+function refuseExpired({ id }: Question, { spec: { expiresAt } }: KnownSandbox): void {
+  if (expiresAt !== undefined && expiresAt <= Date.now()) {
+    throw cannotConnect(id);
   }
 }
