@@ -116,7 +116,7 @@ export interface ControllerFlagProps {
   readonly sandboxWarmPoolMaxRefillRate?: number;
 
   /**
-   * How long a new member of a pool may take to become ready.
+   * How long a member of a pool may be without readiness before it is replaced.
    *
    * @default - 5 minutes
    */
@@ -128,6 +128,27 @@ export interface ControllerFlagProps {
    * @default - 1 minute
    */
   readonly sandboxWarmPoolUnschedulableRecheckInterval?: Duration;
+
+  /**
+   * Most Sandboxes of a pool, whatever it asks for; 0 is no limit. Not in the original.
+   *
+   * @default - no limit
+   */
+  readonly sandboxWarmPoolMaxReplicas?: number;
+
+  /**
+   * How long a pool may come no closer to its size before its condition `Progressing` says so. Not in the original.
+   *
+   * @default - 10 minutes
+   */
+  readonly sandboxWarmPoolProgressDeadline?: Duration;
+
+  /**
+   * How long a pool status that only counts may wait for the next change. Not in the original.
+   *
+   * @default - 1 second
+   */
+  readonly sandboxWarmPoolStatusWindow?: Duration;
 
   /**
    * Whether the cluster autoscaler may evict idle members of pools.
@@ -142,6 +163,14 @@ export interface ControllerFlagProps {
    * @default - false
    */
   readonly disableClaimEvents?: boolean;
+
+  /**
+   * Whether claims are annotated with the times when they were seen and ready, and with their Sandbox. Costs writes. Not in
+   * the original, which always does so.
+   *
+   * @default - false
+   */
+  readonly claimObservabilityAnnotations?: boolean;
 
   /**
    * Whether only Pods and Services with the label of a Sandbox are kept in memory. Objects that Sandboxes shall adopt
@@ -208,8 +237,12 @@ export const CONTROLLER_FLAGS: { readonly [prop in FlagProp]: string } = {
   sandboxWarmPoolMaxRefillRate: 'sandbox-warm-pool-max-refill-rate',
   sandboxWarmPoolReadinessGracePeriod: 'sandbox-warm-pool-readiness-grace-period',
   sandboxWarmPoolUnschedulableRecheckInterval: 'sandbox-warm-pool-unschedulable-recheck-interval',
+  sandboxWarmPoolMaxReplicas: 'sandbox-warm-pool-max-replicas',
+  sandboxWarmPoolProgressDeadline: 'sandbox-warm-pool-progress-deadline',
+  sandboxWarmPoolStatusWindow: 'sandbox-warm-pool-status-window',
   enableWarmPoolEviction: 'enable-warm-pool-eviction',
   disableClaimEvents: 'disable-claim-events',
+  claimObservabilityAnnotations: 'claim-observability-annotations',
   cacheLabelSelectors: 'cache-label-selectors',
   sandboxWriteBehindWindow: 'sandbox-write-behind-window',
   sandboxStatusSettleWindow: 'sandbox-status-settle-window',
@@ -218,7 +251,10 @@ export const CONTROLLER_FLAGS: { readonly [prop in FlagProp]: string } = {
 };
 
 /** What only the controller of this project understands. */
-const NOT_IN_THE_ORIGINAL: readonly FlagProp[] = ['namespaces', 'sandboxStatusSettleWindow'];
+const NOT_IN_THE_ORIGINAL: readonly FlagProp[] = [
+  'namespaces', 'sandboxStatusSettleWindow', 'sandboxWarmPoolMaxReplicas', 'sandboxWarmPoolProgressDeadline', 'sandboxWarmPoolStatusWindow',
+  'claimObservabilityAnnotations',
+];
 
 const WHOLE_NUMBERS: readonly FlagProp[] = [
   'kubeApiBurst', 'apiConnections', 'sandboxConcurrentWorkers', 'sandboxClaimConcurrentWorkers', 'sandboxWarmPoolConcurrentWorkers',
@@ -230,6 +266,8 @@ const DURATIONS: { readonly [prop in FlagProp]?: number } = {
   sandboxWarmPoolReplenishDelay: 0,
   sandboxWarmPoolReadinessGracePeriod: 1,
   sandboxWarmPoolUnschedulableRecheckInterval: 1,
+  sandboxWarmPoolProgressDeadline: 1,
+  sandboxWarmPoolStatusWindow: 0,
   sandboxWriteBehindWindow: 0,
   sandboxStatusSettleWindow: 0,
 };
@@ -248,6 +286,7 @@ export function checkFlags(problems: Problems, props: ControllerFlagProps, imple
     problems.unique(index => `namespaces[${index}]`, props.namespaces, 'it is in the list already: remove one');
   }
   problems.check('clusterDomain', props.clusterDomain, dnsSubdomain);
+  problems.check('sandboxWarmPoolMaxReplicas', props.sandboxWarmPoolMaxReplicas, integer(0));
   WHOLE_NUMBERS.forEach(prop => problems.check(prop, props[prop] as number | undefined, integer(1)));
   problems.check('kubeApiQps', props.kubeApiQps, value => (Number.isFinite(value) ? undefined : 'use a number; negative is no limit'));
   problems.check('sandboxWarmPoolMaxRefillRate', props.sandboxWarmPoolMaxRefillRate, value =>

@@ -38,9 +38,9 @@ const BUNDLED: ControllerRules = {
   ],
   extensions: [
     rule(GROUP, 'sandboxes', 'create'),
-    rule(EXTENSIONS_GROUP, 'sandboxclaims', 'get list watch patch delete'),
-    rule(EXTENSIONS_GROUP, 'sandboxtemplates', 'get list watch patch'),
-    rule(EXTENSIONS_GROUP, 'sandboxwarmpools', 'get list watch'),
+    rule(EXTENSIONS_GROUP, 'sandboxclaims', 'list watch patch delete'),
+    rule(EXTENSIONS_GROUP, 'sandboxtemplates', 'list watch patch'),
+    rule(EXTENSIONS_GROUP, 'sandboxwarmpools', 'list watch'),
     rule(EXTENSIONS_GROUP, ['sandboxclaims/status', 'sandboxwarmpools/status'], 'patch'),
     rule(EXTENSIONS_GROUP, ['sandboxclaims/finalizers', 'sandboxtemplates/finalizers', 'sandboxwarmpools/finalizers'], 'update'),
     rule('networking.k8s.io', 'networkpolicies', 'get list watch create update delete'),

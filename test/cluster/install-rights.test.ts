@@ -67,6 +67,23 @@ class Scenario {
     await this.gone(policy);
   }
 
+  /** A pool, a claim that it serves, a cold one, and one whose time is over. */
+  public async claims(): Promise<void> {
+    const podTemplate = { spec: { containers: [{ name: 'main', image: 'registry.example/app:1' }] } };
+    await this.create('SandboxTemplate', 'base', { podTemplate, envVarsInjectionPolicy: 'Allowed' });
+    const pool = await this.create('SandboxWarmPool', 'pool', { replicas: 2, sandboxTemplateRef: { name: 'base' } });
+    await this.until(pool, ({ status }) => status?.readyReplicas === 2);
+    const ready = ({ status }: any) => status?.conditions?.some(({ type, status: value }: any) => type === 'Ready' && value === 'True');
+    const warm = await this.create('SandboxClaim', 'warm', { warmPoolRef: { name: 'pool' } });
+    const cold = await this.create('SandboxClaim', 'cold', { warmPoolRef: { name: 'pool' }, env: [{ name: 'A', value: 'b' }] });
+    await this.until(warm, ready);
+    await this.until(cold, ready);
+    await this.merge(cold, { spec: { lifecycle: { shutdownTime: '2020-01-01T00:00:00Z', shutdownPolicy: 'Delete' } } });
+    await this.gone(cold);
+    await this.merge(pool, { spec: { replicas: 0 } });
+    await this.until(pool, ({ status }) => (status?.replicas ?? 0) === 0);
+  }
+
   private async create(kind: string, name: string, spec: object): Promise<ObjectRef> {
     const apiVersion = kind === 'Sandbox' ? 'agents.x-k8s.io/v1beta1' : 'extensions.agents.x-k8s.io/v1beta1';
     await this.cluster.admin.create({ apiVersion, kind, metadata: { name, namespace: this.namespace }, spec });
@@ -124,6 +141,7 @@ describeWithPrograms('the controller with the rights of the chart', () => {
       await scenario.sandboxes();
       await scenario.adoptionAndExpiry();
       await scenario.templates();
+      await scenario.claims();
     });
     expect(refused(requests)).toEqual([]);
     const rights = granted(manifests().filter(({ kind, metadata }) => kind.endsWith('Role') && metadata.name?.startsWith('agent-sandbox-controller')));
@@ -140,6 +158,7 @@ describeWithPrograms('the controller with the rights of the chart', () => {
     const requests = await watched({ namespaces: [scenario.namespace] }, async () => {
       await scenario.sandboxes();
       await scenario.templates();
+      await scenario.claims();
     });
     expect(refused(requests)).toEqual([]);
     expect([...new Set(requests.map(({ namespace }) => namespace))].sort()).toEqual([SYSTEM, scenario.namespace].sort());

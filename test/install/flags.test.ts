@@ -37,8 +37,12 @@ const CONTROLLER: Required<ControllerFlagProps> = {
   sandboxWarmPoolMaxRefillRate: 0.5,
   sandboxWarmPoolReadinessGracePeriod: Duration.minutes(1),
   sandboxWarmPoolUnschedulableRecheckInterval: Duration.millis(1500),
+  sandboxWarmPoolMaxReplicas: 100,
+  sandboxWarmPoolProgressDeadline: Duration.minutes(1),
+  sandboxWarmPoolStatusWindow: Duration.millis(500),
   enableWarmPoolEviction: false,
   disableClaimEvents: true,
+  claimObservabilityAnnotations: true,
   cacheLabelSelectors: true,
   sandboxWriteBehindWindow: Duration.millis(250),
   sandboxStatusSettleWindow: Duration.seconds(1),
@@ -50,8 +54,7 @@ const CONTROLLER: Required<ControllerFlagProps> = {
 test('the controller takes every flag that the chart can set', () => {
   const { args } = controllerPod(CONTROLLER).spec.containers[0];
   expect(args).toHaveLength(Object.keys(CONTROLLER_FLAGS).length);
-  // Known, and of no effect until the controller traces.
-  expect(against('controller', args).replace('--enable-tracing', '')).toBe('');
+  expect(against('controller', args)).toBe('');
 });
 
 test('the router takes every flag that the chart can set', () => {

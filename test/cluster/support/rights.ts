@@ -21,7 +21,6 @@ const CORE = 'agents.x-k8s.io';
 const EXTENSIONS = 'extensions.agents.x-k8s.io';
 
 const OWNER_REFERENCE = 'asked by OwnerReferencesPermissionEnforcement of whoever writes an owner reference that blocks the deletion of the owner: no request of its own';
-const POOLS_AND_CLAIMS = 'for the controllers of pools and claims, which the scenario does not know yet';
 const LOST_RACE = 'reads past the cache when a create meets an object that the cache does not know yet';
 
 /** Rights of the controller that no request of the suite shows, and why they are there all the same. */
@@ -36,13 +35,6 @@ export const UNSEEN: { readonly [right: Right]: string } = {
   'get /persistentvolumeclaims': LOST_RACE,
   'get networking.k8s.io/networkpolicies': LOST_RACE,
   [`get ${CORE}/sandboxes`]: LOST_RACE,
-  'create events.k8s.io/events': POOLS_AND_CLAIMS,
-  [`create ${CORE}/sandboxes`]: POOLS_AND_CLAIMS,
-  ...Object.fromEntries(['get', 'list', 'watch'].flatMap(verb => ['sandboxclaims', 'sandboxwarmpools'].map(resource => [`${verb} ${EXTENSIONS}/${resource}`, POOLS_AND_CLAIMS]))),
-  [`delete ${EXTENSIONS}/sandboxclaims`]: POOLS_AND_CLAIMS,
-  [`patch ${EXTENSIONS}/sandboxclaims`]: POOLS_AND_CLAIMS,
-  [`patch ${EXTENSIONS}/sandboxclaims/status`]: POOLS_AND_CLAIMS,
-  [`patch ${EXTENSIONS}/sandboxwarmpools/status`]: POOLS_AND_CLAIMS,
-  [`get ${EXTENSIONS}/sandboxtemplates`]: POOLS_AND_CLAIMS,
+  [`patch ${EXTENSIONS}/sandboxclaims`]: 'annotates claims, only with claimObservabilityAnnotations or enableTracing',
   'patch events.k8s.io/events': 'counts an Event up that is repeated for minutes',
 };
