@@ -15,7 +15,14 @@ const KINDS = [
   [CORE.apiVersion, 'Sandbox'], [EXTENSIONS.apiVersion, 'SandboxTemplate'], [EXTENSIONS.apiVersion, 'SandboxClaim'], [EXTENSIONS.apiVersion, 'SandboxWarmPool'],
   ['v1', 'Pod'], ['v1', 'Service'], ['v1', 'PersistentVolumeClaim'], ['networking.k8s.io/v1', 'NetworkPolicy'],
 ] as const;
-const POD_SPEC = { containers: [{ name: 'main', image: 'image', ports: [{ containerPort: 8888 }] }] };
+/** With values that programs in Go write in their own way, and a strategy that replaces what differs. */
+const POD_SPEC = {
+  containers: [{
+    name: 'main', image: 'image', ports: [{ containerPort: 8888 }], resources: { limits: { cpu: '0.5', memory: '1536Mi' } },
+    env: [{ name: 'CPU', valueFrom: { resourceFieldRef: { resource: 'limits.cpu' } } }],
+  }, { name: 'side', image: 'image' }],
+  volumes: [{ name: 'tmp', emptyDir: { sizeLimit: '0.5Gi' } }],
+};
 
 const suite = () => {
   test('no Pod restarts, no object is lost, and the two never work at the same time', async () => {
@@ -35,7 +42,7 @@ const suite = () => {
     try {
       // Something of each kind, in the states in which it may be met.
       await create(admin, 'SandboxTemplate', 'python', { podTemplate: { spec: POD_SPEC }, envVarsInjectionPolicy: 'Overrides' });
-      await create(admin, 'SandboxWarmPool', 'pool', { replicas: 3, sandboxTemplateRef: { name: 'python' } });
+      await create(admin, 'SandboxWarmPool', 'pool', { replicas: 3, sandboxTemplateRef: { name: 'python' }, updateStrategy: { type: 'Recreate' } });
       await ready(admin, 'SandboxWarmPool', 'pool', (pool) => pool.status?.readyReplicas === 3);
       await create(admin, 'SandboxClaim', 'warm', { warmPoolRef: { name: 'pool' } });
       await create(admin, 'SandboxClaim', 'cold', { warmPoolRef: { name: 'pool' }, env: [{ name: 'A', value: '1' }] });
