@@ -157,6 +157,15 @@ describe('a claim waits', () => {
     expect(bench.claim.status?.sandbox?.name).toBe('a');
   });
 
+  test('C44 from when they were first seen, not from a creation in whole seconds', () => {
+    const bench = new ClaimBench();
+    bench.member('a', {});
+    bench.model.create(claim());
+    bench.model.now += 2500;
+    bench.pass('claim', { firstSeen: bench.model.now - 1600 });
+    expect(bench.result?.requeueAfterMs).toBe(400);
+  });
+
   test('C44 no longer than that, and not at all for an empty pool', () => {
     const bench = new ClaimBench();
     bench.member('a', {});

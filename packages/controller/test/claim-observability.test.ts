@@ -1,8 +1,15 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ANNOTATION, LABEL } from 'agent-sandbox-api';
 import { FirstSeen } from '../src/claim/first-seen.js';
+import { readLabelDomains } from '../src/claim/label-domains.js';
 import { readyMeasures } from '../src/claim/measures.js';
 import type { ObservedClaim } from '../src/claim/observed.js';
+import { controllersOf } from '../src/controllers.js';
+import { parseFlags } from '../src/flags.js';
 import type { Request } from '../src/plan.js';
+import { Metrics } from '../src/shell/metrics.js';
 import { ClaimBench, claim, readyCondition, running } from './claim-bench.js';
 import { summary } from './fixtures.js';
 
@@ -154,6 +161,54 @@ describe('with annotations', () => {
     created.model.create(claim({}, { labels: { [LABEL.sandboxName]: 'b' } }));
     created.settle('claim', ANNOTATE);
     expect(annotations(created)[ANNOTATION.sandboxName]).toBe('b');
+  });
+});
+
+describe('the process', () => {
+  const definition = (...args: string[]) => controllersOf(parseFlags(['--extensions', ...args])).find(({ name }) => name === 'sandboxclaim-controller')!;
+
+  test('shows what claims measure under the names of the original', async () => {
+    const created = bench({ [ANNOTATION.clientFirstRequestedAt]: '2026-01-01T00:00:00Z' });
+    created.pass('claim', { firstSeen: created.model.now - 250 });
+    const metrics = new Metrics('test');
+    created.model.measures.forEach(metrics.measures(definition().metrics!));
+    const text = await metrics.registry.metrics();
+    expect(text).toContain(`${CONTROLLER}_bucket{le="250",launch_type="warm",sandbox_template="python"} 1`);
+    expect(text).toContain(`${CLIENT}_sum{launch_type="warm",sandbox_template="python"} 1000`);
+    expect(text).toContain(
+      'agent_sandbox_claim_creation_total{namespace="agents",sandbox_template="python",launch_type="warm",warmpool_name="pool",pod_condition="ready",created_by="unknown"} 1',
+    );
+  });
+
+  test('sends no Events about claims when told so', () => {
+    expect([definition().silent, definition('--disable-claim-events').silent]).toEqual([false, true]);
+  });
+
+  test('writes annotations only when told so, and not when told otherwise as well', () => {
+    const annotates = (...args: string[]) => {
+      const { model: cache } = bench();
+      return summary(definition(...args).plan(cache, 'agents', 'claim', { now: cache.now, memory: undefined })!.requests)[0] === 'patch SandboxClaim';
+    };
+    expect([
+      annotates(), annotates('--claim-observability-annotations'), annotates('--claim-observability-annotations', '--disable-claim-observability-annotations'),
+    ]).toEqual([false, true, false]);
+  });
+
+  test('reads the domains of labels from a file, and does not start when it cannot be used', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'domains-'));
+    const file = (text: string) => {
+      writeFileSync(join(dir, 'list'), text);
+      return join(dir, 'list');
+    };
+    try {
+      expect(readLabelDomains(join(dir, 'missing'))).toEqual(['sandbox.users.io']);
+      expect(readLabelDomains(file(' \n'))).toEqual(['sandbox.users.io']);
+      expect(readLabelDomains(file('Example.com, a.b\n\nc\r\n'))).toEqual(['example.com', 'a.b', 'c']);
+      expect(() => readLabelDomains(file('example.com, a b'))).toThrow('"a b" is not a domain: list domains such as example.com');
+      expect(() => definition(`--allowed-label-domains-file=${dir}`)).toThrow(/cannot use the allowed label domains of .*: make it readable/);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
   });
 });
 

@@ -113,9 +113,12 @@ function foreignPolicy(observed: ObservedClaim): Step<Finding> {
   });
 }
 
-/** Milliseconds that the claim may still wait for members that have no address yet. */
-function graceLeft({ claim, offer, now }: ObservedClaim): number {
-  const created = parseTime(claim.metadata.creationTimestamp);
-  return offer.pending && created !== undefined ? Math.max(0, created + GRACE_MS - now) : 0;
+/**
+ * Milliseconds that the claim may still wait for members that have no address yet. Its creation is told in whole seconds by
+ * another clock, so the time at which this process first saw it is better where there is one.
+ */
+function graceLeft({ claim, offer, firstSeen, now }: ObservedClaim): number {
+  const since = firstSeen ?? parseTime(claim.metadata.creationTimestamp);
+  return offer.pending && since !== undefined ? Math.max(0, since + GRACE_MS - now) : 0;
 }
 
