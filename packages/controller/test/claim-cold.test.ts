@@ -402,6 +402,20 @@ describe('templates of another namespace', () => {
     expect(bench.sandbox()).toBeUndefined();
   });
 
+  test('are waited for while other claims write their policy, too', () => {
+    const bench = shared();
+    bench.model.create(claim({ sandboxTemplateRef: { name: 'tool', namespace: 'shared' } }, { name: 'second' }));
+    bench.model.intercept = (request) => (summary([request])[0] === 'update NetworkPolicy' ? { reason: 'Conflict', message: 'modified' } : undefined);
+    bench.pass('second');
+    expect(bench.model.get('SandboxClaim', NAMESPACE, 'second')?.status?.conditions).toMatchObject([{ reason: 'NetworkPolicyNotReady' }]);
+    expect(bench.errors()).toHaveLength(1);
+    expect(bench.sandbox('second')).toBeUndefined();
+    bench.model.intercept = undefined;
+    bench.settle('second');
+    expect(policy(bench.model)!.metadata.ownerReferences).toHaveLength(2);
+    expect(bench.sandbox('second')).toBeDefined();
+  });
+
   test('may be taken back for new claims only', () => {
     const bench = shared();
     bench.model.edit(bench.model.get('SandboxTemplate', 'shared', 'tool')!, (draft) => {

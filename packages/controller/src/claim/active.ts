@@ -107,9 +107,11 @@ function foreignPolicy(observed: ObservedClaim): Step<Finding> {
     if (ready) {
       return value<Finding>({});
     }
-    const text = errors.map(({ message }) => message).join('\n');
-    const cause = errors.length > 0 ? problem.error(text) : problem.networkPolicyNotReady(`the NetworkPolicy of the SandboxTemplate "${inUse.name}" is not in place yet`);
-    return value<Finding>({ problem: cause, blockedBy });
+    const notReady = problem.networkPolicyNotReady(`the NetworkPolicy of the SandboxTemplate "${inUse.name}" is not in place yet`);
+    const failed = errors.filter(({ reason }) => reason !== 'Conflict' && reason !== 'AlreadyExists');
+    // Claims that begin at the same time all write the one policy: whoever was too late tries again.
+    const late: Problem = errors.length > 0 ? { ...notReady, then: 'back off' } : notReady;
+    return value<Finding>({ problem: failed.length > 0 ? problem.error(failed.map(({ message }) => message).join('\n')) : late, blockedBy });
   });
 }
 
