@@ -21,9 +21,10 @@ export interface Flags {
   readonly agentAllowedDomains: readonly string[];
   readonly agentModel: string;
   readonly agentBaseUrl?: string;
+  readonly agentSearchUrl: string;
   readonly agentMaxSteps: number;
   readonly agentTimeoutSeconds: number;
-  readonly agentChromium?: string;
+  readonly agentChromium: string;
   readonly agentChromiumSandbox: boolean;
 }
 
@@ -68,9 +69,10 @@ function command(): Command {
   add('--agent-allowed-domains <list>', 'hosts that the browser may reach: example.com, *.example.com, host:port, or * for all that are public', list, [], 'AGENT_ALLOWED_DOMAINS');
   add('--agent-model <name>', 'model that the agent asks', String, 'gemini-2.5-computer-use-preview-10-2025', 'AGENT_MODEL');
   add('--agent-base-url <url>', 'where the model is, if not at Google', String, undefined, 'AGENT_BASE_URL');
+  add('--agent-search-url <url>', 'page that the action search leads to', String, 'https://www.google.com', 'AGENT_SEARCH_URL');
   add('--agent-max-steps <number>', 'questions to the model in one run', integer(1, 1000), 50, 'AGENT_MAX_STEPS');
   add('--agent-timeout-seconds <number>', 'longest time of one run', seconds, 600, 'AGENT_TIMEOUT_SECONDS');
-  add('--agent-chromium <file>', 'the browser; default: chromium in PATH', String, undefined, 'AGENT_CHROMIUM');
+  add('--agent-chromium <file>', 'the browser', String, '/usr/bin/chromium', 'AGENT_CHROMIUM');
   add('--agent-chromium-sandbox <boolean>', "use the browser's own sandbox", text => oneOf('true', 'false')(text) === 'true', true, 'AGENT_CHROMIUM_SANDBOX');
   return program;
 }

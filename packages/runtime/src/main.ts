@@ -1,8 +1,11 @@
 #!/usr/bin/env node
 import { pino, type Logger } from 'pino';
+import type { AgentOptions } from './computer-use/agent.js';
+import { DomainPatternError, DomainPolicy } from './computer-use/policy.js';
 import { UnsupportedPlatformError } from './errors.js';
 import { baseDirOf, execTimeoutOf, FlagError, parseFlags, type Flags } from './flags.js';
 import { becomeInit } from './init.js';
+import { agentRoute } from './plain/agent.js';
 import { Runtime } from './runtime.js';
 import { COMMAND_ROUTES, COMMON_ROUTES, createServer } from './server.js';
 
@@ -35,6 +38,7 @@ async function run(given: Flags): Promise<void> {
   const logger = pino({ level: given.logLevel });
   becomeInit(logger);
   try {
+    const agent = given.computerUse ? agentOptionsOf(given) : undefined;
     const runtime = await Runtime.open({
       ...given,
       baseDir: baseDirOf(given, process.env),
@@ -42,7 +46,7 @@ async function run(given: Flags): Promise<void> {
       env: { ...process.env },
       logger,
     });
-    const server = await createServer(runtime, [...COMMON_ROUTES, ...COMMAND_ROUTES]);
+    const server = await createServer(runtime, [...COMMON_ROUTES, ...(agent ? [agentRoute(agent)] : COMMAND_ROUTES)]);
     await server.listen({ host: given.listenHost, port: given.port });
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       // The second one ends the process the hard way.
@@ -52,9 +56,33 @@ async function run(given: Flags): Promise<void> {
       }));
     }
   } catch (error) {
-    logger.fatal(error instanceof UnsupportedPlatformError ? error.message : { err: error }, 'cannot start');
+    if (error instanceof UnsupportedPlatformError || error instanceof DomainPatternError) {
+      logger.fatal(error.message);
+    } else {
+      logger.fatal({ err: error }, 'cannot start');
+    }
     process.exitCode = 1;
   }
+}
+
+/** A runtime with an agent runs no commands, so that none can look for the key. */
+function agentOptionsOf(given: Flags): AgentOptions {
+  const apiKey = process.env.GEMINI_API_KEY ?? process.env.GOOGLE_API_KEY;
+  delete process.env.GEMINI_API_KEY;
+  delete process.env.GOOGLE_API_KEY;
+  // Says now what is wrong with it.
+  new DomainPolicy(given.agentAllowedDomains);
+  return {
+    apiKey,
+    model: given.agentModel,
+    baseUrl: given.agentBaseUrl,
+    maxSteps: given.agentMaxSteps,
+    timeoutSeconds: given.agentTimeoutSeconds,
+    allowedDomains: given.agentAllowedDomains,
+    searchUrl: given.agentSearchUrl,
+    chromium: given.agentChromium,
+    chromiumSandbox: given.agentChromiumSandbox,
+  };
 }
 
 async function stop(given: Flags, logger: Logger, signal: string, end: () => Promise<void>): Promise<void> {
