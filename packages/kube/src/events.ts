@@ -26,6 +26,8 @@ export interface EventRecorderOptions {
   readonly controller: string;
   /** Name of this process, at most 128 characters. */
   readonly instance: string;
+  /** Milliseconds that a new Event waits before it is sent, so that it does not compete with the work it tells of. @default 0 */
+  readonly delayMs?: number;
   /** Milliseconds after its last occurrence for which an Event is the same one, counted in its series. @default 360000 */
   readonly seriesWindowMs?: number;
   /** Milliseconds between two updates of a series. @default 30000 */
@@ -57,7 +59,7 @@ interface Series {
   told: number;
   /** Monotonic milliseconds. */
   last: number;
-  /** The next update. */
+  /** The first sending, or the next update. */
   timer?: Timer;
   /** Waits to be sent or is being sent; never twice at a time. */
   busy: boolean;
@@ -107,7 +109,7 @@ export class EventRecorder {
     }
     const series: Series = { event: this.eventOf(regarding, what), count: 1, told: 0, last: now, busy: false };
     remember(this.series, key, series);
-    this.send(series);
+    this.sendAfter(series, this.options.delayMs ?? 0);
   }
 
   /** Sends what waits, series included, for at most `timeoutMs` milliseconds, and takes no more. */
@@ -116,7 +118,7 @@ export class EventRecorder {
     const timer = this.clock.setTimeout(() => this.stop.abort(), timeoutMs);
     for (const series of this.series.values()) {
       series.timer?.cancel();
-      if (series.count > series.told && series.told > 0) {
+      if (series.count > series.told && (series.told > 0 || series.timer)) {
         this.send(series);
       }
     }
@@ -161,10 +163,18 @@ export class EventRecorder {
   }
 
   private planUpdate(series: Series): void {
+    this.sendAfter(series, this.options.seriesFlushMs ?? 30_000);
+  }
+
+  private sendAfter(series: Series, delayMs: number): void {
+    if (delayMs <= 0) {
+      this.send(series);
+      return;
+    }
     series.timer ??= this.clock.setTimeout(() => {
       series.timer = undefined;
       this.send(series);
-    }, this.options.seriesFlushMs ?? 30_000);
+    }, delayMs);
   }
 
   private send(series: Series): void {

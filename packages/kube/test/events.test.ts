@@ -75,6 +75,20 @@ describe('EventRecorder', () => {
     expect(events()).toHaveLength(1);
   });
 
+  test('a new Event may wait, and what happens again meanwhile is counted in it', async () => {
+    start({ delayMs: 1000 });
+    recorder.record(sandbox(), adopted);
+    clock.advance(999);
+    recorder.record(sandbox(), adopted);
+    expect(server.requests).toEqual([]);
+    clock.advance(1);
+    await stored(1);
+    expect(events()[0]).toMatchObject({ eventTime: '2026-01-01T00:00:00.000000Z', series: { count: 2 } });
+    recorder.record(sandbox('y'), adopted);
+    await recorder.close();
+    expect(events()).toHaveLength(2);
+  });
+
   test('what happens again while the Event is on its way is counted later', async () => {
     start({ seriesFlushMs: 1000 });
     const { arrived, open } = server.hold(any);

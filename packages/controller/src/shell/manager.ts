@@ -17,6 +17,9 @@ const LEASE = 'a3317529.agent-sandbox.x-k8s.io';
 /** One request at a time goes over a connection. */
 const FEWEST_CONNECTIONS = 32;
 
+/** In a burst of claims the API server is the bottleneck, and nobody waits for an Event. */
+const EVENT_DELAY_MS = 1000;
+
 /** Every object is looked at again after about this long, in case something was overlooked. */
 const RESYNC_MS = 36_000_000;
 const RESYNC_JITTER = 0.1;
@@ -59,7 +62,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   const queueMetrics = metrics.queues();
   const workerMetrics = metrics.workers();
   const controllers = definitions.map((definition) => {
-    const events = new EventRecorder({ cluster, controller: definition.name, instance: identity });
+    const events = new EventRecorder({ cluster, controller: definition.name, instance: identity, delayMs: EVENT_DELAY_MS });
     recorders.push(events);
     const writer = caches.connect(new Writer(cluster, { fieldManager: definition.name }));
     const measure = metrics.measures(definition.metrics ?? []);
