@@ -37,7 +37,7 @@ const project = new cdk.JsiiProject({
   // Development happens on the oldest peers (projen pins them); the newest are what users install.
   devDeps: [
     '@types/node@^20', '@types/jest@^30', '@swc/core@1.16.18', '@swc/jest@^0.2', 'jest@^30', 'ajv@^8', 'fast-check@^4', 'tsx@^4', 'yaml@^2',
-    'esbuild@^0.28', 'eslint@^9', 'typescript-eslint@^8', '@stylistic/eslint-plugin@^5', 'jsii-docgen@^10',
+    'esbuild@^0.28', 'tar-stream@^3', '@types/tar-stream@^3', 'fengari@^0.1', '@marcbachmann/cel-js@^8', 'eslint@^9', 'typescript-eslint@^8', '@stylistic/eslint-plugin@^5', 'jsii-docgen@^10',
   ],
   docgen: false,
   projenrcTs: true,
@@ -290,6 +290,7 @@ docs.exec('jsii-docgen -o docs/L1.md -s cdk8s-agent-sandbox.l1');
 docs.exec('tsx scripts/check-snippets.ts');
 project.postCompileTask.spawn(docs);
 project.addTask('chart', { description: 'Write the Helm chart and the manifests for kubectl from src/install', exec: 'tsx scripts/helm-chart.ts' });
+project.addTask('images', { description: 'Write the images of the programs as OCI archives, without an engine', exec: 'tsx scripts/images.ts', receiveArgs: true });
 project.packageTask.exec('cp install/agent-sandbox.yaml dist/install.yaml');
 project.addTask('api:kubernetes', { description: 'Reduce the OpenAPI documents of a Kubernetes release to what api/ needs (needs Go)', exec: 'tsx api/kubernetes/reduce.ts' });
 

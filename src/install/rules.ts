@@ -83,7 +83,7 @@ export const CONTROLLER_RULES: { readonly [implementation in ControllerImplement
 
 /** What the router may do with Sandboxes and their Pods; for resuming, in addition. @internal */
 export const ROUTER_RULES = {
-  resolve: [rule(GROUP, 'sandboxes', 'get list watch'), rule('', 'pods', 'get list watch')],
+  resolve: [rule(GROUP, 'sandboxes', 'list watch'), rule('', 'pods', 'list watch')],
   authorize: [rule('authentication.k8s.io', 'tokenreviews', 'create'), rule('authorization.k8s.io', 'subjectaccessreviews', 'create')],
   resume: [rule(GROUP, 'sandboxes', 'patch')],
 } as const;

@@ -5,15 +5,21 @@ import * as kplus from 'cdk8s-plus-28';
 import { ControllerFlagProps, ControllerLogLevel, RouterProps } from '../../src';
 import { CONTROLLER_FLAGS } from '../../src/install/controller-flags';
 import { ROUTER_FLAGS } from '../../src/install/router-flags';
+import { granted } from '../cluster/support/rights';
 import { testChart } from '../helpers';
-import { controllerPod, routerPod } from './helpers';
+import { ROUTER, controllerPod, install, routerPod } from './helpers';
 
 jest.setTimeout(60_000);
 
 /** What a program says against a command line; empty if it takes it, and knows a use for all of it. */
 function against(program: 'controller' | 'router', args: string[]): string {
-  const flags = path.join(__dirname, '..', '..', 'packages', program, 'src', 'flags.ts');
-  const code = `import { parseFlags } from ${JSON.stringify(flags)}; console.log(parseFlags(process.argv.slice(1)).ignored.join());`;
+  return evaluated(program, 'flags', '{ parseFlags }', 'console.log(parseFlags(process.argv.slice(1)).ignored.join());', args);
+}
+
+/** What a program prints that has the exports of a module of a package, which is an ES module. */
+function evaluated(program: string, module: string, exports: string, statements: string, args: string[] = []): string {
+  const file = path.join(__dirname, '..', '..', 'packages', program, 'src', `${module}.ts`);
+  const code = `import ${exports} from ${JSON.stringify(file)}; ${statements}`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--conditions=agent-sandbox-source', '--import', 'tsx', '--input-type=module', '-e', code, '--', ...args], {
     encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' },
   });
@@ -67,4 +73,12 @@ test('the router takes every flag that the chart can set', () => {
   const { args } = routerPod(props, { namespaces: ['a'] }).spec.containers[0];
   expect(Object.keys(ROUTER_FLAGS).filter(prop => !(prop in props))).toEqual([]);
   expect(against('router', args)).toBe('');
+});
+
+test('the router gets exactly the rights that it asks for', () => {
+  const asked = JSON.parse(evaluated('router', 'rbac', '{ TOKEN_REVIEW_RULES, routerRules }',
+    'console.log(JSON.stringify([...routerRules({ resumeOnRequest: true }), ...TOKEN_REVIEW_RULES]));'));
+  const roles = install({ userRoles: false, router: { ...ROUTER, resumeOnRequest: true } })
+    .filter(({ kind, metadata }) => kind === 'ClusterRole' && metadata.name.startsWith('sandbox-router'));
+  expect(granted(roles)).toEqual(granted([{ rules: asked }]));
 });

@@ -37,9 +37,9 @@ test('the router may look at Sandboxes and Pods and ask about tokens, and nothin
   const granted = (objects: any[]) => all(objects, 'ClusterRole').filter(({ metadata }) => metadata.name.startsWith('sandbox-router'))
     .flatMap(({ rules }) => rules).map(({ resources, verbs }: any) => `${resources}: ${verbs}`);
   expect(granted(withRouter())).toEqual([
-    'sandboxes: get,list,watch', 'pods: get,list,watch', 'tokenreviews: create', 'subjectaccessreviews: create',
+    'sandboxes: list,watch', 'pods: list,watch', 'tokenreviews: create', 'subjectaccessreviews: create',
   ]);
-  expect(granted(withRouter({ tokenReview: false, staticTokenSecret: secret('static') }))).toEqual(['sandboxes: get,list,watch', 'pods: get,list,watch']);
+  expect(granted(withRouter({ tokenReview: false, staticTokenSecret: secret('static') }))).toEqual(['sandboxes: list,watch', 'pods: list,watch']);
   expect(granted(withRouter({ resumeOnRequest: true }))).toContain('sandboxes: patch');
   expect(all(withRouter(), 'ValidatingAdmissionPolicy')).toEqual([]);
 });
