@@ -166,6 +166,19 @@ test('a start that is slower shows within the settle window', () => {
   expect(bench.condition('Ready')).toBe('False/DependenciesNotReady: Pod exists with phase: Pending');
 });
 
+test('an idle member of a pool has longer, until its Pod has an address', () => {
+  const options = { statusSettleMs: 1000 };
+  const bench = new SandboxBench();
+  bench.model.create(sandbox({}, { ownerReferences: [foreignOwner('SandboxWarmPool', 'extensions.agents.x-k8s.io/v1beta1')] }));
+  bench.pass({ options });
+  bench.model.now += 1000;
+  expect(bench.pass({ options })).toEqual([]);
+  expect(bench.result?.requeueAfterMs).toBe(4000);
+  bench.model.runPods(() => ({ phase: 'Running', podIPs: [{ ip: '10.0.0.1' }], conditions: [] }));
+  expect(summary(bench.pass({ options }))).toEqual(['patch Sandbox/status']);
+  expect(bench.sandbox.status?.podIPs).toEqual(['10.0.0.1']);
+});
+
 test('a node that is not worth a write is not waited for either', () => {
   const options = { statusSettleMs: 1000 };
   const bench = new SandboxBench();

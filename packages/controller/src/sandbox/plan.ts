@@ -1,4 +1,5 @@
 import { ANNOTATION, CONDITION, REASON, type Sandbox, type SandboxStatus } from 'agent-sandbox-api';
+import { poolNameOf } from '../blueprint/stale.js';
 import { conditionOf, isDeleting } from '../object.js';
 import { event, mergePatch, type Plan, type Request } from '../plan.js';
 import { all, planOf, then, value, type Step } from '../step.js';
@@ -10,6 +11,12 @@ import { conflictOf, reconcilePod, type PodResult } from './pod.js';
 import { reconcileService, type ServiceResult } from './service.js';
 import { isOnlyGeneration, isOnlyNode, isStarting, sandboxStatus, statusWrite } from './status.js';
 import { reconcileVolumes } from './volumes.js';
+
+/**
+ * How many times longer the status of a pool's Sandbox waits for its Pod to get an address: pools are filled many at a time,
+ * when Pods take longer, and nobody asks for a member before it has an address.
+ */
+const IDLE_FACTOR = 5;
 
 /**
  * One pass over a Sandbox: its volumes, then its Pod and Service side by side, then its tracking annotation and status.
@@ -95,7 +102,8 @@ function trackingWrite(sandbox: Sandbox, name: string | null): Request {
 function statusDueTime({ sandbox, now, options, memory }: ObservedSandbox, status: SandboxStatus): number {
   const changed = statusWrite(sandbox, status) !== undefined && isWorthWriting(sandbox, status);
   const postpone = options.statusSettleMs > 0 && changed && isStarting(sandbox, status);
-  return postpone ? (memory?.statusSince ?? now) + options.statusSettleMs : now;
+  const idle = poolNameOf(sandbox) !== undefined && !status.podIPs?.length;
+  return postpone ? (memory?.statusSince ?? now) + options.statusSettleMs * (idle ? IDLE_FACTOR : 1) : now;
 }
 
 function memoryAfter({ now, memory }: ObservedSandbox, podMetadata: boolean, status: boolean): SandboxMemory | null {
