@@ -7,6 +7,8 @@ export interface WorkQueueOptions {
   readonly name: string;
   /** Pauses after failures of a key. @default - 5 ms, doubled each time, up to 1000 s; no jitter */
   readonly backoff?: BackoffOptions;
+  /** Keys of low priority in work at the same time, so that slow work on them leaves workers for others. @default - no limit */
+  readonly lowConcurrency?: number;
   /** @default - that of the machine */
   readonly clock?: Clock;
   /** @default - nothing is measured */
@@ -23,6 +25,12 @@ interface Waiting {
   priority: Priority;
   /** Monotonic milliseconds. */
   readonly since: number;
+}
+
+interface Processing {
+  readonly priority: Priority;
+  /** Monotonic milliseconds. */
+  readonly begin: number;
 }
 
 interface Delayed {
@@ -48,8 +56,9 @@ export class WorkQueue {
   /** Keys that can be taken, by priority, in the order of their arrival. A key that moved up leaves its old place empty-handed. */
   private readonly ready: Record<Priority, Fifo> = { normal: new Fifo(), low: new Fifo() };
   private readonly waiting = new Map<string, Waiting>();
-  /** Keys in work, with their begin. */
-  private readonly processing = new Map<string, number>();
+  private readonly processing = new Map<string, Processing>();
+  private readonly lowConcurrency: number;
+  private lowProcessing = 0;
   /** Added while in work. */
   private readonly again = new Map<string, Waiting>();
   private readonly delayed = new Map<string, Delayed>();
@@ -65,6 +74,7 @@ export class WorkQueue {
     this.name = options.name;
     this.clock = options.clock ?? systemClock;
     this.backoff = options.backoff ?? DEFAULT_BACKOFF;
+    this.lowConcurrency = options.lowConcurrency ?? Infinity;
     this.metrics = options.metrics ?? {};
   }
 
@@ -152,17 +162,19 @@ export class WorkQueue {
 
   /** Gives a key back. If it was added meanwhile, it waits again. */
   public done(key: string): void {
-    const begin = this.processing.get(key);
-    if (begin === undefined) {
+    const processed = this.processing.get(key);
+    if (processed === undefined) {
       throw new Error(`key "${key}" of the queue ${this.name} is not in work: call done once for each key taken`);
     }
     this.processing.delete(key);
-    this.metrics.workDuration?.(this.name, (this.clock.monotonic() - begin) / 1000);
+    this.lowProcessing -= processed.priority === 'low' ? 1 : 0;
+    this.metrics.workDuration?.(this.name, (this.clock.monotonic() - processed.begin) / 1000);
     const again = this.again.get(key);
     if (again) {
       this.again.delete(key);
       this.enqueue(key, again);
     }
+    this.serve();
     if (this.processing.size === 0 && this.waiting.size === 0) {
       this.idle.splice(0).forEach(resolve => resolve());
     }
@@ -190,28 +202,36 @@ export class WorkQueue {
   public get unfinishedWorkSeconds(): number {
     const now = this.clock.monotonic();
     let sum = 0;
-    this.processing.forEach(begin => sum += now - begin);
+    this.processing.forEach(({ begin }) => sum += now - begin);
     return sum / 1000;
   }
 
   /** Seconds that the oldest key in work has been in work; 0 if there is none. */
   public get longestRunningSeconds(): number {
     const [first] = this.processing.values();
-    return first === undefined ? 0 : (this.clock.monotonic() - first) / 1000;
+    return first === undefined ? 0 : (this.clock.monotonic() - first.begin) / 1000;
   }
 
   private enqueue(key: string, entry: Waiting): void {
     this.waiting.set(key, entry);
     this.ready[entry.priority].push(key);
     this.metrics.depth?.(this.name, this.waiting.size);
-    const taker = this.takers.shift();
-    if (taker) {
-      taker(this.next());
+    this.serve();
+  }
+
+  /** Gives keys to those who wait for one. */
+  private serve(): void {
+    while (this.takers.length > 0) {
+      const key = this.next();
+      if (key === undefined) {
+        return;
+      }
+      this.takers.shift()!(key);
     }
   }
 
   private next(): string | undefined {
-    for (const priority of ['normal', 'low'] as const) {
+    for (const priority of this.lowProcessing < this.lowConcurrency ? ['normal', 'low'] as const : ['normal'] as const) {
       for (let key = this.ready[priority].shift(); key !== undefined; key = this.ready[priority].shift()) {
         const entry = this.waiting.get(key);
         // Otherwise it moved up and was taken from there.
@@ -219,7 +239,8 @@ export class WorkQueue {
           this.waiting.delete(key);
           this.delayed.delete(key);
           const now = this.clock.monotonic();
-          this.processing.set(key, now);
+          this.processing.set(key, { priority, begin: now });
+          this.lowProcessing += priority === 'low' ? 1 : 0;
           this.metrics.depth?.(this.name, this.waiting.size);
           this.metrics.queueDuration?.(this.name, (now - entry.since) / 1000);
           return key;

@@ -2,13 +2,15 @@ import { Clock, systemClock } from './clock.js';
 import { retryAfterOf } from './errors.js';
 import { Logger, silentLogger } from './logger.js';
 import { WorkerMetrics } from './metrics.js';
-import { WorkQueue } from './queue.js';
+import { Priority, WorkQueue } from './queue.js';
 import { onAbort } from './signals.js';
 
 /** What a run wants next. */
 export interface ReconcileResult {
   /** Milliseconds after which the key is to be looked at again without any event. @default - only on events */
   readonly requeueAfterMs?: number;
+  /** How soon it is taken then. @default normal */
+  readonly priority?: Priority;
 }
 
 /** Brings what a key names into its desired state. Throwing means: again, after a pause. */
@@ -70,10 +72,10 @@ export class Workers {
     const ended = (result: 'success' | 'requeue_after' | 'error') => this.metrics.reconciled?.(queue.name, result, (this.clock.monotonic() - begin) / 1000);
     this.metrics.active?.(queue.name, ++this.active);
     try {
-      const { requeueAfterMs } = await reconcile(key, signal) ?? {};
+      const { requeueAfterMs, priority } = await reconcile(key, signal) ?? {};
       queue.forget(key);
       if (requeueAfterMs !== undefined) {
-        queue.addAfter(key, requeueAfterMs);
+        queue.addAfter(key, requeueAfterMs, priority);
       }
       ended(requeueAfterMs === undefined ? 'success' : 'requeue_after');
     } catch (error) {

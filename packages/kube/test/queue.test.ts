@@ -53,6 +53,30 @@ describe('WorkQueue', () => {
     expect(await takeAll(queue)).toEqual(['normal', 'low-2', 'low-1']);
   });
 
+  test('low keys leave workers for others: no more than so many are in work, and the next one goes when one is done', async () => {
+    const queue = new WorkQueue({ name: 'test', clock: new ManualClock(), lowConcurrency: 2 });
+    ['low-1', 'low-2', 'low-3'].forEach(key => queue.add(key, 'low'));
+    expect([await queue.take(), await queue.take()]).toEqual(['low-1', 'low-2']);
+    const others = [queue.take(), queue.take()];
+    queue.add('normal');
+    expect(await others[0]).toBe('normal');
+    queue.done('normal');
+    queue.done('low-1');
+    expect(await others[1]).toBe('low-3');
+    expect(queue.depth).toBe(0);
+  });
+
+  test('low keys beyond those that may be in work are drained all the same', async () => {
+    const queue = new WorkQueue({ name: 'test', clock: new ManualClock(), lowConcurrency: 1 });
+    ['low-1', 'low-2'].forEach(key => queue.add(key, 'low'));
+    expect(await queue.take()).toBe('low-1');
+    const ended = queue.shutdown({ drain: true });
+    queue.done('low-1');
+    expect(await queue.take()).toBe('low-2');
+    queue.done('low-2');
+    await ended;
+  });
+
   test('a low key that moved up while in work comes back as normal', async () => {
     const { queue } = setup();
     queue.add('a');

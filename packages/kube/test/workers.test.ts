@@ -31,6 +31,29 @@ describe('Workers', () => {
     await running;
   });
 
+  test('a run that can wait when it is repeated lets others go first', async () => {
+    const order: string[] = [];
+    let open: () => void = () => undefined;
+    const { queue, clock, controller, running, idle } = setup(async key => {
+      order.push(key);
+      if (key === 'slow') {
+        await new Promise<void>(resolve => open = resolve);
+      }
+      return key === 'patient' && order.length === 1 ? { requeueAfterMs: 500, priority: 'low' } : undefined;
+    });
+    queue.add('patient');
+    await idle();
+    queue.add('slow');
+    await eventually('the slow one', () => order.includes('slow'));
+    clock.advance(500);
+    queue.add('other');
+    open();
+    await idle();
+    expect(order).toEqual(['patient', 'slow', 'other', 'patient']);
+    controller.abort();
+    await running;
+  });
+
   test('a run that throws is repeated after a pause, and its success forgets the failures', async () => {
     let runs = 0;
     const { queue, clock, results, warnings, controller, running, idle } = setup(async () => {

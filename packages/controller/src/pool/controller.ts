@@ -22,6 +22,7 @@ export function poolController(concurrency: number, options: PoolOptions): Contr
       return observed === undefined ? undefined : planPool(observed);
     },
     watches: { SandboxWarmPool: ofPool, Sandbox: ofSandbox, SandboxTemplate: ofTemplate, NetworkPolicy: ofPolicy },
+    yields: () => true,
   };
 }
 

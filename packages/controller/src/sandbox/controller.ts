@@ -1,4 +1,4 @@
-import { GROUP, type Sandbox } from 'agent-sandbox-api';
+import { EXTENSIONS_GROUP, GROUP, type Sandbox } from 'agent-sandbox-api';
 import { controllerOf, isOfKind } from '../object.js';
 import type { KubeObject } from '../plan.js';
 import { createdByAttribute, isOwnStatusWrite, statesOf, type Change, type ControllerDefinition, type Wake } from '../shell/definition.js';
@@ -17,6 +17,7 @@ export function sandboxController(concurrency: number, options: SandboxOptions):
       return observed === undefined ? undefined : planSandbox(observed);
     },
     watches: { Sandbox: ofSandbox, Pod: ownersOf, Service: ownersOf, PersistentVolumeClaim: ownersOf },
+    yields: (cache, namespace, name) => isPoolMember(cache.get('Sandbox', namespace, name)),
     traced: {
       kind: 'Sandbox',
       span: 'ReconcileSandbox',
@@ -27,6 +28,11 @@ export function sandboxController(concurrency: number, options: SandboxOptions):
       annotate: true,
     },
   };
+}
+
+/** Nobody waits for what is still in a pool. */
+function isPoolMember(sandbox: Sandbox | undefined): boolean {
+  return sandbox !== undefined && isOfKind(controllerOf(sandbox), EXTENSIONS_GROUP, 'SandboxWarmPool');
 }
 
 function ofSandbox(change: Change<Sandbox>): readonly Wake[] {

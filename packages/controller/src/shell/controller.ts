@@ -1,11 +1,12 @@
 import { WorkQueue, Workers, refOf, type Clock, type Logger, type QueueMetrics, type WorkerMetrics } from 'agent-sandbox-kube';
 import type { Kind, Kinds } from '../cache.js';
 import { perform } from '../perform.js';
-import type { Failure, Request } from '../plan.js';
+import type { Failure } from '../plan.js';
 import { Blockers } from './blockers.js';
 import type { Caches } from './caches.js';
 import { statesOf, type Change, type ControllerDefinition, type Wake } from './definition.js';
 import type { Executor } from './executor.js';
+import type { Lanes } from './lanes.js';
 import type { Send, Tracing } from './tracing.js';
 
 /** A pass ended with errors; it is repeated with back-off. */
@@ -20,6 +21,8 @@ export interface ControllerOptions {
   readonly definition: ControllerDefinition;
   readonly caches: Caches;
   readonly executor: Executor;
+  /** Shared by all controllers of the process. */
+  readonly lanes: Lanes;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly queueMetrics?: QueueMetrics;
@@ -35,8 +38,10 @@ export class Controller {
   private readonly blockers = new Blockers();
 
   constructor(private readonly options: ControllerOptions) {
-    const { definition: { name }, clock, queueMetrics } = options;
-    this.queue = new WorkQueue({ name, clock, ...(queueMetrics === undefined ? {} : { metrics: queueMetrics }) });
+    const { definition: { name, concurrency }, clock, queueMetrics } = options;
+    this.queue = new WorkQueue({
+      name, clock, lowConcurrency: Math.ceil(concurrency / 2), ...(queueMetrics === undefined ? {} : { metrics: queueMetrics }),
+    });
     for (const kind of options.definition.reads) {
       this.watch(kind);
     }
@@ -60,9 +65,9 @@ export class Controller {
     const { definition, caches } = this.options;
     const wakes = definition.watches[kind] as ((change: Change<Kinds[K]>, cache: Caches) => readonly Wake[]) | undefined;
     caches.onChange(kind, (change) => {
-      const priority = change.origin === 'list' || change.origin === 'resync' ? 'low' : 'normal';
+      const isNews = change.origin !== 'list' && change.origin !== 'resync';
       for (const { key, delayMs = 0 } of wakes?.(change, caches) ?? []) {
-        this.queue.addAfter(key, delayMs, priority);
+        this.queue.addAfter(key, delayMs, isNews && !this.yields(key) ? 'normal' : 'low');
       }
       const { namespace = '', name = '' } = statesOf(change)[0]!.metadata;
       this.blockers.waitingFor(kind, namespace, name).forEach((key) => this.queue.add(key));
@@ -70,9 +75,12 @@ export class Controller {
   }
 
   private async reconcile(key: string, signal: AbortSignal) {
-    const { definition: { traced }, caches, executor, tracing } = this.options;
+    const { definition: { traced }, caches, executor, lanes, tracing } = this.options;
     const { namespace = '', name } = refOf(key);
-    const send = (request: Request) => executor.send(request, signal);
+    const send: Send = (request) => {
+      const work = () => executor.send(request, signal);
+      return request.op === 'event' || request.op === 'measure' ? work() : this.yields(key) ? lanes.later(work) : lanes.now(work);
+    };
     const object = tracing && traced && caches.get(traced.kind, namespace, name);
     return object ? tracing.pass(traced, object, send, (within) => this.pass(key, within)) : this.pass(key, send);
   }
@@ -98,7 +106,13 @@ export class Controller {
     if (errors.length > 0) {
       throw new ReconcileError(errors);
     }
-    return requeueAfterMs === undefined ? {} : { requeueAfterMs };
+    return requeueAfterMs === undefined ? {} : { requeueAfterMs, priority: this.yields(key) ? 'low' as const : 'normal' as const };
+  }
+
+  private yields(key: string): boolean {
+    const { definition, caches } = this.options;
+    const { namespace = '', name } = refOf(key);
+    return definition.yields?.(caches, namespace, name) ?? false;
   }
 
   private remember(key: string, memory: unknown): void {

@@ -25,6 +25,10 @@ export interface ControllerDefinition {
   readonly metrics?: readonly MetricDefinition[];
   /** Whether Events are not sent. */
   readonly silent?: boolean;
+  /**
+   * Whether an object can wait while others cannot: passes over it and their requests yield to all others. Absent: none can.
+   */
+  readonly yields?: (cache: Cache, namespace: string, name: string) => boolean;
   /** How its passes show up in traces. Absent: not at all. */
   readonly traced?: TracedPass;
 }

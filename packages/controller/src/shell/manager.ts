@@ -7,6 +7,7 @@ import { Controller } from './controller.js';
 import type { ControllerDefinition } from './definition.js';
 import { serve } from './endpoints.js';
 import { Executor } from './executor.js';
+import { Lanes } from './lanes.js';
 import { Metrics } from './metrics.js';
 import { countPools } from './pool-counts.js';
 import { countSandboxes } from './sandbox-counts.js';
@@ -58,6 +59,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   });
   // A module of its own: OpenTelemetry is loaded where it is wanted only.
   const tracing = flags.enableTracing ? (await import('./tracing.js')).Tracing.overGrpc(version, logger) : undefined;
+  const lanes = new Lanes();
   const recorders: EventRecorder[] = [];
   const queueMetrics = metrics.queues();
   const workerMetrics = metrics.workers();
@@ -68,7 +70,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     const measure = metrics.measures(definition.metrics ?? []);
     const executor = new Executor({ reader: new Reader(cluster), writer, measure, ...(definition.silent ? {} : { events }) });
     return new Controller({
-      definition, caches, executor, clock: cluster.clock, logger, queueMetrics, workerMetrics, ...(tracing === undefined ? {} : { tracing }),
+      definition, caches, executor, lanes, clock: cluster.clock, logger, queueMetrics, workerMetrics, ...(tracing === undefined ? {} : { tracing }),
     });
   });
   let working = false;
