@@ -11,7 +11,7 @@ async function freePort(): Promise<number> {
 }
 
 async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
-  for (const deadline = Date.now() + 20_000; !await condition().catch(() => false);) {
+  for (const deadline = Date.now() + 60_000; !await condition().catch(() => false);) {
     if (Date.now() > deadline) {
       throw new Error(`waited in vain for ${what}`);
     }
@@ -23,13 +23,13 @@ test('prints its version', async () => {
   const { output, exit } = start('--version');
   expect(await exit).toBe(0);
   expect(output()).toBe('agent-sandbox-controller unknown\n');
-}, 30_000);
+}, 60_000);
 
 test('refuses a wrong flag with exit code 1', async () => {
   const { output, exit } = start('--sandbox-concurrent-workers=0');
   expect(await exit).toBe(1);
   expect(output()).toContain('give a number of at least 1.');
-}, 30_000);
+}, 60_000);
 
 describeWithControlPlane('the program', (testbed) => {
   test('is ready with its caches, works as leader, and hands over when it is told to end', async () => {
@@ -67,5 +67,5 @@ describeWithControlPlane('the program', (testbed) => {
     } finally {
       await end(...replicas);
     }
-  });
+  }, 180_000);
 }, { requires: ['fakeNodes'] });
