@@ -1,3 +1,4 @@
+import { poisson } from './arrivals';
 import { CLAIMS, claim } from './objects';
 import { Moment, now } from './watched';
 import { NAMESPACE, World } from './world';
@@ -17,8 +18,6 @@ export type Arrival =
   | { readonly perSecond: number; readonly seconds: number };
 
 const CLAIM_TIMEOUT_MS = 180_000;
-/** Arrivals of a Poisson process come from this, so that every controller sees the same ones. */
-const SEED = 20_260_101;
 
 /** Creates claims of a pool as they arrive; resolves when all are Ready. Throws if one is not in time. */
 export async function load(world: World, arrival: Arrival, pool: string): Promise<ClaimSample[]> {
@@ -47,30 +46,6 @@ async function one(world: World, name: string, pool: string): Promise<ClaimSampl
   await world.create(CLAIMS, claim(NAMESPACE, name, pool));
   const ready = await world.claims.until(`the claim ${name} to get ready`, () => world.claims.ready.get(key), CLAIM_TIMEOUT_MS);
   return { name, sandbox: world.claims.get(key)?.status?.sandbox?.name ?? '', requested, ready };
-}
-
-/** Milliseconds at which the arrivals of a Poisson process are due. */
-export function poisson(perSecond: number, seconds: number): number[] {
-  const random = mulberry32(SEED);
-  const arrivals: number[] = [];
-  for (let at = 0; ;) {
-    at += -Math.log(1 - random()) / perSecond * 1000;
-    if (at >= seconds * 1000) {
-      return arrivals;
-    }
-    arrivals.push(at);
-  }
-}
-
-/** Numbers from 0 to 1 that are the same for the same seed. */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), state | 1);
-    value = (value + Math.imul(value ^ (value >>> 7), value | 61)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 function until(at: number): Promise<void> {
