@@ -295,10 +295,10 @@ project.packageTask.exec('cp install/agent-sandbox.yaml dist/install.yaml');
 project.addTask('api:kubernetes', { description: 'Reduce the OpenAPI documents of a Kubernetes release to what api/ needs (needs Go)', exec: 'tsx api/kubernetes/reduce.ts' });
 
 // ---------------------------------------------------------------- commands of the README
-project.addTask('quickstart', { description: 'Synthesize the quickstart and show what was written', exec: `tsx --conditions=${SOURCE_CONDITION} scripts/quickstart.ts`, receiveArgs: true });
+// Those that take commands, or end with Ctrl-C, are no tasks: projen's lose quotes, and end before what they have started.
+project.setScript('quickstart', `node --conditions=${SOURCE_CONDITION} --import tsx scripts/quickstart.ts`);
 project.addTask('examples', { description: 'Write the manifests of all examples', exec: 'tsx scripts/synth-examples.ts', receiveArgs: true });
 project.addTask('bench:synth', { description: 'Compare type-check and synthesis with the stock import and cdk8s-plus', exec: 'tsx bench/synth/main.ts', receiveArgs: true });
-// Not a task: projen's lose the quotes around a command that is an argument.
 project.setScript('bench:controller', 'tsx bench/controller/main.ts');
 project.addTask('bundle', { description: 'Bundle controller, router and runtime into one file each, in dist/bundle', exec: 'tsx scripts/bundle.ts', receiveArgs: true });
 project.addTask('testbed', { description: 'Build, start and stop a real control plane', exec: 'tsx testbed/src/cli.ts', receiveArgs: true });
