@@ -1,5 +1,5 @@
 import {
-  LABEL, nameHash, type Condition, type ObjectMeta, type Sandbox, type SandboxClaim, type SandboxClaimSpec, type SandboxStatus, type SandboxTemplate,
+  nameHash, type Condition, type ObjectMeta, type Sandbox, type SandboxClaim, type SandboxClaimSpec, type SandboxStatus, type SandboxTemplate,
 } from 'agent-sandbox-api';
 import { memberObject } from '../src/blueprint/member.js';
 import { observeClaim } from '../src/claim/observe.js';
@@ -170,6 +170,4 @@ export class ClaimBench {
   }
 }
 
-export const POOL_HASH = nameHash('pool');
 export const TEMPLATE_HASH = nameHash('python');
-export const POOL_LABEL = LABEL.warmPool;

@@ -1,4 +1,4 @@
-import { GROUP, LABEL, NETWORK_POLICY_SUFFIX, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
+import { LABEL, NETWORK_POLICY_SUFFIX, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
 import { observeTemplateInUse, type TemplateInUse } from '../blueprint/readiness.js';
 import { isStale, recreates } from '../blueprint/stale.js';
 import { indexValue, type Cache } from '../cache.js';
@@ -29,7 +29,7 @@ export function observeClaim(
   const observed: ObservedClaim = {
     ...rest,
     claim,
-    owned: cache.byIndex('Sandbox', 'controller', claim.metadata.uid ?? '').filter(({ apiVersion }) => apiVersion.startsWith(`${GROUP}/`)),
+    owned: cache.byIndex('Sandbox', 'controller', claim.metadata.uid ?? ''),
     ...(bound === undefined ? {} : { bound }),
     ...(namesake === undefined ? {} : { namesake }),
     ...(assigned === undefined ? {} : { assigned }),

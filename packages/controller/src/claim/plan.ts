@@ -1,8 +1,8 @@
 import {
-  CONDITION, EXTENSIONS_GROUP, LABEL, LAUNCH_TYPE, REASON, type Sandbox, type SandboxClaim, type SandboxClaimStatus,
+  ANNOTATION, CONDITION, EXTENSIONS_GROUP, LABEL, LAUNCH_TYPE, REASON, type Sandbox, type SandboxClaim, type SandboxClaimStatus,
 } from 'agent-sandbox-api';
 import { poolNameOf } from '../blueprint/stale.js';
-import { controllerOf, isConditionTrue, isDeleting, isOfKind, labelOf } from '../object.js';
+import { annotationOf, controllerOf, isConditionTrue, isDeleting, isOfKind, labelOf } from '../object.js';
 import { event, failuresOf, refusal, remove, stage, type Failure, type Plan, type Request } from '../plan.js';
 import { all, ask, planOf, then, value, type Step } from '../step.js';
 import { findSandbox, plannedAdoption } from './active.js';
@@ -82,7 +82,7 @@ function conclusion(observed: ObservedClaim, { sandbox }: Finding, status: Sandb
   const { claim, options, firstSeen } = observed;
   const [wasReady, isReady] = [claim.status, status].map((state) => isConditionTrue(state?.conditions, CONDITION.ready));
   const annotations = stored || statusWrite(claim, status) === undefined ? readyAnnotations(observed, status) : [];
-  const first = stored && isReady && !wasReady && (options.annotate ? annotations.length > 0 : firstSeen !== undefined);
+  const first = stored && isReady && !wasReady && (options.annotate ? !annotationOf(claim, ANNOTATION.claimFirstReadyAt) : firstSeen !== undefined);
   const bound = stored && sandbox !== undefined && !claim.status?.sandbox?.name;
   return {
     requests: [
