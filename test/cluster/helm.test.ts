@@ -81,4 +81,26 @@ describeWithPrograms('a release of the Helm chart', () => {
     // And comes back without a word about what it finds.
     await helm('install', 'agent-sandbox', CHART, ...values);
   });
+
+  test('takes the place of a release that had the namespace in it, and leaves that', async () => {
+    const former = path.join(home, 'former');
+    fs.mkdirSync(path.join(former, 'templates'), { recursive: true });
+    fs.writeFileSync(path.join(former, 'Chart.yaml'), 'apiVersion: v2\nname: agent-sandbox\nversion: 0.1.0\n');
+    fs.writeFileSync(path.join(former, 'templates', 'all.yaml'), [
+      'apiVersion: v1\nkind: Namespace\nmetadata: { name: former-system }',
+      'apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: agent-sandbox-controller, namespace: former-system }',
+      'apiVersion: v1\nkind: Service\nmetadata: { name: webhook, namespace: former-system }\nspec: { ports: [{ port: 443 }] }',
+    ].join('\n---\n'));
+    await helm('uninstall', 'agent-sandbox', '--wait');
+    await cluster.admin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'former-system' } });
+    await helm('install', 'agent-sandbox', former, '--namespace', 'former-system', '--take-ownership');
+
+    await cluster.kubectl(['annotate', 'namespace', 'former-system', 'helm.sh/resource-policy=keep']);
+    await helm('upgrade', 'agent-sandbox', CHART, '--namespace', 'former-system', '--reset-values', '--take-ownership', ...values);
+    const { status } = await cluster.admin.get({ apiVersion: 'v1', kind: 'Namespace', name: 'former-system' });
+    expect(status.phase).toBe('Active');
+    expect(await cluster.admin.find({ apiVersion: 'v1', kind: 'Service', namespace: 'former-system', name: 'webhook' })).toBeUndefined();
+    await cluster.admin.get({ apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'former-system', name: 'agent-sandbox-controller' });
+    await cluster.admin.get({ ...sandbox('before'), name: 'before', namespace: 'default' });
+  });
 }, ['helm', 'kube-controller-manager', 'kube-scheduler', 'kwok']);
