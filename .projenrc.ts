@@ -167,7 +167,7 @@ const runtime = new Workspace(project, {
     'zod': '^4.0.0',
   },
   optionalDependencies: { '@lydell/node-pty': '^1.1.0' },
-  devDependencies: { 'ws': '^8.18.0', '@types/ws': '^8' },
+  devDependencies: { 'ajv': '^8.17.0', 'ws': '^8.18.0', '@types/ws': '^8' },
   bin: { 'agent-sandbox-runtime': './lib/main.js' },
 });
 

@@ -18,6 +18,8 @@ export interface RuntimeOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Variables that `/v1/metadata` tells. */
   readonly metadataEnvPrefix: string;
+  /** Whether there is an agent instead of commands and files. */
+  readonly computerUse: boolean;
   readonly logger: Logger;
 }
 
@@ -29,4 +31,5 @@ export const DEFAULTS = {
   maxUploadBytes: 0,
   allowedOrigins: [],
   metadataEnvPrefix: 'SANDBOX_',
+  computerUse: false,
 } as const;

@@ -90,6 +90,10 @@ export async function createServer(runtime: Runtime, routes: readonly Route[]): 
     return undefined;
   });
   server.addHook('onSend', async (request, reply) => {
+    if (runtime.stopped.aborted) {
+      // A connection that stays open would hold the process until its time to stop is over.
+      reply.header('connection', 'close');
+    }
     if (request.headers.upgrade !== undefined) {
       // Node has handed the connection of a request to upgrade over, and does not end it after another answer.
       reply.header('connection', 'close');

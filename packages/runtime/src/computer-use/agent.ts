@@ -130,7 +130,10 @@ class Run {
     const response: GenerateContentResponse = await this.abortable(this.ai.models.generateContent({
       model: this.options.model,
       contents: this.contents,
-      config: { tools: [{ computerUse: { environment: Environment.ENVIRONMENT_BROWSER } }], abortSignal: AbortSignal.any([this.signal, AbortSignal.timeout(MODEL_TIMEOUT_MS)]) },
+      config: {
+        tools: [{ computerUse: { environment: Environment.ENVIRONMENT_BROWSER } }],
+        abortSignal: AbortSignal.any([this.signal, AbortSignal.timeout(MODEL_TIMEOUT_MS)]),
+      },
     }));
     const candidate = response.candidates?.[0];
     if (!candidate?.content?.parts?.length) {
