@@ -65,7 +65,8 @@ function command(): Command {
   add('--metadata-env-prefix <prefix>', 'variables that /v1/metadata tells', text => text || DEFAULTS.metadataEnvPrefix, DEFAULTS.metadataEnvPrefix);
   add('--shutdown-timeout <seconds>', 'longest time to stop', seconds, 10);
   add('--log-level <level>', 'fatal, error, warn, info, debug or silent', oneOf('fatal', 'error', 'warn', 'info', 'debug', 'silent'), 'info', 'SANDBOX_LOG_LEVEL');
-  program.addOption(new Option('--computer-use', 'serve /agent, and neither commands nor files').default(false).env('SANDBOX_COMPUTER_USE'));
+  program.addOption(new Option('--computer-use [boolean]', 'serve /agent, and neither commands nor files')
+    .default(false).preset('true').argParser(boolean).env('SANDBOX_COMPUTER_USE'));
   add('--agent-allowed-domains <list>', 'hosts that the browser may reach: example.com, *.example.com, host:port, or * for all that are public', list, [], 'AGENT_ALLOWED_DOMAINS');
   add('--agent-model <name>', 'model that the agent asks', String, 'gemini-2.5-computer-use-preview-10-2025', 'AGENT_MODEL');
   add('--agent-base-url <url>', 'where the model is, if not at Google', String, undefined, 'AGENT_BASE_URL');
@@ -73,7 +74,7 @@ function command(): Command {
   add('--agent-max-steps <number>', 'questions to the model in one run', integer(1, 1000), 50, 'AGENT_MAX_STEPS');
   add('--agent-timeout-seconds <number>', 'longest time of one run', seconds, 600, 'AGENT_TIMEOUT_SECONDS');
   add('--agent-chromium <file>', 'the browser', String, '/usr/bin/chromium', 'AGENT_CHROMIUM');
-  add('--agent-chromium-sandbox <boolean>', "use the browser's own sandbox", text => oneOf('true', 'false')(text) === 'true', true, 'AGENT_CHROMIUM_SANDBOX');
+  add('--agent-chromium-sandbox <boolean>', "use the browser's own sandbox", boolean, true, 'AGENT_CHROMIUM_SANDBOX');
   return program;
 }
 
@@ -126,4 +127,5 @@ function oneOf(...values: readonly string[]) {
   };
 }
 
+const boolean = (text: string): boolean => ['true', '1'].includes(oneOf('true', 'false', '1', '0')(text));
 const list = (text: string): string[] => text.split(',').map(each => each.trim()).filter(each => each !== '');

@@ -1,21 +1,35 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmod, chown, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { baseDirOf, execTimeoutOf, FlagError, parseFlags } from '../src/flags.js';
 import { INIT_SCRIPT } from '../src/init.js';
 import { eventually } from './harness.js';
 
 jest.setTimeout(60_000);
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-const NODE = [process.execPath, '--conditions=agent-sandbox-source', '--import', import.meta.resolve('tsx'), MAIN];
+const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 const ROOT = process.getuid!() === 0;
 const namespaces = ROOT && spawnSync('unshare', ['--mount', '--pid', '--fork', 'true']).status === 0;
 
-describe('the program', () => {
+describe('the program, as one file', () => {
+  let bundle: string;
+  let NODE: string[];
+  beforeAll(async () => {
+    bundle = await realpath(await mkdtemp(join(tmpdir(), 'runtime-bundle-')));
+    await chmod(bundle, 0o755);
+    // In a process of its own: the script is not an ES module.
+    const made = spawnSync(process.execPath, ['--require', 'tsx/cjs', '-e', `require('./scripts/bundle.ts').bundle('runtime', ${JSON.stringify(bundle)})`], { cwd: REPOSITORY });
+    expect([made.status, made.stderr.toString()]).toEqual([0, '']);
+    // As in the image, but without the optional package.
+    await mkdir(join(bundle, 'node_modules'));
+    await symlink(join(REPOSITORY, 'node_modules/playwright-core'), join(bundle, 'node_modules/playwright-core'));
+    NODE = [process.execPath, join(bundle, 'runtime.mjs')];
+  });
+  afterAll(() => rm(bundle, { recursive: true }));
+
   let directory: string;
   let child: ChildProcess | undefined;
   let log = '';
@@ -36,7 +50,7 @@ describe('the program', () => {
 
   /** Starts the program, and resolves to its address. */
   const start = async (command: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> => {
-    child = spawn(command[0]!, command.slice(1), { env: { PATH: process.env.PATH, SANDBOX_BASE_DIR: join(directory, 'app'), TSX_DISABLE_CACHE: '1', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    child = spawn(command[0]!, command.slice(1), { env: { PATH: process.env.PATH, SANDBOX_BASE_DIR: join(directory, 'app'), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     child.stdout!.on('data', (chunk: Buffer) => log += chunk.toString());
     child.stderr!.on('data', (chunk: Buffer) => log += chunk.toString());
     return eventually('listening', () => {
@@ -66,7 +80,7 @@ describe('the program', () => {
     await chmod(directory, 0o755);
     await writeFile(join(directory, 'theirs'), '', { mode: 0o600 });
     const app = join(directory, 'app');
-    spawnSync('mkdir', [app]);
+    await mkdir(app);
     await chown(app, 1000, 1000);
     const url = await start(['setpriv', '--reuid=1000', '--regid=1000', '--clear-groups', '--no-new-privs', ...NODE, ...FLAGS]);
     expect(await execute(url, 'id -u')).toMatchObject({ stdout: '1000\n' });
@@ -76,7 +90,7 @@ describe('the program', () => {
   });
 
   (namespaces ? test : test.skip)('needs one writable directory only', async () => {
-    const script = `mount -t tmpfs none ${directory} && mount -o remount,bind,ro / && mount -t tmpfs -o ro none /tmp/.X11-unix 2>/dev/null; exec "$@"`;
+    const script = `mount -t tmpfs none ${directory} && mount -o remount,bind,ro / && exec "$@"`;
     const url = await start(['unshare', '--mount', 'sh', '-c', script, 'sh', ...NODE, ...FLAGS], { TMPDIR: directory });
     expect(await execute(url, 'touch /outside')).toMatchObject({ exit_code: 1, stderr: expect.stringContaining('Read-only file system') });
     const put = await fetch(`${url}/v1/files/a/b`, { method: 'PUT', body: 'x' });
@@ -96,6 +110,13 @@ describe('the program', () => {
     expect(log).toContain('"msg":"ended"');
   });
 
+  test('a terminal without the optional package is an error that names it', async () => {
+    const url = await start([...NODE, ...FLAGS]);
+    const body = JSON.stringify({ config: { command: ['sh'] }, pty: { cols: 80, rows: 24 } });
+    const answer = await fetch(`${url}/process.v1.ProcessService/Start`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    expect(await answer.json()).toEqual({ code: 'failed_precondition', message: expect.stringContaining('terminals need the optional package @lydell/node-pty, which cannot be loaded here') });
+  });
+
   test('with an agent, there are neither commands nor files, and the key is nowhere', async () => {
     const url = await start([...NODE, ...FLAGS, '--computer-use', '--agent-allowed-domains', '127.0.0.1', '--agent-chromium', '/no/such/browser'], { GEMINI_API_KEY: 'key-that-nobody-may-see' });
     const post = (path: string, body: object) => fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
@@ -106,12 +127,13 @@ describe('the program', () => {
     const answer = await (await post('/agent', { query: 'q', api_key: null })).json();
     expect(answer).toMatchObject({ stdout: '', exit_code: 1, stderr: expect.stringContaining('/no/such/browser') });
     expect((await fetch(`${url}/v1/metadata`)).status).toBe(404);
+    expect(Object.keys((await (await fetch(`${url}/openapi.json`)).json()).paths)).toContain('/agent');
     expect(JSON.stringify(answer) + log + await (await fetch(`${url}/metrics`)).text()).not.toContain('key-that-nobody-may-see');
   });
 
   test.each<[string, readonly string[], string]>([
     ['an unknown flag', ['--nonsense'], "unknown option '--nonsense'"],
-    ['a base directory that is a file', ['--base-dir', MAIN], 'EEXIST'],
+    ['a base directory that is a file', ['--base-dir', '/proc/version'], 'EEXIST'],
     ['a domain that is none', ['--computer-use', '--agent-allowed-domains', 'http://x'], "--agent-allowed-domains has 'http://x'"],
   ])('%s ends it with 1 and a reason', async (_, flags, reason) => {
     child = spawn(NODE[0]!, [...NODE.slice(1), ...FLAGS, ...flags], { stdio: ['ignore', 'pipe', 'ignore'] });
@@ -126,6 +148,7 @@ describe('flags', () => {
     let help = '';
     expect(() => parseFlags(['--help'], text => help += text)).toThrow(new FlagError(''));
     expect(help).toContain('--max-output-bytes');
+    expect([['--computer-use'], ['--computer-use', 'true'], ['--computer-use', '0']].map(args => parseFlags(args).computerUse)).toEqual([true, true, false]);
     expect(parseFlags([])).toMatchObject({ listenHost: '0.0.0.0', port: 8888, maxOutputBytes: 4194304, maxCommands: 64, maxUploadBytes: 0, computerUse: false, allowedOrigins: [], agentAllowedDomains: [] });
   });
 

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { runAgent, type AgentOptions } from '../computer-use/agent.js';
+import type { AgentOptions } from '../computer-use/agent.js';
 import { readBody } from '../files/multipart.js';
 import { sendJson } from '../http/json.js';
 import type { Runtime } from '../runtime.js';
@@ -22,6 +22,8 @@ export function agentRoute(options: AgentOptions): Route {
     try {
       const hangUp = new AbortController();
       reply.raw.once('close', () => hangUp.abort());
+      // Loaded when it is needed: the library of the model is larger than everything else.
+      const { runAgent } = await import('../computer-use/agent.js');
       sendJson(reply, 200, await runAgent(query, options, AbortSignal.any([hangUp.signal, runtime.stopped])));
     } finally {
       running = false;
