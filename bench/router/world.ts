@@ -28,7 +28,9 @@ export class World {
     const startPeer = async (...args: string[]) => {
       const child = fork(join(__dirname, 'peers.ts'), args);
       peers.push(child);
-      const port = await new Promise<number>((resolve, reject) => child.once('message', resolve).once('exit', () => reject(new Error(`${args[0]} did not start`))));
+      const port = await new Promise<number>((resolve, reject) => {
+        child.once('message', resolve).once('exit', () => reject(new Error(`${args[0]} did not start`)));
+      });
       return { port, pid: child.pid! };
     };
     const backend = await startPeer('backend');
@@ -63,7 +65,11 @@ export class World {
     return world;
   }
 
-  private constructor(public readonly subjects: readonly Subject[], public readonly headers: Readonly<Record<string, string>>, public readonly stop: () => Promise<void>) {}
+  private constructor(
+    public readonly subjects: readonly Subject[],
+    public readonly headers: Readonly<Record<string, string>>,
+    public readonly stop: () => Promise<void>,
+  ) {}
 
   private async untilReady(): Promise<void> {
     const { url } = this.subjects[2];
@@ -73,7 +79,8 @@ export class World {
         return;
       }
       if (Date.now() > deadline) {
-        throw new Error(`the router does not answer: ${answer === undefined ? 'no connection' : `${answer.status} ${await answer.text()}`}`);
+        const said = answer === undefined ? 'no connection' : `${answer.status} ${await answer.text()}`;
+        throw new Error(`the router does not answer: ${said}`);
       }
       await new Promise(resolve => setTimeout(resolve, 50));
     }

@@ -31,10 +31,10 @@ export function isReachable(address: string, allowLoopback: boolean): boolean {
   return !NEVER.check(address, family) || (allowLoopback && LOOPBACK.check(address, family));
 }
 
-/** Whether a connection over this address stays on the machine. Sockets of both families write IPv4 as `::ffff:127.0.0.1`. */
+/** Whether a connection over this address stays on the machine. As sockets write addresses: in their shortest form, and IPv4 as `::ffff:127.0.0.1`, too. */
 export function isLoopback(address: string): boolean {
   const plain = withoutMapping(address);
-  return isIP(plain) !== 0 && LOOPBACK.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
+  return plain === '::1' || (plain.startsWith('127.') && isIP(plain) === 4);
 }
 
 /** The IPv4 address that a socket of both families writes as `::ffff:192.0.2.1`; other addresses as they are. */

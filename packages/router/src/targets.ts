@@ -17,7 +17,7 @@ export interface KnownSandbox extends KubeObject {
 /** What it keeps of a Pod. */
 interface KnownPod extends KubeObject {
   readonly spec: { readonly hostNetwork: boolean };
-  /** Canonical addresses; none while the Pod is not ready or is ending. */
+  /** Canonical addresses that may be reached; none while the Pod is not ready or is ending. */
   readonly status: { readonly addresses: readonly string[] };
 }
 
@@ -58,10 +58,11 @@ export class Targets {
   private readonly namespaces = new Set<string>();
 
   constructor(private readonly options: TargetsOptions) {
-    const { cluster, namespaces, metrics } = options;
+    const { cluster, namespaces, allowLoopback, metrics } = options;
     const shared = { ...(namespaces.length === 0 ? {} : { namespaces }), ...(metrics === undefined ? {} : { metrics }) };
     this.sandboxes = new Informer(cluster, SANDBOXES, { ...shared, trim: trimSandbox as unknown as (object: KubeObject) => KubeObject });
-    this.pods = new Informer(cluster, PODS, { ...shared, labelSelector: LABEL.sandboxNameHash, trim: trimPod as unknown as (pod: Pod) => Pod });
+    const trim = ((pod: Pod) => trimPod(pod, allowLoopback)) as unknown as (pod: Pod) => Pod;
+    this.pods = new Informer(cluster, PODS, { ...shared, labelSelector: LABEL.sandboxNameHash, trim });
     const tell = ({ metadata }: KubeObject) => this.listeners.forEach((listener) => listener(`${metadata.namespace}/${metadata.name}`));
     this.sandboxes.store.addHandler({ add: ({ metadata }) => this.namespaces.add(metadata.namespace!) });
     this.sandboxes.store.addHandler({ add: tell, update: (_, after) => tell(after), delete: tell });
@@ -131,7 +132,7 @@ export class Targets {
     if (pod.spec.hostNetwork) {
       return 'hostNetwork';
     }
-    const addresses = pod.status.addresses.filter((address) => isReachable(address, this.options.allowLoopback));
+    const { addresses } = pod.status;
     if (addresses.length === 0) {
       return 'notReady';
     }
@@ -169,10 +170,11 @@ function trimSandbox({ metadata, spec }: WireSandbox): KnownSandbox {
   };
 }
 
-function trimPod(pod: Pod): KnownPod {
+function trimPod(pod: Pod, allowLoopback: boolean): KnownPod {
   const { metadata, spec, status } = pod;
   const isReady = metadata.deletionTimestamp === undefined && (status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false);
   const ips = status?.podIPs?.map(({ ip }) => ip) ?? (status?.podIP ? [status.podIP] : []);
+  const addresses = ips.map((ip) => canonicalAddress(ip)).filter((address) => address !== undefined);
   const controller = controllerOf(pod);
   return {
     metadata: {
@@ -182,7 +184,7 @@ function trimPod(pod: Pod): KnownPod {
       ...(controller === undefined ? {} : { ownerReferences: [controller] }),
     },
     spec: { hostNetwork: spec?.hostNetwork === true },
-    status: { addresses: isReady ? ips.map((ip) => canonicalAddress(ip)).filter((address) => address !== undefined) : [] },
+    status: { addresses: isReady ? addresses.filter((ip) => isReachable(ip, allowLoopback)) : [] },
   };
 }
 
