@@ -1,13 +1,17 @@
-import { AgentSandboxController, AgentSandboxControllerProps } from '../../src';
+import { Duration } from 'cdk8s';
+import { AgentSandboxController, AgentSandboxControllerProps, ControllerImplementation } from '../../src';
 import { ControlPlane, KubeObject, ObjectRef, PROJECT_CRDS_DIR, waitFor } from '../../testbed/src/index.js';
 import { describeWithPrograms } from '../../testbed/src/jest/index.js';
 import { synth, testApp } from '../helpers';
-import { RunningProgram, startProgram } from './support/program';
+import { RunningProgram, freePort, startProgram } from './support/program';
 import { UNSEEN, granted, used } from './support/rights';
 
 const SYSTEM = 'agent-sandbox-system';
 const ACCOUNT = `${SYSTEM}/agent-sandbox-controller`;
 const USER = 'system:serviceaccount:agent-sandbox-system:agent-sandbox-controller';
+const ROUTER_USER = 'system:serviceaccount:agent-sandbox-system:sandbox-router';
+/** Path of the controller of the original, for who has it. */
+const UPSTREAM = process.env.AGENT_SANDBOX_TEST_UPSTREAM_CONTROLLER;
 const HASH = 'agents.x-k8s.io/sandbox-name-hash';
 
 /** Objects of an installation, but for what would run: the program runs here, as its service account. */
@@ -16,10 +20,10 @@ function manifests(props: Partial<AgentSandboxControllerProps> = {}): KubeObject
     .filter(({ kind }) => kind !== 'Deployment');
 }
 
-/** The arguments of the container. */
-function args(props: Partial<AgentSandboxControllerProps> = {}): string[] {
+/** The arguments of the container of a Deployment. */
+function args(props: Partial<AgentSandboxControllerProps> = {}, deployment = 'agent-sandbox-controller'): string[] {
   return synth(new AgentSandboxController(testApp(), 'agent-sandbox', { image: 'registry.example/controller:1', crds: false, ...props }))
-    .find(({ kind }) => kind === 'Deployment').spec.template.spec.containers[0].args;
+    .find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === deployment).spec.template.spec.containers[0].args;
 }
 
 /** What a user does with one namespace, so that every right of the controller is needed. */
@@ -103,7 +107,7 @@ class Scenario {
   }
 }
 
-describeWithPrograms('the controller with the rights of the chart', () => {
+describeWithPrograms('the rights of the chart', () => {
   let cluster: ControlPlane;
   beforeAll(async () => {
     cluster = await ControlPlane.start({ fakeNodes: 1, auditLog: true, crds: [PROJECT_CRDS_DIR], ownerReferencesPermissionEnforcement: true });
@@ -117,13 +121,13 @@ describeWithPrograms('the controller with the rights of the chart', () => {
     await waitFor(() => cluster.admin.get({ apiVersion: 'v1', kind: 'ServiceAccount', namespace: SYSTEM, name: 'agent-sandbox-controller' }), { what: 'the service account' });
   };
   /** Runs the controller as its service account, lets `work` happen, and returns what it asked of the API server. */
-  const watched = async (props: Partial<AgentSandboxControllerProps>, work: () => Promise<void>) => {
+  const watched = async (props: Partial<AgentSandboxControllerProps>, work: () => Promise<void>, program = 'controller') => {
     await install(manifests(props));
     const since = new Date();
     const { path } = await cluster.kubeconfig({ serviceAccount: ACCOUNT });
     let controller: RunningProgram | undefined;
     try {
-      controller = await startProgram('controller', ['--kubeconfig', path, `--leader-election-namespace=${SYSTEM}`, ...args(props)]);
+      controller = await startProgram(program, ['--kubeconfig', path, `--leader-election-namespace=${SYSTEM}`, ...args(props)]);
       await work();
     } catch (error) {
       throw new Error(`${(error as Error).message}\n${controller?.output().slice(-3000)}`);
@@ -135,7 +139,7 @@ describeWithPrograms('the controller with the rights of the chart', () => {
   const refused = (requests: Awaited<ReturnType<typeof watched>>) =>
     requests.filter(({ code }) => code === 403).map(({ verb, uri, responseObject }) => `${verb} ${uri} ${responseObject?.message ?? ''}`);
 
-  test('is never refused, and uses every right that it has, but for those that are listed with their reason', async () => {
+  test('of the controller suffice, and are all used, but for those that are listed with their reason', async () => {
     const scenario = new Scenario(cluster, await cluster.createNamespace('rights'));
     const requests = await watched({}, async () => {
       await scenario.sandboxes();
@@ -150,7 +154,57 @@ describeWithPrograms('the controller with the rights of the chart', () => {
     expect(Object.keys(UNSEEN).filter(right => !rights.includes(right))).toEqual([]);
   }, 120_000);
 
-  test('needs nothing but Roles in the namespaces that it looks at', async () => {
+  test('of the router are all that it uses', async () => {
+    const props = { router: { image: 'registry.example/router:1', resumeOnRequest: true, resumeTimeout: Duration.seconds(1) } };
+    await install(manifests(props));
+    const namespace = await cluster.createNamespace('router');
+    const user = { kind: 'ServiceAccount', name: 'user', namespace };
+    await cluster.admin.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'user', namespace } });
+    await cluster.admin.create({
+      apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'user', namespace },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'agent-sandbox-edit' }, subjects: [user],
+    });
+    const { body: token } = await cluster.admin.request('POST', `/api/v1/namespaces/${namespace}/serviceaccounts/user/token`, {
+      body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { audiences: ['agent-sandbox-router'] } },
+    });
+    const sandbox = { apiVersion: 'agents.x-k8s.io/v1beta1', kind: 'Sandbox', namespace, name: 'suspended' };
+    await cluster.admin.create({
+      apiVersion: sandbox.apiVersion, kind: 'Sandbox', metadata: { name: 'suspended', namespace },
+      spec: { operatingMode: 'Suspended', replicas: 0, podTemplate: { spec: { containers: [{ name: 'main', image: 'registry.example/app:1' }] } } },
+    });
+    const since = new Date();
+    const { path } = await cluster.kubeconfig({ serviceAccount: `${SYSTEM}/sandbox-router` });
+    const port = await freePort();
+    const router = await startProgram('router', [...args(props, 'sandbox-router'), `--kubeconfig=${path}`, `--http-bind-address=127.0.0.1:${port}`]);
+    try {
+      const headers = { 'x-sandbox-id': 'suspended', 'x-sandbox-namespace': namespace, 'authorization': `Bearer ${token.status.token}` };
+      // Nobody runs it here, so the request waits in vain; but resumed it is.
+      const { status } = await fetch(`http://127.0.0.1:${port}/`, { headers });
+      expect(status).toBeGreaterThanOrEqual(500);
+      expect((await cluster.admin.get(sandbox)).spec).toMatchObject({ operatingMode: 'Running', replicas: 1 });
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${router.output().slice(-3000)}`);
+    } finally {
+      await router.stop();
+    }
+    const requests = await cluster.auditLog.find({ user: ROUTER_USER, since });
+    expect(refused(requests)).toEqual([]);
+    const rights = granted(manifests(props).filter(({ kind, metadata }) => kind === 'ClusterRole' && metadata.name?.startsWith('sandbox-router')));
+    expect(used(requests)).toEqual(rights);
+  }, 120_000);
+
+  const original = UPSTREAM ? test : test.skip;
+  original(`suffice for the controller of the original${UPSTREAM ? '' : ' (AGENT_SANDBOX_TEST_UPSTREAM_CONTROLLER does not name it)'}`, async () => {
+    const scenario = new Scenario(cluster, await cluster.createNamespace('original'));
+    const props = { implementation: ControllerImplementation.UPSTREAM_V0_5_6, image: 'registry.example/controller:v0.5.6' };
+    const requests = await watched(props, async () => {
+      await scenario.sandboxes();
+      await scenario.claims();
+    }, UPSTREAM);
+    expect(refused(requests)).toEqual([]);
+  }, 120_000);
+
+  test('in some namespaces are Roles there', async () => {
     const scenario = new Scenario(cluster, await cluster.createNamespace('scoped'));
     for (const name of ['agent-sandbox-controller', 'agent-sandbox-controller-extensions']) {
       await cluster.admin.delete({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', name });

@@ -13,13 +13,17 @@ export interface RunningProgram {
   stop(): Promise<void>;
 }
 
-/** Starts a program of `packages/` with ports of its own, and returns when it is ready. */
-export async function startProgram(name: 'controller' | 'router', args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<RunningProgram> {
+/**
+ * Starts a program with ports of its own, and returns when it is ready.
+ *
+ * @param name a program of `packages/`, or the path of another one that takes the same flags
+ */
+export async function startProgram(name: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<RunningProgram> {
   const [metrics, health] = [await freePort(), await freePort()];
   const main = path.join(__dirname, '..', '..', '..', 'packages', name, 'src', 'main.ts');
-  const child: ChildProcess = spawn(process.execPath, [
-    '--conditions=agent-sandbox-source', '--import', 'tsx', main,
-    ...args, `--metrics-bind-address=127.0.0.1:${metrics}`, `--health-probe-bind-address=127.0.0.1:${health}`,
+  const [command, ...before] = path.isAbsolute(name) ? [name] : [process.execPath, '--conditions=agent-sandbox-source', '--import', 'tsx', main];
+  const child: ChildProcess = spawn(command, [
+    ...before, ...args, `--metrics-bind-address=127.0.0.1:${metrics}`, `--health-probe-bind-address=127.0.0.1:${health}`,
   ], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '', ...env } });
   let output = '';
   child.stdout!.on('data', chunk => (output += chunk));
@@ -45,7 +49,7 @@ export async function startProgram(name: 'controller' | 'router', args: readonly
 }
 
 /** A port that is free now. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise(resolve => server.once('listening', resolve));
   const { port } = server.address() as AddressInfo;
