@@ -62,7 +62,8 @@ describe('the program, as one file', () => {
   };
   const exit = () => new Promise<number | NodeJS.Signals>(resolve => child!.once('exit', (code, signal) => resolve(code ?? signal!)));
   const FLAGS = ['--port', '0', '--listen-host', '127.0.0.1'];
-  const execute = async (url: string, command: string) => (await fetch(`${url}/execute`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ command }) })).json();
+  const json = async (response: Promise<Response>): Promise<any> => (await response).json();
+  const execute = (url: string, command: string) => json(fetch(`${url}/execute`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ command }) }));
 
   test('answers, and ends with 0 on SIGTERM after its commands', async () => {
     const url = await start([...NODE, ...FLAGS]);
@@ -100,7 +101,6 @@ describe('the program, as one file', () => {
   (namespaces ? test : test.skip)('a shell as process 1 collects orphans, passes signals on, and ends with the code of the program', async () => {
     const url = await start(['unshare', '--pid', '--fork', '--mount-proc', '--kill-child', 'sh', '-c', INIT_SCRIPT, 'sh', ...NODE, ...FLAGS]);
     await execute(url, "sh -c 'for i in 1 2 3 4 5; do setsid sleep 0.01 & done'");
-    // Zombies have nothing in their command lines.
     await eventually('no zombies', async () => ((await execute(url, "sh -c 'cat /proc/[0-9]*/stat'")).stdout as string).split('\n').filter(line => / Z /.test(line)).length === 0);
     const [first] = ((await execute(url, 'cat /proc/1/comm')).stdout as string).split('\n');
     expect(first).toBe('sh');
@@ -123,11 +123,11 @@ describe('the program, as one file', () => {
     expect((await post('/execute', { command: 'env' })).status).toBe(404);
     expect((await fetch(`${url}/list/`)).status).toBe(404);
     expect((await post('/agent', {})).status).toBe(422);
-    expect((await (await post('/agent', { query: 'q', api_key: 'another' })).json()).detail[0]).toMatchObject({ type: 'extra_forbidden', input: null });
-    const answer = await (await post('/agent', { query: 'q', api_key: null })).json();
+    expect((await json(post('/agent', { query: 'q', api_key: 'another' }))).detail[0]).toMatchObject({ type: 'extra_forbidden', input: null });
+    const answer = await json(post('/agent', { query: 'q', api_key: null }));
     expect(answer).toMatchObject({ stdout: '', exit_code: 1, stderr: expect.stringContaining('/no/such/browser') });
     expect((await fetch(`${url}/v1/metadata`)).status).toBe(404);
-    expect(Object.keys((await (await fetch(`${url}/openapi.json`)).json()).paths)).toContain('/agent');
+    expect(Object.keys((await json(fetch(`${url}/openapi.json`))).paths)).toContain('/agent');
     expect(JSON.stringify(answer) + log + await (await fetch(`${url}/metrics`)).text()).not.toContain('key-that-nobody-may-see');
   });
 
