@@ -332,3 +332,49 @@ describe('requests that do not behave', () => {
     await chmod(join(runtime.base, 'closed'), 0o755);
   });
 });
+
+describe('what requests leave behind', () => {
+  const open = async () => (await readdir('/proc/self/fd')).length;
+
+  test('no handle stays open, whatever became of the request', async () => {
+    const runtime = await Harness.start();
+    await mkdir(join(runtime.base, 'dir'));
+    await writeFile(join(runtime.base, 'dir/file'), 'x'.repeat(100_000));
+    await symlink('dir', join(runtime.base, 'link'));
+    const round = async () => {
+      await Promise.all([
+        runtime.call('/download/link/file'), runtime.call('/download/dir/file', { headers: { range: 'bytes=0-1,5-9' } }), runtime.call('/download/dir/file', { headers: { range: 'x' } }),
+        runtime.call('/download/dir/file', { headers: { range: 'bytes=999999-' } }), runtime.call('/list/dir'), runtime.call('/exists/dir/../../x'), runtime.call('/exists/link/nope/x'),
+        runtime.call('/v1/files/dir/file', { method: 'HEAD' }), runtime.call('/v1/files/dir/file', { headers: { 'if-none-match': '*' } }), runtime.upload('a/b/c', 'x'), runtime.upload('dir', 'x'),
+        runtime.upload('../x', 'x'), runtime.call('/v1/files/a?recursive=true', { method: 'DELETE' }), runtime.call('/v1/files/dir/file/x', { method: 'PUT', body: 'x' }),
+        runtime.execute('echo hi'), runtime.execute('nope'), runtime.postJson('/process.v1.ProcessService/Start', { config: { command: ['echo'], cwd: 'dir' }, pty: {} }),
+      ]);
+      // A caller who hangs up in the middle
+      await new Promise<void>(resolve => {
+        const sent = request({ host: '127.0.0.1', port: runtime.port, path: '/download/dir/file' }, response => response.once('data', () => sent.destroy()));
+        sent.once('close', resolve).once('error', () => undefined).end();
+      });
+    };
+    await round();
+    const before = await open();
+    for (let i = 0; i < 10; i++) {
+      await round();
+    }
+    await eventually('handles closed', async () => await open() <= before + 2);
+    await runtime.stop();
+  });
+
+  test('metrics count requests by route and commands by how they ended', async () => {
+    const runtime = await Harness.start({ execTimeoutSeconds: 0.2 });
+    await runtime.call('/download/nope');
+    await Promise.all(['true', "sh -c 'kill -9 $$'", 'sleep 1000', 'nope'].map(command => runtime.execute(command)));
+    const metrics = (await runtime.call('/metrics')).text;
+    for (const outcome of ['exit', 'signal', 'timeout', 'failed']) {
+      expect(metrics).toContain(`agent_sandbox_runtime_commands_total{outcome="${outcome}"} 1\n`);
+    }
+    expect(metrics).toContain('agent_sandbox_runtime_commands_running 0\n');
+    expect(metrics).toContain('agent_sandbox_runtime_request_duration_seconds_count{method="GET",route="/download/",status="404"} 1\n');
+    expect(metrics).toContain('agent_sandbox_runtime_request_duration_seconds_count{method="POST",route="/execute",status="200"} 4\n');
+    await runtime.stop();
+  });
+});

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser as Chromium, BrowserContext, Page } from 'playwright-core';
+import { messageOf } from '../errors.js';
 import { DomainPolicy } from './policy.js';
 import { EgressProxy } from './proxy.js';
 
@@ -29,6 +30,16 @@ export interface BrowserOptions {
   readonly allowedDomains: readonly string[];
 }
 
+/** The browser did not start. */
+export class BrowserStartError extends Error {
+  constructor({ executable, sandbox }: BrowserOptions, cause: unknown) {
+    const reasons = messageOf(cause).split('\n').filter(line => /error|fatal|no such|enoent|doesn't exist|sandbox/i.test(line)).slice(0, 3);
+    const remedy = sandbox ? '; its sandbox needs user namespaces and a user who is not root: where there is neither, --agent-chromium-sandbox false' : '';
+    super(`${executable} did not start: ${reasons.map(line => line.trim()).join(' ')}${remedy}`);
+    this.name = 'BrowserStartError';
+  }
+}
+
 /** A browser with an empty profile, for one run. */
 export class Browser {
   private readonly pages: Page[] = [];
@@ -42,7 +53,7 @@ export class Browser {
     context.on('page', page => this.add(page));
   }
 
-  /** Starts a browser. Throws what Playwright throws, and `DomainPatternError`. */
+  /** Starts a browser. Throws `BrowserStartError` and `DomainPatternError`. */
   public static async launch(options: BrowserOptions): Promise<Browser> {
     // Only where it is needed: it is the largest dependency.
     const { chromium } = await import('playwright-core');
@@ -70,7 +81,7 @@ export class Browser {
     } catch (error) {
       await proxy.close();
       await rm(home, { recursive: true, force: true });
-      throw error;
+      throw new BrowserStartError(options, error);
     }
   }
 
