@@ -21,6 +21,8 @@ export interface AdmissionOptions {
   readonly allowLoopback: boolean;
   /** Longest wait for an answer, in milliseconds; what the caller wants can only be shorter. */
   readonly timeoutMs: number;
+  /** Headers that tell the sandbox about the trace, as names and values in turn. @default - those of the caller */
+  readonly traceHeaders?: (record: RequestRecord) => readonly string[];
   /** Absent: suspended Sandboxes stay so, and nobody waits for one that is starting. */
   readonly resume?: Resume;
 }
@@ -49,7 +51,7 @@ export class Admission {
 
   /** Admits a request, or throws a `Refusal`. What becomes known on the way goes into the record. */
   public async admit(request: IncomingMessage, isEncrypted: boolean, record: RequestRecord): Promise<Admitted> {
-    const { targets, rates, resume } = this.options;
+    const { targets, rates, resume, traceHeaders } = this.options;
     if (!request.url?.startsWith('/')) {
       throw badRequest('The request target is not a path.');
     }
@@ -95,7 +97,8 @@ export class Admission {
     if (host !== undefined) {
       forwarded.push('X-Forwarded-Host', host);
     }
-    return { caller, contract, question, headers: forwarded, timeoutMs: Math.min(contract.timeoutMs ?? Infinity, this.options.timeoutMs) };
+    const headers = traceHeaders === undefined ? forwarded : withTrace(forwarded, traceHeaders(record));
+    return { caller, contract, question, headers, timeoutMs: Math.min(contract.timeoutMs ?? Infinity, this.options.timeoutMs) };
   }
 
   /** Where the request goes now. Throws a `Refusal` if it cannot go anywhere. */
@@ -124,6 +127,12 @@ export class Admission {
   private mayBeInTheClear({ socket }: IncomingMessage): boolean {
     return this.options.allowHttpTokens || isLoopback(socket.remoteAddress ?? '');
   }
+}
+
+/** Headers in which the router's span stands in the place of the caller's. */
+function withTrace(headers: readonly string[], own: readonly string[]): string[] {
+  const isOther = (name: string) => !['traceparent', 'tracestate'].includes(name.toLowerCase());
+  return [...headers.filter((_, i) => isOther(headers[i - i % 2]!)), ...own];
 }
 
 function refusalOf(obstacle: Obstacle, { id, port }: Question): Refusal {

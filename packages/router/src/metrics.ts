@@ -17,7 +17,6 @@ export class Metrics {
   private readonly retries = this.counter('sandbox_router_upstream_retries_total', 'Connections that were tried again', ['sandbox_namespace']);
   private readonly decisions = this.counter('sandbox_router_authz_decisions_total', 'Decisions about callers', ['sandbox_namespace', 'decision']);
   private readonly reloads = this.counter('sandbox_router_cert_reloads_total', 'Changes of certificate files', ['outcome']);
-  public readonly inflight = new Gauge({ name: 'sandbox_router_inflight_requests', help: 'Requests under way, upgraded connections among them', registers: [this.registry] });
 
   constructor(version: string) {
     collectDefaultMetrics({ register: this.registry });
@@ -47,6 +46,16 @@ export class Metrics {
 
   public reloaded(success: boolean): void {
     this.reloads.inc({ outcome: success ? 'success' : 'failure' });
+  }
+
+  /** Asks how many requests are under way when somebody wants to know. */
+  public observeInflight(count: () => number): void {
+    new Gauge({
+      name: 'sandbox_router_inflight_requests', help: 'Requests under way, upgraded connections among them', registers: [this.registry],
+      collect() {
+        this.set(count());
+      },
+    });
   }
 
   /** Of requests to the API server. */

@@ -21,8 +21,6 @@ export interface ProxyOptions {
   /** Bytes; 0 for no limit. */
   readonly maxBodyBytes: number;
   readonly retries: RetryOptions;
-  /** Headers that tell the sandbox about the trace. @default - none */
-  readonly traceHeaders?: (record: RequestRecord) => readonly string[];
   readonly onRetry: (record: RequestRecord) => void;
 }
 
@@ -56,7 +54,7 @@ export class Proxy {
   }
 
   private async forward(request: IncomingMessage, response: ServerResponse, admitted: Admitted, record: RequestRecord): Promise<void> {
-    const { maxBodyBytes, traceHeaders, retries, upstreams, admission, onRetry } = this.options;
+    const { maxBodyBytes, retries, upstreams, admission, onRetry } = this.options;
     const { question, headers, timeoutMs } = admitted;
     const length = request.headers['content-length'];
     const hasBody = request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
@@ -72,12 +70,11 @@ export class Proxy {
     if (length !== undefined && hasBody) {
       headers.push('Content-Length', length);
     }
-    const sent = traceHeaders === undefined ? headers : withTrace(headers, traceHeaders(record));
     try {
       for (let attempt = 0; ; attempt++) {
         const target = admission.target(question);
         const exchange = new Exchange(request, response, record, timeoutMs, body);
-        const failure = await exchange.run(upstreams.pool(target, question.port), target, question.port, sent);
+        const failure = await exchange.run(upstreams.pool(target, question.port), target, question.port, headers);
         if (failure === undefined) {
           return;
         }
@@ -260,12 +257,6 @@ function refusalOf(error: unknown, record: RequestRecord): Refusal {
 
 function isTimeout(error: unknown): boolean {
   return ['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT'].includes((error as { code?: string }).code ?? '');
-}
-
-/** Headers in which the router's span stands in the place of the caller's. */
-function withTrace(headers: readonly string[], own: readonly string[]): string[] {
-  const isOther = (name: string) => !['traceparent', 'tracestate'].includes(name.toLowerCase());
-  return [...headers.filter((_, i) => isOther(headers[i - i % 2]!)), ...own];
 }
 
 function text(value: Buffer | string): string {

@@ -52,6 +52,7 @@ export class Router {
   constructor(private readonly options: RouterOptions) {
     const { flags, cluster, logger, metrics, tracing } = options;
     const allowLoopback = flags.allowLoopbackPodIp;
+    metrics.observeInflight(() => this.inflight);
     if (allowLoopback) {
       logger.warn({}, 'FOR TESTS ONLY: Pods whose address is on loopback are reached (--allow-loopback-pod-ip)');
     }
@@ -67,6 +68,7 @@ export class Router {
       trustedProxies: flags.trustedProxyCidrs,
       allowHttpTokens: flags.allowHttpTokens,
       timeoutMs: flags.proxyTimeout,
+      ...(tracing === undefined ? {} : { traceHeaders: (record: RequestRecord) => tracing.headersOf(record) }),
       ...(flags.resumeOnRequest ? { resume: new Resume({ targets: this.targets, writer, timeoutMs: flags.resumeTimeout, logger }) } : {}),
     });
     const retries = { max: flags.upstreamMaxRetries, initialDelayMs: flags.upstreamRetryInitialDelay, maxDelayMs: flags.upstreamRetryMaxDelay };
@@ -75,7 +77,6 @@ export class Router {
       admission: this.admission, upstreams: this.upstreams, retries, onRetry,
       requests: new Counts(flags.maxRequestsPerCaller),
       maxBodyBytes: flags.maxRequestBodyBytes,
-      ...(tracing === undefined ? {} : { traceHeaders: (record) => tracing.headersOf(record) }),
     });
     this.upgrades = new Upgrades({
       admission: this.admission, retries, onRetry,
@@ -130,11 +131,11 @@ export class Router {
     if (this.isDraining) {
       response.shouldKeepAlive = false;
     }
-    const record = this.begin(request);
-    if (record.path === '/healthz') {
+    if (pathOf(request.url!) === '/healthz') {
       send(request, response, 200, '{"status":"ok"}');
       return;
     }
+    const record = this.begin(request);
     // Over when the connection has it, not when we have written it.
     response.once('close', () => this.end(record));
     void this.proxy.handle(request, response, isEncrypted, record);
@@ -179,7 +180,6 @@ export class Router {
 
   private count(change: 1 | -1): void {
     this.inflight += change;
-    this.options.metrics.inflight.set(this.inflight);
     if (this.inflight === 0) {
       this.onIdle?.();
     }

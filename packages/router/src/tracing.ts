@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Span } from '@opentelemetry/api';
+import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
 import type { RequestRecord } from './record.js';
 
 /** Traces of requests. */
@@ -15,14 +16,18 @@ export interface Tracing {
   close(): Promise<void>;
 }
 
-/** Starts sending traces by OTLP over gRPC, where the variables of OpenTelemetry say. Its libraries are loaded here, so that nobody else pays for them. */
-export async function startTracing(version: string): Promise<Tracing> {
+/**
+ * Starts tracing. The libraries of OpenTelemetry are loaded here, so that nobody else pays for them.
+ *
+ * @param processor what spans go to; by default OTLP over gRPC, to where the variables of OpenTelemetry say
+ */
+export async function startTracing(version: string, processor?: SpanProcessor): Promise<Tracing> {
   const [api, { NodeTracerProvider, BatchSpanProcessor }, { OTLPTraceExporter }, { resourceFromAttributes }] = await Promise.all([
     import('@opentelemetry/api'), import('@opentelemetry/sdk-trace-node'), import('@opentelemetry/exporter-trace-otlp-grpc'), import('@opentelemetry/resources'),
   ]);
   const provider = new NodeTracerProvider({
     resource: resourceFromAttributes({ 'service.name': process.env.OTEL_SERVICE_NAME ?? 'agent-sandbox-router', 'service.version': version }),
-    spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())],
+    spanProcessors: [processor ?? new BatchSpanProcessor(new OTLPTraceExporter())],
   });
   provider.register();
   const tracer = api.trace.getTracer('agent-sandbox-router', version);

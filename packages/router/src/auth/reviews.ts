@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { GROUP } from 'agent-sandbox-api';
 import type { Cluster, KubeObject, Logger, Resource } from 'agent-sandbox-kube';
 import { LRUCache } from 'lru-cache';
@@ -55,7 +55,7 @@ export interface ReviewOptions {
  * remembered for a short time, by a keyed hash of the token; equal questions at the same time are asked once.
  */
 export class TokenReviews implements Authenticator {
-  private readonly secret = randomBytes(32);
+  private readonly secret = randomBytes(32).toString('hex');
   private readonly callers: Remembered<Caller | undefined>;
   private readonly decisions: Remembered<boolean>;
 
@@ -70,7 +70,7 @@ export class TokenReviews implements Authenticator {
   }
 
   public authenticate(token: string, client: string): Caller | undefined | Promise<Caller | undefined> {
-    const key = createHash('sha256').update(this.secret).update(token).digest('base64');
+    const key = hash('sha256', this.secret + token, 'base64');
     const known = this.callers.known(key);
     if (known !== undefined) {
       return known.value;
@@ -91,7 +91,7 @@ export class TokenReviews implements Authenticator {
   }
 
   private caller(user: UserInfo): Caller {
-    const key = `user:${createHash('sha256').update(JSON.stringify(user)).digest('base64')}`;
+    const key = `user:${hash('sha256', JSON.stringify(user), 'base64')}`;
     return {
       key,
       name: user.username!,
