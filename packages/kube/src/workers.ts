@@ -4,6 +4,7 @@ import { Logger, silentLogger } from './logger.js';
 import { WorkerMetrics } from './metrics.js';
 import { Priority, WorkQueue } from './queue.js';
 import { onAbort } from './signals.js';
+import { breathe } from './turn.js';
 
 /** What a run wants next. */
 export interface ReconcileResult {
@@ -63,6 +64,8 @@ export class Workers {
     const { queue } = this.options;
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
       await this.process(key, signal);
+      // A run that finds nothing to do waits for nothing, and after a restart there are thousands of these.
+      await breathe();
     }
   }
 

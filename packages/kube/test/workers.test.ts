@@ -31,6 +31,23 @@ describe('Workers', () => {
     await running;
   });
 
+  test('runs that wait for nothing let sockets and timers have their turn', async () => {
+    let runs = 0;
+    const { queue, controller, running, idle } = setup(async () => {
+      for (const end = performance.now() + 1; performance.now() < end;);
+      runs++;
+    }, 5);
+    const turn = new Promise<number>(resolve => setTimeout(() => resolve(runs), 1));
+    for (let i = 0; i < 300; i++) {
+      queue.add(`key-${i}`);
+    }
+    expect(await turn).toBeLessThan(150);
+    await idle();
+    expect(runs).toBe(300);
+    controller.abort();
+    await running;
+  });
+
   test('a run that can wait when it is repeated lets others go first', async () => {
     const order: string[] = [];
     let open: () => void = () => undefined;
