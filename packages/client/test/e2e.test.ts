@@ -1,0 +1,216 @@
+import { execFile } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { Cluster } from 'agent-sandbox-kube';
+import { describeWithPrograms } from '../../../testbed/src/jest/index.js';
+import { waitFor } from '../../../testbed/src/index.js';
+import { FAKE_NODE_PROGRAMS } from '../../../testbed/src/binaries.js';
+import { SandboxClient, SandboxClientOptions } from '../src/client.js';
+import { SandboxConnection } from '../src/connection/index.js';
+import { SandboxAccessError, SandboxPathNotFoundError, SandboxRequestError } from '../src/errors.js';
+import { RouterToken } from '../src/tokens.js';
+import { rejection } from './support.js';
+import { SCOPED_KEY, STATIC_TOKEN, TEAM, World } from './world.js';
+
+const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+
+describeWithPrograms('client, router, runtime and controller together', () => {
+  let world: World;
+  let agent: Cluster;
+  const clients: SandboxClient[] = [];
+
+  beforeAll(async () => {
+    world = await World.start();
+    agent = await world.clusterOf('agent');
+    await world.pool('pool', 2);
+  }, 240_000);
+  afterAll(async () => {
+    await agent?.close();
+    await world?.stop();
+  }, 60_000);
+  afterEach(async () => {
+    for (const client of clients.splice(0)) {
+      await client.deleteAll();
+      await client.close();
+    }
+  });
+
+  /** A client through the tunnel, with tokens of its own ServiceAccount, unless told otherwise. */
+  function connect(options: Partial<SandboxClientOptions> = {}): SandboxClient {
+    const client = new SandboxClient({ cluster: agent, namespace: TEAM, token: RouterToken.fromServiceAccount({ name: 'agent' }), ...options });
+    clients.push(client);
+    return client;
+  }
+
+  /** A client at the address of the router. The fake kubelet does not pass on that a router or runtime hung up; real ones do. */
+  const connectDirectly = () => connect({ connection: SandboxConnection.direct({ url: world.closedUrl }) });
+
+  const claims = () => world.controlPlane.admin.list('extensions.agents.x-k8s.io/v1beta1', 'SandboxClaim', TEAM);
+
+  test('a warm sandbox, through the tunnel: commands, files, processes', async () => {
+    const sandbox = await connect().create({ pool: 'pool' });
+    expect(sandbox.name).not.toBe(sandbox.claimName);
+    expect(await sandbox.commands.run(['sh', '-c', 'echo "it\'s $0"; echo bad >&2; exit 3', 'me'])).toEqual({ stdout: 'it\'s me\n', stderr: 'bad\n', exitCode: 3, timedOut: false });
+    expect(await sandbox.commands.run('sleep 60', { timeoutMs: 200 })).toMatchObject({ timedOut: true, exitCode: 1 });
+
+    const content = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
+    const name = 'dir with blank/ü "q" \'s\' %41.bin';
+    await sandbox.files.write(name, content);
+    expect((await sandbox.files.read(name)).equals(content)).toBe(true);
+    expect(await sandbox.files.exists(name)).toBe(true);
+    expect(await sandbox.files.list('dir with blank')).toMatchObject([{ name: 'ü "q" \'s\' %41.bin', size: 300_000, type: 'file' }]);
+    await sandbox.files.delete('dir with blank', { recursive: true });
+    expect(await sandbox.files.list()).toEqual([]);
+    expect(await rejection(sandbox.files.read(name))).toBeInstanceOf(SandboxPathNotFoundError);
+
+    await using process = await sandbox.commands.start(['cat']);
+    process.stdin.end('streamed');
+    expect((await process.stdout.toArray()).join('')).toBe('streamed');
+    expect(await process.exit).toBe(0);
+  });
+
+  test('a terminal', async () => {
+    const sandbox = await connect().create({ pool: 'pool' });
+    await using shell = await sandbox.commands.start(['sh'], { pty: { cols: 100, rows: 30 } });
+    let output = '';
+    shell.stdout.on('data', chunk => (output += chunk));
+    shell.stdin.write('stty size; test -t 0 && echo terminal; exit 4\n');
+    expect(await shell.exit).toBe(4);
+    expect(output).toMatch(/30 100\r\n[^]*terminal\r\n/);
+  });
+
+  test('changes in a directory are told', async () => {
+    const sandbox = await connect().create({ pool: 'pool' });
+    const seen: string[] = [];
+    const watching = (async () => {
+      for await (const event of sandbox.files.watch()) {
+        seen.push(event.type === 'changed' ? `changed ${event.entry.name}` : `removed ${event.name}`);
+        if (event.type === 'removed') {
+          return;
+        }
+      }
+    })();
+    // The watch tells what happens after it began: so it happens again until it is told.
+    await waitFor(async () => {
+      await sandbox.files.write('a', 'x');
+      return seen.includes('changed a');
+    }, { what: 'the change to be told', intervalMs: 200 });
+    await sandbox.files.delete('a');
+    await watching;
+    expect(seen.at(-1)).toBe('removed a');
+  });
+
+  test('a cold sandbox from a template, with environment and an end', async () => {
+    const sandbox = await connect().create({ template: 'python', env: { DEPTH: '3' }, lifetime: { seconds: 600 } });
+    expect(sandbox.name).toBe(sandbox.claimName);
+    expect((await sandbox.commands.run('echo cold')).stdout).toBe('cold\n');
+    const [claim] = (await claims()).filter(({ metadata }) => metadata.name === sandbox.claimName);
+    expect(claim.spec).toMatchObject({ sandboxTemplateRef: { name: 'python' }, env: [{ name: 'DEPTH', value: '3' }] });
+  });
+
+  test('who may not use a sandbox is refused by the router, and so is who says nothing', async () => {
+    const owner = connect();
+    const sandbox = await owner.create({ pool: 'pool' });
+    const stranger = await world.clusterOf('stranger');
+    try {
+      const other = connect({ cluster: stranger, token: RouterToken.fromServiceAccount({ name: 'stranger' }) });
+      const refused = await rejection((await other.get(sandbox.claimName)).commands.run('id'));
+      expect(refused).toBeInstanceOf(SandboxAccessError);
+      expect(refused.statusCode).toBe(403);
+      const silent = await rejection((await connect({ token: undefined }).get(sandbox.claimName)).commands.start(['id']));
+      expect(silent).toMatchObject({ name: 'SandboxAccessError', statusCode: 401 });
+    } finally {
+      await stranger.close();
+    }
+  });
+
+  test('static and scoped tokens, at a known address', async () => {
+    const connection = SandboxConnection.direct({ url: world.closedUrl });
+    const everything = connect({ connection, token: RouterToken.fixed(STATIC_TOKEN) });
+    const [mine, other] = [await everything.create({ pool: 'pool' }), await everything.create({ pool: 'pool' })];
+    expect((await mine.commands.run('echo static')).stdout).toBe('static\n');
+    const scoped = connect({
+      connection,
+      token: RouterToken.scoped(async (target, signal) => {
+        const payload = Buffer.from(JSON.stringify({
+          ns: target.namespace, name: target.name, uid: await target.uid(signal), exp: Math.floor(Date.now() / 1000) + 60,
+        })).toString('base64url');
+        return `v2.${payload}.${createHmac('sha256', SCOPED_KEY).update(`agent-sandbox/scoped-token/v2.${payload}`).digest('base64url')}`;
+      }),
+    });
+    expect((await (await scoped.get(mine.claimName)).commands.run('echo scoped')).stdout).toBe('scoped\n');
+    // The token of one sandbox does not open another.
+    const { token } = (clients.at(-1) as any).options;
+    const stolen = await token.token({ namespace: TEAM, name: mine.name, uid: async () => '' }, () => agent, new AbortController().signal);
+    const thief = connect({ connection, token: RouterToken.fixed(stolen) });
+    expect(await rejection((await thief.get(other.claimName)).commands.run('id'))).toMatchObject({ name: 'SandboxAccessError', statusCode: 403 });
+  });
+
+  test('a sandbox that ends while a program runs in it', async () => {
+    const client = connectDirectly();
+    const sandbox = await client.create({ pool: 'pool', lifetime: { seconds: 8 } });
+    const process = await sandbox.commands.start(['sleep', '300']);
+    const error = await rejection(process.exit);
+    expect(error).toBeInstanceOf(SandboxRequestError);
+    await waitFor(async () => (await sandbox.status()).state === 'NotFound', { what: 'the end of the sandbox' });
+    expect(await rejection(sandbox.commands.run('ls', { maxAttempts: 1 }))).toBeInstanceOf(SandboxRequestError);
+    await waitFor(async () => (await client.list()).every(({ claimName }) => claimName !== sandbox.claimName), { what: 'the end of the claim' });
+  });
+
+  test('suspended, a sandbox answers nothing; resumed, it has its files', async () => {
+    const sandbox = await connect().create({ pool: 'pool' });
+    await sandbox.files.write('kept.txt', 'still here');
+    await sandbox.suspend();
+    expect((await sandbox.status()).state).toBe('Suspended');
+    expect(await rejection(sandbox.files.read('kept.txt', { maxAttempts: 1 }))).toBeInstanceOf(SandboxRequestError);
+    await sandbox.resume();
+    expect((await sandbox.files.read('kept.txt')).toString()).toBe('still here');
+  });
+
+  test('a router that is restarted: what only reads waits for it, a command is not sent twice', async () => {
+    const sandbox = await connectDirectly().create({ pool: 'pool' });
+    await sandbox.files.write('a', 'x');
+    await sandbox.commands.run('true');
+    let reading: Promise<Buffer>;
+    await world.restartRouter(async () => {
+      reading = sandbox.files.read('a', { timeoutMs: 60_000 });
+      await expect(sandbox.commands.run('touch once', { maxAttempts: 1 })).rejects.toThrow();
+    });
+    expect((await reading!).toString()).toBe('x');
+    expect((await sandbox.commands.run(['sh', '-c', 'echo >> count; wc -l < count'])).stdout.trim()).toBe('1');
+    expect(await sandbox.files.exists('once')).toBe(false);
+  });
+
+  test('a runtime that crashes ends its programs, and serves again', async () => {
+    const sandbox = await connectDirectly().create({ pool: 'pool' });
+    const process = await sandbox.commands.start(['sleep', '300']);
+    await world.kubelet.crash(sandbox.name);
+    expect(await rejection(process.exit)).toBeInstanceOf(SandboxRequestError);
+    expect(await rejection(sandbox.commands.run('true'))).toMatchObject({ statusCode: 502 });
+    await world.kubelet.restart(sandbox.name);
+    expect((await sandbox.commands.run('echo again')).stdout).toBe('again\n');
+  });
+
+  test('a Pod that gets another address is found again', async () => {
+    const sandbox = await connect().create({ pool: 'pool' });
+    const { address } = await sandbox.status();
+    await world.kubelet.move(sandbox.name);
+    await waitFor(async () => (await sandbox.files.exists('', { maxAttempts: 1 })), { what: 'the new address to be used' });
+    expect((await sandbox.commands.run('echo moved')).stdout).toBe('moved\n');
+    await waitFor(async () => (await sandbox.status()).address !== address, { what: 'the status to tell the new address' });
+  });
+
+  test('the command line: a new sandbox, its output, its exit code, and nothing left', async () => {
+    const { path } = await world.controlPlane.kubeconfig({ serviceAccount: `${TEAM}/agent` });
+    const result = await new Promise<{ code: number; stdout: string; stderr: string }>(resolve => {
+      const child = execFile(process.execPath, [
+        '--conditions=agent-sandbox-source', '--import', 'tsx', MAIN, 'run', '--kubeconfig', path, '-n', TEAM, '--service-account', 'agent', '--pool', 'pool', '-i',
+        '--', 'sh', '-c', 'cat; echo err >&2; exit 7',
+      ], { env: { PATH: process.env.PATH, HOME: world.dir } }, (error, stdout, stderr) => resolve({ code: Number((error as any)?.code ?? 0), stdout, stderr }));
+      child.stdin!.end('piped\n');
+    });
+    expect(result).toEqual({ code: 7, stdout: 'piped\n', stderr: 'err\n' });
+    expect((await claims()).filter(({ metadata }) => !metadata.deletionTimestamp)).toEqual([]);
+  });
+}, FAKE_NODE_PROGRAMS);
