@@ -300,7 +300,6 @@ project.setScript('quickstart', `node --conditions=${SOURCE_CONDITION} --import 
 project.addTask('examples', { description: 'Write the manifests of all examples', exec: 'tsx scripts/synth-examples.ts', receiveArgs: true });
 project.addTask('bench:synth', { description: 'Compare type-check and synthesis with the stock import and cdk8s-plus', exec: 'tsx bench/synth/main.ts', receiveArgs: true });
 project.addTask('bench:client', { description: 'Measure the way from a claim to the first output, in steps', exec: `tsx --conditions=${SOURCE_CONDITION} bench/client/main.ts`, receiveArgs: true });
-// Not a task: projen's lose the quotes around a command that is an argument.
 project.setScript('bench:controller', 'tsx bench/controller/main.ts');
 project.addTask('bench:router', { description: 'Compare the router with a direct connection and with the least possible proxy', exec: 'tsx bench/router/main.ts', receiveArgs: true });
 project.addTask('bundle', { description: 'Bundle controller, router and runtime into one file each, in dist/bundle', exec: 'tsx scripts/bundle.ts', receiveArgs: true });

@@ -152,13 +152,15 @@ export class World {
       `--http-bind-address=127.0.0.1:${port}`, `--kubeconfig=${this.adminKubeconfig}`, '--allow-loopback-pod-ip', '--workers=1', '--metrics-bind-address=0',
       '--health-probe-bind-address=0', ...args,
     ]);
-    await waitFor(async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok, { what: 'the router', timeoutMs: 60_000, lastSeen: () => tail(program.log) });
+    await waitFor(async () => isRunning(program.child) && (await fetch(`http://127.0.0.1:${port}/healthz`)).ok, { what: 'the router', timeoutMs: 60_000, lastSeen: () => tail(program.log) });
     return { ...program, port, args };
   }
 
   private run(name: string, args: readonly string[]): Program {
     const log = join(this.dir, `${name}-${this.programs.length}.log`);
-    const child = spawn(process.execPath, [join(this.bundles, `${name}.mjs`), ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH, HOME: this.dir } });
+    const child = spawn(process.execPath, [ENDS_WITH_US, join(this.bundles, `${name}.mjs`), ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env.PATH, HOME: this.dir },
+    });
     const file = createWriteStream(log);
     child.stdout!.pipe(file, { end: false });
     child.stderr!.pipe(file, { end: false });
@@ -260,18 +262,19 @@ export class Kubelet {
     await runtime?.then(kill, () => undefined);
   }
 
+  /** An address that suites which run at the same time do not use. */
   private nextAddress(): string {
     this.addresses++;
-    return `127.0.${1 + Math.floor(this.addresses / 250)}.${1 + this.addresses % 250}`;
+    return `127.${1 + process.pid % 250}.${1 + Math.floor(this.addresses / 250)}.${1 + this.addresses % 250}`;
   }
 
   private async serve(pod: string, address: string): Promise<ChildProcess> {
     const files = join(this.dir, 'volumes', pod);
     await mkdir(files, { recursive: true });
-    const child = spawn(process.execPath, [this.program, `--listen-host=${address}`, `--base-dir=${files}`, '--log-level=error'], {
-      stdio: ['ignore', 'ignore', 'inherit'], env: { PATH: process.env.PATH, HOME: files },
+    const child = spawn(process.execPath, [ENDS_WITH_US, this.program, `--listen-host=${address}`, `--base-dir=${files}`, '--log-level=error'], {
+      stdio: ['pipe', 'ignore', 'inherit'], env: { PATH: process.env.PATH, HOME: files },
     });
-    await waitFor(async () => (await fetch(`http://${address}:8888/`)).ok, { what: `the runtime of ${pod} at ${address}`, timeoutMs: 60_000 });
+    await waitFor(async () => (await fetch(`http://${address}:8888/`)).ok && isRunning(child), { what: `the runtime of ${pod} at ${address}`, timeoutMs: 60_000 });
     return child;
   }
 
@@ -291,8 +294,15 @@ async function bundle(outdir: string, programs: readonly string[]): Promise<void
   await promisify(execFile)(process.execPath, ['--import', 'tsx', '-e', script], { cwd: REPOSITORY, env: { PATH: process.env.PATH } });
 }
 
+/** Lets a program end when its standard input does, and so with the suite, however that ends. */
+const ENDS_WITH_US = `--import=data:text/javascript,${encodeURIComponent('process.stdin.on("end", () => process.exit(1)).resume()')}`;
+
+function isRunning(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null;
+}
+
 async function kill({ child }: { readonly child: ChildProcess }): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) {
+  if (isRunning(child)) {
     const exit = new Promise(resolve => child.once('exit', resolve));
     child.kill('SIGKILL');
     await exit;

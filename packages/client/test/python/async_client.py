@@ -3,13 +3,12 @@ import asyncio
 
 from common import MODE, NAMESPACE, STATIC_TOKEN, URL, report, scoped_token
 from k8s_agent_sandbox import AsyncSandboxClient
-from k8s_agent_sandbox.models import SandboxDirectConnectionConfig, SandboxLocalTunnelConnectionConfig
+from k8s_agent_sandbox.models import SandboxDirectConnectionConfig
 
 
 def config_of(token=STATIC_TOKEN):
-    if MODE == 'tunnel':
-        return SandboxLocalTunnelConnectionConfig(router_namespace=NAMESPACE)
-    return SandboxDirectConnectionConfig(api_url=URL, extra_headers={'Authorization': f'Bearer {token}'} if token else {})
+    headers = {} if MODE == 'open' else {'Authorization': f'Bearer {token}'}
+    return SandboxDirectConnectionConfig(api_url=URL, extra_headers=headers)
 
 
 async def error_of(awaitable):
