@@ -28,6 +28,12 @@ const PROCESS_SERVICE = '/process.v1.ProcessService';
 const HEADERS_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 60_000;
 
+/**
+ * From Node 24.9 on, only WebSockets are upgraded: some clients (Java's) offer HTTP/2 with their requests, whose bodies would be lost
+ * by an upgrade that nobody wants. Earlier releases ignore the option.
+ */
+const UPGRADES: object = { shouldUpgradeCallback: (request: IncomingMessage) => request.headers.upgrade?.toLowerCase() === 'websocket' };
+
 const redirect: Handler = async (_, request, reply) => {
   const [path, query] = request.raw.url!.split(/\?(.*)/s);
   // Relative to the host: a Location with the host that the caller sent could lead anywhere.
@@ -73,7 +79,7 @@ export async function createServer(runtime: Runtime, routes: readonly Route[]): 
     routerOptions: { onBadUrl: (_path, _request, reply) => void sendRaw(reply as unknown as FastifyReply) },
     requestTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 5000 },
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 5000, ...UPGRADES },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
   });
