@@ -3,7 +3,7 @@ import { Problems } from '../problems';
 import { dnsLabel, dnsSubdomain, integer } from '../rules';
 import { ControllerImplementation } from './implementation';
 
-/** How much the controller says. */
+/** How much controller or router say. */
 export enum ControllerLogLevel {
   /** Everything, also what is done for each object. */
   DEBUG = 'debug',

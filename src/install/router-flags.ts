@@ -20,9 +20,16 @@ export const ROUTER_FLAGS = {
   proxyTimeout: 'proxy-timeout',
   maxRequestBodyBytes: 'max-request-body-bytes',
   rateLimit: 'rate-limit',
+  rateLimitBurst: 'rate-limit-burst',
+  maxRequestsPerCaller: 'max-requests-per-caller',
+  maxConnections: 'max-connections',
+  maxConnectionsPerClient: 'max-connections-per-client',
+  websocketIdleTimeout: 'websocket-idle-timeout',
+  websocketMaxLifetime: 'websocket-max-lifetime',
   trustedProxyCidrs: 'trusted-proxy-cidrs',
   workers: 'workers',
   accessLog: 'access-log',
+  logLevel: 'zap-log-level',
   enableTracing: 'enable-tracing',
 } as const satisfies { readonly [prop in keyof RouterProps]?: string };
 
@@ -58,12 +65,15 @@ export function checkRouterFlags(problems: Problems, props: RouterProps): void {
   (props.trustedProxyCidrs ?? []).forEach((cidr, index) => problems.check(`trustedProxyCidrs[${index}]`, cidr, cidrProblem));
   (props.clientNamespaces ?? []).forEach((namespace, index) => problems.check(`clientNamespaces[${index}]`, namespace, dnsLabel));
   problems.check('maxRequestBodyBytes', props.maxRequestBodyBytes, integer(0, Number.MAX_SAFE_INTEGER));
-  problems.check('workers', props.workers, integer(0));
+  problems.check('rateLimitBurst', props.rateLimitBurst, integer(1));
+  for (const prop of ['workers', 'maxRequestsPerCaller', 'maxConnections', 'maxConnectionsPerClient'] as const) {
+    problems.check(prop, props[prop], integer(0));
+  }
   problems.check('rateLimit', props.rateLimit, value => (Number.isFinite(value) && value >= 0 ? undefined : 'use a number of at least 0; 0 is no limit'));
-  for (const prop of ['resumeTimeout', 'proxyTimeout'] as const) {
+  for (const [prop, least] of [['resumeTimeout', 1], ['proxyTimeout', 1], ['websocketIdleTimeout', 0], ['websocketMaxLifetime', 0]] as const) {
     const ms = props[prop]?.toMilliseconds({ integral: false });
-    if (ms !== undefined && !(Number.isInteger(ms) && ms > 0)) {
-      problems.add(prop, `${ms}ms`, 'use whole milliseconds, more than 0');
+    if (ms !== undefined && !(Number.isInteger(ms) && ms >= least)) {
+      problems.add(prop, `${ms}ms`, `use whole milliseconds${least > 0 ? ', more than 0' : ''}`);
     }
   }
 }

@@ -1,5 +1,6 @@
 import { Duration } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
+import { ControllerLogLevel } from './controller-flags';
 import { InstalledProgramProps } from './workload';
 
 /** A Gateway of the Gateway API in front of the router. */
@@ -146,6 +147,48 @@ export interface RouterProps extends InstalledProgramProps {
   readonly rateLimit?: number;
 
   /**
+   * Requests of one caller at once before `rateLimit` applies.
+   *
+   * @default - 100
+   */
+  readonly rateLimitBurst?: number;
+
+  /**
+   * Requests of one caller at the same time, without WebSockets; 0 is no limit. Per worker, like all limits.
+   *
+   * @default - 500
+   */
+  readonly maxRequestsPerCaller?: number;
+
+  /**
+   * Connections at the same time; 0 is no limit.
+   *
+   * @default - 10,000
+   */
+  readonly maxConnections?: number;
+
+  /**
+   * Connections of one address at the same time, `trustedProxyCidrs` apart; 0 is no limit.
+   *
+   * @default - 1,000
+   */
+  readonly maxConnectionsPerClient?: number;
+
+  /**
+   * How long a WebSocket may be silent; 0 is no limit.
+   *
+   * @default - 1 hour
+   */
+  readonly websocketIdleTimeout?: Duration;
+
+  /**
+   * How long a WebSocket may last; 0 is no limit.
+   *
+   * @default - 1 day
+   */
+  readonly websocketMaxLifetime?: Duration;
+
+  /**
    * Addresses whose `X-Forwarded-For` says who the client is.
    *
    * @default - none
@@ -165,6 +208,13 @@ export interface RouterProps extends InstalledProgramProps {
    * @default - true
    */
   readonly accessLog?: boolean;
+
+  /**
+   * How much the router says.
+   *
+   * @default - info
+   */
+  readonly logLevel?: ControllerLogLevel;
 
   /**
    * Whether traces are sent by OTLP over gRPC.

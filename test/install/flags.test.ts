@@ -9,7 +9,7 @@ import { granted } from '../cluster/support/rights';
 import { testChart } from '../helpers';
 import { ROUTER, controllerPod, install, routerPod } from './helpers';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 /** What a program says against a command line; empty if it takes it, and knows a use for all of it. */
 function against(program: 'controller' | 'router', args: string[]): string {
@@ -25,6 +25,14 @@ function evaluated(program: string, module: string, exports: string, statements:
   });
   return (stdout + stderr).trim();
 }
+
+/** Flags of the router that the Deployment fixes, or for which there is `extraArgs`. */
+const ROUTER_EXTRA_ARGS: readonly string[] = [
+  'allow-loopback-pod-ip', 'authz-access-ttl', 'authz-failure-rate-limit', 'authz-scoped-token-allow-v1', 'authz-tokenreview-cache-size',
+  'authz-tokenreview-ttl', 'config', 'health-probe-bind-address', 'http-bind-address', 'idle-timeout', 'kubeconfig', 'max-header-bytes',
+  'metrics-bind-address', 'mtls-mode', 'read-header-timeout', 'shutdown-timeout', 'tls-client-ca-file', 'upstream-connect-timeout', 'upstream-max-retries',
+  'upstream-retry-initial-delay', 'upstream-retry-max-delay', 'version', 'websocket-max-connections-per-client', 'websocket-max-message-bytes',
+];
 
 const CONTROLLER: Required<ControllerFlagProps> = {
   extensions: true,
@@ -68,11 +76,26 @@ test('the router takes every flag that the chart can set', () => {
   const props: Partial<RouterProps> = {
     tlsSecret: secret('cert'), scopedTokenSecret: secret('keys'), staticTokenSecret: secret('static'), allowHttpTokens: true, tokenAudiences: ['a'],
     resumeOnRequest: true, resumeTimeout: Duration.seconds(1), additionalPorts: ['3000', '8000-8100'], proxyTimeout: Duration.seconds(1),
-    maxRequestBodyBytes: 1, rateLimit: 0.5, trustedProxyCidrs: ['10.0.0.0/8', 'fd00::/8'], workers: 2, accessLog: true, enableTracing: false,
+    maxRequestBodyBytes: 1, rateLimit: 0.5, rateLimitBurst: 5, maxRequestsPerCaller: 5, maxConnections: 0, maxConnectionsPerClient: 5,
+    websocketIdleTimeout: Duration.minutes(1), websocketMaxLifetime: Duration.hours(1), logLevel: ControllerLogLevel.ERROR, trustedProxyCidrs: ['10.0.0.0/8', 'fd00::/8'], workers: 2, accessLog: true, enableTracing: false,
   };
   const { args } = routerPod(props, { namespaces: ['a'] }).spec.containers[0];
   expect(Object.keys(ROUTER_FLAGS).filter(prop => !(prop in props))).toEqual([]);
   expect(against('router', args)).toBe('');
+});
+
+test('the chart sets every flag of the programs, but for those that are its own business', () => {
+  const controller = evaluated('controller', 'flags', '{ parseFlags }', "let help = ''; try { parseFlags(['--help'], text => (help += text)); } catch {} console.log(help);");
+  const flags = [...controller.matchAll(/^ +--([a-z-]+) </gm)].map(([, flag]) => flag);
+  expect(flags.filter(flag => !Object.values<string>(CONTROLLER_FLAGS).includes(flag)).sort()).toEqual([
+    // addresses and files that the Deployment fixes
+    'allowed-label-domains-file', 'health-probe-bind-address', 'kubeconfig', 'leader-election-namespace', 'metrics-bind-address', 'version',
+    // the other way to say claim-observability-annotations=false
+    'disable-claim-observability-annotations',
+  ].sort());
+  const router = JSON.parse(evaluated('router', 'flags', '{ flagHelp }', 'console.log(JSON.stringify(flagHelp().map(({ name }) => name.slice(2))));')) as string[];
+  const set = ['authz-mode', 'https-bind-address', 'tls-cert-file', 'tls-key-file', 'authz-scoped-token-secret-file', 'authz-static-token-file', 'cache-namespace'];
+  expect(router.filter(flag => !set.includes(flag) && !Object.values<string>(ROUTER_FLAGS).includes(flag)).sort()).toEqual(ROUTER_EXTRA_ARGS);
 });
 
 test('the router gets exactly the rights that it asks for', () => {
