@@ -24,7 +24,8 @@ export class Resume {
     refuseExpired(question, sandbox);
     const uid = sandbox.metadata.uid!;
     let running = this.running.get(uid);
-    if (running === undefined) {
+    // Another request may have done it while this caller's permission was asked for.
+    if (running === undefined && this.options.targets.find(question) === 'suspended') {
       running = this.write(question, uid).finally(() => this.running.delete(uid));
       this.running.set(uid, running);
     }

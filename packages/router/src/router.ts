@@ -61,7 +61,7 @@ export class Router {
     this.targets.onGone((podUid) => this.upstreams.forget(podUid));
     const { authentication, close } = authenticationOf(flags, cluster, logger);
     this.closeAuthentication = close;
-    const writer = new Writer(cluster, { fieldManager: 'agent-sandbox-router' });
+    const writer = this.targets.connect(new Writer(cluster, { fieldManager: 'agent-sandbox-router' }));
     this.admission = new Admission({
       authentication, targets: this.targets, allowLoopback,
       rates: new RateLimits(flags.rateLimit, flags.rateLimitBurst),

@@ -1,5 +1,7 @@
 import { ANNOTATION, GROUP, LABEL, RUNTIME_PORT, VERSION, type PodTemplate } from 'agent-sandbox-api';
-import { Informer, PODS, controllerOf, customResource, type Cluster, type InformerMetrics, type KubeObject, type ObjectMeta, type Pod } from 'agent-sandbox-kube';
+import {
+  Informer, PODS, controllerOf, customResource, type Cluster, type InformerMetrics, type KubeObject, type ObjectMeta, type Pod, type Writer,
+} from 'agent-sandbox-kube';
 import { canonicalAddress, isReachable } from './addresses.js';
 import type { PortSet } from './flags.js';
 
@@ -83,6 +85,11 @@ export class Targets {
   public async waitForSync(signal: AbortSignal, timeoutMs?: number): Promise<void> {
     const options = { signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
     await Promise.all([this.sandboxes.waitForSync(options), this.pods.waitForSync(options)]);
+  }
+
+  /** Lets own writes show at once, before the watch tells of them. */
+  public connect(writer: Writer): Writer {
+    return writer.connect(this.sandboxes);
   }
 
   /** Calls back with `namespace/name` of each Sandbox that changes, or whose Pod does. Returns a function that ends this. */
