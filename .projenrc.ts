@@ -77,7 +77,7 @@ const project = new cdk.JsiiProject({
   depsUpgrade: false,
   pullRequestTemplate: false,
   githubOptions: { mergify: false, pullRequestLint: false },
-  gitignore: ['/lib/', '.npmignore', '*.tsbuildinfo', '.swc/', '/bench/work/', '/quickstart-output/', 'junit.xml'],
+  gitignore: ['__pycache__/', '/lib/', '.npmignore', '*.tsbuildinfo', '.swc/', '/bench/work/', '/quickstart-output/', 'junit.xml'],
 });
 
 // JsiiBuild sets these from `libdir`; our sources live in two folders (`src` and `imports`) under one root.

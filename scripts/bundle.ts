@@ -18,6 +18,7 @@ export const PROGRAMS: { readonly [program: string]: { readonly external: readon
   controller: { external: [] },
   router: { external: [] },
   runtime: { external: ['playwright-core', '@lydell/node-pty'] },
+  client: { external: [] },
 };
 
 /** Bundles `packages/<program>/src/main.ts`; returns the path of the file. Throws what esbuild finds wrong. */

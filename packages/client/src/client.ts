@@ -1,5 +1,5 @@
 import { SandboxClaim } from 'agent-sandbox-api';
-import { ApiError, Cluster, Logger, Reader, Writer, isAlreadyExists, isNotFound, keyOf, loadCredentials, silentLogger, sleep, systemClock } from 'agent-sandbox-kube';
+import { ApiError, Cluster, Credentials, Logger, Reader, Writer, isAlreadyExists, isNotFound, keyOf, loadCredentials, silentLogger, sleep, systemClock } from 'agent-sandbox-kube';
 import { ClaimOptions, SANDBOX_CLAIMS, TraceContext, buildClaim, checkName, checkNamespace } from './claim.js';
 import { ConnectionPlan, SandboxConnection } from './connection/index.js';
 import type { Connection } from './connection/connection.js';
@@ -15,8 +15,10 @@ export interface SandboxClientOptions {
   readonly connection?: ConnectionPlan;
   /** Tokens for the router; see `RouterToken`. @default - none is sent, which only a router without authentication takes */
   readonly token?: TokenProvider;
-  /** @default - the kubeconfig or ServiceAccount of this process, when first needed */
+  /** Connection to the API server, which stays open when the client is closed. @default - one of its own, with `credentials` */
   readonly cluster?: Cluster;
+  /** Who the client is to the API server. @default - the kubeconfig or ServiceAccount of this process, when first needed */
+  readonly credentials?: Credentials;
   /** Namespace where calls name none. @default - that of the kubeconfig's context or of the own pod, else `default` */
   readonly namespace?: string;
   /** Port of the runtime in the sandboxes. @default 8888 */
@@ -197,7 +199,8 @@ export class SandboxClient implements AsyncDisposable {
     if (this.isClosed) {
       throw new SandboxClosedError('the client was closed', { remedy: 'make another one' });
     }
-    return this.options.cluster ?? (this.ownCluster ??= new Cluster({ credentials: loadCredentials(), userAgent: 'agent-sandbox-client', logger: this.options.logger }));
+    const { cluster, credentials, logger } = this.options;
+    return cluster ?? (this.ownCluster ??= new Cluster({ credentials: credentials ?? loadCredentials(), userAgent: 'agent-sandbox-client', logger }));
   }
 
   /** Creates the claim, or takes the one that exists. Not ended by the caller's signal: whether it was made must be known. */

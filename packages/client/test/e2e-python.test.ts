@@ -103,7 +103,7 @@ function suite(): void {
       URL: mode === 'tunnel' ? '' : mode === 'open' ? world.openUrl : world.closedUrl,
       STATIC_TOKEN,
       SCOPED_KEY,
-      NO_PROXY: '127.0.0.1',
+      PYTHONDONTWRITEBYTECODE: '1',
     };
     const { stdout, stderr } = await run(python, [join(SCRIPTS, script)], { env, timeout: 150_000 }).catch(error => error);
     const line = String(stdout).split('\n').find(text => text.startsWith('RESULT '));

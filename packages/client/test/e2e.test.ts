@@ -1,7 +1,10 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { once } from 'node:events';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { spawn as spawnTerminal } from '@lydell/node-pty';
+import { Client as McpClient } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { Cluster } from 'agent-sandbox-kube';
 import { describeWithPrograms } from '../../../testbed/src/jest/index.js';
 import { waitFor } from '../../../testbed/src/index.js';
@@ -12,8 +15,6 @@ import { SandboxAccessError, SandboxPathNotFoundError, SandboxRequestError } fro
 import { RouterToken } from '../src/tokens.js';
 import { rejection } from './support.js';
 import { SCOPED_KEY, STATIC_TOKEN, TEAM, World } from './world.js';
-
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 describeWithPrograms('client, router, runtime and controller together', () => {
   let world: World;
@@ -201,16 +202,60 @@ describeWithPrograms('client, router, runtime and controller together', () => {
     await waitFor(async () => (await sandbox.status()).address !== address, { what: 'the status to tell the new address' });
   });
 
-  test('the command line: a new sandbox, its output, its exit code, and nothing left', async () => {
-    const { path } = await world.controlPlane.kubeconfig({ serviceAccount: `${TEAM}/agent` });
-    const result = await new Promise<{ code: number; stdout: string; stderr: string }>(resolve => {
-      const child = execFile(process.execPath, [
-        '--conditions=agent-sandbox-source', '--import', 'tsx', MAIN, 'run', '--kubeconfig', path, '-n', TEAM, '--service-account', 'agent', '--pool', 'pool', '-i',
-        '--', 'sh', '-c', 'cat; echo err >&2; exit 7',
-      ], { env: { PATH: process.env.PATH, HOME: world.dir } }, (error, stdout, stderr) => resolve({ code: Number((error as any)?.code ?? 0), stdout, stderr }));
-      child.stdin!.end('piped\n');
+  describe('the command line', () => {
+    const args = async (...rest: string[]) => {
+      const { path } = await world.controlPlane.kubeconfig({ serviceAccount: `${TEAM}/agent` });
+      const [command, ...others] = rest;
+      return [world.commandLine, command, '--kubeconfig', path, '-n', TEAM, '--service-account', 'agent', ...others];
+    };
+    const env = () => ({ PATH: process.env.PATH!, HOME: world.dir });
+    const left = async () => (await claims()).filter(({ metadata }) => !metadata.deletionTimestamp).map(({ metadata }) => metadata.name);
+
+    test('runs a command in a new sandbox, ends with its exit code, and leaves nothing', async () => {
+      const command = await args('run', '--pool', 'pool', '-i', '--', 'sh', '-c', 'cat; echo err >&2; exit 7');
+      const result = await new Promise<object>(resolve => {
+        const child = execFile(process.execPath, command, { env: env() }, (error, stdout, stderr) => resolve({ code: error?.code, stdout, stderr }));
+        child.stdin!.end('piped\n');
+      });
+      expect(result).toEqual({ code: 7, stdout: 'piped\n', stderr: 'err\n' });
+      expect(await left()).toEqual([]);
     });
-    expect(result).toEqual({ code: 7, stdout: 'piped\n', stderr: 'err\n' });
-    expect((await claims()).filter(({ metadata }) => !metadata.deletionTimestamp)).toEqual([]);
+
+    test('deletes the new sandbox after Ctrl-C', async () => {
+      const child = spawn(process.execPath, await args('run', '--pool', 'pool', '--', 'sh', '-c', 'echo begun; sleep 300'), { env: env(), stdio: ['ignore', 'pipe', 'ignore'] });
+      const exit = new Promise(resolve => child.once('exit', resolve));
+      await once(child.stdout!, 'data');
+      child.kill('SIGINT');
+      expect(await exit).toBe(130);
+      expect(await left()).toEqual([]);
+    });
+
+    test('opens a terminal, and shows how far the sandbox is', async () => {
+      const terminal = spawnTerminal(process.execPath, await args('shell', '--pool', 'pool'), { cols: 90, rows: 25, env: env() });
+      let output = '';
+      terminal.onData(text => (output += text));
+      const exit = new Promise<number>(resolve => terminal.onExit(({ exitCode }) => resolve(exitCode)));
+      await waitFor(() => /[$#] $/.test(output), { what: 'a prompt', lastSeen: () => output });
+      terminal.write('stty size; exit 5\r');
+      expect(await exit).toBe(5);
+      expect(output).toContain('Sandbox of pool pool: ready');
+      expect(output).toMatch(/\n25 90\r+\n/);
+      expect(await left()).toEqual([]);
+    });
+
+    test('serves agents, and deletes their sandboxes when they hang up', async () => {
+      const agentOf = new McpClient({ name: 'test', version: '1' });
+      const call = async (name: string, input: object) => {
+        const { content, isError } = await agentOf.callTool({ name, arguments: input as Record<string, unknown> }) as any;
+        return isError ? content[0].text : JSON.parse(content[0].text);
+      };
+      await agentOf.connect(new StdioClientTransport({ command: process.execPath, args: await args('mcp', '--pool', 'pool'), env: env(), stderr: 'ignore' }));
+      const { claim_name } = await call('create_sandbox', {});
+      await call('upload_file', { claim_name, path: 'a.sh', content: 'echo $((6 * 7))' });
+      expect(await call('execute_command', { claim_name, command: 'sh a.sh' })).toEqual({ stdout: '42\n', stderr: '', exit_code: 0, timed_out: false });
+      expect(await left()).toEqual([claim_name]);
+      await agentOf.close();
+      await waitFor(async () => (await left()).length === 0, { what: 'the end of the sandbox' });
+    });
   });
 }, FAKE_NODE_PROGRAMS);

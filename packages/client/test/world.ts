@@ -50,7 +50,7 @@ export class World {
       spec: { forwards: [{ ports: [8080], target: { address: '127.0.0.1', port } }] },
     });
     await writeFile(forwards, [forward(TEAM, open), forward(SYSTEM, closed)].map(document => JSON.stringify(document)).join('\n---\n'));
-    await bundle(bundles, ['controller', 'router', 'runtime']);
+    await bundle(bundles, ['controller', 'router', 'runtime', 'client']);
     const controlPlane = await ControlPlane.start({
       fakeNodes: 1,
       crds: [PROJECT_CRDS_DIR],
@@ -73,6 +73,11 @@ export class World {
 
   private constructor(public readonly dir: string, private readonly bundles: string, public readonly controlPlane: ControlPlane, public readonly adminKubeconfig: string) {
     this.kubelet = new Kubelet(join(bundles, 'runtime.mjs'), dir, adminKubeconfig);
+  }
+
+  /** The command line, in one file. */
+  public get commandLine(): string {
+    return join(this.bundles, 'client.mjs');
   }
 
   /** Address of the router that asks for no token. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Cluster, loadCredentials } from 'agent-sandbox-kube';
+import { loadCredentials } from 'agent-sandbox-kube';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { SandboxClient } from '../client.js';
 import { ConnectionPlan, SandboxConnection } from '../connection/index.js';
@@ -50,7 +50,7 @@ export function addGlobalOptions(command: Command): Command {
 export function clientOf(options: GlobalOptions, env: NodeJS.ProcessEnv): SandboxClient {
   const { kubeconfig, context, namespace, port, allowInsecureToken } = options;
   return new SandboxClient({
-    cluster: new Cluster({ credentials: loadCredentials({ kubeconfig, context, env }), userAgent: 'agent-sandbox-client/cli' }),
+    credentials: loadCredentials({ kubeconfig, context, env }),
     namespace,
     connection: connectionOf(options),
     token: tokenOf(options, env),
@@ -96,6 +96,14 @@ export function portNumber(text: string): number {
     throw new InvalidArgumentError('give a number from 1 to 65535');
   }
   return port;
+}
+
+/** Of a flag: 0 or more. */
+export function lines(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) {
+    throw new InvalidArgumentError('give a number of lines');
+  }
+  return Number(text);
 }
 
 /** Of a flag: seconds above 0, as milliseconds. */

@@ -5,7 +5,7 @@ import { SandboxInputError } from '../errors.js';
 import { FileEntry } from '../files.js';
 import { serveMcp } from '../mcp/server.js';
 import { copyFiles, placeOf } from './copy.js';
-import { GlobalOptions, addGlobalOptions, clientOf, seconds, variable } from './options.js';
+import { GlobalOptions, addGlobalOptions, clientOf, lines, seconds, variable } from './options.js';
 import { EXIT, ExitError, Streams, print, table } from './output.js';
 import { RunFlags, openShell, runCommand } from './run.js';
 import { SandboxOptions, createSandbox, inSandbox, interruptible } from './session.js';
@@ -127,7 +127,7 @@ program failed, ${EXIT.interrupted} after Ctrl-C. Others: 0, 1, and ${EXIT.usage
   add('logs', 'show what the program of a sandbox has written')
     .argument('<claim>')
     .option('-f, --follow', 'go on until Ctrl-C')
-    .option('--tail <lines>', 'only the last lines', Number)
+    .option('--tail <lines>', 'only the last lines', lines)
     .option('-c, --container <name>', 'container of the pod (default: the first)')
     .action(withClient((client, signal, options: GlobalOptions & LogOptions, claim: string) =>
       showLogs(client, claim, options, surroundings, signal)));
