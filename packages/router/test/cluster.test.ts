@@ -1,7 +1,7 @@
 import { LABEL, nameHash } from 'agent-sandbox-api';
 import { describeWithControlPlane } from '../../../testbed/src/jest/index.js';
 import { TOKEN_REVIEW_RULES, callerRules, routerRules, type PolicyRule } from '../src/rbac.js';
-import { startProgram, type Program } from './program.js';
+import { bundleProgram, startProgram, type Program } from './program.js';
 import { ask, eventually, freePort, startBackend, type Backend } from './support.js';
 
 const SANDBOX = { apiVersion: 'agents.x-k8s.io/v1beta1', kind: 'Sandbox' };
@@ -73,7 +73,7 @@ describeWithControlPlane('the router on an API server, with the rights that it a
     const { path } = await testbed.cluster.kubeconfig({ user: routerUser, groups: [] });
     const [port, health] = [await freePort(), await freePort()];
     url = `http://127.0.0.1:${port}`;
-    router = startProgram([
+    router = startProgram(bundleProgram(), [
       `--kubeconfig=${path}`, `--cache-namespace=${testbed.namespace}`, `--http-bind-address=127.0.0.1:${port}`, `--health-probe-bind-address=127.0.0.1:${health}`, '--metrics-bind-address=0',
       '--workers=1', '--allow-loopback-pod-ip', '--resume-on-request', '--authz-access-ttl=0', '--upstream-max-retries=0',
     ]);

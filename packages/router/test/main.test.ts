@@ -7,12 +7,13 @@ import { connect as connectTls } from 'node:tls';
 import { jest } from '@jest/globals';
 import { CertificateAuthority, type KeyPair } from '../../../testbed/src/certificates.js';
 import { FakeCluster, ask, eventually, freePort, startBackend, type Backend } from './support.js';
-import { startProgram, type Program } from './program.js';
+import { VERSION, bundleProgram, startProgram, type Program } from './program.js';
 
 jest.setTimeout(120_000);
 
 /** The program as a process: its life cycle, its listeners, its workers. */
 const folder = mkdtempSync(join(tmpdir(), 'router-main-'));
+let bundle: string;
 let cluster: FakeCluster;
 let backend: Backend;
 let kubeconfig: string;
@@ -20,6 +21,7 @@ let issued: { ca: string; servers: KeyPair[]; client: KeyPair; stranger: KeyPair
 const programs: Program[] = [];
 
 beforeAll(async () => {
+  bundle = bundleProgram();
   backend = await startBackend();
   cluster = await FakeCluster.start();
   cluster.sandbox('box', { ports: [backend.port] });
@@ -41,7 +43,7 @@ afterAll(async () => {
 
 async function start(...args: string[]) {
   const [http, https, health, metrics] = [await freePort(), await freePort(), await freePort(), await freePort()];
-  const program = startProgram([
+  const program = startProgram(bundle, [
     `--kubeconfig=${kubeconfig}`, `--http-bind-address=127.0.0.1:${http}`, `--health-probe-bind-address=127.0.0.1:${health}`, `--metrics-bind-address=127.0.0.1:${metrics}`, '--workers=1', '--authz-mode=allow-all',
     '--allow-loopback-pod-ip', ...args.map((arg) => arg.replace('HTTPS', `127.0.0.1:${https}`)),
   ]);
@@ -57,10 +59,10 @@ async function start(...args: string[]) {
 const box = () => ({ headers: { 'x-sandbox-id': 'box', 'x-sandbox-port': String(backend.port) } });
 
 test('prints its version, and refuses what it does not know with exit code 2', async () => {
-  const version = startProgram(['--version']);
+  const version = startProgram(bundle, ['--version']);
   expect(await version.exit).toBe(0);
-  expect(version.output()).toBe('agent-sandbox-router unknown\n');
-  const wrong = startProgram(['--no-such-flag']);
+  expect(version.output()).toBe(`agent-sandbox-router ${VERSION}\n`);
+  const wrong = startProgram(bundle, ['--no-such-flag']);
   expect(await wrong.exit).toBe(2);
   expect(wrong.output()).toContain("unknown option '--no-such-flag'");
 });

@@ -1,7 +1,13 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** The version that a bundle of `bundleProgram` tells. */
+export const VERSION = '1.2.3-test';
 
 /** A router in a process of its own. */
 export interface Program {
@@ -12,11 +18,22 @@ export interface Program {
   readonly exit: Promise<number | null>;
 }
 
-/** Starts the router from its sources. */
-export function startProgram(args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
-  const child = spawn(process.execPath, ['--conditions=agent-sandbox-source', '--import', 'tsx', MAIN, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '', ...env },
+/** Makes the program that is in the image, one file that starts at once. Returns its path. */
+export function bundleProgram(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'router-bundle-'));
+  // In a process of its own: the script is not an ES module.
+  const made = spawnSync(process.execPath, ['--require', 'tsx/cjs', '-e', `require('./scripts/bundle.ts').bundle('router', ${JSON.stringify(folder)})`], {
+    cwd: REPOSITORY, env: { ...process.env, NODE_OPTIONS: '', AGENT_SANDBOX_VERSION: VERSION }, encoding: 'utf8',
   });
+  if (made.status !== 0) {
+    throw new Error(`the program could not be bundled: ${made.stderr}`);
+  }
+  return join(folder, 'router.mjs');
+}
+
+/** Starts a program that `bundleProgram` has made. */
+export function startProgram(bundle: string, args: readonly string[]): Program {
+  const child = spawn(process.execPath, [bundle, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '' } });
   let text = '';
   child.stdout.on('data', (chunk) => (text += chunk));
   child.stderr.on('data', (chunk) => (text += chunk));
