@@ -28,6 +28,32 @@ describe.each(Object.keys(IMAGES))('the Dockerfile of the %s', program => {
   });
 });
 
+/** Unpacks an archive into `layout`, and its layers into `root`. */
+function unpack(archive: string, layout: string, root: string): void {
+  [layout, root].forEach(each => fs.mkdirSync(each));
+  execFileSync('tar', ['-xf', archive, '-C', layout]);
+  const parsed = (file: string) => JSON.parse(fs.readFileSync(path.join(layout, file), 'utf8'));
+  const blob = (digest: string) => path.join('blobs', 'sha256', digest.replace('sha256:', ''));
+  for (const { digest } of parsed(blob(parsed('index.json').manifests[0].digest)).layers) {
+    execFileSync('tar', ['-xzf', path.join(layout, blob(digest)), '-C', root]);
+  }
+}
+
+(isRoot ? describe : describe.skip)(`the archives${isRoot ? '' : ' (need root on Linux)'}`, () => {
+  test.each(['router', 'runtime'])('the program of the %s runs on its own files alone', async (program) => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'image-'));
+    try {
+      const [layout, root] = [path.join(folder, 'layout'), path.join(folder, 'root')];
+      unpack(await writeImage(program, folder), layout, root);
+      const { user, app } = IMAGES[program];
+      const { stdout } = spawnSync('chroot', [`--userspec=${user}:${user}`, root, '/usr/local/bin/node', `${app}/${program}.mjs`, '--version'], { encoding: 'utf8', env: { PATH: process.env.PATH } });
+      expect(stdout).toBe(`agent-sandbox-${program} 0.0.0\n`);
+    } finally {
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
 /** Nobody but root can enter another root file system. */
 (isRoot ? describeWithControlPlane : describe.skip)(`the archive of the controller${isRoot ? '' : ' (needs root on Linux)'}`, ((testbed: Parameters<Parameters<typeof describeWithControlPlane>[1]>[0]) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'image-'));
@@ -35,9 +61,7 @@ describe.each(Object.keys(IMAGES))('the Dockerfile of the %s', program => {
   const read = (digest: string) => fs.readFileSync(path.join(layout, 'blobs', 'sha256', digest.replace('sha256:', '')));
   const parsed = (digest: string) => JSON.parse(read(digest).toString());
   beforeAll(async () => {
-    const archive = await writeImage('controller', folder);
-    [layout, root].forEach(each => fs.mkdirSync(each));
-    execFileSync('tar', ['-xf', archive, '-C', layout]);
+    unpack(await writeImage('controller', folder), layout, root);
   });
   afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 
@@ -53,9 +77,6 @@ describe.each(Object.keys(IMAGES))('the Dockerfile of the %s', program => {
     const config = parsed(manifest.config.digest);
     expect(manifest.layers.map(({ digest }: { digest: string }) => sha256(gunzipSync(read(digest))))).toEqual(config.rootfs.diff_ids);
     expect(config.config).toMatchObject({ User: '65532:65532', Entrypoint: ['/usr/local/bin/node', '/app/controller.mjs'] });
-    for (const { digest } of manifest.layers) {
-      execFileSync('tar', ['-xzf', '-', '-C', root], { input: read(digest) });
-    }
   });
 
   /** The command line that starts the program where all it has is its image, read-only, as the user of the image. */
