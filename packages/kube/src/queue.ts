@@ -40,6 +40,8 @@ interface Delayed {
 }
 
 const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 5, maxMs: 1_000_000 };
+/** Void delays that are kept at most, besides as many as there are valid ones. */
+const VOID_DELAYS = 64;
 
 /**
  * A queue of keys, each of which is in it at most once and is never given to two workers at the same time: a key that is added
@@ -88,6 +90,11 @@ export class WorkQueue {
     return this.delayed.size;
   }
 
+  /** Delays that are kept in memory, void ones included. */
+  public get heldDelays(): number {
+    return this.heap.size;
+  }
+
   /** Adds a key; no effect if it waits already, except that `normal` moves it up. */
   public add(key: string, priority: Priority = 'normal'): void {
     if (this.closed) {
@@ -115,11 +122,11 @@ export class WorkQueue {
 
   /** Adds a key in `delayMs` milliseconds. Of several wishes for a key the earliest counts; if it waits already, none does. */
   public addAfter(key: string, delayMs: number, priority: Priority = 'normal'): void {
-    if (this.closed || this.waiting.has(key)) {
-      return;
-    }
     if (!(delayMs > 0)) {
       this.add(key, priority);
+      return;
+    }
+    if (this.closed || this.waiting.has(key)) {
       return;
     }
     const due = this.clock.monotonic() + delayMs;
@@ -130,6 +137,10 @@ export class WorkQueue {
     const entry: Delayed = { key, due, priority };
     this.delayed.set(key, entry);
     this.heap.push(entry);
+    if (this.heap.size > 2 * this.delayed.size + VOID_DELAYS) {
+      // Delays of weeks that events make void again and again would otherwise all be kept until they are over.
+      this.heap.retain(this.delayed);
+    }
     this.arm();
   }
 
@@ -298,9 +309,19 @@ class Fifo {
   }
 }
 
-/** Binary heap, earliest first. Entries that are void stay until they come to the top. */
+/** Binary heap, earliest first. Entries that are void stay until they come to the top or `retain` drops them. */
 class Heap {
   private readonly items: Delayed[] = [];
+
+  public get size(): number {
+    return this.items.length;
+  }
+
+  /** Keeps the valid entries only. */
+  public retain(valid: ReadonlyMap<string, Delayed>): void {
+    this.items.length = 0;
+    valid.forEach(entry => this.push(entry));
+  }
 
   public push(entry: Delayed): void {
     const { items } = this;

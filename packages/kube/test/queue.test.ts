@@ -77,6 +77,29 @@ describe('WorkQueue', () => {
     await ended;
   });
 
+  test('a low key moves up, too, when it is added with a delay of nothing', async () => {
+    const { queue } = setup();
+    ['low-1', 'low-2'].forEach(key => queue.add(key, 'low'));
+    queue.addAfter('low-2', 0);
+    expect(await takeAll(queue)).toEqual(['low-2', 'low-1']);
+  });
+
+  test('delays that were made void do not add up', async () => {
+    const { queue, clock } = setup();
+    queue.addAfter('other', 2000);
+    for (let i = 0; i < 1000; i++) {
+      queue.addAfter('a', 86_400_000);
+      queue.add('a');
+      expect(await takeAll(queue)).toEqual(['a']);
+    }
+    queue.addAfter('a', 1000);
+    expect(queue.heldDelays).toBeLessThan(100);
+    clock.advance(1000);
+    expect(await takeAll(queue)).toEqual(['a']);
+    clock.advance(1000);
+    expect(await takeAll(queue)).toEqual(['other']);
+  });
+
   test('a low key that moved up while in work comes back as normal', async () => {
     const { queue } = setup();
     queue.add('a');
@@ -265,4 +288,4 @@ test('no key is lost, doubled or in two hands, whatever happens in whatever orde
     }
     expect(queue.depth).toBe(0);
   }), { numRuns: 500 });
-});
+}, 30_000);
