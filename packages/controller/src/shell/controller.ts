@@ -31,9 +31,15 @@ export interface ControllerOptions {
   readonly tracing?: Tracing;
 }
 
-/** Runs a reconciler: changes in the caches put keys into its queue, workers take them and carry out its plans. */
+/**
+ * Runs a reconciler: changes in the caches put keys into its queue, workers take them and carry out its plans.
+ *
+ * A replica that does not lead lets its definition see all changes, since some keep books, but notes no keys: nobody would take
+ * them, and objects come and go for months. When it begins to work it looks at everything, as after a start.
+ */
 export class Controller {
   public readonly queue: WorkQueue;
+  private working = false;
   private readonly memories = new Map<string, unknown>();
   private readonly blockers = new Blockers();
 
@@ -49,7 +55,9 @@ export class Controller {
 
   /** Works until the signal is aborted. */
   public async run(signal: AbortSignal): Promise<void> {
-    const { definition: { concurrency }, clock, logger, workerMetrics } = this.options;
+    const { definition: { concurrency, reads }, clock, logger, workerMetrics } = this.options;
+    this.working = true;
+    reads.forEach((kind) => this.wakeAll(kind));
     const workers = new Workers({
       queue: this.queue,
       concurrency,
@@ -62,16 +70,26 @@ export class Controller {
   }
 
   private watch<K extends Kind>(kind: K): void {
+    this.options.caches.onChange(kind, (change) => this.wake(kind, change));
+  }
+
+  private wakeAll<K extends Kind>(kind: K): void {
+    this.options.caches.list(kind).forEach((after) => this.wake(kind, { after, origin: 'list' }));
+  }
+
+  private wake<K extends Kind>(kind: K, change: Change<Kinds[K]>): void {
     const { definition, caches } = this.options;
     const wakes = definition.watches[kind] as ((change: Change<Kinds[K]>, cache: Caches) => readonly Wake[]) | undefined;
-    caches.onChange(kind, (change) => {
-      const isNews = (change.origin !== 'list' && change.origin !== 'resync') || isUntouched(change.after);
-      for (const { key, delayMs = 0 } of wakes?.(change, caches) ?? []) {
-        this.queue.addAfter(key, delayMs, isNews && !this.yields(key) ? 'normal' : 'low');
-      }
-      const { namespace = '', name = '' } = statesOf(change)[0]!.metadata;
-      this.blockers.waitingFor(kind, namespace, name).forEach((key) => this.queue.add(key));
-    });
+    const woken = wakes?.(change, caches) ?? [];
+    if (!this.working) {
+      return;
+    }
+    const isNews = (change.origin !== 'list' && change.origin !== 'resync') || isUntouched(change.after);
+    for (const { key, delayMs = 0 } of woken) {
+      this.queue.addAfter(key, delayMs, isNews && !this.yields(key) ? 'normal' : 'low');
+    }
+    const { namespace = '', name = '' } = statesOf(change)[0]!.metadata;
+    this.blockers.waitingFor(kind, namespace, name).forEach((key) => this.queue.add(key));
   }
 
   private async reconcile(key: string, signal: AbortSignal) {
@@ -99,12 +117,13 @@ export class Controller {
       remember: (memory) => this.remember(key, memory),
     });
     this.blockers.set(key, blockedBy);
+    if (errors.length > 0) {
+      // What is in the way may be something that the cache never shows: only the back-off bounds how often it is tried.
+      throw new ReconcileError(errors);
+    }
     if (blockedBy.some((ref) => caches.get(ref.kind as Kind, ref.namespace, ref.name) === undefined)) {
       // It went while the pass was still busy, when nobody waited for it yet.
       this.queue.add(key);
-    }
-    if (errors.length > 0) {
-      throw new ReconcileError(errors);
     }
     return requeueAfterMs === undefined ? {} : { requeueAfterMs, priority: this.yields(key) ? 'low' as const : 'normal' as const };
   }
