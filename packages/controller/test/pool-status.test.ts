@@ -165,6 +165,19 @@ describe('how often the status is written', () => {
     expect(writes).toBeGreaterThanOrEqual(7);
   });
 
+  test('what changes while nothing can be made is told at once, since the next look may be far away', () => {
+    const bench = new PoolBench({ replicas: 8 }, { statusWindowMs: 60_000 }).filled();
+    bench.refuse((request) => request.op === 'create', 'Forbidden', 'exceeded quota');
+    bench.claim();
+    expect(statuses(bench)).toBe(0);
+    expect(statuses(bench)).toBe(1);
+    expect(bench.condition('Progressing')).toBe('False/ReconcilerError: Error seen: exceeded quota');
+    bench.claim();
+    expect(statuses(bench)).toBe(1);
+    expect(bench.pool.status).toMatchObject({ replicas: 6, readyReplicas: 6 });
+    expect(statuses(bench)).toBe(0);
+  });
+
   test('a new spec, and a pool that has become available or full, are told at once', () => {
     const bench = new PoolBench({ replicas: 8 }, { statusWindowMs: 60_000 });
     expect(statuses(bench)).toBe(1);

@@ -60,6 +60,8 @@ export interface PoolMemory {
   readonly statusSince?: number;
   /** Whether an Event has told that Sandboxes find no node. */
   readonly toldUnschedulable: boolean;
+  /** Whether the last pass ended with errors. */
+  readonly failed?: boolean;
 }
 
 /** Tokens of the rate limit, as of a moment. */

@@ -193,7 +193,9 @@ function finish(observed: ObservedPool, hindrance: Hindrance | undefined, creati
   const bucket = grant?.bucket ?? memory?.bucket;
   const status = poolStatus(observed, findings);
   const write = poolStatusWrite(observed, status);
-  const statusDue = write === undefined || isUrgent(observed, status) ? now : (memory?.statusSince ?? now) + options.statusWindowMs;
+  // Where passes fail one after the other, the next one may be far away.
+  const failing = errors.length > 0 && memory?.failed === true;
+  const statusDue = write === undefined || failing || isUrgent(observed, status) ? now : (memory?.statusSince ?? now) + options.statusWindowMs;
   const wishes = [
     again, grant?.waitMs, heldUntil === undefined ? undefined : heldUntil - now, held > 0 ? options.recheckMs : undefined,
     stuck.deadline === undefined ? undefined : stuck.deadline - now, statusDue > now ? statusDue - now : undefined,
@@ -213,6 +215,7 @@ function finish(observed: ObservedPool, hindrance: Hindrance | undefined, creati
       ...(stalledSince === undefined ? {} : { stalledSince }),
       ...(statusDue > now ? { statusSince: memory?.statusSince ?? now } : {}),
       toldUnschedulable: held > 0,
+      ...(errors.length > 0 ? { failed: true } : {}),
     },
   };
 }
