@@ -195,6 +195,19 @@ describe('names', () => {
     expect(summary(bench.pass({ name: TWINS[1] }))).toContain('create Pod');
   });
 
+  test.each([[0, 1], [1, 0]])('of twins of one second the one that has a Pod stays alone, whatever the UIDs say (%i first)', (first, second) => {
+    const bench = new SandboxBench();
+    bench.model.create(sandbox({}, { name: TWINS[first] }));
+    bench.settle({ name: TWINS[first] });
+    bench.model.create(sandbox({}, { name: TWINS[second] }));
+    const uids = [first, second].map((i) => bench.model.get('Sandbox', NAMESPACE, TWINS[i]!)!.metadata.uid!);
+    bench.model.edit(bench.model.get('Sandbox', NAMESPACE, TWINS[second])!, (draft) => {
+      draft.metadata.uid = `0-${uids[1]}`;
+    });
+    expect(summary(bench.pass({ name: TWINS[second] }))).toEqual(['patch Sandbox/status']);
+    expect(bench.pass({ name: TWINS[first] })).toEqual([]);
+  });
+
   test('does not take its Pod from a Sandbox whose elder twin shows up late', () => {
     const bench = new SandboxBench();
     bench.model.create(sandbox({}, { name: TWINS[1] }));

@@ -121,11 +121,28 @@ test.each([
   ['S46', (draft: { metadata: { labels?: object } }) => {
     draft.metadata.labels = {};
   }],
-])('%s takes the template off the Pod when the Sandbox has none any more', (_, change) => {
-  const bench = new SandboxBench().ready(sandbox({}, { labels: POOL_LABELS, ownerReferences: [POOL] }));
+])('%s leaves a running Pod under the policy of its template when the Sandbox is of none any more; a new Pod is of none', (_, change) => {
+  const bench = new SandboxBench().ready(sandbox({}, { labels: POOL_LABELS, ownerReferences: [CLAIM] }));
   bench.model.edit(bench.sandbox, change as never);
   bench.pass();
+  expect(bench.pod?.metadata.labels).toEqual({ ...TRACKED, [LABEL.templateRefHash]: nameHash('python') });
+  bench.model.destroy(bench.pod!);
+  bench.model.runPods();
+  bench.pass();
   expect(bench.pod?.metadata.labels).toEqual(TRACKED);
+});
+
+test('a running Pod keeps the policy of its template when the claim is deleted without its Sandbox, step by step', () => {
+  const bench = new SandboxBench().ready(sandbox({}, { labels: POOL_LABELS, ownerReferences: [CLAIM] }));
+  bench.model.edit(bench.sandbox, (draft) => {
+    draft.metadata.ownerReferences = [];
+  });
+  bench.pass();
+  bench.model.edit(bench.sandbox, (draft) => {
+    draft.metadata.labels = {};
+  });
+  bench.pass();
+  expect(bench.pod?.metadata.labels?.[LABEL.templateRefHash]).toBe(nameHash('python'));
 });
 
 test('a running Pod stays under the policy of its template when its Sandbox is labelled with another one', () => {

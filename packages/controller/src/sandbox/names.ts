@@ -52,10 +52,12 @@ function volumeProblems(sandbox: Sandbox): string[] {
   });
 }
 
+/** A Sandbox that was made in the same second and has a Pod already was first, too, whatever the UIDs say. */
 function olderWithSameHash(observed: ObservedSandbox): Sandbox | undefined {
-  const { sandbox, sameHash, service, volumeClaims } = observed;
+  const { sandbox, sameHash, pods, service, volumeClaims } = observed;
   const hasChildren = findPods(observed).owned.length > 0
     || [...(service === undefined ? [] : [service]), ...Object.values(volumeClaims)].some((child) => ownershipOf(child, sandbox) === 'own');
   return hasChildren ? undefined : sameHash.find((other) =>
-    nameOf(other) !== nameOf(sandbox) && hashOf(other) === hashOf(sandbox) && isOlder(other, sandbox));
+    nameOf(other) !== nameOf(sandbox) && hashOf(other) === hashOf(sandbox)
+    && (isOlder(other, sandbox) || pods.some((pod) => ownershipOf(pod, other) === 'own')));
 }

@@ -61,12 +61,12 @@ function controlledLabels(sandbox: Sandbox, onPod: StringMap = {}): { [key: stri
   const controller = controllerOf(sandbox);
   const byExtension = controller !== undefined && groupOf(controller.apiVersion) === EXTENSIONS_GROUP;
   const ofPool = isOfKind(controller, EXTENSIONS_GROUP, 'SandboxWarmPool');
-  const templateHash = byExtension ? labelOf(sandbox, LABEL.templateRefHash) : undefined;
+  const templateHash = onPod[LABEL.templateRefHash] || (byExtension ? labelOf(sandbox, LABEL.templateRefHash) : undefined);
   return {
     [LABEL.warmPool]: ofPool ? labelOf(sandbox, LABEL.warmPool) : undefined,
     // The network policy of the template selects by this label: a running Pod stays under the policy of the template that
-    // its spec came from, whatever its Sandbox is labelled with later.
-    [LABEL.templateRefHash]: templateHash === undefined ? undefined : onPod[LABEL.templateRefHash] || templateHash,
+    // its spec came from, whatever becomes of the labels and owners of its Sandbox.
+    [LABEL.templateRefHash]: templateHash,
     [LABEL.createdBy]: createdByOf(sandbox),
   };
 }
