@@ -33,6 +33,23 @@ describe('waves', () => {
     expect(bench.members).toHaveLength(6);
     expect(bench.pool.status?.replicas).toBe(6);
   });
+
+  test('a Sandbox that cannot be deleted does not keep the others; where none can, a few tries are enough', () => {
+    const bench = new PoolBench({ replicas: 30 }).filled();
+    const protectedName = bench.members.at(-1)!.metadata.name;
+    bench.tell(bench.members.slice(-1), 'False');
+    bench.respec({ replicas: 0 });
+    bench.refuse((request) => request.op === 'delete' && request.target.name === protectedName, 'Forbidden', 'denied by a webhook');
+    bench.pass();
+    expect(bench.members.map(({ metadata }) => metadata.name)).toEqual([protectedName]);
+    expect(bench.errors()).toEqual(['denied by a webhook']);
+    const other = new PoolBench({ replicas: 30 }).filled();
+    other.respec({ replicas: 0 });
+    other.refuse(({ op }) => op === 'delete');
+    other.pass();
+    expect(other.members).toHaveLength(30);
+    expect(other.errors()).toHaveLength(10);
+  });
 });
 
 describe('Sandboxes that do not become ready', () => {
@@ -171,7 +188,7 @@ describe('Sandboxes that do not become ready', () => {
     bench.refuse(({ op }) => op === 'delete');
     bench.respec({ replicas: 0 });
     expect(bench.sent()).toEqual(['patch SandboxWarmPool/status']);
-    expect(bench.errors()).toEqual(['refused']);
+    expect(bench.errors()).toEqual(['refused', 'refused', 'refused']);
     expect(bench.pool.status).toMatchObject({ replicas: 3, readyReplicas: 3 });
   });
 });

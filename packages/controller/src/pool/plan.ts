@@ -10,7 +10,7 @@ import { desiredReplicas, type ObservedPool, type PoolMemory } from './observed.
 import { holdAfterLoss, takeTokens, type Grant } from './pacing.js';
 import { isUrgent, poolStatus, poolStatusWrite, type PoolFindings } from './status.js';
 import { findStuck, type Stuck } from './stuck.js';
-import { inWaves } from './waves.js';
+import { inTolerantWaves, inWaves } from './waves.js';
 
 /** Failures after which the request may have been carried out all the same. */
 const UNCLEAR: readonly FailureReason[] = ['Timeout', 'Unknown', 'Cancelled'];
@@ -73,7 +73,7 @@ function repairMembers({ pool }: ObservedPool, { active, terminating, repairs }:
     return value({ active, terminating, errors: [] });
   }
   const repaired = [...repairs.keys()];
-  return then(inWaves([...repairs.values()]), (outcomes) => {
+  return then(inTolerantWaves([...repairs.values()]), (outcomes) => {
     const failed = new Set(repaired.filter((_, i) => outcomes[i]?.ok !== true));
     return value({
       active: active.filter((sandbox) => !failed.has(sandbox) || ownershipOf(sandbox, pool) === 'own'),
@@ -99,7 +99,7 @@ function deleteMembers(observed: ObservedPool, { stale }: Members, stuck: Stuck,
   // Locked by version: a claim may take the Sandbox at the same moment, and then it is no longer ours to delete.
   const requests = targets.map((sandbox) =>
     remove(sandbox, { resourceVersion: sandbox.metadata.resourceVersion, ignore: ['NotFound', 'Conflict'] }));
-  return then(inWaves(requests), (outcomes) => {
+  return then(inTolerantWaves(requests), (outcomes) => {
     const going = new Set(targets.filter((_, i) => isGoing(outcomes[i])));
     const lingering = outcomes.filter((outcome) => outcome.ok && outcome.object !== undefined).length;
     const conflict = outcomes.some((outcome) => !outcome.ok && outcome.failure.reason === 'Conflict');

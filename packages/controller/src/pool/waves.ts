@@ -7,16 +7,29 @@ import { value, type Step } from '../step.js';
  *
  * @returns the outcomes of the requests that were sent, in their order
  */
-export function inWaves(requests: readonly Request[], sent: readonly Outcome[] = [], size = 1): Step<readonly Outcome[]> {
+export function inWaves(requests: readonly Request[]): Step<readonly Outcome[]> {
+  return wavesFrom(requests, [], 1, 1);
+}
+
+/** As `inWaves` for requests about different objects: one that is protected must not keep all the others as they are. */
+export function inTolerantWaves(requests: readonly Request[]): Step<readonly Outcome[]> {
+  return wavesFrom(requests, [], 1, MOST_FAILURES);
+}
+
+/** So many refusals are not about single objects any more. */
+const MOST_FAILURES = 10;
+
+function wavesFrom(requests: readonly Request[], sent: readonly Outcome[], size: number, failuresLeft: number): Step<readonly Outcome[]> {
   const wave = requests.slice(sent.length, sent.length + size);
-  if (wave.length === 0) {
+  if (wave.length === 0 || failuresLeft <= 0) {
     return value(sent);
   }
   return {
     done: false,
     requests: wave,
-    next: (outcomes) => (failuresOf(wave, outcomes).length > 0
-      ? value([...sent, ...outcomes])
-      : inWaves(requests, [...sent, ...outcomes], size * 2)),
+    next: (outcomes) => {
+      const failures = failuresOf(wave, outcomes).length;
+      return wavesFrom(requests, [...sent, ...outcomes], failures > 0 ? size : size * 2, failuresLeft - failures);
+    },
   };
 }
