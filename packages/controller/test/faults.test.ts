@@ -171,7 +171,7 @@ describeWithPrograms('the controllers when things break', () => {
     }));
     try {
       const leads = ({ output }: { output: () => string }) => output().includes('"working"');
-      await waitFor(() => replicas.some(leads), { what: 'a leader' });
+      await waitFor(() => replicas.some(leads), { what: 'a leader', timeoutMs: 90_000 });
       const [first, second] = leads(replicas[0]!) ? replicas : [...replicas].reverse();
       let made = 0;
       await makeWork(namespace, async () => {
@@ -183,6 +183,31 @@ describeWithPrograms('the controllers when things break', () => {
       await settled(namespace);
       const times = async (user: string) => (await cluster.auditLog.find({ user, namespace, writes: true })).map(({ at }) => at.getTime());
       expect(Math.max(...await times(first!.user))).toBeLessThan(Math.min(...await times(second!.user)));
+    } finally {
+      await end(...replicas);
+    }
+  }, SUITE_MS);
+
+  test('a leader that stands still until the other one has taken over writes nothing any more', async () => {
+    const namespace = await cluster.createNamespace('paused');
+    const replicas = await Promise.all(['still', 'awake'].map(async (user) => {
+      const { path } = await cluster.kubeconfig({ user, groups: ['system:masters'] });
+      return { user, ...start(...flagsFor(path, namespace)) };
+    }));
+    try {
+      const leads = ({ output }: { output: () => string }) => output().includes('"working"');
+      await waitFor(() => replicas.some(leads), { what: 'a leader', timeoutMs: 90_000 });
+      const [first, second] = leads(replicas[0]!) ? replicas : [...replicas].reverse();
+      first!.child.kill('SIGSTOP');
+      const work = makeWork(namespace);
+      await waitFor(() => leads(second!), { what: 'the other one to lead', timeoutMs: 60_000 });
+      await work;
+      const since = new Date();
+      first!.child.kill('SIGCONT');
+      await first!.exit;
+      await settled(namespace);
+      const late = await cluster.auditLog.find({ user: first!.user, namespace, writes: true, since });
+      expect(late.map(({ verb, resource, name }) => `${verb} ${resource} ${name}`)).toEqual([]);
     } finally {
       await end(...replicas);
     }

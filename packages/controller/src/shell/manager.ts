@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { Cluster, EventRecorder, LeaderElector, Reader, Writer, loadCredentials, sleep, type Logger } from 'agent-sandbox-kube';
+import { Cluster, EventRecorder, LeaderElector, LeadershipLostError, Reader, Writer, loadCredentials, sleep, type Logger } from 'agent-sandbox-kube';
 import type { Flags } from '../flags.js';
 import { Caches } from './caches.js';
 import { Controller } from './controller.js';
@@ -51,6 +51,13 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     metrics: metrics.requests(),
   });
   const identity = `${hostname()}_${randomUUID()}`;
+  const election = flags.leaderElect ? elector(cluster, flags, identity) : undefined;
+  // A process that stood still for a while hears of its work before it hears that another one does it now.
+  const onWrite = () => {
+    if (election?.isLeader === false) {
+      throw new LeadershipLostError(LEASE, 'it was not renewed in time');
+    }
+  };
   const caches = new Caches({
     cluster,
     kinds: definitions.flatMap(({ reads }) => reads),
@@ -66,7 +73,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   const controllers = definitions.map((definition) => {
     const events = new EventRecorder({ cluster, controller: definition.name, instance: identity, delayMs: EVENT_DELAY_MS });
     recorders.push(events);
-    const writer = caches.connect(new Writer(cluster, { fieldManager: definition.name }));
+    const writer = caches.connect(new Writer(cluster, { fieldManager: definition.name, onWrite }));
     const measure = metrics.measures(definition.metrics ?? []);
     const executor = new Executor({ reader: new Reader(cluster), writer, measure, ...(definition.silent ? {} : { events }) });
     return new Controller({
@@ -74,7 +81,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     });
   });
   let working = false;
-  const setLeader = flags.leaderElect ? metrics.leader(LEASE) : () => undefined;
+  const setLeader = election ? metrics.leader(LEASE) : () => undefined;
   metrics.observe(controllers);
   const isWorking = () => working && caches.hasSynced;
   countSandboxes(metrics.registry, () => caches.list('Sandbox'), isWorking);
@@ -99,7 +106,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
       await Promise.all(controllers.map((controller) => controller.run(leading)));
       await resynced;
     };
-    await (flags.leaderElect ? elector(cluster, flags, identity).run(work, stopping.signal) : work(stopping.signal));
+    await (election?.run(work, stopping.signal) ?? work(stopping.signal));
     await Promise.all(recorders.map((events) => events.close()));
     stopping.abort();
     await listening;
