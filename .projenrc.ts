@@ -218,6 +218,8 @@ new JsonFile(project, 'jest.config.json', {
     globalSetup: '<rootDir>/testbed/src/jest/setup.mjs',
     globalTeardown: '<rootDir>/testbed/src/jest/teardown.mjs',
     reporters: ['default', '<rootDir>/scripts/jest-summary.cjs'],
+    // Against what hangs; a busy machine is slow, and no test is about speed.
+    testTimeout: 60_000,
     projects: [
       {
         displayName: 'constructs',
