@@ -107,26 +107,32 @@ export class Files {
   }
 
   /**
-   * Tells of changes in a directory (not of those below it) until it is removed or the loop is left. Begins after the first call of
-   * `next` has connected; the events of changes before are not told.
+   * Tells of changes in a directory (not of those below it) from when it has connected until the directory is removed or the loop is
+   * left. Throws `SandboxRequestError` when the connection is lost; a router ends it after its time limit without a change (180 seconds
+   * unless configured): list the directory and watch again.
    */
   public async *watch(path: string = '', options: Pick<CallOptions, 'signal' | 'timeoutMs'> = {}): AsyncGenerator<FileEvent, void> {
     const normal = normalizePath(path, { root: true });
     const call = this.get(`watch ${JSON.stringify(normal)}`, `v1/files/${encodePath(normal)}?watch=true`, options);
     const stream = await this.transport.stream({ ...call, isEndless: true });
     let rest = '';
-    for await (const chunk of stream.setEncoding('utf8')) {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop()!;
-      if (rest.length > LARGEST_LISTING) {
-        throw this.malformed(call);
-      }
-      for (const line of lines) {
-        const event = this.eventOf(call, line);
-        if (event) {
-          yield event;
+    try {
+      for await (const chunk of stream.setEncoding('utf8')) {
+        const lines = (rest + chunk).split('\n');
+        rest = lines.pop()!;
+        if (rest.length > LARGEST_LISTING) {
+          throw this.malformed(call);
+        }
+        for (const line of lines) {
+          const event = this.eventOf(call, line);
+          if (event) {
+            yield event;
+          }
         }
       }
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      throw this.transport.failureOf(call.operation, error as Error);
     }
   }
 

@@ -189,7 +189,7 @@ export class Transport {
     call: Call, requestId: string, timeoutMs: number, signal: AbortSignal, take: (response: Dispatcher.ResponseData) => Promise<T>,
   ): Promise<Outcome<T>> {
     const route = await this.options.connection.route(this.target, signal);
-    const { headers, token } = await this.headers(route, timeoutMs, signal);
+    const { headers, token } = await this.headers(route, call.isEndless ? undefined : timeoutMs, signal);
     try {
       const response = await route.dispatcher.request({
         origin: route.origin,
@@ -285,7 +285,8 @@ export class Transport {
     }
   }
 
-  private failureOf(operation: string, error: Error & { code?: string }): Error {
+  /** The error for a request, or a body, that ended without an answer. */
+  public failureOf(operation: string, error: Error & { code?: string }): Error {
     if (error instanceof SandboxError && !(error instanceof SandboxTunnelError)) {
       return error;
     }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { buildClaim } from '../src/claim.js';
 import { SandboxInputError } from '../src/errors.js';
 
@@ -70,6 +71,21 @@ describe('buildClaim', () => {
     const attempt = () => buildClaim('team', options, NOW);
     expect(attempt).toThrow(SandboxInputError);
     expect(attempt).toThrow(message);
+  });
+
+  test('takes a variable whole or refuses it: name and value arrive unchanged', () => {
+    fc.assert(fc.property(fc.string({ unit: fc.constantFrom('A', 'z', '_', '-', '.', '0', '=', ' ', 'ß', '\n') }), fc.string(), (name, value) => {
+      let claim;
+      try {
+        claim = buildClaim('team', { pool: 'p', env: { [name]: value } }, NOW);
+      } catch (error) {
+        expect(error).toBeInstanceOf(SandboxInputError);
+        expect(name).not.toMatch(/^[A-Z_a-z][A-Z_a-z0-9]*$/);
+        return;
+      }
+      expect(claim.spec.env).toEqual([{ name, value }]);
+      expect(name).toMatch(/^[-._A-Za-z][-._A-Za-z0-9]*$/);
+    }));
   });
 
   test('refuses a namespace that is none', () => {

@@ -339,6 +339,23 @@ describe('files', () => {
   });
 });
 
+describe('files.watch', () => {
+  test('says that the connection was lost, and sets no time limit of its own', async () => {
+    const { bench: _bench, sandbox } = await withSandbox();
+    await using bench = _bench;
+    bench.sandbox.answers = [(_, response) => {
+      response.writeHead(200, { 'content-type': 'application/x-ndjson' }).write('{"event":"removed","name":"a"}\n');
+      setImmediate(() => response.destroy());
+    }];
+    const watch = sandbox.files.watch('d');
+    expect((await watch.next()).value).toEqual({ type: 'removed', name: 'a' });
+    const error = await rejection(watch.next());
+    expect(error).toBeInstanceOf(SandboxRequestError);
+    expect(error.message).toMatch(/^watch "d" in team/);
+    expect(bench.sandbox.arrived[0].headers['x-sandbox-timeout']).toBeUndefined();
+  });
+});
+
 describe('in-cluster', () => {
   test('throws when the sandbox has no address', async () => {
     const { bench: _bench, sandbox } = await withSandbox({ connection: SandboxConnection.inCluster() });
