@@ -4,7 +4,7 @@ import { describeWithPrograms } from '../../../testbed/src/jest/index.js';
 import { end, start, startProgram } from './program.js';
 
 /** The original's program, where there is one; nothing else needs it. */
-const UPSTREAM = process.env.AGENT_SANDBOX_UPSTREAM_CONTROLLER;
+const UPSTREAM = process.env.AGENT_SANDBOX_TEST_UPSTREAM_CONTROLLER;
 const NAME = 'coming from the original';
 
 const NAMESPACE = 'team';
@@ -99,7 +99,7 @@ const suite = () => {
 };
 
 if (UPSTREAM === undefined) {
-  describe.skip(`${NAME} (AGENT_SANDBOX_UPSTREAM_CONTROLLER names no controller of the original)`, suite);
+  describe.skip(`${NAME} (AGENT_SANDBOX_TEST_UPSTREAM_CONTROLLER names no controller of the original)`, suite);
 } else {
   describeWithPrograms(NAME, suite, ['kwok', 'kube-controller-manager', 'kube-scheduler']);
 }
