@@ -215,6 +215,8 @@ describe('what wakes a claim', () => {
   describe('that waits', () => {
     const bench = new ClaimBench();
     const status = { sandbox: { name: 'x' } };
+    bench.model.create(sandbox({}, { name: 'x' }));
+    bench.model.create({ ...claim({}, { name: 'lost' }), status: { sandbox: { name: 'gone' } } });
     bench.model.create(claim({}, { name: 'unbound' }));
     bench.model.create({ ...claim({}, { name: 'bound' }), status });
     bench.model.destroy(bench.model.create(claim({}, { name: 'deleting', finalizers: ['test/keep'] })));
@@ -229,15 +231,15 @@ describe('what wakes a claim', () => {
     test('C93 a pool that comes, goes or is edited, but not its status', () => {
       const current = bench.model.get('SandboxWarmPool', NAMESPACE, 'pool')!;
       const edited = { ...current, metadata: { ...current.metadata, generation: 2 } };
-      expect(names(watches.SandboxWarmPool!({ after: current, origin: 'watch' }, bench.model))).toEqual(['any-pool', 'unbound']);
-      expect(names(watches.SandboxWarmPool!({ before: current, origin: 'watch' }, bench.model))).toEqual(['any-pool', 'unbound']);
-      expect(names(watches.SandboxWarmPool!({ before: current, after: edited, origin: 'watch' }, bench.model))).toEqual(['any-pool', 'unbound']);
+      expect(names(watches.SandboxWarmPool!({ after: current, origin: 'watch' }, bench.model))).toEqual(['any-pool', 'lost', 'unbound']);
+      expect(names(watches.SandboxWarmPool!({ before: current, origin: 'watch' }, bench.model))).toEqual(['any-pool', 'lost', 'unbound']);
+      expect(names(watches.SandboxWarmPool!({ before: current, after: edited, origin: 'watch' }, bench.model))).toEqual(['any-pool', 'lost', 'unbound']);
       expect(watches.SandboxWarmPool!({ before: current, after: { ...current, status: {} }, origin: 'watch' }, bench.model)).toEqual([]);
     });
 
     test('C92 C94 a template that comes, for all its claims once; one that changes, for those without a Sandbox; none that goes', () => {
       const wake = watches.SandboxTemplate!;
-      const waiting = ['any-pool', 'elsewhere', 'no-pool', 'unbound'];
+      const waiting = ['any-pool', 'elsewhere', 'lost', 'no-pool', 'unbound'];
       expect(names(wake({ after: bench.template, origin: 'watch' }, bench.model))).toEqual([...waiting, 'bound', 'no-pool-bound'].sort());
       expect(names(wake({ before: bench.template, after: bench.template, origin: 'watch' }, bench.model))).toEqual(waiting);
       expect(wake({ before: bench.template, origin: 'watch' }, bench.model)).toEqual([]);
@@ -245,7 +247,7 @@ describe('what wakes a claim', () => {
 
     test('the policy of its template', () => {
       const policy = bench.model.get('NetworkPolicy', NAMESPACE, 'python-network-policy')!;
-      expect(names(watches.NetworkPolicy!({ after: policy, origin: 'watch' }, bench.model))).toEqual(['any-pool', 'no-pool', 'unbound']);
+      expect(names(watches.NetworkPolicy!({ after: policy, origin: 'watch' }, bench.model))).toEqual(['any-pool', 'lost', 'no-pool', 'unbound']);
       expect(watches.NetworkPolicy!({ before: policy, after: policy, origin: 'resync' }, bench.model)).toEqual([]);
       const foreign = { ...policy, metadata: { ...policy.metadata, name: 'agents.python-network-policy', namespace: 'team' } };
       expect(names(watches.NetworkPolicy!({ before: foreign, origin: 'watch' }, bench.model))).toEqual(['elsewhere']);

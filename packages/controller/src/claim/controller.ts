@@ -90,7 +90,7 @@ function ofPool({ before, after }: Change<SandboxWarmPool>, cache: Cache): reado
   const { metadata: { namespace = '', name = '' }, spec } = (after ?? before)!;
   const ofAnyPool = cache.byIndex('SandboxClaim', 'template', indexValue(namespace, spec.sandboxTemplateRef.name))
     .filter((claim) => claim.spec.warmpool === 'default' && claim.metadata.namespace === namespace);
-  return wakes([...cache.byIndex('SandboxClaim', 'pool', indexValue(namespace, name)), ...ofAnyPool].filter(isUnbound));
+  return wakes([...cache.byIndex('SandboxClaim', 'pool', indexValue(namespace, name)), ...ofAnyPool].filter((claim) => isUnbound(claim, cache)));
 }
 
 /** The claims of a template: all of them when it is new, and those without a Sandbox when it has changed. */
@@ -99,7 +99,7 @@ function ofTemplate({ before, after, origin }: Change<SandboxTemplate>, cache: C
     return [];
   }
   const { namespace = '', name = '' } = after.metadata;
-  return wakes(claimsOf(cache, namespace, name).filter((claim) => before === undefined || isUnbound(claim)));
+  return wakes(claimsOf(cache, namespace, name).filter((claim) => before === undefined || isUnbound(claim, cache)));
 }
 
 /** The claims that wait for the policy of a template, which says in its name which one. */
@@ -114,7 +114,8 @@ function ofPolicy({ before, after }: Change<NetworkPolicy>, cache: Cache): reado
   const dot = template.indexOf('.');
   const foreign = dot < 0 ? [] : cache.byIndex('SandboxClaim', 'template', indexValue(template.slice(0, dot), template.slice(dot + 1)));
   // Nobody else keeps the policy of a foreign template, so that claims that have a Sandbox are woken, too.
-  return wakes([...claimsOf(cache, namespace, template).filter(isUnbound), ...foreign].filter((claim) => claim.metadata.namespace === namespace));
+  const waiting = claimsOf(cache, namespace, template).filter((claim) => isUnbound(claim, cache));
+  return wakes([...waiting, ...foreign].filter((claim) => claim.metadata.namespace === namespace));
 }
 
 /** The claims that use a template, by its name or by that of a pool. */
@@ -127,8 +128,10 @@ function claimsOf(cache: Cache, namespace: string, name: string): SandboxClaim[]
   ];
 }
 
-function isUnbound(claim: SandboxClaim): boolean {
-  return !claim.status?.sandbox?.name;
+/** Whether a claim has no Sandbox: none yet, or the one that its status names is gone and it waits for another. */
+function isUnbound({ metadata, status }: SandboxClaim, cache: Cache): boolean {
+  const name = status?.sandbox?.name;
+  return !name || cache.get('Sandbox', metadata.namespace ?? '', name) === undefined;
 }
 
 function wakes(claims: readonly SandboxClaim[]): Wake[] {
