@@ -70,6 +70,8 @@ type Outcome<T> = { readonly value: T } | {
   /** `always`: nothing was done; `if-harmless`: perhaps it was; `never`: it would end the same. */
   readonly repeat: 'always' | 'if-harmless' | 'never';
   readonly retryAfterMs?: number;
+  /** Whether the router refused what can be had anew: the token, or the address of the Pod. */
+  readonly isRenewed?: boolean;
 };
 
 const RETRIED_STATUSES = new Set([500, 502, 503, 504]);
@@ -134,7 +136,7 @@ export class Transport {
     return this.withDeadline({ ...options, operation }, async signal => {
       for (let isRenewed = false; ; isRenewed = true) {
         const route = await this.options.connection.route(this.target, signal);
-        const { headers, token } = await this.headers(route, undefined, signal);
+        const { headers, token, address } = await this.headers(route, undefined, signal);
         try {
           return await WebSocketClient.open({ dispatcher: route.dispatcher, origin: route.origin, path: `${route.prefix}/${path}`, headers, signal }, handler);
         } catch (error) {
@@ -142,11 +144,10 @@ export class Transport {
           if (!(error instanceof UpgradeRefusedError)) {
             throw this.failureOf(operation, error as Error);
           }
-          if (error.statusCode !== 401 || token === undefined || isRenewed) {
-            this.doubt(error.statusCode);
+          this.doubt(error.statusCode);
+          if (isRenewed || !this.renews(error.statusCode, token, address)) {
             throw refusalOf(operation, this.target.claim, error.statusCode, error.body);
           }
-          this.options.tokens!.reject(token);
         }
       }
     });
@@ -166,14 +167,15 @@ export class Transport {
     const isHarmless = call.reads || call.maxAttempts !== undefined;
     const requestId = randomBytes(8).toString('hex');
     const end = performance.now() + (call.timeoutMs ?? this.options.timeoutMs);
-    let tokensLeft = isStream ? 0 : 1;
+    let isRenewed = isStream;
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.attempt(call, requestId, Math.max(1, end - performance.now()), signal, take);
       if ('value' in outcome) {
         return outcome.value;
       }
       const { error, repeat, retryAfterMs = 0 } = outcome;
-      if (error instanceof SandboxAccessError && error.statusCode === 401 && this.options.tokens && tokensLeft-- > 0) {
+      if (outcome.isRenewed && !isRenewed) {
+        isRenewed = true;
         continue;
       }
       if (attempt >= attempts || !(repeat === 'always' || (repeat === 'if-harmless' && isHarmless)) || retryAfterMs > LONGEST_RETRY_AFTER_MS) {
@@ -189,7 +191,7 @@ export class Transport {
     call: Call, requestId: string, timeoutMs: number, signal: AbortSignal, take: (response: Dispatcher.ResponseData) => Promise<T>,
   ): Promise<Outcome<T>> {
     const route = await this.options.connection.route(this.target, signal);
-    const { headers, token } = await this.headers(route, call.isEndless ? undefined : timeoutMs, signal);
+    const { headers, token, address } = await this.headers(route, call.isEndless ? undefined : timeoutMs, signal);
     try {
       const response = await route.dispatcher.request({
         origin: route.origin,
@@ -206,15 +208,14 @@ export class Transport {
       }
       const body = await limited(response.body);
       this.doubt(statusCode);
-      if (statusCode === 401 && token !== undefined) {
-        this.options.tokens!.reject(token);
-      }
       const retryAfter = response.headers['retry-after'];
       const isRefusedForNow = (statusCode === 429 || statusCode === 503) && retryAfter !== undefined;
+      const error = refusalOf(call.operation, this.target.claim, statusCode, body);
       return {
-        error: refusalOf(call.operation, this.target.claim, statusCode, body),
+        error,
         repeat: isRefusedForNow ? 'always' : RETRIED_STATUSES.has(statusCode) ? 'if-harmless' : 'never',
         retryAfterMs: isRefusedForNow ? Number(retryAfter) * 1000 || 0 : undefined,
+        isRenewed: error instanceof SandboxAccessError && this.renews(statusCode, token, address),
       };
     } catch (error) {
       signal.throwIfAborted();
@@ -228,7 +229,7 @@ export class Transport {
   /** @param timeoutMs for the router, which would otherwise end requests at a limit of its own; undefined to leave it at that */
   private async headers(
     route: Route, timeoutMs: number | undefined, signal: AbortSignal,
-  ): Promise<{ headers: Record<string, string>; token?: string }> {
+  ): Promise<{ headers: Record<string, string>; token?: string; address?: string }> {
     const { tokens, sendAddress, port, trace } = this.options;
     const headers: Record<string, string> = { ...this.options.headers };
     const context = trace?.();
@@ -253,7 +254,7 @@ export class Transport {
       headers['x-sandbox-pod-ip'] = address;
     }
     if (!tokens) {
-      return { headers };
+      return { headers, address };
     }
     if (!route.isPrivate && !this.options.allowInsecureTokens) {
       throw new SandboxAccessError(`the token would go to ${route.origin} in plain text`, undefined, {
@@ -261,7 +262,16 @@ export class Transport {
       });
     }
     const token = await tokens.token(target, this.options.cluster, signal);
-    return { headers: { ...headers, authorization: `Bearer ${token}` }, token };
+    return { headers: { ...headers, authorization: `Bearer ${token}` }, token, address };
+  }
+
+  /** Whether a refusal may be about an old token, or about the address of a Pod that was replaced; the next attempt has others. */
+  private renews(statusCode: number, token: string | undefined, address: string | undefined): boolean {
+    if (statusCode === 401 && token !== undefined) {
+      this.options.tokens!.reject(token);
+      return true;
+    }
+    return statusCode === 403 && address !== undefined;
   }
 
   /** The address is a help for routers that cannot look it up: without it the request is made all the same. */

@@ -54,7 +54,7 @@ describe('gateway', () => {
 
   test.each([
     ['10.0.0.7', true], ['::1', true], ['router.example', true], ['a-b.c1', true],
-    ['', false], ['0x7f.1', false], ['127.1', false], ['a/b', false], ['a?b', false], ['a#b', false], ['a@b', false], ['a:80', false],
+    ['', false], ['0x7f.1', false], ['127.1', false], ['a.0x', false], ['a.1', false], ['1.a', true], ['a/b', false], ['a?b', false], ['a#b', false], ['a@b', false], ['a:80', false],
     ['-a', false], ['a-', false], ['a..b', false], ['a.', false], ['fe80::1%eth0', false], [`${'a'.repeat(64)}.b`, false], [`${'a.'.repeat(127)}a`, false],
   ])('host %j: %s', (host, wanted) => {
     expect(isGatewayHost(host)).toBe(wanted);

@@ -101,7 +101,7 @@ describe('refusals become errors', () => {
     const error = await rejection(sandbox.files.read('a/b'));
     expect(error).toBeInstanceOf(type);
     expect(error).toMatchObject({ claim: `team/${sandbox.claimName}`, message: expect.stringContaining(`read "a/b" in team/${sandbox.claimName}: `), ...properties });
-    expect(bench.sandbox.arrived).toHaveLength(1);
+    expect(bench.sandbox.arrived).toHaveLength(error instanceof SandboxAccessError && error.statusCode === 403 ? 2 : 1);
   });
 });
 
@@ -123,6 +123,18 @@ describe('repetition', () => {
     bench.sandbox.answers = [cut, bytes(Buffer.from('x'))];
     await sandbox.files.read('a');
     expect(bench.sandbox.arrived.map(({ headers }) => headers['x-sandbox-pod-ip'])).toEqual(['10.1.2.3', '10.9.9.9']);
+  });
+
+  test('asks for the address anew, once, when the router refuses: a Pod may have been replaced', async () => {
+    const { bench: _bench, sandbox } = await withSandbox();
+    await using bench = _bench;
+    bench.putSandbox('warm-1', { status: { podIPs: ['10.9.9.9'] } });
+    bench.sandbox.answers = [status(403, { detail: 'forbidden' }), status(200, DONE)];
+    expect((await sandbox.commands.run('ls')).exitCode).toBe(0);
+    expect(bench.sandbox.arrived.map(({ headers }) => headers['x-sandbox-pod-ip'])).toEqual(['10.1.2.3', '10.9.9.9']);
+    bench.sandbox.answers = [status(403, { detail: 'forbidden' })];
+    expect(await rejection(sandbox.commands.run('ls'))).toBeInstanceOf(SandboxAccessError);
+    expect(bench.sandbox.arrived).toHaveLength(4);
   });
 
   test('keeps the status and body of the last attempt', async () => {

@@ -84,8 +84,8 @@ class GatewayConnection implements Connection {
 }
 
 /**
- * Whether a text is a host and nothing else: an address, or a DNS name of at most 253 characters that is not made of numbers alone,
- * since resolvers take those for addresses (`0x7f.1` is 127.0.0.1).
+ * Whether a text is a host and nothing else: an address, or a DNS name of at most 253 characters whose last label is no number, since
+ * resolvers and URLs take such names for addresses (`0x7f.1` is 127.0.0.1).
  */
 export function isGatewayHost(text: string): boolean {
   if (isIP(text) !== 0) {
@@ -94,5 +94,5 @@ export function isGatewayHost(text: string): boolean {
   const labels = text.split('.');
   return text.length > 0 && text.length <= 253
     && labels.every(label => /^[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?$/.test(label))
-    && !labels.every(label => /^([0-9]+|0[xX][0-9a-fA-F]*)$/.test(label));
+    && !/^([0-9]+|0[xX][0-9a-fA-F]*)$/.test(labels.at(-1)!);
 }
