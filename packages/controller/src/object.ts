@@ -76,13 +76,15 @@ export function createdByOf(object: { readonly metadata: ObjectMeta }): string |
  */
 export function mapDiff(from: StringMap | undefined, to: StringMap | undefined): { [key: string]: string | null } | undefined {
   const diff: { [key: string]: string | null } = {};
-  for (const key of Object.keys(from ?? {})) {
-    if (to?.[key] === undefined) {
+  // Own keys only: a label may be called `constructor`.
+  const [before, after] = [new Map(Object.entries(from ?? {})), new Map(Object.entries(to ?? {}))];
+  for (const key of before.keys()) {
+    if (!after.has(key)) {
       diff[key] = null;
     }
   }
-  for (const [key, value] of Object.entries(to ?? {})) {
-    if (from?.[key] !== value) {
+  for (const [key, value] of after) {
+    if (before.get(key) !== value) {
       diff[key] = value;
     }
   }

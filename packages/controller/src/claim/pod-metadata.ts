@@ -123,7 +123,7 @@ export function createdByLabel(claim: SandboxClaim): string | undefined {
 }
 
 function conflictOf(what: string, base: StringMap = {}, added: StringMap): string | undefined {
-  const key = Object.keys(added).find((candidate) => base[candidate] !== undefined && base[candidate] !== added[candidate]);
+  const key = Object.keys(added).find((candidate) => Object.hasOwn(base, candidate) && base[candidate] !== added[candidate]);
   return key === undefined
     ? undefined
     : `metadata override conflict: the ${what} "${key}" is "${base[key]}" already, not "${added[key]}": drop it from additionalPodMetadata`;
