@@ -357,7 +357,7 @@ export function renderContainer(
   problems: Problems, name: string, props: SandboxContainer, windows: boolean, volumeNames: Set<string> = new Set(),
 ): RenderedContainer {
   problems.check('name', name, dnsLabel);
-  if (!/^\S+$/.test(props.image)) {
+  if (!/^\S+$/.test(props.image ?? '')) {
     problems.add('image', props.image, 'name an image without white space');
   }
   const ports = renderPorts(problems, props);

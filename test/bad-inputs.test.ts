@@ -74,6 +74,8 @@ const BAD_INPUTS: readonly (readonly [about: string, action: () => unknown, mess
     "test/box: containers[0].name is 'Main': use 1 to 63 lower-case letters, digits and '-', beginning and ending with a letter or digit"],
   ['containers', () => main({ image: 'python :3' }),
     "test/box: containers[0].image is 'python :3': name an image without white space"],
+  ['containers', () => main({ image: undefined }),
+    'test/box: containers[0].image: name an image without white space'],
   ['containers', () => main({ image: '' }),
     "test/box: containers[0].image is '': name an image without white space"],
   ['containers', () => box({ containers: [CONTAINER, CONTAINER] }),
