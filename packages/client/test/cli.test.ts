@@ -121,12 +121,18 @@ describe('run', () => {
   ])('%j is a wrong command line', async (args, message) => {
     const { code, err } = await cli(args);
     expect([code, err]).toEqual([2, expect.stringMatching(message)]);
+    expect(err).toMatch(/--help|--pool, --template and --sandbox/);
     expect(bench.api.requests).toEqual([]);
   });
 
   test.each([[0, 0], [255, 255], [-1, 128], [-9, 137], [-15, 143]])('exit code %d becomes %d', (code, wanted) => {
     expect(exitCodeOf(code)).toBe(wanted);
   });
+});
+
+test('the help says times in the unit in which they are given', async () => {
+  const { out } = await cli(['run', '--help']);
+  expect(out.replace(/\s+/g, ' ')).toContain('--ready-timeout <seconds> how long a new sandbox may take (default: 180)');
 });
 
 test('shell says what it needs when there is no terminal', async () => {

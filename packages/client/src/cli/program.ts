@@ -26,7 +26,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
   });
   const output = { writeOut: (text: string) => void stdout.write(text), writeErr: (text: string) => void stderr.write(text) };
   for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput(output);
+    command.exitOverride().configureOutput(output).showHelpAfterError('(--help shows how it is used)');
   }
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -145,7 +145,7 @@ function addSandboxOptions(command: Command, { creates = false }: { creates?: bo
   command
     .addOption(new Option('--pool <name>', 'take a new sandbox from this pool').conflicts(['template', 'sandbox']))
     .addOption(new Option('--template <name>', 'make a new sandbox from this template').conflicts('sandbox'))
-    .option('--ready-timeout <seconds>', 'how long a new sandbox may take', seconds, 180_000)
+    .option('--ready-timeout <seconds>', 'how long a new sandbox may take (default: 180)', seconds)
     .option('--lifetime <seconds>', 'when a new sandbox ends by itself', seconds);
   return creates ? command : command
     .option('--sandbox <claim>', 'use the sandbox of this claim')
