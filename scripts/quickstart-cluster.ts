@@ -67,7 +67,7 @@ export async function runOnCluster(options: RunOptions): Promise<void> {
       await step('runtime', () => startRuntime(place), () => 'running here, under the address of the Pod');
       const router = await step('router', () => startRouter(place), url => `${url}, as the chart's service account`);
       const { stdout, milliseconds } = await step('client', () => runCommand(place, router, COMMAND), () => "with a token of the team's service account");
-      console.log(`\n  $ ${COMMAND.join(' ')}\n  ${stdout.trimEnd()}\n  (${milliseconds.toFixed(0)} ms)`);
+      console.log(`\n  $ ${COMMAND.slice(0, -1).join(' ')} '${COMMAND.at(-1)}'\n  ${stdout.trimEnd()}\n  (${milliseconds.toFixed(0)} ms)`);
     }
     if (options.keep && !stop.signal.aborted) {
       console.log(`\n${options.heading('Look around')}\n${await lookAround(cluster, options.objects)}\n\nCtrl-C ends and removes all of it.`);
