@@ -1,5 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { parseDuration } from './duration.js';
+import { formatDuration, parseDuration } from 'agent-sandbox-kube';
 
 /** What the command line says. */
 export interface Flags {
@@ -99,7 +99,7 @@ export function parseFlags(args: readonly string[], write: (text: string) => voi
 function command(): Command {
   const program = new Command('agent-sandbox-controller').description('Brings Sandboxes and their templates to life.');
   const add = (flags: string, description: string, parse: (text: string) => unknown, value?: unknown) =>
-    program.addOption(new Option(flags, description).argParser(parse).default(value));
+    program.addOption(new Option(flags, description).argParser(parse).default(value, defaultText(flags, value)));
   add('--version <boolean>', 'print the version and exit', boolean, false);
   add('--kubeconfig <file>', 'how to reach the API server; default: KUBECONFIG, the own pod, ~/.kube/config', String);
   add('--namespaces <list>', 'look at these namespaces only, separated by commas, so that Roles suffice', list, []);
@@ -138,6 +138,17 @@ function command(): Command {
     program.addOption(new Option(`--${name} <value>`, 'no effect').hideHelp());
   }
   return program;
+}
+
+/** A default as it would be written on the command line. */
+function defaultText(flags: string, value: unknown): string | undefined {
+  if (flags.endsWith('<duration>')) {
+    return formatDuration(value as number);
+  }
+  if (flags.endsWith('<list>')) {
+    return Array.isArray(value) && value.length > 0 ? value.join() : 'none';
+  }
+  return value === '' ? 'none' : undefined;
 }
 
 /** Go's flags also take one dash, and a boolean without a value. */

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { pino } from 'pino';
+import { briefErrors } from 'agent-sandbox-kube';
+import { pino, stdSerializers } from 'pino';
 import { controllersOf } from './controllers.js';
 import { FlagError, parseFlags, type Flags } from './flags.js';
 import { runManager } from './shell/manager.js';
@@ -30,7 +31,7 @@ function read(): Flags | undefined {
 }
 
 async function run(given: Flags): Promise<void> {
-  const logger = pino({ level: given.logLevel });
+  const logger = pino({ level: given.logLevel, serializers: { err: briefErrors(stdSerializers.err, error => error instanceof FlagError) } });
   if (given.ignored.length > 0) {
     logger.info({ flags: given.ignored }, 'these flags have no effect');
   }

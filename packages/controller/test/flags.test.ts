@@ -1,4 +1,4 @@
-import { parseDuration } from '../src/duration.js';
+import { parseDuration } from 'agent-sandbox-kube';
 import { FlagError, parseFlags } from '../src/flags.js';
 
 test('has the defaults of the original', () => {
@@ -32,4 +32,11 @@ test.each([
 
 test.each([['0', 0], ['250ms', 250], ['1.5s', 1500], ['1h2m3s', 3_723_000], ['-1s', -1000], ['', undefined], ['5', undefined], ['5 m', undefined]])('reads the duration %j as %j', (text, ms) => {
   expect(parseDuration(text)).toBe(ms);
+});
+
+test('the help writes defaults as the command line takes them', () => {
+  let help = '';
+  expect(() => parseFlags(['--help'], text => void (help += text))).toThrow(FlagError);
+  expect(help).toContain('before it is replaced (default: 5m0s)');
+  expect(help).toContain('so that Roles suffice (default: none)');
 });

@@ -1,8 +1,8 @@
+import { formatDuration } from 'agent-sandbox-kube';
 import { NAMESPACE, pod } from './fixtures.js';
 import { failed, ok, type Outcome, type Request } from '../src/plan.js';
 import { takeTokens } from '../src/pool/pacing.js';
 import { inWaves } from '../src/pool/waves.js';
-import { formatDuration } from '../src/duration.js';
 import { PoolBench } from './pool-fixtures.js';
 
 const NOT_SCHEDULED = { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False' as const, reason: 'Unschedulable' }] };

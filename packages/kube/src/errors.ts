@@ -90,6 +90,14 @@ export class CredentialsError extends Error {
   }
 }
 
+/** No cluster to talk to: there is no kubeconfig, or it cannot be read, or its context is incomplete. */
+export class KubeconfigError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'KubeconfigError';
+  }
+}
+
 function situationOf(code: number, reason: string): Situation {
   switch (code) {
     case 400: return 'badRequest';

@@ -4,7 +4,7 @@ import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { KubeConfig, loadYaml } from '@kubernetes/client-node';
 import { Clock, systemClock } from './clock.js';
 import { Access, Credentials, TlsMaterial } from './credentials.js';
-import { CredentialsError } from './errors.js';
+import { CredentialsError, KubeconfigError } from './errors.js';
 
 /** Milliseconds for which credentials are taken from memory. Tokens of pods and certificates on disk are renewed in place, well before they end. */
 const REFRESH_MS = 30_000;
@@ -30,7 +30,7 @@ interface Document {
 
 /**
  * Finds the credentials of this process: a kubeconfig (all its ways to authenticate, credential plugins included) or the
- * ServiceAccount of the pod. Throws if there is nothing, or if the file or context is incomplete.
+ * ServiceAccount of the pod. Throws `KubeconfigError` if there is nothing, or if a file cannot be read or a context is incomplete.
  */
 export function loadCredentials(options: LoadOptions = {}): Credentials {
   const env = options.env ?? process.env;
@@ -46,7 +46,7 @@ export function loadCredentials(options: LoadOptions = {}): Credentials {
   if (existsSync(home)) {
     return new KubeconfigCredentials(() => fromFiles([home], options.context), clock);
   }
-  throw new Error('no Kubernetes cluster to talk to: give a kubeconfig file, set KUBECONFIG, or run inside a pod with a ServiceAccount token');
+  throw new KubeconfigError('no Kubernetes cluster to talk to: give a kubeconfig file, set KUBECONFIG, or run inside a pod with a ServiceAccount token');
 }
 
 /** A loaded configuration and what client-node's model of it leaves out. */
@@ -134,11 +134,14 @@ function fromFiles(files: readonly string[], context?: string): Loaded {
   }
   const name = merged['current-context'];
   const where = files.join(delimiter);
+  if (!name) {
+    throw new KubeconfigError(`${where} has no current context: set current-context in it, or name a context`);
+  }
   const find = (list: 'clusters' | 'users' | 'contexts', wanted: string, what: string) => {
     const found = merged[list].get(wanted);
     if (!found) {
       const names = [...merged[list].keys()].join(', ');
-      throw new Error(`${where} has no ${what} "${wanted}"${names ? ` (it has ${names})` : ''}: correct the context or choose another one`);
+      throw new KubeconfigError(`${where} has no ${what} "${wanted}"${names ? ` (it has ${names})` : ''}: correct the context or choose another one`);
     }
     return found;
   };
@@ -161,7 +164,7 @@ function fromFiles(files: readonly string[], context?: string): Loaded {
 
 /** Reads one file: paths in it are relative to it. Keys that client-node does not know are brought into a form that it does. */
 function read(file: string): Document {
-  const document = loadYaml<Document | undefined>(readFileSync(file, 'utf8')) ?? {};
+  const document = parse(file);
   const absolute = (fields: Record<string, any>, key: string) => {
     if (typeof fields[key] === 'string' && !isAbsolute(fields[key])) {
       fields[key] = join(dirname(file), fields[key]);
@@ -186,6 +189,21 @@ function read(file: string): Document {
     }
   }
   return document;
+}
+
+function parse(file: string): Document {
+  let document: unknown;
+  try {
+    document = loadYaml(readFileSync(file, 'utf8')) ?? {};
+  } catch (error) {
+    // Only the first line: the others would show what is in the file, and that may be a token.
+    const [reason] = (error as Error).message.split('\n');
+    throw new KubeconfigError(`the kubeconfig "${file}" cannot be read: ${reason}: correct the file, or name another one`, { cause: error });
+  }
+  if (typeof document !== 'object' || Array.isArray(document)) {
+    throw new KubeconfigError(`the kubeconfig "${file}" is not a map of clusters, users and contexts: correct the file, or name another one`);
+  }
+  return document as Document;
 }
 
 function impersonation(user: Record<string, any>): Record<string, string | string[]> {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ManualClock } from '../src/clock.js';
 import { Access } from '../src/credentials.js';
-import { CredentialsError } from '../src/errors.js';
+import { CredentialsError, KubeconfigError } from '../src/errors.js';
 import { loadCredentials } from '../src/kubeconfig.js';
 
 describe('loadCredentials', () => {
@@ -143,5 +143,27 @@ describe('loadCredentials', () => {
     const kubeconfig = write('config', config({}));
     expect(() => loadCredentials({ kubeconfig, context: 'z', env: {} })).toThrow(`${kubeconfig} has no context "z" (it has x, y): correct the context or choose another one`);
     expect(() => loadCredentials({ kubeconfig, context: 'y', env: {} })).toThrow(`${kubeconfig} has no cluster "gone" (it has c)`);
+  });
+
+  test.each([
+    ['apiVersion: v1', 'has no current context: set current-context in it, or name a context'],
+    ['just text', 'is not a map of clusters, users and contexts'],
+    ['users: [token: s3cret', 'cannot be read: '],
+  ])('the file %j is an error that names it, and shows nothing of it', (content, message) => {
+    const kubeconfig = write('config', content);
+    let error: unknown;
+    try {
+      loadCredentials({ kubeconfig, env: {} });
+    } catch (caught) {
+      error = caught;
+    }
+    expect(error).toBeInstanceOf(KubeconfigError);
+    expect((error as Error).message).toContain(kubeconfig);
+    expect((error as Error).message).toContain(message);
+    expect((error as Error).message).not.toContain('s3cret');
+  });
+
+  test('a file that does not exist is an error that names it', () => {
+    expect(() => loadCredentials({ kubeconfig: join(dir, 'gone'), env: {} })).toThrow(/the kubeconfig ".*gone" cannot be read: ENOENT.*: correct the file, or name another one/);
   });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { parseDuration } from 'agent-sandbox-kube';
+import { formatDuration, parseDuration } from 'agent-sandbox-kube';
 import { parse as parseYaml } from 'yaml';
 
 /** How callers may prove who they are; `allow-all` asks nobody. */
@@ -154,7 +154,7 @@ function command(): Command {
   const program = new Command('agent-sandbox-router').description('Carries HTTP and WebSocket requests to sandboxes.')
     .addHelpText('after', '\nCommands:\n  mint  print a token for one sandbox; see "agent-sandbox-router mint --help"');
   const add = (flags: string, description: string, parse: (text: string, previous?: any) => unknown, value?: unknown) =>
-    program.addOption(new Option(flags, description).argParser(parse).default(value));
+    program.addOption(new Option(flags, description).argParser(parse).default(value, defaultText(flags, value)));
   add('--version <boolean>', 'print the version and exit', boolean, false);
   add('--config <file>', 'YAML file of flags by name; the command line wins (env SANDBOX_ROUTER_CONFIG)', String);
 
@@ -285,6 +285,17 @@ function check(flags: Flags): void {
   problem(!modesGiven.includes('scoped-token') && flags.authzScopedTokenSecretFile.length > 0, '--authz-scoped-token-secret-file has no effect: add scoped-token to --authz-mode');
   problem(!modesGiven.includes('static-token') && flags.authzStaticTokenFile !== undefined, '--authz-static-token-file has no effect: add static-token to --authz-mode');
   problem(flags.authzTokenreviewAudiences.length === 0, '--authz-tokenreview-audiences is empty: tokens that were made for somebody else must not count here');
+}
+
+/** A default as it would be written on the command line. */
+function defaultText(flags: string, value: unknown): string | undefined {
+  if (flags.endsWith('<duration>')) {
+    return formatDuration(value as number);
+  }
+  if (flags.endsWith('<list>')) {
+    return Array.isArray(value) && value.length > 0 ? value.join() : 'none';
+  }
+  return value === '' ? 'none' : undefined;
 }
 
 /** Go's flags also take one dash, and a boolean without a value. */

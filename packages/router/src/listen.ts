@@ -1,17 +1,18 @@
 import type { Server } from 'node:net';
+import { FlagError } from './flags.js';
 
 /** Whether an address means not to listen. */
 export function isOff(address: string): boolean {
   return address === '' || address === '0';
 }
 
-/** Host and port of `host:port`, `[::1]:port` or `:port`. Throws for anything else. */
+/** Host and port of `host:port`, `[::1]:port` or `:port`. Throws `FlagError` for anything else. */
 export function parseAddress(address: string): { host?: string; port: number } {
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, Math.max(0, colon)).replace(/^\[|\]$/g, '');
   const port = address.slice(colon + 1);
   if (colon < 0 || !/^\d{1,5}$/.test(port) || Number(port) > 65535) {
-    throw new Error(`the address "${address}" has no port: give host:port or :port`);
+    throw new FlagError(`the address "${address}" has no port: give host:port or :port`);
   }
   return { ...(host === '' ? {} : { host }), port: Number(port) };
 }

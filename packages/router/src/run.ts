@@ -1,7 +1,7 @@
-import { Cluster, loadCredentials } from 'agent-sandbox-kube';
-import { destination as openDestination, pino, type Logger } from 'pino';
+import { Cluster, briefErrors, loadCredentials } from 'agent-sandbox-kube';
+import { destination as openDestination, pino, stdSerializers, type Logger } from 'pino';
 import { Endpoints, type Answer } from './endpoints.js';
-import type { Flags } from './flags.js';
+import { FlagError, type Flags } from './flags.js';
 import { Metrics } from './metrics.js';
 import { Router } from './router.js';
 import { startTracing, type Tracing } from './tracing.js';
@@ -26,7 +26,7 @@ export interface Process {
 
 /** Builds a router and what it needs. Throws if there is no way to the API server, or if a file is no good. */
 export async function assemble({ flags, version }: RunOptions): Promise<Process> {
-  const logger = pino({ level: flags.logLevel });
+  const logger = loggerOf(flags);
   if (flags.ignored.length > 0) {
     logger.info({ flags: flags.ignored }, 'these flags have no effect');
   }
@@ -66,7 +66,7 @@ export async function assemble({ flags, version }: RunOptions): Promise<Process>
 /** Runs a router in this process until the signal is aborted. Sets the exit code to 1 if it cannot start. */
 export async function run(options: RunOptions, signal: AbortSignal): Promise<void> {
   const { flags } = options;
-  const logger = pino({ level: flags.logLevel });
+  const logger = loggerOf(flags);
   let current: Process | undefined;
   let isReady = false;
   const health = healthEndpoints(flags, () => isReady && !signal.aborted);
@@ -115,6 +115,10 @@ function rejectedBy(signal: AbortSignal): Promise<never> {
 async function metricsAnswer(current: Process | undefined): Promise<Answer> {
   const { registry } = current?.metrics ?? {};
   return registry === undefined ? { status: 503, text: 'starting' } : { status: 200, text: await registry.metrics(), contentType: registry.contentType };
+}
+
+export function loggerOf({ logLevel }: Pick<Flags, 'logLevel'>): Logger {
+  return pino({ level: logLevel, serializers: { err: briefErrors(stdSerializers.err, error => error instanceof FlagError) } });
 }
 
 /** A logger of its own, because writing each line at once would cost a tenth of the throughput. */

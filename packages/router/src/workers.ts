@@ -1,11 +1,10 @@
 import cluster, { type Worker } from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { pino } from 'pino';
 import { AggregatorRegistry } from 'prom-client';
 import { Endpoints } from './endpoints.js';
 import type { Flags } from './flags.js';
-import { assemble, healthEndpoints, untilAborted, type RunOptions } from './run.js';
+import { assemble, healthEndpoints, loggerOf, untilAborted, type RunOptions } from './run.js';
 
 /** More workers than this share too little. */
 const MOST_WORKERS = 8;
@@ -38,7 +37,7 @@ function usableCores(): number {
  * its own, so that none has to ask another one for each request.
  */
 export async function runPrimary({ flags }: RunOptions, signal: AbortSignal): Promise<void> {
-  const logger = pino({ level: flags.logLevel });
+  const logger = loggerOf(flags);
   const ready = new Set<Worker>();
   const count = workerCount(flags);
   const aggregator = new AggregatorRegistry();
@@ -96,7 +95,7 @@ export async function runPrimary({ flags }: RunOptions, signal: AbortSignal): Pr
 
 /** Runs the router in a worker, until the primary says so or is gone. */
 export async function runWorker(options: RunOptions): Promise<void> {
-  const logger = pino({ level: options.flags.logLevel });
+  const logger = loggerOf(options.flags);
   const stop = new AbortController();
   // Signals to the whole group are for the primary, which passes them on.
   ['SIGTERM', 'SIGINT'].forEach((signal) => process.on(signal, () => undefined));

@@ -88,3 +88,11 @@ test('trusted proxies are networks of both families', () => {
 test('every flag has a description', () => {
   expect(flagHelp().filter(({ description }) => !description)).toEqual([]);
 });
+
+test('the help writes defaults as the command line takes them', () => {
+  let help = '';
+  expect(() => parseFlags(['--help'], { env: {}, write: text => void (help += text) })).toThrow(FlagError);
+  expect(help).toContain('(default: 3m0s)');
+  expect(help).toContain('8888: 3000,8000-8100, or * for all (default: none)');
+  expect(help).not.toMatch(/default: [[{]/);
+});

@@ -1,7 +1,7 @@
 import { CONDITION, GROUP, LABEL, REASON, VERSION, type Sandbox, type SandboxWarmPool } from 'agent-sandbox-api';
+import { formatDuration } from 'agent-sandbox-kube';
 import { memberObject, poolHash } from '../blueprint/member.js';
 import { hindranceOf, type Hindrance } from '../blueprint/readiness.js';
-import { formatDuration } from '../duration.js';
 import { conditionOf, isDeleting, isOlder, ownershipOf } from '../object.js';
 import { create, event, list, refOf, remove, type Failure, type FailureReason, type Outcome, type Plan, type Request } from '../plan.js';
 import { ask, planOf, then, value, type Step } from '../step.js';

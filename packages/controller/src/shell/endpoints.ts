@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { FlagError } from '../flags.js';
 
 /** What a path answers: a text, and whether all is well. */
 export interface Answer {
@@ -41,7 +42,7 @@ function listen(server: Server, address: string): Promise<void> {
   const host = address.slice(0, Math.max(0, colon)).replace(/^\[|\]$/g, '');
   const port = Number(address.slice(colon + 1));
   if (colon < 0 || !Number.isInteger(port) || port < 0 || port > 65535) {
-    throw new Error(`the address "${address}" has no port: give host:port or :port`);
+    throw new FlagError(`the address "${address}" has no port: give host:port or :port`);
   }
   return new Promise((resolve, reject) => {
     server.once('error', reject);

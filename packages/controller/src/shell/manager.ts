@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Cluster, EventRecorder, LeaderElector, LeadershipLostError, Reader, Writer, loadCredentials, sleep, type Logger } from 'agent-sandbox-kube';
-import type { Flags } from '../flags.js';
+import { FlagError, type Flags } from '../flags.js';
 import { Caches } from './caches.js';
 import { Controller } from './controller.js';
 import type { ControllerDefinition } from './definition.js';
@@ -125,7 +125,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
 function elector(cluster: Cluster, flags: Flags, identity: string): LeaderElector {
   const namespace = flags.leaderElectionNamespace || cluster.namespace;
   if (namespace === undefined || namespace === '') {
-    throw new Error('no namespace for the Lease: give --leader-election-namespace, or --leader-elect=false for a single process');
+    throw new FlagError('no namespace for the Lease: give --leader-election-namespace, or --leader-elect=false for a single process');
   }
   return new LeaderElector({ cluster, namespace, name: LEASE, identity });
 }
