@@ -7,7 +7,7 @@ import { ApiError, ConnectionError, RequestTimeoutError, Status, isSituation } f
 import { Logger, silentLogger } from './logger.js';
 import { RequestMetrics } from './metrics.js';
 import { RateLimiter } from './rate-limiter.js';
-import { Location, Resource, describeLocation, pathOf } from './resource.js';
+import { Location, Resource, apiVersionOf, describeLocation, pathOf } from './resource.js';
 import { onAbort } from './signals.js';
 import { Purpose, Route, Transport, TransportOptions } from './transport.js';
 
@@ -297,7 +297,13 @@ function pathWithQuery(target: Target, query: RequestOptions['query'] = {}): str
 }
 
 function refusal(target: Target, code: number, text: string, isJson: boolean, retryAfter: string | string[] | undefined): ApiError {
-  let status: Status = { message: text.trim().slice(0, 1000) };
+  const message = text.trim().slice(0, 1000);
+  let status: Status = { message };
+  if ('resource' in target && code === 404 && message === '404 page not found') {
+    // What Go's servers say about a path that they do not know. A missing object has a Status.
+    const { resource } = target;
+    status = { message: `the API server does not know ${resource.plural} of ${apiVersionOf(resource)}: install the CustomResourceDefinitions` };
+  }
   try {
     status = isJson ? JSON.parse(text) : status;
   } catch {

@@ -3,7 +3,7 @@ import { Cluster } from '../src/cluster.js';
 import { Access, Credentials } from '../src/credentials.js';
 import { ApiError, ConnectionError, RequestTimeoutError, Situation, isSituation } from '../src/errors.js';
 import { RequestObservation } from '../src/metrics.js';
-import { PODS } from '../src/resource.js';
+import { PODS, customResource } from '../src/resource.js';
 import { FakeApiServer, Received } from './fake-api-server.js';
 import { COLLECTION, CONFIG_MAPS, clusterOf, configMap, eventually } from './support.js';
 
@@ -69,6 +69,14 @@ describe('Cluster', () => {
   test('an error page that is not JSON is in the message', async () => {
     server.fail(any, { code: 502, text: 'bad gateway\n' });
     await expect(connect({ maxRetries: 0 }).request({ verb: 'get', path: '/version' })).rejects.toThrow('get /version: 502: bad gateway');
+  });
+
+  test('a kind that the server does not know is an error that says what is missing', async () => {
+    server.fail(any, { code: 404, text: '404 page not found\n' });
+    const resource = customResource('example.com', 'v1', 'Widget', 'widgets');
+    await expect(connect({ maxRetries: 0 }).request({ verb: 'list', resource })).rejects.toMatchObject({
+      situation: 'notFound', message: 'list widgets: 404: the API server does not know widgets of example.com/v1: install the CustomResourceDefinitions',
+    });
   });
 
   test('a read is repeated with growing pauses, and then fails', async () => {
