@@ -58,6 +58,9 @@ async function run(given: Flags): Promise<void> {
   } catch (error) {
     if (error instanceof UnsupportedPlatformError || error instanceof DomainPatternError) {
       logger.fatal(error.message);
+    } else if (error instanceof Error && 'syscall' in error) {
+      // The system refuses an address or a directory: a stack would say nothing about it.
+      logger.fatal(`cannot start: ${error.message}: choose another --listen-host, --port or --base-dir`);
     } else {
       logger.fatal({ err: error }, 'cannot start');
     }

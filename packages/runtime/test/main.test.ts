@@ -133,7 +133,7 @@ describe('the program, as one file', () => {
 
   test.each<[string, readonly string[], string]>([
     ['an unknown flag', ['--nonsense'], "unknown option '--nonsense'"],
-    ['a base directory that is a file', ['--base-dir', '/proc/version'], 'EEXIST'],
+    ['a base directory that is a file', ['--base-dir', '/proc/version'], "'/proc/version': choose another --listen-host, --port or --base-dir"],
     ['a domain that is none', ['--computer-use', '--agent-allowed-domains', 'http://x'], "--agent-allowed-domains has 'http://x'"],
   ])('%s ends it with 1 and a reason', async (_, flags, reason) => {
     child = spawn(NODE[0]!, [...NODE.slice(1), ...FLAGS, ...flags], { stdio: ['ignore', 'pipe', 'ignore'] });
