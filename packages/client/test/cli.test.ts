@@ -130,6 +130,10 @@ describe('run', () => {
   });
 });
 
+test('--version says which one it is', async () => {
+  expect(await cli(['--version'])).toEqual({ code: 0, out: 'agent-sandbox-client unknown\n', err: '' });
+});
+
 test('the help says times in the unit in which they are given', async () => {
   const { out } = await cli(['run', '--help']);
   expect(out.replace(/\s+/g, ' ')).toContain('--ready-timeout <seconds> how long a new sandbox may take (default: 180)');

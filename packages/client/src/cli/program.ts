@@ -10,6 +10,9 @@ import { EXIT, ExitError, Streams, print, table } from './output.js';
 import { RunFlags, openShell, runCommand } from './run.js';
 import { SandboxOptions, createSandbox, inSandbox, interruptible } from './session.js';
 
+/** Set when the program is bundled. */
+const VERSION = process.env.AGENT_SANDBOX_VERSION ?? 'unknown';
+
 /** Where the program runs; the process itself unless a test says otherwise. */
 export interface Surroundings extends Streams {
   readonly env: NodeJS.ProcessEnv;
@@ -42,6 +45,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
 function build(surroundings: Surroundings, exit: (code: number) => void): Command {
   const program = new Command('agent-sandbox-client')
     .description('Runs commands and moves files in sandboxes on Kubernetes.')
+    .version(`agent-sandbox-client ${VERSION}`, '--version', 'print the version and exit')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', `
 Exit codes of run and shell: that of the command; ${EXIT.timedOut} when it took too long, ${EXIT.signal} when a signal ended it, ${EXIT.failed} when this
