@@ -105,6 +105,7 @@ const kube = new Workspace(project, {
   description: 'Fast typed access to the Kubernetes API server: informers, work queue, leader election, events, patches',
   dependencies: {
     '@kubernetes/client-node': '^1.4.0',
+    'commander': '^14.0.0',
     'undici': '^7.16.0',
   },
 });

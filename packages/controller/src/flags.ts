@@ -1,5 +1,5 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { formatDuration, parseDuration } from 'agent-sandbox-kube';
+import { Command, CommanderError, Option } from 'commander';
+import { flagArgument, flagDefault, flagValue, optionName } from 'agent-sandbox-kube';
 
 /** What the command line says. */
 export interface Flags {
@@ -80,26 +80,25 @@ const BOOLEANS = [
   'disable-claim-observability-annotations', 'claim-observability-annotations', 'enable-tracing', ...IGNORED_BOOLEANS,
 ];
 
-/** Levels of zap by the names and numbers that its flag takes. */
-const LOG_LEVELS: { readonly [level: string]: string } = { debug: 'debug', info: 'info', warn: 'warn', error: 'error', panic: 'fatal' };
-
 /** Reads a command line. Throws `FlagError`; `--help` prints the flags and throws as well, with an empty message. */
 export function parseFlags(args: readonly string[], write: (text: string) => void = (text) => process.stdout.write(text)): Flags {
   const program = command().configureOutput({ writeOut: write, writeErr: () => undefined }).exitOverride();
   try {
-    program.parse(args.map(normalized), { from: 'user' });
+    program.parse(args.map((arg) => flagArgument(arg, BOOLEANS)), { from: 'user' });
   } catch (error) {
     throw error instanceof CommanderError ? new FlagError(error.exitCode === 0 ? '' : error.message.replace(/^error: /, '')) : error;
   }
   const { zapLogLevel: logLevel, ...options } = program.opts();
-  const given = IGNORED.filter((name) => program.getOptionValueSource(camelCase(name)) === 'cli');
+  const given = IGNORED.filter((name) => program.getOptionValueSource(optionName(name)) === 'cli');
   return { ...(options as Omit<Flags, 'logLevel' | 'ignored'>), logLevel, ignored: given.map((name) => `--${name}`) };
 }
+
+const { boolean, duration, integer, list, logLevel, number } = flagValue;
 
 function command(): Command {
   const program = new Command('agent-sandbox-controller').description('Brings Sandboxes and their templates to life.');
   const add = (flags: string, description: string, parse: (text: string) => unknown, value?: unknown) =>
-    program.addOption(new Option(flags, description).argParser(parse).default(value, defaultText(flags, value)));
+    program.addOption(new Option(flags, description).argParser(parse).default(value, flagDefault(flags, value)));
   add('--version <boolean>', 'print the version and exit', boolean, false);
   add('--kubeconfig <file>', 'how to reach the API server; default: KUBECONFIG, the own pod, ~/.kube/config', String);
   add('--namespaces <list>', 'look at these namespaces only, separated by commas, so that Roles suffice', list, []);
@@ -138,77 +137,4 @@ function command(): Command {
     program.addOption(new Option(`--${name} <value>`, 'no effect').hideHelp());
   }
   return program;
-}
-
-/** A default as it would be written on the command line. */
-function defaultText(flags: string, value: unknown): string | undefined {
-  if (flags.endsWith('<duration>')) {
-    return formatDuration(value as number);
-  }
-  if (flags.endsWith('<list>')) {
-    return Array.isArray(value) && value.length > 0 ? value.join() : 'none';
-  }
-  return value === '' ? 'none' : undefined;
-}
-
-/** Go's flags also take one dash, and a boolean without a value. */
-function normalized(arg: string): string {
-  const long = /^-[a-z]/.test(arg) && arg.length > 2 ? `-${arg}` : arg;
-  return BOOLEANS.includes(long.replace(/^--/, '')) ? `${long}=true` : long;
-}
-
-function boolean(text: string): boolean {
-  if (['true', 't', '1'].includes(text.toLowerCase())) {
-    return true;
-  }
-  if (['false', 'f', '0'].includes(text.toLowerCase())) {
-    return false;
-  }
-  throw new InvalidArgumentError('give true or false.');
-}
-
-function number(minimum: number): (text: string) => number {
-  return (text) => {
-    const value = text.trim() === '' ? NaN : Number(text);
-    if (!(value >= minimum) || value === Infinity) {
-      throw new InvalidArgumentError(minimum === -Infinity ? 'give a number.' : `give a number of at least ${minimum}.`);
-    }
-    return value;
-  };
-}
-
-function integer(minimum: number): (text: string) => number {
-  return (text) => {
-    const value = number(minimum)(text);
-    if (!Number.isSafeInteger(value)) {
-      throw new InvalidArgumentError('give a whole number.');
-    }
-    return value;
-  };
-}
-
-function duration(minimumMs: number): (text: string) => number {
-  return (text) => {
-    const ms = parseDuration(text);
-    if (ms === undefined || ms < minimumMs) {
-      throw new InvalidArgumentError(`give a duration such as 500ms or 1m30s${minimumMs > 0 ? ', more than 0' : ''}.`);
-    }
-    return ms;
-  };
-}
-
-function list(text: string): string[] {
-  return text.split(',').map((entry) => entry.trim()).filter((entry) => entry !== '');
-}
-
-function logLevel(text: string): string {
-  const level = /^\d+$/.test(text) ? (text === '0' ? 'info' : 'debug') : LOG_LEVELS[text];
-  if (level === undefined) {
-    throw new InvalidArgumentError(`give one of ${Object.keys(LOG_LEVELS).join(', ')}, or a number.`);
-  }
-  return level;
-}
-
-function camelCase(name: string): string {
-  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -21,7 +21,7 @@ test('takes flags of the original that have no effect, and says so', () => {
 test.each([
   ['--sandbox-concurrent-workers=0', 'give a number of at least 1.'],
   ['--sandbox-warm-pool-max-refill-rate=Infinity', 'give a number of at least 0.'],
-  ['--sandbox-warm-pool-readiness-grace-period=0', 'give a duration such as 500ms or 1m30s, more than 0.'],
+  ['--sandbox-warm-pool-readiness-grace-period=0', 'give a duration such as 500ms or 1m30s, more than 0, at most 24 days.'],
   ['--kube-api-qps=fast', 'give a number.'],
   ['--extensions=maybe', 'give true or false.'],
   ['--no-such-flag', 'unknown option'],

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { formatDuration, parseDuration } from 'agent-sandbox-kube';
+import { flagArgument, flagDefault, flagValue, optionName } from 'agent-sandbox-kube';
 import { parse as parseYaml } from 'yaml';
+
+const { boolean, duration, integer, list, logLevel, number } = flagValue;
 
 /** How callers may prove who they are; `allow-all` asks nobody. */
 export const AUTHZ_MODES = ['tokenreview', 'scoped-token', 'static-token', 'allow-all'] as const;
@@ -112,9 +114,6 @@ const BOOLEANS = [
   'version', 'allow-http-tokens', 'authz-scoped-token-allow-v1', 'allow-loopback-pod-ip', 'resume-on-request', 'access-log', 'enable-tracing', ...IGNORED_BOOLEANS,
 ];
 
-/** Levels of zap by the names that its flag takes. */
-const LOG_LEVELS: { readonly [level: string]: string } = { debug: 'debug', info: 'info', warn: 'warn', error: 'error', panic: 'fatal' };
-
 /** Where the flags come from; the process itself unless told otherwise. */
 export interface Surroundings {
   readonly env?: NodeJS.ProcessEnv;
@@ -124,7 +123,7 @@ export interface Surroundings {
 /** Reads command line, configuration file and environment, in this order of precedence. Throws `FlagError`. */
 export function parseFlags(args: readonly string[], { env = process.env, write = (text) => process.stdout.write(text) }: Surroundings = {}): Flags {
   const program = command().configureOutput({ writeOut: write, writeErr: () => undefined }).exitOverride();
-  const normal = args.map(normalized);
+  const normal = args.map((arg) => flagArgument(arg, BOOLEANS));
   try {
     const file = configFile(normal) ?? env.SANDBOX_ROUTER_CONFIG;
     program.parse([...fromEnvironment(env), ...(file ? fromFile(file) : []), ...normal], { from: 'user' });
@@ -138,7 +137,7 @@ export function parseFlags(args: readonly string[], { env = process.env, write =
     enableTracing: enableTracing ?? Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT),
     authzMode: options.authzMode ?? defaultModes(env, staticToken),
     ...(staticToken === undefined ? {} : { staticToken }),
-    ignored: IGNORED.filter((name) => program.getOptionValueSource(camelCase(name)) === 'cli').map((name) => `--${name}`),
+    ignored: IGNORED.filter((name) => program.getOptionValueSource(optionName(name)) === 'cli').map((name) => `--${name}`),
   } as unknown as Flags;
   check(flags);
   return flags;
@@ -154,7 +153,7 @@ function command(): Command {
   const program = new Command('agent-sandbox-router').description('Carries HTTP and WebSocket requests to sandboxes.')
     .addHelpText('after', '\nCommands:\n  mint  print a token for one sandbox; see "agent-sandbox-router mint --help"');
   const add = (flags: string, description: string, parse: (text: string, previous?: any) => unknown, value?: unknown) =>
-    program.addOption(new Option(flags, description).argParser(parse).default(value, defaultText(flags, value)));
+    program.addOption(new Option(flags, description).argParser(parse).default(value, flagDefault(flags, value)));
   add('--version <boolean>', 'print the version and exit', boolean, false);
   add('--config <file>', 'YAML file of flags by name; the command line wins (env SANDBOX_ROUTER_CONFIG)', String);
 
@@ -287,70 +286,6 @@ function check(flags: Flags): void {
   problem(flags.authzTokenreviewAudiences.length === 0, '--authz-tokenreview-audiences is empty: tokens that were made for somebody else must not count here');
 }
 
-/** A default as it would be written on the command line. */
-function defaultText(flags: string, value: unknown): string | undefined {
-  if (flags.endsWith('<duration>')) {
-    return formatDuration(value as number);
-  }
-  if (flags.endsWith('<list>')) {
-    return Array.isArray(value) && value.length > 0 ? value.join() : 'none';
-  }
-  return value === '' ? 'none' : undefined;
-}
-
-/** Go's flags also take one dash, and a boolean without a value. */
-function normalized(arg: string): string {
-  const long = /^-[a-z]/.test(arg) && arg.length > 2 ? `-${arg}` : arg;
-  return BOOLEANS.includes(long.replace(/^--/, '')) ? `${long}=true` : long;
-}
-
-function boolean(text: string): boolean {
-  if (['true', 't', '1'].includes(text.toLowerCase())) {
-    return true;
-  }
-  if (['false', 'f', '0'].includes(text.toLowerCase())) {
-    return false;
-  }
-  throw new InvalidArgumentError('give true or false.');
-}
-
-function number(minimum: number): (text: string) => number {
-  return (text) => {
-    const value = text.trim() === '' ? NaN : Number(text);
-    if (!(value >= minimum) || value === Infinity) {
-      throw new InvalidArgumentError(`give a number of at least ${minimum}.`);
-    }
-    return value;
-  };
-}
-
-function integer(minimum: number): (text: string) => number {
-  return (text) => {
-    const value = number(minimum)(text);
-    if (!Number.isSafeInteger(value)) {
-      throw new InvalidArgumentError('give a whole number.');
-    }
-    return value;
-  };
-}
-
-/** Longest delay of a timer in Node. */
-const LONGEST_MS = 2_147_483_647;
-
-function duration(minimumMs: number): (text: string) => number {
-  return (text) => {
-    const ms = parseDuration(text);
-    if (ms === undefined || ms < minimumMs || ms > LONGEST_MS) {
-      throw new InvalidArgumentError(`give a duration such as 500ms or 1m30s${minimumMs > 0 ? ', more than 0' : ''}, at most 24 days.`);
-    }
-    return ms;
-  };
-}
-
-function list(text: string): string[] {
-  return text.split(',').map((entry) => entry.trim()).filter((entry) => entry !== '');
-}
-
 function oneOf<T extends string>(values: readonly T[]): (text: string) => T {
   return (text) => {
     if (!values.includes(text as T)) {
@@ -388,16 +323,4 @@ function cidrs(text: string): BlockList {
     block.addSubnet(address, bits, family === 6 ? 'ipv6' : 'ipv4');
   }
   return block;
-}
-
-function logLevel(text: string): string {
-  const level = /^\d+$/.test(text) ? (text === '0' ? 'info' : 'debug') : LOG_LEVELS[text];
-  if (level === undefined) {
-    throw new InvalidArgumentError(`give one of ${Object.keys(LOG_LEVELS).join(', ')}, or a number.`);
-  }
-  return level;
-}
-
-function camelCase(name: string): string {
-  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
