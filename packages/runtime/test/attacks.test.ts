@@ -74,18 +74,30 @@ describe('paths that lead out', () => {
     let over = false;
     // Uploads make the directory while it is away.
     const inPlace = async (act: () => Promise<void>): Promise<void> => {
-      await rm(swapped, { recursive: true, force: true });
-      await act().catch((error: NodeJS.ErrnoException) => ['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes(error.code!) ? inPlace(act) : Promise.reject(error));
+      const once = async () => {
+        await rm(swapped, { recursive: true, force: true });
+        await act();
+      };
+      await once().catch((error: NodeJS.ErrnoException) => (['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes(error.code!) ? inPlace(act) : Promise.reject(error)));
+    };
+    // Each state lasts for some turns of the event loop, and not always for as many, so that requests meet all of them.
+    const dwell = async (turns: number) => {
+      for (let i = 0; i < turns; i++) {
+        await new Promise(setImmediate);
+      }
     };
     const swap = (async () => {
-      while (!over) {
+      for (let round = 0; !over; round++) {
         await rename(swapped, `${swapped}-aside`);
         await inPlace(() => symlink(outside, swapped));
+        await dwell(round % 13);
         await inPlace(() => rename(`${swapped}-aside`, swapped));
+        await dwell(round % 7);
       }
     })();
     const seen = new Map<string, number>();
-    for (let i = 0; i < 250; i++) {
+    const metBoth = () => seen.has('200') && seen.has('403');
+    for (let i = 0; i < 250 || (i < 5000 && !metBoth()); i++) {
       const answers = await Promise.all([
         runtime.call('/download/swapped/file'),
         runtime.call('/v1/files/swapped'),
