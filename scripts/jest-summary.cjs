@@ -1,3 +1,5 @@
+const { writeSync } = require('node:fs');
+
 /**
  * Ends a jest run with one plain line over all projects, after naming every suite of which tests were skipped: what
  * did not run must not look like success.
@@ -15,8 +17,8 @@ class SummaryReporter {
     });
     const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
     const lines = [...skipped, `${results.numPassedTests} passed, ${failed} failed, ${results.numPendingTests + results.numTodoTests} skipped`];
-    // At the very end: jest's own reporters come after this one.
-    process.on('exit', () => process.stdout.write(`\n${lines.join('\n')}\n`));
+    // At the very end: jest's own reporters come after this one. Past the stream, which jest silences before it ends the process.
+    process.on('exit', () => writeSync(1, `\n${lines.join('\n')}\n`));
   }
 }
 
