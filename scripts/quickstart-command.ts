@@ -4,7 +4,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { Programs, freePort } from './quickstart-programs';
+import { Programs } from './quickstart-programs';
 import type { ControlPlane } from '../testbed/src/index.js';
 
 /** Where the runtime of the sandbox listens: Pods of the fake node have addresses that lead nowhere. */
@@ -49,6 +49,7 @@ export async function startRuntime({ cluster, programs, workDir, namespace, clai
 /** Starts the router with the rights of the chart, and lets the team's service account use sandboxes. Returns its address. */
 export async function startRouter({ cluster, programs, system, namespace }: Place): Promise<string> {
   const { path: kubeconfig } = await cluster.kubeconfig({ serviceAccount: `${system}/sandbox-router` });
+  const { freePort } = await import('../testbed/src/ports.js');
   const port = await freePort();
   await programs.start('router', [
     `--kubeconfig=${kubeconfig}`, `--http-bind-address=127.0.0.1:${port}`, '--metrics-bind-address=0', '--health-probe-bind-address=0',

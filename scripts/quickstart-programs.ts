@@ -1,7 +1,6 @@
 /** The programs that the quickstart runs on this machine, because the node of its control plane is a fake. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import * as path from 'node:path';
 import { REPOSITORY } from './example-apps';
 
@@ -39,13 +38,4 @@ export class Programs {
       child.kill();
     })));
   }
-}
-
-/** A port of loopback that nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise(resolve => server.close(resolve));
-  return port;
 }

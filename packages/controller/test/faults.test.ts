@@ -9,7 +9,7 @@ import { controllersOf } from '../src/controllers.js';
 import { parseFlags } from '../src/flags.js';
 import { runManager } from '../src/shell/manager.js';
 import { FaultyProxy } from './faulty-proxy.js';
-import { end, start } from './program.js';
+import { end, start, type Run } from './program.js';
 
 const SANDBOX = 'agents.x-k8s.io/v1beta1';
 const EXTENSIONS = 'extensions.agents.x-k8s.io/v1beta1';
@@ -42,6 +42,17 @@ describeWithPrograms('the controllers when things break', () => {
     `--kubeconfig=${kubeconfig}`, `--namespaces=${namespace}`, `--leader-election-namespace=${namespace}`, '--extensions=true',
     '--metrics-bind-address=0', '--health-probe-bind-address=0', ...more,
   ];
+
+  /** Two programs that agree on a leader, each with a user of its own. */
+  const startReplicas = (namespace: string, ...users: [string, string]) => Promise.all(users.map(async (user) => {
+    const { path } = await cluster.kubeconfig({ user, groups: ['system:masters'] });
+    return { user, ...start(...flagsFor(path, namespace)) };
+  }));
+  const leads = ({ output }: Run) => output().includes('"working"');
+  async function leaderFirst<R extends Run>(replicas: readonly R[]): Promise<readonly R[]> {
+    await waitFor(() => replicas.some(leads), { what: 'a leader', timeoutMs: 90_000 });
+    return leads(replicas[0]!) ? replicas : [...replicas].reverse();
+  }
 
   /** A template, a pool, and claims one after the other. */
   async function makeWork(namespace: string, each: () => Promise<void> = async () => undefined): Promise<void> {
@@ -165,14 +176,9 @@ describeWithPrograms('the controllers when things break', () => {
 
   test('a leader that is killed: the other one goes on, and the two never write at the same time', async () => {
     const namespace = await cluster.createNamespace('leaders');
-    const replicas = await Promise.all(['one', 'two'].map(async (user) => {
-      const { path } = await cluster.kubeconfig({ user, groups: ['system:masters'] });
-      return { user, ...start(...flagsFor(path, namespace)) };
-    }));
+    const replicas = await startReplicas(namespace, 'one', 'two');
     try {
-      const leads = ({ output }: { output: () => string }) => output().includes('"working"');
-      await waitFor(() => replicas.some(leads), { what: 'a leader', timeoutMs: 90_000 });
-      const [first, second] = leads(replicas[0]!) ? replicas : [...replicas].reverse();
+      const [first, second] = await leaderFirst(replicas);
       let made = 0;
       await makeWork(namespace, async () => {
         if (++made === CLAIMS / 2) {
@@ -190,14 +196,9 @@ describeWithPrograms('the controllers when things break', () => {
 
   test('a leader that stands still until the other one has taken over writes nothing any more', async () => {
     const namespace = await cluster.createNamespace('paused');
-    const replicas = await Promise.all(['still', 'awake'].map(async (user) => {
-      const { path } = await cluster.kubeconfig({ user, groups: ['system:masters'] });
-      return { user, ...start(...flagsFor(path, namespace)) };
-    }));
+    const replicas = await startReplicas(namespace, 'still', 'awake');
     try {
-      const leads = ({ output }: { output: () => string }) => output().includes('"working"');
-      await waitFor(() => replicas.some(leads), { what: 'a leader', timeoutMs: 90_000 });
-      const [first, second] = leads(replicas[0]!) ? replicas : [...replicas].reverse();
+      const [first, second] = await leaderFirst(replicas);
       first!.child.kill('SIGSTOP');
       const work = makeWork(namespace);
       await waitFor(() => leads(second!), { what: 'the other one to lead', timeoutMs: 60_000 });

@@ -1,14 +1,6 @@
-import { createServer, type AddressInfo } from 'node:net';
 import { describeWithControlPlane } from '../../../testbed/src/jest/index.js';
+import { freePort } from '../../../testbed/src/ports.js';
 import { end, start, type Run } from './program.js';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
   for (const deadline = Date.now() + 60_000; !await condition().catch(() => false);) {

@@ -9,6 +9,8 @@ import { parseFlags } from '../src/flags.js';
 import { Metrics } from '../src/metrics.js';
 import { Router, type RouterOptions } from '../src/router.js';
 
+export { freePort } from '../../../testbed/src/ports.js';
+
 export const SANDBOXES = '/apis/agents.x-k8s.io/v1beta1/sandboxes';
 export const PODS = '/api/v1/pods';
 
@@ -167,13 +169,6 @@ export async function startBackend(handler?: RequestListener, port = 0): Promise
       sockets.forEach((socket) => socket.destroy());
     }),
   };
-}
-
-/** A port on which nobody listens. */
-export async function freePort(): Promise<number> {
-  const backend = await startBackend();
-  await backend.close();
-  return backend.port;
 }
 
 export interface Reply {
