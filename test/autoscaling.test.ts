@@ -1,7 +1,7 @@
 import { Duration } from 'cdk8s';
 import {
   MetricTargetType, ScalingPolicy, ScalingPolicySelect, WarmPoolHorizontalPodAutoscaler, WarmPoolHorizontalPodAutoscalerProps, WarmPoolMetric,
-} from '../src/autoscaling';
+} from '../src/scaling/autoscaling';
 import { manifestOf, synth, testChart } from './helpers';
 
 const target = { apiVersion: 'extensions.agents.x-k8s.io/v1beta1', name: 'python-pool', namespace: 'agents' };

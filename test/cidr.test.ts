@@ -1,7 +1,7 @@
 import { BlockList } from 'node:net';
 import * as fc from 'fast-check';
-import { Cidr, cidr } from '../src/cidr';
-import { METADATA_SERVERS, SPECIAL_IPV4, SPECIAL_IPV6 } from '../src/special-ranges';
+import { Cidr, cidr } from '../src/network/cidr';
+import { METADATA_SERVERS, SPECIAL_IPV4, SPECIAL_IPV6 } from '../src/network/special-ranges';
 
 const parse = (text: string): Cidr => {
   const parsed = Cidr.tryParse(text);

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiObject, JsonPatch } from 'cdk8s';
 import { parse } from 'yaml';
-import { AgentSandboxCrds } from '../src/crds';
+import { AgentSandboxCrds } from '../src/kinds/crds';
 import { synth, testChart } from './helpers';
 
 const FOLDER = join(__dirname, '..', 'crds');

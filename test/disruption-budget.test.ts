@@ -1,4 +1,4 @@
-import { SandboxDisruptionBudget, SandboxDisruptionBudgetProps, UnhealthyPodEvictionPolicy } from '../src/disruption-budget';
+import { SandboxDisruptionBudget, SandboxDisruptionBudgetProps, UnhealthyPodEvictionPolicy } from '../src/scaling/disruption-budget';
 import { manifestOf, synth, testChart } from './helpers';
 
 const template = { name: 'test-template-custom' };

@@ -1,8 +1,8 @@
 import { App, Chart } from 'cdk8s';
-import { Isolation, KataHypervisor } from '../src/isolation';
-import { SandboxNetwork } from '../src/network';
-import { Sandbox } from '../src/sandbox';
-import { SandboxTemplate } from '../src/sandbox-template';
+import { Isolation, KataHypervisor } from '../src/pod/isolation';
+import { SandboxNetwork } from '../src/network/network';
+import { Sandbox } from '../src/kinds/sandbox';
+import { SandboxTemplate } from '../src/kinds/sandbox-template';
 
 function shape(isolation: Isolation) {
   const { description, runtimeClassName, nodeSelector, tolerations } = isolation;

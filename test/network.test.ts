@@ -2,12 +2,12 @@ import { App, Chart } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
 import * as fc from 'fast-check';
 import { toWire } from '../imports/wire';
-import { Cidr } from '../src/cidr';
-import { ClusterDns } from '../src/cluster-dns';
-import { SandboxNetwork } from '../src/network';
-import { NetworkPeer } from '../src/network-peer';
-import { NetworkPort } from '../src/network-port';
-import { SPECIAL_IPV4, SPECIAL_IPV6 } from '../src/special-ranges';
+import { Cidr } from '../src/network/cidr';
+import { ClusterDns } from '../src/network/cluster-dns';
+import { SandboxNetwork } from '../src/network/network';
+import { NetworkPeer } from '../src/network/network-peer';
+import { NetworkPort } from '../src/network/network-port';
+import { SPECIAL_IPV4, SPECIAL_IPV6 } from '../src/network/special-ranges';
 
 /** The rules as they are written to a template. */
 const wire = (network: SandboxNetwork): any => JSON.parse(JSON.stringify(toWire('SandboxNetworkPolicy', network._rules())));

@@ -1,4 +1,4 @@
-import { Problems, describe as line } from '../src/problems';
+import { Problems, describe as line } from '../src/checks/problems';
 import { messageOf } from './helpers';
 
 test('one problem is a line: where, prop, value, remedy', () => {

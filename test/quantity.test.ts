@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { Quantity } from '../src/quantity';
+import { Quantity } from '../src/checks/quantity';
 
 /** A quantity as an exact fraction, computed in another way than the class does: unit by unit, with no common scale. */
 interface Fraction { readonly top: bigint; readonly bottom: bigint }

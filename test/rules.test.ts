@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import {
   absolutePath, bytes, dns1035Label, dnsLabel, dnsSubdomain, envName, integer, labelValue, oneOf, portName, portNumber, qualifiedName, quantity, time,
-} from '../src/rules';
+} from '../src/checks/rules';
 
 /** Short strings of the characters that matter to names, with the odd one that does not belong. */
 const nameLike = fc.oneof(fc.stringMatching(/^[a-bA-B0-1._\-/ ]{0,8}$/), fc.string({ maxLength: 5 }), fc.constantFrom('é', 'a\n', '\u0000', 'a b'));

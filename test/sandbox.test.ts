@@ -2,7 +2,7 @@ import { ApiObject, Chart, Duration, JsonPatch } from 'cdk8s';
 import { Construct } from 'constructs';
 import { schemaOf } from '../api/test/crd-files';
 import { AgentSandboxVersion, Lifetime, NetworkPeer, Sandbox, SandboxNetwork, SandboxProps, SandboxVolume, ShutdownPolicy } from '../src';
-import { nameHash } from '../src/vocabulary.gen';
+import { nameHash } from '../src/generated/vocabulary.gen';
 import { POD, manifest, messageOf, sandbox, schemaProblems, synth, testApp, testChart } from './helpers';
 
 const V1ALPHA1 = AgentSandboxVersion.V1ALPHA1;

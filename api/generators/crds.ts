@@ -98,7 +98,7 @@ export function generateCrds(): Record<string, string> {
   }
   // A string and not an object: parsing it takes milliseconds and type-checking it nothing. The annotation keeps the
   // text out of the declaration file.
-  files['src/crds.gen.ts'] = header('//', 'api/kinds')
+  files['src/generated/crds.gen.ts'] = header('//', 'api/kinds')
     + `/** The four CustomResourceDefinitions as JSON. */\nexport const CRDS_JSON: string = ${templateLiteral(inLines(all))};\n`;
   return files;
 }

@@ -58,6 +58,6 @@ ${kind.status ? `  status?: ${kind.status};\n` : ''}}
   return {
     'packages/api/src/types.gen.ts': header('//', 'api/kinds') + '\n' + [PREAMBLE, ...kinds, ...types.map(renderInterface)].join('\n'),
     'packages/api/src/vocabulary.gen.ts': vocabulary,
-    'src/vocabulary.gen.ts': vocabulary,
+    'src/generated/vocabulary.gen.ts': vocabulary,
   };
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { ALL_VERSIONS, CRDS, EMBEDDED, KIND_NAMES, crdText, schemaOf, walk } from './crd-files';
-import { CRDS_JSON } from '../../src/crds.gen';
+import { CRDS_JSON } from '../../src/generated/crds.gen';
 import { ROOT, differences, generatedFiles } from '../generate';
 import { SHARED } from '../kinds/shared';
 import { DEFINITIONS, KINDS, KUBERNETES, OWN, reachable } from '../model';
@@ -34,8 +34,8 @@ test('writes the four CRDs, the L1 constructs, and data for programs and constru
     'imports/wire.ts',
     'packages/api/src/types.gen.ts',
     'packages/api/src/vocabulary.gen.ts',
-    'src/crds.gen.ts',
-    'src/vocabulary.gen.ts',
+    'src/generated/crds.gen.ts',
+    'src/generated/vocabulary.gen.ts',
   ]);
 });
 
@@ -125,7 +125,7 @@ test('a field is described in its own words, and only without them in those of i
 
 test('the vocabulary for programs and the one for the constructs are api/vocabulary.ts', () => {
   const source = readFileSync(join(ROOT, 'api', 'vocabulary.ts'), 'utf8');
-  for (const path of ['packages/api/src/vocabulary.gen.ts', 'src/vocabulary.gen.ts']) {
+  for (const path of ['packages/api/src/vocabulary.gen.ts', 'src/generated/vocabulary.gen.ts']) {
     const text = readFileSync(join(ROOT, path), 'utf8');
     expect(text.slice(text.indexOf('\n\n') + 2)).toBe(source);
   }

@@ -1,10 +1,9 @@
 import { Chart } from 'cdk8s';
 import { Construct } from 'constructs';
-import { AgentSandboxCrds } from '../crds';
-import { checkKeys, checkLabels } from '../object';
-import { Problems } from '../problems';
-import { dns1035Label, dnsLabel, dnsSubdomain, portNumber } from '../rules';
-import { InstalledController, controllerAccount, controllerDeployment, metricsService } from './controller';
+import { dns1035Label, dnsLabel, dnsSubdomain, portNumber, Problems } from '../checks';
+import { AgentSandboxCrds } from '../kinds';
+import { checkKeys, checkLabels } from '../objects';
+import { controllerAccount, controllerDeployment, InstalledController, metricsService } from './controller';
 import { checkFlags } from './controller-flags';
 import { ControllerImplementation, UPSTREAM_TAG } from './implementation';
 import { checkMonitoring, monitoring } from './monitoring';

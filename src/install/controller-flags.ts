@@ -1,6 +1,5 @@
 import { Duration } from 'cdk8s';
-import { Problems } from '../problems';
-import { dnsLabel, dnsSubdomain, integer } from '../rules';
+import { dnsLabel, dnsSubdomain, integer, Problems } from '../checks';
 import { ControllerImplementation } from './implementation';
 
 /** How much controller or router say. */

@@ -1,8 +1,7 @@
 import { Duration } from 'cdk8s';
 import { Construct } from 'constructs';
-import { checkLabels } from '../object';
-import { Problems } from '../problems';
-import { wholeSeconds } from '../seconds';
+import { Problems, wholeSeconds } from '../checks';
+import { checkLabels } from '../objects';
 import { Alert, controllerAlerts, routerAlerts } from './alerts';
 import { goDuration } from './controller-flags';
 import { dashboard } from './dashboard';

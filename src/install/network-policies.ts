@@ -1,5 +1,5 @@
 import { Construct } from 'constructs';
-import { NAMESPACE_NAME_LABEL } from '../label-selector';
+import { NAMESPACE_NAME_LABEL } from '../objects';
 import { object } from './objects';
 
 /**

@@ -1,6 +1,6 @@
 import { ApiObject, ApiObjectMetadata } from 'cdk8s';
 import { Construct } from 'constructs';
-import { ClusterScopedObject } from '../kubernetes-object';
+import { ClusterScopedObject } from '../objects';
 import { PolicyRule } from './rules';
 
 type Content = Readonly<Record<string, unknown>>;

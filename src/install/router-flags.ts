@@ -1,7 +1,6 @@
 import { Duration } from 'cdk8s';
-import { Cidr } from '../cidr';
-import { Problems } from '../problems';
-import { dnsLabel, integer } from '../rules';
+import { dnsLabel, integer, Problems } from '../checks';
+import { Cidr } from '../network';
 import { goDuration } from './controller-flags';
 import { RouterProps } from './router-props';
 

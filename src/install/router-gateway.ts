@@ -1,6 +1,5 @@
 import { Construct } from 'constructs';
-import { Problems } from '../problems';
-import { dnsLabel, dnsSubdomain } from '../rules';
+import { dnsLabel, dnsSubdomain, Problems } from '../checks';
 import { ROUTER_NAME, ROUTER_SERVICE } from './names';
 import { object } from './objects';
 import { ROUTER_ARGS } from './router-flags';

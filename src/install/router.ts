@@ -1,13 +1,13 @@
 import { Duration } from 'cdk8s';
 import { Construct } from 'constructs';
-import { Problems } from '../problems';
-import { GROUP, LABEL, ROUTER } from '../vocabulary.gen';
+import { Problems } from '../checks';
+import { GROUP, LABEL, ROUTER } from '../generated/vocabulary.gen';
 import { Target } from './monitoring';
 import { ROUTER_NAME, ROUTER_SERVICE, selectorLabels } from './names';
 import { networkPolicy, podsOf } from './network-policies';
 import { Account, clusterObject, clusterRole, object, role } from './objects';
 import { AgentSandboxControllerProps } from './props';
-import { ROUTER_ARGS, checkRouterFlags, routerArgs, routerSecrets } from './router-flags';
+import { checkRouterFlags, ROUTER_ARGS, routerArgs, routerSecrets } from './router-flags';
 import { checkGateway, gateway } from './router-gateway';
 import { RouterProps } from './router-props';
 import { ROUTER_RULES } from './rules';

@@ -1,4 +1,4 @@
-import { EXTENSIONS_GROUP, GROUP } from '../vocabulary.gen';
+import { EXTENSIONS_GROUP, GROUP } from '../generated/vocabulary.gen';
 import { ControllerImplementation } from './implementation';
 import { LEASE } from './names';
 

@@ -2,11 +2,8 @@ import { ApiObject, Duration } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import * as l1 from '../../imports';
-import { checkKeys, checkLabels } from '../object';
-import { Problems } from '../problems';
-import { Quantity } from '../quantity';
-import { bytes, dnsSubdomain, envName, integer, quantity } from '../rules';
-import { wholeSeconds } from '../seconds';
+import { bytes, dnsSubdomain, envName, integer, Problems, Quantity, quantity, wholeSeconds } from '../checks';
+import { checkKeys, checkLabels } from '../objects';
 import { object } from './objects';
 
 /** The Deployment of a program: its image, its size, and where its Pods go. */

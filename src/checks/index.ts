@@ -1,0 +1,9 @@
+export { mark, requireProtection } from './brand';
+export { checkTreeAtSynth } from './findings';
+export { describe, Problems } from './problems';
+export { Quantity } from './quantity';
+export {
+  absolutePath, bytes, dns1035Label, dnsLabel, dnsSubdomain, envName, integer, labelValue, oneOf, portName, portNumber, qualifiedName,
+  quantity, time,
+} from './rules';
+export { wholeSeconds } from './seconds';

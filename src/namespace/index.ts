@@ -1,0 +1,3 @@
+export {
+  ContainerAmounts, PodSecurityLevel, SandboxNamespace, SandboxNamespaceContainerLimits, SandboxNamespaceProps, SandboxNamespaceQuota,
+} from './sandbox-namespace';

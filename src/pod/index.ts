@@ -1,0 +1,11 @@
+export { Blueprint, openVolumes, renderBlueprint } from './blueprint';
+export { renderEnv, SandboxContainer, SandboxMount, SandboxPort } from './container';
+export { Isolation, IsolationPlacement, IsolationProps, KataHypervisor, KataIsolationProps } from './isolation';
+export { checkNamespacedReferences } from './namespaced-references';
+export { SandboxPodProps } from './pod-props';
+export { checkHostNetwork, checkPodMetadata, mergeNodeSelectors, mergeTolerations } from './pod-rules';
+export { checkPodSecurity, containerSecurityContext, podSecurityContext } from './pod-security';
+export { GrpcProbeOptions, HttpProbeOptions, PortProbeOptions, Probe, ProbeOptions } from './probe';
+export { Relaxation } from './relaxation';
+export { RuntimeClassOverhead, SandboxRuntimeClass, SandboxRuntimeClassProps } from './runtime-class';
+export { EmptyDirOptions, FilesOptions, PersistentVolumeOptions, SandboxVolume } from './volume';
