@@ -2,13 +2,16 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { bundle } from './bundle';
-import { Entry, RootFile, closure, directory, file, nodeFiles } from './oci/files';
+import { Entry, RootFile, closure, directory, file, nativeModule, nodeFiles } from './oci/files';
 import { writeArchive } from './oci/archive';
 
 const ROOT = path.resolve(__dirname, '..');
 
 /** Where archives go unless somebody wants them elsewhere. */
 export const IMAGES_DIR = path.join(ROOT, 'dist', 'images');
+
+const { version } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as { readonly version: string };
+const VERSION = process.env.AGENT_SANDBOX_VERSION || version;
 
 interface Image {
   readonly user: number;
@@ -35,6 +38,11 @@ export const IMAGES: { readonly [program: string]: Image } = {
   },
 };
 
+/** The reference of an image: what a Pod names once the archive is imported. The tag is the version of the programs. */
+export function imageName(program: string): string {
+  return `docker.io/library/agent-sandbox-${program}:${VERSION}`;
+}
+
 /** Writes the archive of a program; returns its path. */
 export async function writeImage(program: string, outdir: string = IMAGES_DIR): Promise<string> {
   const image = IMAGES[program];
@@ -54,7 +62,7 @@ export async function writeImage(program: string, outdir: string = IMAGES_DIR): 
   ];
   const archive = path.join(outdir, `${program}.oci.tar`);
   await writeArchive(archive, [base, app], {
-    name: `agent-sandbox-${program}`,
+    name: imageName(program),
     config: {
       User: `${image.user}:${image.user}`,
       Env: ['PATH=/usr/local/bin:/usr/bin:/bin', 'NODE_ENV=production'],
@@ -71,7 +79,10 @@ function packageFiles(name: string, app: string): RootFile[] {
     return [];
   }
   return fs.readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(each => fs.statSync(path.join(folder, each)).isFile())
-    .map(each => ({ path: `${app}/node_modules/${name}/${each}`, source: path.join(folder, each) }));
+    .flatMap(each => {
+      const [target, source] = [`${app}/node_modules/${name}/${each}`, path.join(folder, each)];
+      return /\.(node|so)$/.test(each) ? nativeModule(target, source) : [{ path: target, source }];
+    });
 }
 
 async function main(wanted: readonly string[]): Promise<number> {
@@ -82,7 +93,7 @@ async function main(wanted: readonly string[]): Promise<number> {
   }
   for (const program of wanted.length > 0 ? wanted : Object.keys(IMAGES)) {
     const archive = await writeImage(program);
-    console.log(`${path.relative(ROOT, archive)}  ${(fs.statSync(archive).size / (1 << 20)).toFixed(0)} MiB`);
+    console.log(`${path.relative(ROOT, archive)}  ${imageName(program)}  ${(fs.statSync(archive).size / (1 << 20)).toFixed(0)} MiB`);
   }
   return 0;
 }

@@ -7,6 +7,7 @@ import { RootFile } from './files';
 
 /** What an image says about itself. */
 export interface ImageOptions {
+  /** Full reference with registry and tag, such as `docker.io/library/agent-sandbox-router:1.0`. */
   readonly name: string;
   readonly config: { readonly [field: string]: unknown };
 }
@@ -47,7 +48,11 @@ export async function writeArchive(archive: string, layers: readonly (readonly R
   });
   const index = json({
     schemaVersion: 2, mediaType: MEDIA.index,
-    manifests: [{ ...descriptor(MEDIA.manifest, manifest), annotations: { 'org.opencontainers.image.ref.name': name } }],
+    manifests: [{
+      ...descriptor(MEDIA.manifest, manifest),
+      // containerd imports under the first name, skopeo and podman read the tag from the second.
+      annotations: { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': name.slice(name.lastIndexOf(':') + 1) },
+    }],
   });
   const files = new Map([
     ['oci-layout', Buffer.from(JSON.stringify({ imageLayoutVersion: '1.0.0' }))],

@@ -32,8 +32,17 @@ export function closure(programs: readonly string[]): RootFile[] {
     .flatMap(program => [{ path: program, source: fs.realpathSync(program) }, ...libraries(program)]);
 }
 
-/** Shared libraries at the paths where the loader looks for them, the loader among them. */
+/** A file of this machine that is loaded by a program, with the libraries that it is linked to: a native module of Node. */
+export function nativeModule(at: string, source: string): RootFile[] {
+  return [{ path: at, source }, ...libraries(source)];
+}
+
+/** Shared libraries at the paths where the loader looks for them, the loader among them. Throws when one of them is missing. */
 function libraries(program: string): RootFile[] {
   const listed = execFileSync('ldd', [program], { encoding: 'utf8' });
+  const missing = [...listed.matchAll(/^\s*(\S+) => not found$/gm)].map(([, name]) => name);
+  if (missing.length > 0) {
+    throw new Error(`${program} needs ${missing.join(', ')}, which this machine does not have: install the packages that hold them`);
+  }
   return [...listed.matchAll(/(?:=> )?(\/[^\s()]+) \(0x/g)].map(([, library]) => ({ path: library, source: fs.realpathSync(library) }));
 }

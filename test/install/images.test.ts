@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { IMAGES, writeImage } from '../../scripts/images';
+import { IMAGES, imageName, writeImage } from '../../scripts/images';
 import { waitFor } from '../../testbed/src/index.js';
 import { describeWithControlPlane } from '../../testbed/src/jest/index.js';
 
@@ -48,6 +48,24 @@ function unpack(archive: string, layout: string, root: string): void {
       const { user, app } = IMAGES[program];
       const { stdout } = spawnSync('chroot', [`--userspec=${user}:${user}`, root, '/usr/local/bin/node', `${app}/${program}.mjs`, '--version'], { encoding: 'utf8', env: { PATH: process.env.PATH } });
       expect(stdout).toBe(`agent-sandbox-${program} 0.0.0\n`);
+    } finally {
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+(isRoot ? describe : describe.skip)(`what the archives hold${isRoot ? '' : ' (needs root on Linux)'}`, () => {
+  test('the terminals of the runtime find all of their libraries', async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'image-'));
+    try {
+      const [layout, root] = [path.join(folder, 'layout'), path.join(folder, 'root')];
+      unpack(await writeImage('runtime', folder), layout, root);
+      const script = "import('/opt/agent-sandbox/node_modules/@lydell/node-pty/index.js').then(m => console.log(typeof (m.spawn ?? m.default.spawn)))";
+      const { stdout, stderr } = spawnSync('chroot', ['--userspec=1000:1000', root, '/usr/local/bin/node', '-e', script], { encoding: 'utf8', env: { PATH: process.env.PATH } });
+      expect([stdout, stderr]).toEqual(['function\n', '']);
+      expect(JSON.parse(fs.readFileSync(path.join(layout, 'index.json'), 'utf8')).manifests[0].annotations).toEqual({
+        'io.containerd.image.name': imageName('runtime'), 'org.opencontainers.image.ref.name': '0.0.0',
+      });
     } finally {
       fs.rmSync(folder, { recursive: true, force: true });
     }
