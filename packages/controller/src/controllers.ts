@@ -3,7 +3,7 @@ import { readLabelDomains } from './claim/label-domains.js';
 import type { Flags } from './flags.js';
 import { poolController } from './pool/controller.js';
 import { sandboxController } from './sandbox/controller.js';
-import type { ControllerDefinition } from './shell/definition.js';
+import type { ControllerDefinition } from './reconcile/definition.js';
 import { templateController } from './template/controller.js';
 
 /** The controllers that the flags ask for. Throws `LabelDomainsError` when the file of the allowed domains cannot be used. */

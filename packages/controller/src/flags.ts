@@ -46,7 +46,7 @@ export interface Flags {
   readonly sandboxWriteBehindWindow: number;
   /** Milliseconds. */
   readonly sandboxStatusSettleWindow: number;
-  /** Whether passes are traced and exported, as the variables `OTEL_EXPORTER_OTLP_*` say. */
+  /** Whether reconciliations are traced and exported, as the variables `OTEL_EXPORTER_OTLP_*` say. */
   readonly enableTracing: boolean;
   readonly logLevel: string;
   /** Flags of the original that were given and have no effect here. */
@@ -115,7 +115,7 @@ function command(): Command {
   add('--sandbox-template-concurrent-workers <number>', 'templates in work at the same time', integer(1), 1);
   add('--sandbox-claim-concurrent-workers <number>', 'claims in work at the same time', integer(1), 50);
   add('--sandbox-warm-pool-concurrent-workers <number>', 'pools in work at the same time', integer(1), 1);
-  add('--sandbox-warm-pool-max-batch-size <number>', 'Sandboxes that a pool makes or deletes in one pass', integer(1), 300);
+  add('--sandbox-warm-pool-max-batch-size <number>', 'Sandboxes that a pool creates or deletes per reconciliation', integer(1), 300);
   add('--sandbox-warm-pool-replenish-delay <duration>', 'how long a pool waits after it lost a member', duration(0), 0);
   add('--sandbox-warm-pool-max-refill-rate <number>', 'Sandboxes per second that a pool makes; 0: no limit', number(0), 0);
   add('--sandbox-warm-pool-readiness-grace-period <duration>', 'how long a member may be without readiness before it is replaced', duration(1), 300_000);

@@ -1,4 +1,4 @@
 export * from './controllers.js';
 export * from './flags.js';
-export * from './shell/definition.js';
+export * from './reconcile/definition.js';
 export { runManager, type ManagerOptions } from './shell/manager.js';

@@ -4,10 +4,10 @@ import { parse } from 'yaml';
 import { blueprintHash, blueprintOf, podTemplateHash } from '../src/blueprint/blueprint.js';
 import { hasBlueprint } from '../src/blueprint/compare.js';
 import { memberName, memberObject, randomSuffix } from '../src/blueprint/member.js';
-import { hindranceOf, observeTemplateInUse } from '../src/blueprint/readiness.js';
+import { unmetPrecondition, observeTemplateInUse } from '../src/blueprint/template-in-use.js';
 import { isStale, poolNameOf, recreates } from '../src/blueprint/stale.js';
-import { controllerReference } from '../src/object.js';
-import { NAMESPACE, foreignOwner, pool, sandbox, template, templatePass } from './fixtures.js';
+import { controllerReference } from '../src/object/ownership.js';
+import { NAMESPACE, foreignOwner, pool, sandbox, template, reconcileTemplateOnce } from './fixtures.js';
 import { Model } from './model.js';
 
 const volume = (name: string, spec: object = {}) => ({ metadata: { name }, spec });
@@ -173,30 +173,30 @@ describe('staleness', () => {
 });
 
 describe('what hinders new Sandboxes', () => {
-  const hindrance = (model: Model, name = 'python') => {
-    const found = hindranceOf(observeTemplateInUse(model, NAMESPACE, name));
+  const unmet = (model: Model, name = 'python') => {
+    const found = unmetPrecondition(observeTemplateInUse(model, NAMESPACE, name));
     return found && `${found.reason}: ${found.message}`;
   };
 
   test('a missing template, a missing policy, and in the end nothing', () => {
     const model = new Model();
-    expect(hindrance(model)).toBe('TemplateNotFound: SandboxTemplate "python" not found');
+    expect(unmet(model)).toBe('TemplateNotFound: SandboxTemplate "python" not found');
     model.create(template());
-    expect(hindrance(model)).toBe('NetworkPolicyNotReady: the NetworkPolicy "python-network-policy" of the SandboxTemplate "python" is not in place yet');
-    templatePass(model);
-    expect(hindrance(model)).toBeUndefined();
+    expect(unmet(model)).toBe('NetworkPolicyNotReady: the NetworkPolicy "python-network-policy" of the SandboxTemplate "python" is not in place yet');
+    reconcileTemplateOnce(model);
+    expect(unmet(model)).toBeUndefined();
     model.edit(model.get('SandboxTemplate', NAMESPACE, 'python')!, (draft) => {
       draft.spec.networkPolicy = {};
     });
-    expect(hindrance(model)).toMatch(/^NetworkPolicyNotReady/);
-    templatePass(model);
-    expect(hindrance(model)).toBeUndefined();
+    expect(unmet(model)).toMatch(/^NetworkPolicyNotReady/);
+    reconcileTemplateOnce(model);
+    expect(unmet(model)).toBeUndefined();
   });
 
   test('a template that is on its way out is none', () => {
     const model = new Model();
     model.destroy(model.create(template({ networkPolicyManagement: 'Unmanaged' }, { finalizers: ['x'] })));
-    expect(hindrance(model)).toMatch(/^TemplateNotFound/);
+    expect(unmet(model)).toMatch(/^TemplateNotFound/);
   });
 
   test('a name that shares its hash with an older template', () => {
@@ -205,8 +205,8 @@ describe('what hinders new Sandboxes', () => {
     model.create(template({}, { name: elder }));
     model.now += 1000;
     model.create(template({}, { name: younger }));
-    expect(hindrance(model, younger)).toMatch(/^InvalidConfiguration: the template name "browser-template-team-2200" has the same hash 22b058e1/);
-    expect(hindranceOf(observeTemplateInUse(model, NAMESPACE, younger))?.blockedBy).toMatchObject([{ kind: 'SandboxTemplate', name: elder }]);
+    expect(unmet(model, younger)).toMatch(/^InvalidConfiguration: the template name "browser-template-team-2200" has the same hash 22b058e1/);
+    expect(unmetPrecondition(observeTemplateInUse(model, NAMESPACE, younger))?.blockedBy).toMatchObject([{ kind: 'SandboxTemplate', name: elder }]);
   });
 });
 

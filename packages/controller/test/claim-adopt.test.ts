@@ -1,7 +1,7 @@
 import { ANNOTATION, LABEL, type Sandbox } from 'agent-sandbox-api';
-import { failed, type Request } from '../src/plan.js';
+import { failed, type Request } from '../src/reconcile/plan.js';
 import { ClaimBench, TEMPLATE_HASH, claim, running } from './claim-bench.js';
-import { NAMESPACE, foreignOwner, pool, summary, template, templatePass } from './fixtures.js';
+import { NAMESPACE, foreignOwner, pool, summary, template, reconcileTemplateOnce } from './fixtures.js';
 import { API_VERSION } from './model.js';
 
 const SAFE = ANNOTATION.safeToEvict;
@@ -21,7 +21,7 @@ describe('adopting', () => {
   test('C39 C75 takes the oldest ready member with two writes, and tells it when it is ready', () => {
     const bench = warm(['a', 'b']);
     const before = bench.sandbox('a')!;
-    expect(summary(bench.pass())).toEqual(['patch Sandbox', 'patch SandboxClaim/status']);
+    expect(summary(bench.reconcile())).toEqual(['patch Sandbox', 'patch SandboxClaim/status']);
     const after = bench.sandbox('a')!;
     expect(owners(after)).toEqual(['SandboxClaim/claim']);
     expect(after.spec.podTemplate.spec).toEqual(before.spec.podTemplate.spec);
@@ -31,13 +31,13 @@ describe('adopting', () => {
     expect(bench.condition()).toBe('True/DependenciesReady: Pod is Ready');
     expect(bench.claim.status).toMatchObject({ sandbox: { name: 'a', podIPs: ['10.0.0.1'] }, sandboxName: 'a' });
     expect(bench.events()).toEqual(['SandboxAdopted: Adopted warm pool Sandbox "a"']);
-    expect(bench.pass()).toEqual([]);
+    expect(bench.reconcile()).toEqual([]);
   });
 
   test('locks the Sandbox by its resourceVersion, and C89 the claim by its own', () => {
     const bench = warm(['a']);
     const [before, claimBefore] = [bench.sandbox('a')!, bench.claim];
-    const versions = bench.pass().map((request) => (request.op === 'patch' ? (request.body as any).metadata.resourceVersion : undefined));
+    const versions = bench.reconcile().map((request) => (request.op === 'patch' ? (request.body as any).metadata.resourceVersion : undefined));
     expect(versions).toEqual([before.metadata.resourceVersion, claimBefore.metadata.resourceVersion]);
   });
 
@@ -46,10 +46,10 @@ describe('adopting', () => {
     bench.member('unready', running(false));
     bench.member('ready');
     bench.model.create(claim());
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status?.sandbox?.name).toBe('ready');
     bench.model.create(claim({}, { name: 'second' }));
-    bench.pass('second');
+    bench.reconcile('second');
     expect(owners(bench.sandbox('unready'))).toEqual(['SandboxClaim/second']);
   });
 
@@ -59,7 +59,7 @@ describe('adopting', () => {
     bench.member('first', running(false));
     bench.member('second', running(false));
     bench.model.create(claim());
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status?.sandbox?.name).toBe('first');
     expect(bench.condition()).toBe('False/DependenciesNotReady: Pod is Running but not Ready');
   });
@@ -90,7 +90,7 @@ describe('adopting', () => {
     });
     bench.model.destroy(deleted);
     bench.model.create(claim());
-    expect(summary(bench.pass())).toEqual(['create Sandbox', 'patch SandboxClaim/status']);
+    expect(summary(bench.reconcile())).toEqual(['create Sandbox', 'patch SandboxClaim/status']);
   });
 
   test('C76 takes a member whose owner reference is of the first generation of the API', () => {
@@ -99,7 +99,7 @@ describe('adopting', () => {
       sandbox.metadata.ownerReferences![0]!.apiVersion = 'extensions.agents.x-k8s.io/v1alpha1';
     });
     bench.model.create(claim());
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status?.sandbox?.name).toBe('old');
   });
 
@@ -109,15 +109,15 @@ describe('adopting', () => {
     status.conditions!.push({ type: 'Finished', status: 'True', reason: 'PodFailed', message: 'Pod failed', lastTransitionTime: '2026-01-01T00:00:00Z' });
     bench.member('failed', status);
     bench.model.create(claim());
-    expect(summary(bench.pass())).toEqual(['create Sandbox', 'patch SandboxClaim/status']);
+    expect(summary(bench.reconcile())).toEqual(['create Sandbox', 'patch SandboxClaim/status']);
   });
 
   test('C58 a bound claim never adopts again', () => {
     const bench = warm(['a', 'b']);
-    bench.pass();
-    expect(bench.pass()).toEqual([]);
+    bench.reconcile();
+    expect(bench.reconcile()).toEqual([]);
     bench.restart();
-    expect(bench.pass()).toEqual([]);
+    expect(bench.reconcile()).toEqual([]);
     expect(owners(bench.sandbox('b'))).toEqual(['SandboxWarmPool/pool']);
   });
 
@@ -136,10 +136,10 @@ describe('adopting', () => {
   test('a member that could not be adopted goes back to the end of the queue', () => {
     const bench = warm(['a', 'b']);
     bench.model.intercept = (request) => (summary([request])[0] === 'patch Sandbox' ? { reason: 'Forbidden', message: 'no' } : undefined);
-    bench.pass();
+    bench.reconcile();
     expect(bench.condition()).toBe('False/ReconcilerError: Error seen: no');
     bench.model.intercept = undefined;
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status?.sandbox?.name).toBe('b');
   });
 });
@@ -152,48 +152,48 @@ describe('what a member becomes', () => {
     });
     bench.member('b');
     bench.model.create(claim());
-    bench.pass();
+    bench.reconcile();
     expect(bench.sandbox('a')!.metadata.annotations![ANNOTATION.podName]).toBe('a');
   });
 
   test('C51 the evictability that the pool gave it is gone, and C49 that of the template stays', () => {
     const bench = warm(['a']);
     expect(podMetadata(bench.sandbox('a'))?.annotations).toEqual({ [SAFE]: 'true' });
-    bench.pass();
+    bench.reconcile();
     expect(podMetadata(bench.sandbox('a'))?.annotations ?? {}).toEqual({});
     const kept = new ClaimBench({ podTemplate: { metadata: { annotations: { [SAFE]: 'false' } }, spec: { containers: [{ name: 'main', image: 'image' }] } } });
     kept.member('a');
     kept.member('b');
     kept.model.create(claim());
-    kept.pass();
+    kept.reconcile();
     expect(podMetadata(kept.sandbox('a'))?.annotations).toEqual({ [SAFE]: 'false' });
     kept.model.destroy(kept.template);
     kept.model.create(claim({}, { name: 'second' }));
-    kept.pass('second');
+    kept.reconcile('second');
     expect(owners(kept.sandbox('b'))).toEqual(['SandboxClaim/second']);
     expect(podMetadata(kept.sandbox('b'))?.annotations).toEqual({ [SAFE]: 'false' });
   });
 
   test('C50 the claim may ask for evictability', () => {
     const bench = warm(['a'], { additionalPodMetadata: { annotations: { [SAFE]: 'true' } } });
-    bench.pass();
+    bench.reconcile();
     expect(podMetadata(bench.sandbox('a'))?.annotations).toEqual({ [SAFE]: 'true' });
   });
 
   test('C52 it is said to be made by the client that made the claim, or by nobody', () => {
     const bench = warm(['a'], {}, { labels: { [LABEL.createdBy]: 'python-client' } });
     bench.member('b');
-    bench.pass();
+    bench.reconcile();
     expect(bench.sandbox('a')!.metadata.labels![LABEL.createdBy]).toBe('python-client');
     expect(podMetadata(bench.sandbox('a'))!.labels![LABEL.createdBy]).toBe('python-client');
     bench.model.create(claim({}, { name: 'second' }));
-    bench.pass('second');
+    bench.reconcile('second');
     expect(bench.sandbox('b')!.metadata.labels).not.toHaveProperty([LABEL.createdBy]);
   });
 
   test('C12 its Pod gets the additional metadata, without the pool\'s labels', () => {
     const bench = warm(['a'], { additionalPodMetadata: { labels: { 'sandbox.users.io/team': 'x' } } });
-    bench.pass();
+    bench.reconcile();
     expect(podMetadata(bench.sandbox('a'))?.labels).toEqual({
       'sandbox.users.io/team': 'x', [LABEL.claimUid]: bench.claim.metadata.uid, [LABEL.templateRefHash]: TEMPLATE_HASH,
     });
@@ -203,7 +203,7 @@ describe('what a member becomes', () => {
     const bench = new ClaimBench({ podTemplate: { metadata: { annotations: { team: 'y' } }, spec: { containers: [{ name: 'main', image: 'image' }] } } });
     bench.member('a');
     bench.model.create(claim({ additionalPodMetadata: { annotations: { team: 'x' } } }));
-    expect(summary(bench.pass())).toEqual(['patch SandboxClaim/status']);
+    expect(summary(bench.reconcile())).toEqual(['patch SandboxClaim/status']);
     expect(bench.condition()).toMatch(/^False\/ReconcilerError: Error seen: metadata override conflict: the annotation "team"/);
     expect(bench.errors()).toHaveLength(1);
     expect(owners(bench.sandbox('a'))).toEqual(['SandboxWarmPool/pool']);
@@ -221,18 +221,18 @@ describe('when the template has changed', () => {
     change(bench);
     bench.member('fresh');
     bench.model.create(claim());
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status?.sandbox?.name).toBe('fresh');
     bench.member('unhashed', running(), (sandbox) => {
       delete sandbox.metadata.labels![LABEL.templateHash];
     });
     bench.model.create(claim({}, { name: 'second' }));
-    bench.pass('second');
+    bench.reconcile('second');
     expect(owners(bench.sandbox('unhashed'))).toEqual(['SandboxClaim/second']);
     bench.member('left');
     bench.model.destroy(bench.template);
     bench.model.create(claim({}, { name: 'third' }));
-    expect(summary(bench.pass('third'))).toEqual(['patch SandboxClaim/status']);
+    expect(summary(bench.reconcile('third'))).toEqual(['patch SandboxClaim/status']);
     expect(owners(bench.sandbox('left'))).toEqual(['SandboxWarmPool/pool']);
   });
 
@@ -241,13 +241,13 @@ describe('when the template has changed', () => {
     bench.member('a');
     change(bench);
     bench.model.create(claim({}, { name: 'first' }));
-    bench.pass('first');
+    bench.reconcile('first');
     expect(owners(bench.sandbox('a'))).toEqual(['SandboxWarmPool/pool']);
     bench.model.edit(bench.template, (draft) => {
       draft.spec.podTemplate.spec.containers![0]!.image = 'image';
     });
     bench.model.create(claim());
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status?.sandbox?.name).toBe('a');
   });
 
@@ -256,7 +256,7 @@ describe('when the template has changed', () => {
     bench.member('stale');
     change(bench);
     bench.model.create(claim());
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status?.sandbox?.name).toBe('stale');
   });
 });
@@ -277,7 +277,7 @@ describe('conflicts', () => {
       }
       return undefined;
     });
-    expect(summary(bench.pass())).toEqual(['patch Sandbox', 'patch Sandbox', 'patch SandboxClaim/status']);
+    expect(summary(bench.reconcile())).toEqual(['patch Sandbox', 'patch Sandbox', 'patch SandboxClaim/status']);
     expect(bench.claim.status?.sandbox?.name).toBe('a');
     expect(owners(bench.sandbox('b'))).toEqual(['SandboxWarmPool/pool']);
   });
@@ -290,10 +290,10 @@ describe('conflicts', () => {
       }
       return undefined;
     });
-    bench.pass();
-    expect(bench.condition()).toBe('False/AdoptionConflict: adoption write conflict: sandbox "a" is gone; the next pass retries from a converged view');
+    bench.reconcile();
+    expect(bench.condition()).toBe('False/AdoptionConflict: adoption write conflict: sandbox "a" is gone; the next reconciliation retries from a converged view');
     expect(bench.errors()).toHaveLength(1);
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status?.sandbox?.name).toBe('b');
   });
 
@@ -305,8 +305,8 @@ describe('conflicts', () => {
       });
       return undefined;
     });
-    bench.pass();
-    expect(bench.condition()).toMatch(/^False\/AdoptionConflict: adoption write conflict: sandbox "a" was taken or changed by somebody else/);
+    bench.reconcile();
+    expect(bench.condition()).toMatch(/^False\/AdoptionConflict: adoption write conflict: sandbox "a" was taken or changed by another client/);
     expect(owners(bench.sandbox('a'))).toEqual(['SandboxClaim/other']);
   });
 
@@ -317,28 +317,28 @@ describe('conflicts', () => {
       patches++;
       return { reason: 'Conflict', message: 'the object has been modified' };
     });
-    bench.pass();
+    bench.reconcile();
     expect(patches).toBe(5);
-    expect(bench.condition()).toMatch(/^False\/AdoptionConflict: .* is written by somebody else all the time/);
+    expect(bench.condition()).toMatch(/^False\/AdoptionConflict: .* is written by other clients continuously/);
     expect(bench.errors()).toHaveLength(1);
   });
 
   test('C63 C72 a stale cache that shows the claim\'s own Sandbox as the pool\'s costs no second adoption', () => {
     const bench = warm(['a', 'b']);
     const stale = bench.model.snapshot();
-    bench.pass();
+    bench.reconcile();
     const status = bench.claim.status;
-    bench.pass('claim', { cache: stale });
+    bench.reconcile('claim', { cache: stale });
     expect(owners(bench.sandbox('b'))).toEqual(['SandboxWarmPool/pool']);
     expect(bench.claim.status).toEqual(status);
   });
 
   test('C62 a crash after the adoption is completed by the next pass, with its Event', () => {
     const bench = warm(['a', 'b']);
-    bench.pass('claim', { crashAfter: 1 });
+    bench.reconcile('claim', { crashAfter: 1 });
     expect(owners(bench.sandbox('a'))).toEqual(['SandboxClaim/claim']);
     bench.restart();
-    expect(summary(bench.pass())).toEqual(['patch SandboxClaim/status']);
+    expect(summary(bench.reconcile())).toEqual(['patch SandboxClaim/status']);
     expect(bench.claim.status?.sandbox?.name).toBe('a');
     expect(bench.events()).toEqual(['SandboxAdopted: Adopted warm pool Sandbox "a"']);
     expect(bench.model.measures.map(({ metric, labels }) => [metric, labels.launch_type])).toEqual([['agent_sandbox_claim_creation_total', 'warm']]);
@@ -363,7 +363,7 @@ describe('conflicts', () => {
 
   test('a second Sandbox that became the claim\'s after all is given up: the one that the status names counts', () => {
     const bench = warm(['a', 'b']);
-    bench.pass();
+    bench.reconcile();
     bench.model.edit(bench.sandbox('b')!, (draft) => {
       draft.metadata.ownerReferences = bench.sandbox('a')!.metadata.ownerReferences!;
       draft.metadata.labels![LABEL.claimUid] = bench.claim.metadata.uid!;
@@ -410,7 +410,7 @@ describe('claims that the original controller has begun to bind', () => {
 
   test('keep an assignment to a Sandbox that is theirs already, and C105 C106 its launch type', () => {
     const bench = warm(['a', 'b']);
-    bench.pass();
+    bench.reconcile();
     bench.model.edit(bench.claim, (draft) => {
       draft.metadata.annotations = { [ANNOTATION.sandboxName]: 'a' };
       delete draft.status;
@@ -424,7 +424,7 @@ describe('claims that the original controller has begun to bind', () => {
     bench.model.edit(bench.sandbox('a')!, (draft) => {
       draft.metadata.labels![LABEL.launchType] = 'cold';
     });
-    expect(bench.pass()).toEqual([]);
+    expect(bench.reconcile()).toEqual([]);
   });
 });
 
@@ -433,7 +433,7 @@ describe('pools of a template that the claim names itself', () => {
 
   test.each([undefined, 'none'])('with warmpool %o none is used: the Sandbox has the claim\'s name', (warmpool) => {
     const bench = warm(['a'], target(warmpool));
-    expect(summary(bench.pass())).toEqual(['create Sandbox', 'patch SandboxClaim/status']);
+    expect(summary(bench.reconcile())).toEqual(['create Sandbox', 'patch SandboxClaim/status']);
     expect(bench.claim.status).toMatchObject({ sandbox: { name: 'claim' }, sandboxName: 'claim' });
   });
 
@@ -445,7 +445,7 @@ describe('pools of a template that the claim names itself', () => {
     });
     bench.member('ready');
     bench.model.create(claim(target('default')));
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status?.sandbox?.name).toBe('ready');
   });
 
@@ -453,32 +453,32 @@ describe('pools of a template that the claim names itself', () => {
     const bench = new ClaimBench();
     bench.member('old');
     bench.model.create(template({}, { name: 'node' }));
-    templatePass(bench.model, bench.model, 'node');
+    reconcileTemplateOnce(bench.model, bench.model, 'node');
     bench.model.edit(bench.model.get('SandboxWarmPool', NAMESPACE, 'pool')!, (draft) => {
       draft.spec.sandboxTemplateRef.name = 'node';
     });
     bench.model.create(claim({ sandboxTemplateRef: { name: 'node' }, warmpool: 'default' }));
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status?.sandbox?.name).toBe('claim');
   });
 
   test('a name is that pool, which must be there, and of the template', () => {
     const bench = warm(['a'], target('pool'));
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status?.sandbox?.name).toBe('a');
     bench.model.create(claim(target('missing'), { name: 'second' }));
-    bench.pass('second');
+    bench.reconcile('second');
     expect(bench.model.get('SandboxClaim', NAMESPACE, 'second')?.status?.conditions?.[0]).toMatchObject({ reason: 'WarmPoolNotFound' });
     bench.model.create(template({}, { name: 'node' }));
     bench.model.create(claim({ sandboxTemplateRef: { name: 'node' }, warmpool: 'pool' }, { name: 'third' }));
-    bench.pass('third');
+    bench.reconcile('third');
     expect(bench.model.get('SandboxClaim', NAMESPACE, 'third')?.status?.conditions?.[0]).toMatchObject({ reason: 'InvalidConfiguration' });
   });
 });
 
 test('nothing loosens: a bound claim that is pointed at another pool keeps its Sandbox under the policy of the template it came from', () => {
   const bench = warm(['a']);
-  bench.pass();
+  bench.reconcile();
   bench.model.create(template({ podTemplate: { metadata: { labels: { loose: 'yes' } }, spec: { containers: [] } } }, { name: 'loose' }));
   bench.model.create(pool({ sandboxTemplateRef: { name: 'loose' } }, { name: 'loose-pool' }));
   bench.model.edit(bench.claim, (draft) => {

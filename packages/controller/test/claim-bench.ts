@@ -4,12 +4,12 @@ import {
 import { memberObject } from '../src/blueprint/member.js';
 import { observeClaim } from '../src/claim/observe.js';
 import type { ClaimMemory, ClaimOptions } from '../src/claim/observed.js';
-import { planClaim } from '../src/claim/plan.js';
+import { reconcileClaim } from '../src/claim/reconcile.js';
 import { WarmQueue } from '../src/claim/warm-queue.js';
-import type { PassResult } from '../src/perform.js';
-import type { Plan, Request } from '../src/plan.js';
-import { NAMESPACE, pool, template, templatePass } from './fixtures.js';
-import { API_VERSION, Model, runPass } from './model.js';
+import type { ReconcileResult } from '../src/reconcile/run-plan.js';
+import type { Plan, Request } from '../src/reconcile/plan.js';
+import { NAMESPACE, pool, template, reconcileTemplateOnce } from './fixtures.js';
+import { API_VERSION, Model, reconcileInModel } from './model.js';
 
 export const CLAIM_OPTIONS: ClaimOptions = { labelDomains: ['sandbox.users.io'], annotate: false, statusSettleMs: 0 };
 
@@ -43,7 +43,7 @@ export interface ClaimPass {
 export class ClaimBench {
   public memories = new Map<string, ClaimMemory>();
   public queue = new WarmQueue();
-  public result: PassResult | undefined;
+  public result: ReconcileResult | undefined;
   private seen = new Map<string, Sandbox>();
 
   /** A template with its policy, and a pool of it; with a model that exists, another process that works on it. */
@@ -52,7 +52,7 @@ export class ClaimBench {
       return;
     }
     this.model.create(template(templateSpec));
-    templatePass(this.model);
+    reconcileTemplateOnce(this.model);
     this.model.create(pool(poolSpec));
   }
 
@@ -77,7 +77,7 @@ export class ClaimBench {
       this.remember(name, null);
       return undefined;
     }
-    const plan = planClaim(observed);
+    const plan = reconcileClaim(observed);
     if (plan.memory !== undefined) {
       this.remember(name, plan.memory);
     }
@@ -85,13 +85,13 @@ export class ClaimBench {
   }
 
   /** One pass over a claim; returns its requests. */
-  public pass(name = 'claim', pass: ClaimPass = {}): Request[] {
+  public reconcile(name = 'claim', pass: ClaimPass = {}): Request[] {
     const from = this.model.writes.length;
     if (pass.cache !== undefined) {
       this.restart();
     }
     const plan = this.begin(name, pass);
-    this.result = plan && runPass(plan, this.model, {
+    this.result = plan && reconcileInModel(plan, this.model, {
       ...(pass.crashAfter === undefined ? {} : { crashAfter: pass.crashAfter }),
       remember: (memory) => this.remember(name, memory),
     });
@@ -103,7 +103,7 @@ export class ClaimBench {
 
   /** Passes over a claim until one writes nothing. */
   public settle(name = 'claim', pass: ClaimPass = {}): void {
-    for (let i = 0; this.pass(name, pass).length > 0; i++) {
+    for (let i = 0; this.reconcile(name, pass).length > 0; i++) {
       if (i > 20) {
         throw new Error('the reconciler does not come to rest');
       }

@@ -1,6 +1,6 @@
 import { ANNOTATION, LABEL, nameHash, type SandboxClaimSpec, type SandboxTemplateSpec } from 'agent-sandbox-api';
 import { ClaimBench, TEMPLATE_HASH, claim, running } from './claim-bench.js';
-import { NAMESPACE, foreignOwner, sandbox, summary, template, templatePass } from './fixtures.js';
+import { NAMESPACE, foreignOwner, sandbox, summary, template, reconcileTemplateOnce } from './fixtures.js';
 import { Model } from './model.js';
 
 const CONTAINERS = { containers: [{ name: 'main', image: 'image' }] };
@@ -9,7 +9,7 @@ const CONTAINERS = { containers: [{ name: 'main', image: 'image' }] };
 function cold(spec: Partial<SandboxClaimSpec> = {}, templateSpec: Partial<SandboxTemplateSpec> = {}, metadata: Parameters<typeof claim>[1] = {}): ClaimBench {
   const bench = new ClaimBench(templateSpec);
   bench.model.create(claim(spec, metadata));
-  bench.pass();
+  bench.reconcile();
   return bench;
 }
 
@@ -25,7 +25,7 @@ describe('a new Sandbox', () => {
     expect(created.metadata.ownerReferences).toMatchObject([{ kind: 'SandboxClaim', name: 'claim', controller: true, blockOwnerDeletion: true }]);
     expect(bench.condition()).toBe('False/SandboxNotReady: Sandbox is not ready');
     expect(bench.claim.status).toMatchObject({ sandbox: { name: 'claim' }, sandboxName: 'claim' });
-    expect(bench.pass()).toEqual([]);
+    expect(bench.reconcile()).toEqual([]);
   });
 
   test('C2 keeps the service account token that the template asks for, and C9 the DNS that goes with its rules', () => {
@@ -59,8 +59,8 @@ describe('a new Sandbox', () => {
     const bench = new ClaimBench();
     bench.model.create(claim());
     const stale = bench.model.snapshot();
-    bench.pass('claim', { crashAfter: 1 });
-    bench.pass('claim', { cache: stale });
+    bench.reconcile('claim', { crashAfter: 1 });
+    bench.reconcile('claim', { cache: stale });
     expect(bench.claim.status?.sandbox?.name).toBe('claim');
     expect(bench.errors()).toEqual([]);
   });
@@ -69,16 +69,16 @@ describe('a new Sandbox', () => {
     const bench = new ClaimBench();
     bench.model.create(claim());
     bench.model.intercept = (request) => (request.op === 'create' ? { reason: 'AlreadyExists', message: 'exists' } : undefined);
-    bench.pass();
+    bench.reconcile();
     expect(bench.condition()).toBe('False/SandboxCreatePending: Sandbox already created; waiting for cache to converge');
     expect(bench.result).toMatchObject({ errors: [], requeueAfterMs: 200 });
     bench.model.intercept = undefined;
-    bench.pass();
+    bench.reconcile();
     expect(bench.condition()).toMatch(/SandboxNotReady/);
     const before = bench.claim.status;
     bench.model.destroy(bench.sandbox()!);
     bench.model.intercept = (request) => (request.op === 'create' ? { reason: 'AlreadyExists', message: 'exists' } : undefined);
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status).toEqual(before);
   });
 
@@ -101,13 +101,13 @@ describe('a claim waits', () => {
     const bench = new ClaimBench();
     bench.model.destroy(bench.template);
     bench.model.create(claim());
-    bench.pass();
+    bench.reconcile();
     expect(bench.condition()).toBe('False/TemplateNotFound: SandboxTemplate "python" not found');
     expect(bench.result).toEqual({ errors: [], requeueAfterMs: 60_000, blockedBy: [] });
     expect(bench.sandbox()).toBeUndefined();
     bench.model.collect();
     bench.model.create(template());
-    templatePass(bench.model);
+    reconcileTemplateOnce(bench.model);
     bench.settle();
     expect(bench.sandbox()).toBeDefined();
   });
@@ -123,9 +123,9 @@ describe('a claim waits', () => {
     bench.member('a');
     bench.model.destroy(bench.model.get('NetworkPolicy', NAMESPACE, 'python-network-policy')!);
     bench.model.create(claim());
-    expect(summary(bench.pass())).toEqual(['patch SandboxClaim/status']);
+    expect(summary(bench.reconcile())).toEqual(['patch SandboxClaim/status']);
     expect(bench.condition()).toMatch(/^False\/NetworkPolicyNotReady: /);
-    templatePass(bench.model);
+    reconcileTemplateOnce(bench.model);
     bench.settle();
     expect(bench.claim.status?.sandbox?.name).toBe('a');
   });
@@ -137,7 +137,7 @@ describe('a claim waits', () => {
     bench.model.now += 1000;
     bench.model.create(template({}, { name: younger }));
     bench.model.create(claim({ sandboxTemplateRef: { name: younger! } }));
-    bench.pass();
+    bench.reconcile();
     expect(bench.condition()).toMatch(/^False\/InvalidConfiguration: .*has the same hash 22b058e1 as the older template/);
     expect(bench.result).toMatchObject({ errors: [], blockedBy: [{ name: elder }] });
   });
@@ -146,14 +146,14 @@ describe('a claim waits', () => {
     const bench = new ClaimBench();
     const member = bench.member('a', {});
     bench.model.create(claim());
-    expect(bench.pass()).toEqual([]);
+    expect(bench.reconcile()).toEqual([]);
     expect(bench.result).toMatchObject({ errors: [], requeueAfterMs: 500 });
     expect(bench.claim.status).toBeUndefined();
     const after = bench.model.edit(member, (draft) => {
       draft.status = running(false);
     });
     expect(bench.queue.observe({ before: member, after })).toBe('agents/claim');
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status?.sandbox?.name).toBe('a');
   });
 
@@ -162,7 +162,7 @@ describe('a claim waits', () => {
     bench.member('a', {});
     bench.model.create(claim());
     bench.model.now += 2500;
-    bench.pass('claim', { firstSeen: bench.model.now - 1600 });
+    bench.reconcile('claim', { firstSeen: bench.model.now - 1600 });
     expect(bench.result?.requeueAfterMs).toBe(400);
   });
 
@@ -171,10 +171,10 @@ describe('a claim waits', () => {
     bench.member('a', {});
     bench.model.create(claim());
     bench.model.now += 1700;
-    bench.pass();
+    bench.reconcile();
     expect(bench.result?.requeueAfterMs).toBe(300);
     bench.model.now += 300;
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status?.sandbox?.name).toBe('claim');
     expect(cold().sandbox()).toBeDefined();
   });
@@ -184,7 +184,7 @@ describe('a claim waits', () => {
     const theirs = bench.model.create(sandbox({}, { name: 'claim', ownerReferences: [foreignOwner()] }));
     bench.member('a');
     bench.model.create(claim());
-    bench.pass();
+    bench.reconcile();
     const text = 'sandbox "claim" is not controlled by claim "claim". Please use a different claim name or delete the sandbox manually';
     expect(bench.condition()).toBe(`False/ReconcilerError: Error seen: ${text}`);
     expect(bench.result).toMatchObject({ errors: [{ message: `Error seen: ${text}` }], blockedBy: [{ kind: 'Sandbox', name: 'claim' }] });
@@ -216,7 +216,7 @@ describe('additional metadata', () => {
   test('C16 a subdomain of an allowed domain is allowed', () => {
     const bench = new ClaimBench();
     bench.model.create(claim({ additionalPodMetadata: { labels: { 'team.example.com/x': 'y' } } }));
-    bench.pass('claim', { options: { labelDomains: ['example.com'] } });
+    bench.reconcile('claim', { options: { labelDomains: ['example.com'] } });
     expect(bench.sandbox()!.spec.podTemplate.metadata!.labels).toMatchObject({ 'team.example.com/x': 'y' });
   });
 
@@ -258,7 +258,7 @@ describe('additional metadata', () => {
       draft.spec.additionalPodMetadata = { annotations: { note: 'a' } };
     });
     bench.model.intercept = (request) => (summary([request])[0] === 'patch Sandbox' ? { reason: 'Forbidden', message: 'no' } : undefined);
-    bench.pass();
+    bench.reconcile();
     expect(bench.condition()).toBe('False/ReconcilerError: Error seen: no');
     expect(bench.errors()).toEqual(['Error seen: no']);
     expect(bench.claim.status?.sandbox?.name).toBe('claim');
@@ -274,7 +274,7 @@ describe('environment variables', () => {
     const bench = new ClaimBench({ podTemplate: { spec: podSpec as never }, ...(policy === undefined ? {} : { envVarsInjectionPolicy: policy }) });
     bench.member('a');
     bench.model.create(claim({ env: env! }));
-    bench.pass();
+    bench.reconcile();
     return bench;
   };
   const envOf = (bench: ClaimBench, container = 'main') => {
@@ -332,7 +332,7 @@ describe('volumes', () => {
   const merge = (ofTemplate: object[], ofClaim: object[], policy?: SandboxTemplateSpec['volumeClaimTemplatesPolicy']) => {
     const bench = new ClaimBench({ volumeClaimTemplates: ofTemplate as never, ...(policy === undefined ? {} : { volumeClaimTemplatesPolicy: policy }) });
     bench.model.create(claim({ volumeClaimTemplates: ofClaim as never }));
-    bench.pass();
+    bench.reconcile();
     return bench;
   };
 
@@ -350,7 +350,7 @@ describe('volumes', () => {
     const bench = new ClaimBench({ volumeClaimTemplates: [volume('a')] });
     bench.member('a');
     bench.model.create(claim({ volumeClaimTemplates: [] }));
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status?.sandbox?.name).toBe('a');
   });
 
@@ -371,7 +371,7 @@ describe('templates of another namespace', () => {
     const bench = new ClaimBench();
     bench.model.create(template(spec, { name: 'tool', namespace: 'shared', annotations }));
     bench.model.create(claim({ sandboxTemplateRef: { name: 'tool', namespace: 'shared' }, warmpool: 'default' }));
-    bench.pass();
+    bench.reconcile();
     return bench;
   };
   const policy = (model: Model) => model.get('NetworkPolicy', NAMESPACE, 'shared.tool-network-policy');
@@ -382,14 +382,14 @@ describe('templates of another namespace', () => {
     expect(policy(bench.model)!.metadata.ownerReferences).toMatchObject([{ kind: 'SandboxClaim', name: 'claim' }]);
     expect(bench.sandbox()!.metadata.labels![LABEL.templateRefHash]).toBe(nameHash('shared/tool'));
     bench.model.destroy(policy(bench.model)!);
-    bench.pass();
+    bench.reconcile();
     expect(policy(bench.model)).toBeDefined();
   });
 
   test('that are missing and that may not be used look the same', () => {
     const [missing, forbidden] = [new ClaimBench(), shared({})];
     missing.model.create(claim({ sandboxTemplateRef: { name: 'tool', namespace: 'shared' } }));
-    missing.pass();
+    missing.reconcile();
     expect(missing.condition()).toBe('False/TemplateNotFound: SandboxTemplate "shared/tool" not found');
     expect(forbidden.condition()).toBe(missing.condition());
     expect(forbidden.result).toEqual(missing.result);
@@ -406,7 +406,7 @@ describe('templates of another namespace', () => {
     const bench = shared();
     bench.model.create(claim({ sandboxTemplateRef: { name: 'tool', namespace: 'shared' } }, { name: 'second' }));
     bench.model.intercept = (request) => (summary([request])[0] === 'update NetworkPolicy' ? { reason: 'Conflict', message: 'modified' } : undefined);
-    bench.pass('second');
+    bench.reconcile('second');
     expect(bench.model.get('SandboxClaim', NAMESPACE, 'second')?.status?.conditions).toMatchObject([{ reason: 'NetworkPolicyNotReady' }]);
     expect(bench.errors()).toHaveLength(1);
     expect(bench.sandbox('second')).toBeUndefined();
@@ -425,7 +425,7 @@ describe('templates of another namespace', () => {
     expect(bench.claim.status?.sandbox?.name).toBe('claim');
     expect(policy(bench.model)).toBeDefined();
     bench.model.create(claim({ sandboxTemplateRef: { name: 'tool', namespace: 'shared' } }, { name: 'second' }));
-    bench.pass('second');
+    bench.reconcile('second');
     expect(bench.sandbox('second')).toBeUndefined();
   });
 });
@@ -437,6 +437,6 @@ test.each([['own', true], ['foreign', false]] as const)('C10 a policy of the fir
     apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'claim-network-policy', namespace: NAMESPACE, ownerReferences: [owner] },
   });
   bench.model.destroy(bench.template);
-  bench.pass();
+  bench.reconcile();
   expect(bench.model.get('NetworkPolicy', NAMESPACE, 'claim-network-policy') === undefined).toBe(goes);
 });

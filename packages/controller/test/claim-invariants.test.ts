@@ -1,13 +1,13 @@
 import { LABEL, type SandboxClaimLifecycle } from 'agent-sandbox-api';
 import fc from 'fast-check';
 import type { ClaimMemory } from '../src/claim/observed.js';
-import { controllerOf } from '../src/object.js';
-import { remove, type Outcome, type Plan } from '../src/plan.js';
+import { controllerOf } from '../src/object/ownership.js';
+import { remove, type Outcome, type Plan } from '../src/reconcile/plan.js';
 import { observeSandbox } from '../src/sandbox/observe.js';
-import { planSandbox } from '../src/sandbox/plan.js';
+import { reconcileSandbox } from '../src/sandbox/reconcile.js';
 import { ClaimBench, claim, running } from './claim-bench.js';
 import { NAMESPACE, OPTIONS } from './fixtures.js';
-import { runPass, type Model } from './model.js';
+import { reconcileInModel, type Model } from './model.js';
 
 const VOLATILE = new Set([
   'resourceVersion', 'uid', 'creationTimestamp', 'lastTransitionTime', 'deletionTimestamp', 'generation', 'observedGeneration', LABEL.claimUid,
@@ -21,12 +21,12 @@ function endState(model: Model): unknown {
 function sandboxPasses(model: Model): void {
   for (const { metadata: { name = '' } } of model.list('Sandbox')) {
     const observed = observeSandbox(model, NAMESPACE, name, { now: model.now, options: OPTIONS });
-    runPass(planSandbox(observed!), model);
+    reconcileInModel(reconcileSandbox(observed!), model);
   }
 }
 
 function claimPasses(bench: ClaimBench): void {
-  bench.model.list('SandboxClaim').forEach(({ metadata: { name } }) => bench.pass(name));
+  bench.model.list('SandboxClaim').forEach(({ metadata: { name } }) => bench.reconcile(name));
 }
 
 /** Reconciles until nothing more happens, with kubelet and garbage collector in between. */
@@ -124,12 +124,12 @@ describe.each(Object.keys(SCENARIOS))('a crash while the controller should %s', 
       SCENARIOS[name]!(bench);
       const stale = bench.model.snapshot();
       for (let left = crashAfter, pass = 0; left >= 0 && pass < 10; pass++) {
-        left -= bench.pass('claim', { crashAfter: left }).length + (bench.result === undefined ? 1 : 0);
+        left -= bench.reconcile('claim', { crashAfter: left }).length + (bench.result === undefined ? 1 : 0);
       }
       bench.restart();
       if (kind === 'stale') {
         stale.now = bench.model.now;
-        bench.pass('claim', { cache: stale });
+        bench.reconcile('claim', { cache: stale });
       }
       converge(bench);
       expect(endState(bench.model)).toEqual(expected);
@@ -219,16 +219,16 @@ const HAPPENINGS: { [name: string]: Happening } = {
   'claim goes': (bench, i) => void (exists(bench, i) && bench.model.destroy(exists(bench, i)!)),
   'member comes': (bench, i) => void (bench.sandbox(`m${i}`) === undefined && bench.member(`m${i}`, i % 2 === 0 ? running() : {})),
   'member goes': (bench, i) => void (bench.sandbox(`m${i}`) && bench.model.destroy(bench.sandbox(`m${i}`)!)),
-  'pass': (bench, i) => void bench.pass(`claim-${i}`),
+  'pass': (bench, i) => void bench.reconcile(`claim-${i}`),
   'stale pass': (bench, i, caches) => {
     const cache = caches.shift();
     if (cache !== undefined) {
       cache.now = bench.model.now;
-      bench.pass(`claim-${i}`, { cache });
+      bench.reconcile(`claim-${i}`, { cache });
     }
   },
   'crash': (bench, i) => {
-    bench.pass(`claim-${i}`, { crashAfter: 1 });
+    bench.reconcile(`claim-${i}`, { crashAfter: 1 });
     bench.restart();
   },
   'Sandboxes': (bench) => sandboxPasses(bench.model),

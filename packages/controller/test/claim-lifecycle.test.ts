@@ -35,7 +35,7 @@ const EXPIRED = 'False/ClaimExpired: Claim expired. Sandbox cleanup initiated.';
 describe('expiry', () => {
   test('C81 is told before anything is deleted', () => {
     const bench = expired('Delete');
-    expect(summary(bench.pass())).toEqual(['patch SandboxClaim/status']);
+    expect(summary(bench.reconcile())).toEqual(['patch SandboxClaim/status']);
     expect(bench.condition()).toBe(EXPIRED);
     expect(bench.result).toMatchObject({ errors: [], requeueAfterMs: 1 });
     expect(bench.events()).toContain('ClaimExpired: Claim expired');
@@ -45,8 +45,8 @@ describe('expiry', () => {
   test('C81 deletes nothing as long as it cannot be told', () => {
     const bench = expired('Delete');
     bench.model.intercept = (request) => (request.op === 'patch' ? { reason: 'Forbidden', message: 'no' } : undefined);
-    bench.pass();
-    bench.pass();
+    bench.reconcile();
+    bench.reconcile();
     expect(bench.claim.metadata.deletionTimestamp).toBeUndefined();
     expect(bench.errors()).toEqual(['no']);
     expect(bench.events()).not.toContain('ClaimExpired: Claim expired');
@@ -54,8 +54,8 @@ describe('expiry', () => {
 
   test('C79 with Delete removes the claim, and leaves the Sandbox to garbage collection', () => {
     const bench = expired('Delete');
-    bench.pass();
-    expect(summary(bench.pass())).toEqual(['delete SandboxClaim']);
+    bench.reconcile();
+    expect(summary(bench.reconcile())).toEqual(['delete SandboxClaim']);
     expect(bench.sandbox('a')).toBeDefined();
     expect(bench.events()).toContain('ClaimExpired: Deleting Claim (ShutdownPolicy=Delete)');
     bench.model.collect();
@@ -64,10 +64,10 @@ describe('expiry', () => {
 
   test('C80 with DeleteForeground keeps the claim visible until its Sandbox is gone', () => {
     const bench = expired('DeleteForeground');
-    bench.pass();
-    expect(bench.pass()).toMatchObject([{ op: 'delete', propagation: 'Foreground' }]);
+    bench.reconcile();
+    expect(bench.reconcile()).toMatchObject([{ op: 'delete', propagation: 'Foreground' }]);
     expect(bench.claim.metadata.deletionTimestamp).toBeDefined();
-    expect(bench.pass()).toEqual([]);
+    expect(bench.reconcile()).toEqual([]);
     bench.model.collect();
     expect(bench.claim).toBeUndefined();
     expect(bench.sandbox('a')).toBeUndefined();
@@ -80,7 +80,7 @@ describe('expiry', () => {
     expect(bench.condition()).toBe(EXPIRED);
     expect(bench.claim.status).not.toHaveProperty('sandbox');
     expect(bench.claim.status).not.toHaveProperty('sandboxName');
-    expect(bench.pass()).toEqual([]);
+    expect(bench.reconcile()).toEqual([]);
   });
 
   test('C77 names the Sandbox until it is gone', () => {
@@ -99,11 +99,11 @@ describe('expiry', () => {
 
   test('a Sandbox that cannot be deleted is tried again with growing pauses, and the claim says the same all the time', () => {
     const bench = expired('Retain');
-    bench.pass();
+    bench.reconcile();
     const [before, events] = [bench.claim.status, bench.events().length];
     bench.model.intercept = (request) => (request.op === 'delete' ? { reason: 'Forbidden', message: 'denied by a webhook' } : undefined);
-    bench.pass();
-    bench.pass();
+    bench.reconcile();
+    bench.reconcile();
     expect(bench.result).toEqual({ errors: [{ reason: 'Forbidden', message: 'denied by a webhook' }], blockedBy: [] });
     expect(bench.claim.status).toEqual(before);
     expect(bench.events()).toHaveLength(events);
@@ -120,7 +120,7 @@ describe('expiry', () => {
       'False/ClaimExpired: Claim expired. sandbox not owned by this claim: sandbox "a" is not owned by claim "claim"; deletion skipped.',
     );
     expect(bench.claim.status).not.toHaveProperty('sandbox');
-    expect(bench.pass()).toEqual([]);
+    expect(bench.reconcile()).toEqual([]);
   });
 
   test('of a claim that never got a Sandbox concerns no other of its name', () => {
@@ -147,7 +147,7 @@ describe('the end of the work', () => {
   test('C82 is mirrored with its time, and starts the clock', () => {
     const bench = bound({ ttlSecondsAfterFinished: 120 });
     finish(bench);
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status?.conditions?.[0]).toEqual(FINISHED);
     expect(bench.condition()).toBe('False/PodSucceeded: Pod completed successfully');
     expect(bench.result?.requeueAfterMs).toBe(120_000);
@@ -159,7 +159,7 @@ describe('the end of the work', () => {
     bench.settle();
     bench.model.now += 120_000;
     for (let i = 0; i < 4; i++) {
-      bench.pass();
+      bench.reconcile();
       bench.model.collect();
     }
     expect(bench.sandbox('a')).toBeUndefined();
@@ -173,7 +173,7 @@ describe('the end of the work', () => {
   test('C84 is told together with an expiry that follows at once', () => {
     const bench = bound({ ttlSecondsAfterFinished: 0 });
     finish(bench);
-    expect(summary(bench.pass())).toEqual(['patch SandboxClaim/status']);
+    expect(summary(bench.reconcile())).toEqual(['patch SandboxClaim/status']);
     expect([bench.condition('Finished'), bench.condition()]).toEqual(['True/PodSucceeded: Pod completed successfully', EXPIRED]);
     expect(bench.sandbox('a')).toBeDefined();
     bench.settle();
@@ -199,7 +199,7 @@ describe('the end of the work', () => {
     finish(bench);
     bench.settle();
     bench.model.now += 86_400_000;
-    expect(bench.pass()).toEqual([]);
+    expect(bench.reconcile()).toEqual([]);
     bench.model.destroy(bench.sandbox('a')!);
     bench.settle();
     expect(bench.condition('Finished')).toBeUndefined();
@@ -216,7 +216,7 @@ describe('the status', () => {
       draft.status!.podIPs = ['10.0.0.2', 'fd00::2'];
     });
     finish(bench);
-    bench.pass();
+    bench.reconcile();
     expect(bench.claim.status?.conditions?.map(({ type, observedGeneration }) => [type, observedGeneration])).toEqual([['Finished', 1], ['Ready', 2]]);
     expect(bench.claim.status?.sandbox).toEqual({ name: 'a', podIPs: ['10.0.0.2', 'fd00::2'] });
   });
@@ -230,7 +230,7 @@ describe('the status', () => {
     bench.model.edit(bench.sandbox('a')!, (draft) => {
       draft.status!.conditions = [{ ...readyCondition(false), reason: 'SandboxExpired', message: 'Sandbox has expired' }];
     });
-    bench.pass();
+    bench.reconcile();
     expect(bench.condition()).toBe('False/SandboxExpired: Underlying Sandbox resource has expired independently of the Claim.');
   });
 
@@ -239,11 +239,11 @@ describe('the status', () => {
     bench.member('a');
     bench.model.create(claim());
     bench.model.intercept = (request) => (request.op === 'patch' && request.subresource ? { reason: 'Conflict', message: 'modified' } : undefined);
-    bench.pass('claim', { firstSeen: bench.model.now });
+    bench.reconcile('claim', { firstSeen: bench.model.now });
     expect(bench.result).toEqual({ errors: [], blockedBy: [] });
     expect([bench.model.events, bench.model.measures]).toEqual([[], []]);
     bench.model.intercept = undefined;
-    bench.pass();
+    bench.reconcile();
     expect(bench.condition()).toBe('True/DependenciesReady: Pod is Ready');
   });
 
@@ -252,7 +252,7 @@ describe('the status', () => {
     bench.member('a');
     bench.model.create(claim());
     bench.model.intercept = (request) => (request.op === 'patch' && request.subresource ? { reason: 'NotFound', message: 'gone' } : undefined);
-    bench.pass();
+    bench.reconcile();
     expect(bench.errors()).toEqual([]);
   });
 
@@ -279,28 +279,28 @@ describe('the status', () => {
     const bench = new ClaimBench();
     bench.model.create(claim());
     const options = { statusSettleMs: 1000 };
-    expect(summary(bench.pass('claim', { options }))).toEqual(['create Sandbox']);
+    expect(summary(bench.reconcile('claim', { options }))).toEqual(['create Sandbox']);
     expect(bench.result?.requeueAfterMs).toBe(1200);
     bench.model.now += 300;
     bench.model.edit(bench.sandbox()!, (draft) => {
       draft.status = running();
     });
-    expect(summary(bench.pass('claim', { options }))).toEqual(['patch SandboxClaim/status']);
+    expect(summary(bench.reconcile('claim', { options }))).toEqual(['patch SandboxClaim/status']);
     expect(bench.events()).toEqual(['SandboxProvisioned: Created Sandbox "claim"']);
     const slow = new ClaimBench();
     slow.model.create(claim());
-    slow.pass('claim', { options });
+    slow.reconcile('claim', { options });
     slow.model.now += 1199;
-    expect(slow.pass('claim', { options })).toEqual([]);
+    expect(slow.reconcile('claim', { options })).toEqual([]);
     slow.model.now += 1;
-    expect(summary(slow.pass('claim', { options }))).toEqual(['patch SandboxClaim/status']);
+    expect(summary(slow.reconcile('claim', { options }))).toEqual(['patch SandboxClaim/status']);
     expect(slow.condition()).toBe('False/SandboxNotReady: Sandbox is not ready');
   });
 
   test('does not wait when it is a user\'s turn', () => {
     const bench = new ClaimBench();
     bench.model.create(claim({ warmPoolRef: { name: 'missing' } }));
-    expect(summary(bench.pass('claim', { options: { statusSettleMs: 1000 } }))).toEqual(['patch SandboxClaim/status']);
+    expect(summary(bench.reconcile('claim', { options: { statusSettleMs: 1000 } }))).toEqual(['patch SandboxClaim/status']);
   });
 });
 

@@ -8,7 +8,7 @@ import { readyMeasures } from '../src/claim/measures.js';
 import type { ObservedClaim } from '../src/claim/observed.js';
 import { controllersOf } from '../src/controllers.js';
 import { parseFlags } from '../src/flags.js';
-import type { Request } from '../src/plan.js';
+import type { Request } from '../src/reconcile/plan.js';
 import { Metrics } from '../src/shell/metrics.js';
 import { ClaimBench, claim, readyCondition, running } from './claim-bench.js';
 import { summary } from './fixtures.js';
@@ -32,7 +32,7 @@ const annotations = ({ claim: { metadata } }: ClaimBench) => metadata.annotation
 describe('without annotations', () => {
   test('C108 nothing is written but the status, and the time in memory is measured', () => {
     const created = bench();
-    expect(summary(created.pass('claim', { firstSeen: created.model.now - 250 }))).toEqual(['patch Sandbox', 'patch SandboxClaim/status']);
+    expect(summary(created.reconcile('claim', { firstSeen: created.model.now - 250 }))).toEqual(['patch Sandbox', 'patch SandboxClaim/status']);
     expect(annotations(created)).toEqual({});
     expect(samples(created)).toEqual([[CONTROLLER, 250]]);
     expect(created.model.measures.find(({ metric }) => metric === CONTROLLER)!.labels).toEqual({ launch_type: 'warm', sandbox_template: 'python' });
@@ -40,13 +40,13 @@ describe('without annotations', () => {
 
   test('C101 a claim that is ready again is measured once', () => {
     const created = bench();
-    created.pass('claim', { firstSeen: created.model.now });
+    created.reconcile('claim', { firstSeen: created.model.now });
     const measured = samples(created).length;
     for (const ready of [false, true]) {
       created.model.edit(created.sandbox('a')!, (draft) => {
         draft.status!.conditions = [readyCondition(ready)];
       });
-      created.pass();
+      created.reconcile();
     }
     expect(samples(created)).toHaveLength(measured);
   });
@@ -56,7 +56,7 @@ describe('latencies', () => {
   test('C96 of the webhook need its time, which is not in the future', () => {
     const at = (time: string) => bench({ [ANNOTATION.webhookFirstObservedAt]: time });
     const measured = (created: ClaimBench) => {
-      created.pass('claim', { firstSeen: created.model.now });
+      created.reconcile('claim', { firstSeen: created.model.now });
       return samples(created).map(([metric]) => metric);
     };
     expect(measured(at('2026-01-01T00:00:00.5Z'))).toEqual([STARTUP, CONTROLLER]);
@@ -68,7 +68,7 @@ describe('latencies', () => {
   test('C99 of clients need a time that can be read', () => {
     const measured = (time: string) => {
       const created = bench({ [ANNOTATION.clientFirstRequestedAt]: time });
-      created.pass('claim', { firstSeen: created.model.now });
+      created.reconcile('claim', { firstSeen: created.model.now });
       return samples(created).filter(([metric]) => metric === CLIENT);
     };
     expect(measured('2026-01-01T00:00:00.123456789Z')).toEqual([[CLIENT, 877]]);
@@ -77,11 +77,11 @@ describe('latencies', () => {
 
   test('C97 are not taken of a claim that was ready before', () => {
     const created = bench();
-    created.pass();
+    created.reconcile();
     created.model.edit(created.sandbox('a')!, (draft) => {
       draft.status!.podIPs = ['10.0.0.9'];
     });
-    created.pass('claim', { firstSeen: created.model.now });
+    created.reconcile('claim', { firstSeen: created.model.now });
     expect(samples(created)).toEqual([]);
   });
 
@@ -96,7 +96,7 @@ describe('latencies', () => {
     const created = new ClaimBench();
     created.member('a', { ...running(), conditions: [{ ...readyCondition(true), lastTransitionTime: '2026-01-01T00:00:03Z' }] });
     created.model.create(claim());
-    created.pass('claim', { firstSeen: created.model.now });
+    created.reconcile('claim', { firstSeen: created.model.now });
     expect(samples(created)).toContainEqual(['agent_sandbox_creation_latency_ms', 3000]);
   });
 });
@@ -104,7 +104,7 @@ describe('latencies', () => {
 describe('with annotations', () => {
   test('C107 the first pass writes one annotation, and C100 the first readiness the others', () => {
     const created = bench();
-    const writes = created.pass('claim', ANNOTATE);
+    const writes = created.reconcile('claim', ANNOTATE);
     expect(summary(writes)).toEqual(['patch SandboxClaim', 'patch Sandbox', 'patch SandboxClaim/status', 'patch SandboxClaim']);
     expect((writes[0] as Request & { body: object }).body).toEqual({ metadata: { annotations: { [ANNOTATION.controllerFirstObservedAt]: '2026-01-01T00:00:01.000000000Z' } } });
     expect(annotations(created)).toEqual({
@@ -112,18 +112,18 @@ describe('with annotations', () => {
       [ANNOTATION.claimFirstReadyAt]: '2026-01-01T00:00:01.000000000Z',
       [ANNOTATION.sandboxName]: 'a',
     });
-    expect(created.pass('claim', ANNOTATE)).toEqual([]);
+    expect(created.reconcile('claim', ANNOTATE)).toEqual([]);
   });
 
   test('X7 the annotations of a patch are sorted', () => {
     const created = bench();
-    const last = created.pass('claim', ANNOTATE).at(-1) as Request & { body: { metadata: { annotations: object } } };
+    const last = created.reconcile('claim', ANNOTATE).at(-1) as Request & { body: { metadata: { annotations: object } } };
     expect(Object.keys(last.body.metadata.annotations)).toEqual([ANNOTATION.claimFirstReadyAt, ANNOTATION.sandboxName]);
   });
 
   test('C100 the stamp that is there already means no sample', () => {
     const created = bench({ [ANNOTATION.claimFirstReadyAt]: '2026-01-01T00:00:00Z' });
-    created.pass('claim', ANNOTATE);
+    created.reconcile('claim', ANNOTATE);
     expect(annotations(created)[ANNOTATION.sandboxName]).toBe('a');
     expect(samples(created)).toEqual([]);
     expect(annotations(created)[ANNOTATION.claimFirstReadyAt]).toBe('2026-01-01T00:00:00Z');
@@ -133,12 +133,12 @@ describe('with annotations', () => {
     const created = bench();
     const isStamp = (request: Request) => request.op === 'patch' && JSON.stringify(request.body).includes(ANNOTATION.claimFirstReadyAt);
     created.model.intercept = (request) => (isStamp(request) ? { reason: 'Forbidden', message: 'no' } : undefined);
-    created.pass('claim', ANNOTATE);
+    created.reconcile('claim', ANNOTATE);
     expect(created.errors()).toEqual(['no']);
     const measured = samples(created).length;
     expect(measured).toBeGreaterThan(0);
     created.model.intercept = undefined;
-    created.pass('claim', ANNOTATE);
+    created.reconcile('claim', ANNOTATE);
     expect(annotations(created)[ANNOTATION.claimFirstReadyAt]).toBe('unknown');
     expect(samples(created)).toHaveLength(measured);
   });
@@ -150,7 +150,7 @@ describe('with annotations', () => {
       sent.push(...summary([request]));
       return { reason: 'Forbidden', message: 'no' };
     };
-    created.pass('claim', ANNOTATE);
+    created.reconcile('claim', ANNOTATE);
     expect(sent).toEqual(['patch SandboxClaim']);
     expect(created.errors()).toEqual(['no']);
   });
@@ -170,7 +170,7 @@ describe('the process', () => {
 
   test('shows what claims measure under the names of the original', async () => {
     const created = bench({ [ANNOTATION.clientFirstRequestedAt]: '2026-01-01T00:00:00Z' });
-    created.pass('claim', { firstSeen: created.model.now - 250 });
+    created.reconcile('claim', { firstSeen: created.model.now - 250 });
     const metrics = new Metrics('test');
     created.model.measures.forEach(metrics.measures(definition().metrics!));
     const text = await metrics.registry.metrics();

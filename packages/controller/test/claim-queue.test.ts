@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { claimController } from '../src/claim/controller.js';
 import { IndexedHeap } from '../src/claim/indexed-heap.js';
 import { WarmQueue, type Source } from '../src/claim/warm-queue.js';
-import type { ControllerDefinition } from '../src/shell/definition.js';
+import type { ControllerDefinition } from '../src/reconcile/definition.js';
 import { CLAIM_OPTIONS, ClaimBench, claim, readyCondition, running } from './claim-bench.js';
 import { NAMESPACE, foreignOwner, sandbox } from './fixtures.js';
 import { API_VERSION } from './model.js';

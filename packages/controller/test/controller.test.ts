@@ -1,11 +1,12 @@
 import { ManualClock, silentLogger } from 'agent-sandbox-kube';
-import type { Kind } from '../src/cache.js';
-import { refOf, refusal, type KubeObject, type Plan } from '../src/plan.js';
+import type { Kind } from '../src/reconcile/cache.js';
+import type { KubeObject } from '../src/object/metadata.js';
+import { refOf, refusal, type Plan } from '../src/reconcile/plan.js';
 import type { Caches } from '../src/shell/caches.js';
 import { Controller } from '../src/shell/controller.js';
-import { statesOf, type Change, type ControllerDefinition } from '../src/shell/definition.js';
+import { statesOf, type Change, type ControllerDefinition } from '../src/reconcile/definition.js';
 import type { Executor } from '../src/shell/executor.js';
-import { Lanes } from '../src/shell/lanes.js';
+import { RequestPriority } from '../src/shell/request-priority.js';
 import { pod } from './fixtures.js';
 
 /** Caches that a test fills by hand. */
@@ -58,7 +59,7 @@ function setup(plan: (key: string) => Plan | undefined) {
       },
     },
   };
-  const controller = new Controller({ definition, caches: caches as unknown as Caches, executor: {} as Executor, lanes: new Lanes(), clock, logger: silentLogger });
+  const controller = new Controller({ definition, caches: caches as unknown as Caches, executor: {} as Executor, requestPriority: new RequestPriority(), clock, logger: silentLogger });
   const stop = new AbortController();
   return { caches, seen, passes, clock, controller, run: () => controller.run(stop.signal), stop: () => stop.abort() };
 }

@@ -3,14 +3,14 @@ import {
   type SandboxWarmPoolSpec,
 } from 'agent-sandbox-api';
 import type { CachedPod, PodStatus, Service } from '../src/core-kinds.js';
-import type { PassResult } from '../src/perform.js';
-import type { Request } from '../src/plan.js';
+import type { ReconcileResult } from '../src/reconcile/run-plan.js';
+import type { Request } from '../src/reconcile/plan.js';
 import { observeSandbox } from '../src/sandbox/observe.js';
 import type { SandboxMemory, SandboxOptions } from '../src/sandbox/observed.js';
-import { planSandbox } from '../src/sandbox/plan.js';
+import { reconcileSandbox } from '../src/sandbox/reconcile.js';
 import { observeTemplate } from '../src/template/observe.js';
-import { planTemplate } from '../src/template/plan.js';
-import { API_VERSION, Model, runPass } from './model.js';
+import { reconcileTemplate } from '../src/template/reconcile.js';
+import { API_VERSION, Model, reconcileInModel } from './model.js';
 
 export const NAMESPACE = 'agents';
 export const HASH = nameHash('box');
@@ -77,17 +77,17 @@ export interface Pass {
 export class SandboxBench {
   public readonly model = new Model();
   public memory: SandboxMemory | undefined;
-  public result: PassResult | undefined;
+  public result: ReconcileResult | undefined;
 
   /** One pass over the Sandbox; returns its requests. */
-  public pass({ options, cache = this.model, crashAfter, name = 'box' }: Pass = {}): Request[] {
+  public reconcile({ options, cache = this.model, crashAfter, name = 'box' }: Pass = {}): Request[] {
     const from = this.model.writes.length;
     const observed = observeSandbox(cache, NAMESPACE, name, {
       now: this.model.now,
       options: { ...OPTIONS, ...options },
       ...(this.memory === undefined ? {} : { memory: this.memory }),
     });
-    this.result = observed === undefined ? undefined : runPass(planSandbox(observed), this.model, {
+    this.result = observed === undefined ? undefined : reconcileInModel(reconcileSandbox(observed), this.model, {
       ...(crashAfter === undefined ? {} : { crashAfter }),
       remember: (memory) => {
         this.memory = memory ?? undefined;
@@ -98,7 +98,7 @@ export class SandboxBench {
 
   /** Passes until one writes nothing. */
   public settle(pass: Pass = {}): void {
-    for (let i = 0; this.pass(pass).length > 0; i++) {
+    for (let i = 0; this.reconcile(pass).length > 0; i++) {
       if (i > 20) {
         throw new Error('the reconciler does not come to rest');
       }
@@ -138,9 +138,9 @@ export class SandboxBench {
 }
 
 /** One pass over the template `python`; returns its requests and result. */
-export function templatePass(model: Model, cache: Model = model, name = 'python'): { writes: Request[]; result: PassResult } {
+export function reconcileTemplateOnce(model: Model, cache: Model = model, name = 'python'): { writes: Request[]; result: ReconcileResult } {
   const from = model.writes.length;
-  const result = runPass(planTemplate(observeTemplate(cache, NAMESPACE, name, { now: model.now })), model)!;
+  const result = reconcileInModel(reconcileTemplate(observeTemplate(cache, NAMESPACE, name, { now: model.now })), model)!;
   return { writes: model.writes.slice(from), result };
 }
 

@@ -1,7 +1,7 @@
 import { LABEL, type Sandbox } from 'agent-sandbox-api';
 import fc from 'fast-check';
-import { controllerOf } from '../src/object.js';
-import { NAMESPACE, SandboxBench, TRACKED, foreignOwner, pod, sandbox, service, template, templatePass } from './fixtures.js';
+import { controllerOf } from '../src/object/ownership.js';
+import { NAMESPACE, SandboxBench, TRACKED, foreignOwner, pod, sandbox, service, template, reconcileTemplateOnce } from './fixtures.js';
 import { Model } from './model.js';
 
 const VOLATILE = new Set(['resourceVersion', 'uid', 'creationTimestamp', 'lastTransitionTime', 'deletionTimestamp', 'generation', 'observedGeneration']);
@@ -93,12 +93,12 @@ describe.each(Object.keys(SCENARIOS))('a crash while the controller should %s', 
       SCENARIOS[name]!(bench);
       const stale = bench.model.snapshot();
       for (let left = crashAfter, pass = 0; left >= 0 && pass < 10; pass++) {
-        left -= bench.pass({ crashAfter: left }).length + (bench.result === undefined ? 1 : 0);
+        left -= bench.reconcile({ crashAfter: left }).length + (bench.result === undefined ? 1 : 0);
       }
       bench.memory = undefined;
       if (kind === 'stale') {
         stale.now = bench.model.now;
-        bench.pass({ cache: stale });
+        bench.reconcile({ cache: stale });
       }
       converge(bench);
       expect(endState(bench.model)).toEqual(expected);
@@ -111,17 +111,17 @@ type Happening = (bench: SandboxBench, caches: Model[]) => void;
 
 const happenings: { [name: string]: Happening } = {
   pass: (bench) => {
-    bench.pass();
+    bench.reconcile();
   },
   'stale pass': (bench, caches) => {
     const cache = caches.shift();
     if (cache !== undefined) {
       cache.now = bench.model.now;
-      bench.pass({ cache });
+      bench.reconcile({ cache });
     }
   },
   crash: (bench) => {
-    bench.pass({ crashAfter: 1 });
+    bench.reconcile({ crashAfter: 1 });
     bench.memory = undefined;
   },
   kubelet: (bench) => bench.model.runPods(),
@@ -171,7 +171,7 @@ test('whatever happens: one owner at most, nothing of others is touched, nothing
         .toBeLessThanOrEqual(1);
     }
     converge(bench);
-    expect(bench.pass()).toEqual([]);
+    expect(bench.reconcile()).toEqual([]);
     const uids = new Set(bench.model.all().map(({ metadata }) => metadata.uid).concat('foreign'));
     for (const object of bench.model.all()) {
       expect(object.metadata.ownerReferences?.every(({ uid }) => uids.has(uid)) ?? true).toBe(true);
@@ -191,14 +191,14 @@ test('whatever happens to a template: Pods with its hash are never without its p
     let confined = false;
     const current = () => model.get('SandboxTemplate', NAMESPACE, 'python');
     model.create(template());
-    templatePass(model);
+    reconcileTemplateOnce(model);
     for (const name of names) {
       const found = current();
       const policy = model.get('NetworkPolicy', NAMESPACE, 'python-network-policy');
       if (name === 'pass') {
-        templatePass(model);
+        reconcileTemplateOnce(model);
       } else if (name === 'stale') {
-        templatePass(model, cache);
+        reconcileTemplateOnce(model, cache);
         cache = model.snapshot();
       } else if (name === 'collect') {
         model.collect();
@@ -213,14 +213,14 @@ test('whatever happens to a template: Pods with its hash are never without its p
       } else if (name === 'member' && policy !== undefined && found !== undefined) {
         // Policy first: members come only when the policy is there. The template has been reconciled with them in view.
         model.create(sandbox({}, { name: `box-${count++}`, labels: policy.metadata.labels! }));
-        templatePass(model);
+        reconcileTemplateOnce(model);
         cache = model.snapshot();
         confined = true;
       } else if (name === 'member goes') {
         const [last] = model.list('Sandbox');
         if (last !== undefined) {
           model.destroy(last);
-          templatePass(model);
+          reconcileTemplateOnce(model);
         }
       }
       confined &&= model.list('Sandbox').length > 0;

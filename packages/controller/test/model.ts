@@ -1,12 +1,11 @@
 import { EXTENSIONS_GROUP, GROUP, type ObjectMeta } from 'agent-sandbox-api';
-import { INDEXES, type Cache, type IndexOf, type Kind, type Kinds } from '../src/cache.js';
+import { INDEXES, type Cache, type IndexOf, type Kind, type Kinds } from '../src/reconcile/cache.js';
 import type { PodStatus } from '../src/core-kinds.js';
-import { semanticallyEqual, timestamp } from '../src/object.js';
-import { resultOf, type PassResult } from '../src/perform.js';
-import {
-  failed, ok, type DeleteRequest, type EventRequest, type FailureReason, type KubeObject, type ListRequest, type MeasureRequest, type Outcome,
-  type PatchRequest, type Plan, type Ref, type Request, type UpdateRequest,
-} from '../src/plan.js';
+import { semanticallyEqual } from '../src/object/diff.js';
+import { timestamp } from '../src/object/time.js';
+import { resultOf, type ReconcileResult } from '../src/reconcile/run-plan.js';
+import type { KubeObject } from '../src/object/metadata.js';
+import { failed, ok, type DeleteRequest, type EventRequest, type FailureReason, type ListRequest, type MeasureRequest, type Outcome, type PatchRequest, type Plan, type Ref, type Request, type UpdateRequest } from '../src/reconcile/plan.js';
 
 type Json = { [key: string]: unknown };
 type Stored = KubeObject & { readonly spec?: unknown; readonly status?: unknown };
@@ -309,7 +308,7 @@ export interface PassOptions<M> {
 }
 
 /** Runs a plan against the model; `undefined` when it crashed. */
-export function runPass<M>(first: Plan<M>, model: Model, options: PassOptions<M> = {}): PassResult | undefined {
+export function reconcileInModel<M>(first: Plan<M>, model: Model, options: PassOptions<M> = {}): ReconcileResult | undefined {
   let plan = first;
   let sent = 0;
   for (let stages = 0; stages < 100; stages++) {

@@ -1,4 +1,4 @@
-import { mapDiff } from '../src/object.js';
+import { mapDiff } from '../src/object/diff.js';
 
 test('the difference of two maps, also where a key is called like something that every object has', () => {
   expect(mapDiff({ a: '1', b: '1' }, { b: '2', c: '3' })).toEqual({ a: null, b: '2', c: '3' });

@@ -3,14 +3,16 @@ import {
   type SandboxWarmPoolSpec,
 } from 'agent-sandbox-api';
 import { memberObject } from '../src/blueprint/member.js';
-import { controllerReference, ownershipOf, timestamp } from '../src/object.js';
-import type { PassResult } from '../src/perform.js';
-import { refOf, type FailureReason, type KubeObject, type Request } from '../src/plan.js';
+import { controllerReference, ownershipOf } from '../src/object/ownership.js';
+import { timestamp } from '../src/object/time.js';
+import type { ReconcileResult } from '../src/reconcile/run-plan.js';
+import type { KubeObject } from '../src/object/metadata.js';
+import { refOf, type FailureReason, type Request } from '../src/reconcile/plan.js';
 import { observePool } from '../src/pool/observe.js';
 import type { PoolMemory, PoolOptions } from '../src/pool/observed.js';
-import { planPool } from '../src/pool/plan.js';
-import { NAMESPACE, pool, summary, template, templatePass } from './fixtures.js';
-import { API_VERSION, Model, runPass } from './model.js';
+import { reconcilePool } from '../src/pool/reconcile.js';
+import { NAMESPACE, pool, summary, template, reconcileTemplateOnce } from './fixtures.js';
+import { API_VERSION, Model, reconcileInModel } from './model.js';
 
 export const POOL_OPTIONS: PoolOptions = {
   batchSize: 300, replenishDelayMs: 0, refillRate: 0, graceMs: 300_000, recheckMs: 60_000, maxReplicas: 0, progressDeadlineMs: 600_000, statusWindowMs: 0,
@@ -29,7 +31,7 @@ export interface PoolPass {
 export class PoolBench {
   public readonly model = new Model();
   public memory: PoolMemory | undefined;
-  public result: PassResult | undefined;
+  public result: ReconcileResult | undefined;
   public options: Partial<PoolOptions> = {};
   /** Who takes Sandboxes. */
   public readonly claimant = this.model.create<KubeObject>({ apiVersion: API_VERSION.extensions, kind: 'SandboxClaim', metadata: { name: 'claim', namespace: NAMESPACE } });
@@ -38,14 +40,14 @@ export class PoolBench {
   constructor(spec: Partial<SandboxWarmPoolSpec> | undefined = undefined, options: Partial<PoolOptions> = {}) {
     this.options = options;
     this.model.create(template());
-    templatePass(this.model);
+    reconcileTemplateOnce(this.model);
     if (spec !== undefined) {
       this.model.create(pool(spec));
     }
   }
 
   /** One pass over the pool; returns its requests. */
-  public pass({ options, cache = this.model, crashAfter, name = 'pool' }: PoolPass = {}): Request[] {
+  public reconcile({ options, cache = this.model, crashAfter, name = 'pool' }: PoolPass = {}): Request[] {
     const from = this.model.writes.length;
     cache.now = this.model.now;
     const observed = observePool(cache, NAMESPACE, name, (n) => (Math.imul(++this.draws, 0x9e3779b1) >>> 8) % n, {
@@ -53,7 +55,7 @@ export class PoolBench {
       options: { ...POOL_OPTIONS, ...this.options, ...options },
       ...(this.memory === undefined ? {} : { memory: this.memory }),
     });
-    this.result = observed === undefined ? undefined : runPass(planPool(observed), this.model, {
+    this.result = observed === undefined ? undefined : reconcileInModel(reconcilePool(observed), this.model, {
       ...(crashAfter === undefined ? {} : { crashAfter }),
       remember: (memory) => {
         this.memory = memory ?? undefined;
@@ -73,7 +75,7 @@ export class PoolBench {
   /** What a pass sent: `create Sandbox` and so on, counted: `create Sandbox ×3`. */
   public sent(pass: PoolPass = {}): string[] {
     const counts = new Map<string, number>();
-    summary(this.pass(pass)).forEach((line) => counts.set(line, (counts.get(line) ?? 0) + 1));
+    summary(this.reconcile(pass)).forEach((line) => counts.set(line, (counts.get(line) ?? 0) + 1));
     return [...counts].map(([line, count]) => (count === 1 ? line : `${line} ×${count}`));
   }
 
@@ -111,9 +113,9 @@ export class PoolBench {
 
   /** A pool with all its Sandboxes ready, and its status written. */
   public filled(): this {
-    this.pass();
+    this.reconcile();
     this.ready();
-    this.pass();
+    this.reconcile();
     return this;
   }
 
@@ -140,7 +142,7 @@ export class PoolBench {
     this.model.edit(this.model.get('SandboxTemplate', NAMESPACE, 'python')!, (draft) => {
       Object.assign(draft.spec, change);
     });
-    templatePass(this.model);
+    reconcileTemplateOnce(this.model);
   }
 
   public respec(change: Partial<SandboxWarmPoolSpec>): void {

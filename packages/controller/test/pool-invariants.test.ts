@@ -1,17 +1,18 @@
 import { CONDITION, type Sandbox } from 'agent-sandbox-api';
 import fc from 'fast-check';
-import { controllerOf, isConditionTrue, ownershipOf } from '../src/object.js';
+import { isConditionTrue } from '../src/object/conditions.js';
+import { controllerOf, ownershipOf } from '../src/object/ownership.js';
 import { observeSandbox } from '../src/sandbox/observe.js';
-import { planSandbox } from '../src/sandbox/plan.js';
-import { NAMESPACE, OPTIONS, templatePass } from './fixtures.js';
-import { Model, runPass } from './model.js';
+import { reconcileSandbox } from '../src/sandbox/reconcile.js';
+import { NAMESPACE, OPTIONS, reconcileTemplateOnce } from './fixtures.js';
+import { Model, reconcileInModel } from './model.js';
 import { PoolBench, image } from './pool-fixtures.js';
 
 /** The Sandbox controller and the kubelet do their work. */
 function runSandboxes(model: Model): void {
   const pass = ({ metadata: { name = '' } }: Sandbox) => {
     const observed = observeSandbox(model, NAMESPACE, name, { now: model.now, options: OPTIONS });
-    return observed === undefined ? undefined : runPass(planSandbox(observed), model);
+    return observed === undefined ? undefined : reconcileInModel(reconcileSandbox(observed), model);
   };
   model.list('Sandbox').forEach(pass);
   model.runPods();
@@ -24,9 +25,9 @@ function converge(bench: PoolBench): void {
   for (let i = 0, before = -1; before !== bench.model.revision; i++) {
     before = bench.model.revision;
     if (bench.model.get('SandboxTemplate', NAMESPACE, 'python') !== undefined) {
-      templatePass(bench.model);
+      reconcileTemplateOnce(bench.model);
     }
-    bench.pass();
+    bench.reconcile();
     runSandboxes(bench.model);
     if (i > 20) {
       throw new Error('no rest');
@@ -88,7 +89,7 @@ const SCENARIOS: { [name: string]: () => PoolBench } = {
 describe.each(Object.keys(SCENARIOS))('a crash while the controller should %s', (name) => {
   const undisturbed = SCENARIOS[name]!();
   const from = undisturbed.model.writes.length;
-  undisturbed.pass();
+  undisturbed.reconcile();
   const count = undisturbed.model.writes.length - from;
   converge(undisturbed);
   const expected = endState(undisturbed);
@@ -98,11 +99,11 @@ describe.each(Object.keys(SCENARIOS))('a crash while the controller should %s', 
       const bench = SCENARIOS[name]!();
       const limit = Math.max(bench.pool.spec.replicas!, bench.members.length);
       const stale = bench.model.snapshot();
-      bench.pass({ crashAfter });
+      bench.reconcile({ crashAfter });
       bench.memory = undefined;
       if (kind === 'stale') {
-        bench.pass({ cache: stale });
-        bench.pass({ cache: stale });
+        bench.reconcile({ cache: stale });
+        bench.reconcile({ cache: stale });
         expect(bench.members.length).toBeLessThanOrEqual(limit);
       }
       converge(bench);
@@ -117,14 +118,14 @@ type Happening = (bench: PoolBench, cache: { current: Model }) => void;
 const happenings: { [name: string]: Happening } = {
   pass: (bench, cache) => {
     cache.current = bench.model.snapshot();
-    bench.pass({ cache: cache.current });
+    bench.reconcile({ cache: cache.current });
   },
   'lagging pass': (bench, cache) => {
-    bench.pass({ cache: cache.current });
+    bench.reconcile({ cache: cache.current });
   },
   'crash in a lagging pass': (bench, cache) => {
     const before = cache.current.snapshot();
-    bench.pass({ crashAfter: 3, cache: cache.current });
+    bench.reconcile({ crashAfter: 3, cache: cache.current });
     bench.memory = undefined;
     cache.current = before;
   },
@@ -137,7 +138,7 @@ const happenings: { [name: string]: Happening } = {
       bench.model.create(request.object);
       return { reason: 'Timeout', message: 'no answer' };
     };
-    bench.pass({ cache: cache.current });
+    bench.reconcile({ cache: cache.current });
     bench.model.intercept = undefined;
   },
   sandboxes: (bench) => runSandboxes(bench.model),
@@ -177,7 +178,7 @@ test('W28 whatever happens: never more than wanted, nothing of others is touched
         }
       }
       converge(bench);
-      expect(bench.pass()).toEqual([]);
+      expect(bench.reconcile()).toEqual([]);
       expect(bench.members).toHaveLength(desired);
       expect(bench.pool.status).toMatchObject({ replicas: desired, readyReplicas: desired });
       expect(bench.model.list('Sandbox').every((sandbox) => ownershipOf(sandbox, bench.pool) === 'own' || ownershipOf(sandbox, bench.claimant) === 'own')).toBe(true);

@@ -1,8 +1,8 @@
 import { formatDuration } from 'agent-sandbox-kube';
 import { NAMESPACE, pod } from './fixtures.js';
-import { failed, ok, type Outcome, type Request } from '../src/plan.js';
+import { failed, ok, type Outcome, type Request } from '../src/reconcile/plan.js';
 import { takeTokens } from '../src/pool/pacing.js';
-import { inWaves } from '../src/pool/waves.js';
+import { slowStart } from '../src/pool/slow-start.js';
 import { PoolBench } from './pool-fixtures.js';
 
 const NOT_SCHEDULED = { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False' as const, reason: 'Unschedulable' }] };
@@ -11,7 +11,7 @@ describe('waves', () => {
   const run = (count: number, answer: (i: number) => Outcome) => {
     const requests: Request[] = Array.from({ length: count }, () => ({ op: 'get', target: { apiVersion: 'v1', kind: 'Pod', namespace: '', name: '' } }));
     const sizes: number[] = [];
-    let step = inWaves(requests);
+    let step = slowStart(requests);
     for (let sent = 0; !step.done;) {
       sizes.push(step.requests.length);
       step = step.next(step.requests.map(() => answer(sent++)));
@@ -29,7 +29,7 @@ describe('waves', () => {
     const bench = new PoolBench({ replicas: 14 });
     let created = 0;
     bench.refuse(({ op }) => op === 'create' && ++created === 5);
-    bench.pass();
+    bench.reconcile();
     expect(bench.members).toHaveLength(6);
     expect(bench.pool.status?.replicas).toBe(6);
   });
@@ -40,13 +40,13 @@ describe('waves', () => {
     bench.tell(bench.members.slice(-1), 'False');
     bench.respec({ replicas: 0 });
     bench.refuse((request) => request.op === 'delete' && request.target.name === protectedName, 'Forbidden', 'denied by a webhook');
-    bench.pass();
+    bench.reconcile();
     expect(bench.members.map(({ metadata }) => metadata.name)).toEqual([protectedName]);
     expect(bench.errors()).toEqual(['denied by a webhook']);
     const other = new PoolBench({ replicas: 30 }).filled();
     other.respec({ replicas: 0 });
     other.refuse(({ op }) => op === 'delete');
-    other.pass();
+    other.reconcile();
     expect(other.members).toHaveLength(30);
     expect(other.errors()).toHaveLength(10);
   });
@@ -55,9 +55,9 @@ describe('waves', () => {
 describe('Sandboxes that do not become ready', () => {
   test('W10 one past the grace is replaced, a younger one is kept', () => {
     const bench = new PoolBench({ replicas: 1 });
-    bench.pass();
+    bench.reconcile();
     bench.wait(100_000).respec({ replicas: 2 });
-    bench.pass();
+    bench.reconcile();
     const [older, younger] = bench.members.map(({ metadata }) => metadata.name!);
     bench.wait(200_000);
     expect(bench.sent()).toEqual([]);
@@ -69,24 +69,24 @@ describe('Sandboxes that do not become ready', () => {
 
   test('W32 the next look is near the earliest deadline', () => {
     const bench = new PoolBench({ replicas: 1 });
-    bench.pass();
+    bench.reconcile();
     expect(bench.result?.requeueAfterMs).toBe(302_000);
     bench.wait(50_000).respec({ replicas: 2 });
-    bench.pass();
+    bench.reconcile();
     expect(bench.result?.requeueAfterMs).toBe(252_000);
   });
 
   test('W33 the look that the pool asked for itself finds them, without any event', () => {
     const bench = new PoolBench({ replicas: 1 });
-    bench.pass();
+    bench.reconcile();
     const [before] = bench.members;
-    bench.wait(bench.result!.requeueAfterMs!).pass();
+    bench.wait(bench.result!.requeueAfterMs!).reconcile();
     expect(bench.members[0]!.metadata.name).not.toBe(before!.metadata.name);
   });
 
   test('W34 the grace is the one that was asked for', () => {
     const bench = new PoolBench({ replicas: 1 }, { graceMs: 10_000 });
-    bench.pass();
+    bench.reconcile();
     expect(bench.wait(10_000).sent()).toEqual([]);
     expect(bench.wait(1).sent()).toEqual(['delete Sandbox', 'create Sandbox']);
   });
@@ -95,18 +95,18 @@ describe('Sandboxes that do not become ready', () => {
     const bench = new PoolBench({ replicas: 1 }, { graceMs: 10_000 }).filled();
     bench.wait(86_400_000).tell(bench.members, 'False', 'DependenciesNotReady');
     const [before] = bench.members;
-    bench.pass();
+    bench.reconcile();
     bench.wait(599_000).memory = undefined;
-    bench.pass();
+    bench.reconcile();
     expect(bench.members).toEqual([expect.objectContaining({ metadata: before!.metadata })]);
-    bench.wait(1001).pass();
+    bench.wait(1001).reconcile();
     expect(bench.members[0]!.metadata.name).not.toBe(before!.metadata.name);
   });
 
   test('one whose readiness came and went while it was young has the whole grace from then', () => {
     const bench = new PoolBench({ replicas: 1 }).filled();
     bench.wait(200_000).tell(bench.members, 'False');
-    bench.pass();
+    bench.reconcile();
     bench.wait(300_000);
     expect(bench.sent()).toEqual([]);
     bench.wait(1);
@@ -115,7 +115,7 @@ describe('Sandboxes that do not become ready', () => {
 
   test('many at once are replaced batch by batch', () => {
     const bench = new PoolBench({ replicas: 6 });
-    bench.pass();
+    bench.reconcile();
     bench.options = { batchSize: 4 };
     bench.wait(300_001);
     expect(bench.sent()).toEqual(['delete Sandbox ×4', 'create Sandbox ×4']);
@@ -125,7 +125,7 @@ describe('Sandboxes that do not become ready', () => {
 
   test.each(['Unschedulable', 'SchedulingGated'])('W30 one that no node takes (%s) is held, told once, and looked at every minute', (reason) => {
     const bench = new PoolBench({ replicas: 2 });
-    bench.pass();
+    bench.reconcile();
     const { name } = bench.members[0]!.metadata;
     const unscheduled = { ...NOT_SCHEDULED, conditions: [{ ...NOT_SCHEDULED.conditions[0]!, reason }] };
     const waiting = bench.model.create(pod({ name: name! }, unscheduled));
@@ -135,7 +135,7 @@ describe('Sandboxes that do not become ready', () => {
     expect(bench.result?.requeueAfterMs).toBe(60_000);
     expect(bench.condition('Progressing')).toBe('False/WarmPoolNotProgressing: No node takes the Sandboxes that are not ready.');
     bench.memory = undefined;
-    bench.wait(60_000).pass();
+    bench.wait(60_000).reconcile();
     expect(bench.model.events).toMatchObject([{
       type: 'Warning', reason: 'WarmPoolNotProgressing', action: 'Reconciling',
       note: '1/2 sandboxes are unschedulable past the 5m0s readiness grace period; holding them instead of replacing (replacements would be equally unschedulable)',
@@ -144,14 +144,14 @@ describe('Sandboxes that do not become ready', () => {
       draft.status!.conditions![0]!.status = 'True';
     });
     bench.tell(bench.members, 'True');
-    bench.pass();
-    bench.pass();
+    bench.reconcile();
+    bench.reconcile();
     expect(bench.model.events.slice(1)).toMatchObject([{ type: 'Normal', reason: 'WarmPoolProgressing', note: 'Warm pool is progressing again' }]);
   });
 
   test('W30 one that has a node, or no Pod, is replaced', () => {
     const bench = new PoolBench({ replicas: 2 });
-    bench.pass();
+    bench.reconcile();
     const { name } = bench.members[0]!.metadata;
     bench.model.create(pod({ name: name! }, { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'True' }] }));
     bench.wait(300_001);
@@ -177,9 +177,9 @@ describe('Sandboxes that do not become ready', () => {
     bench.respec({ replicas: 1 });
     const cache = bench.model.snapshot();
     bench.members.forEach((member) => bench.model.destroy(member));
-    bench.pass({ cache });
+    bench.reconcile({ cache });
     expect(bench.errors()).toEqual([]);
-    bench.pass();
+    bench.reconcile();
     expect(bench.members).toHaveLength(1);
   });
 
@@ -205,10 +205,10 @@ describe('replenishing', () => {
     bench.claim();
     expect(bench.sent()).toEqual([]);
     expect(bench.result?.requeueAfterMs).toBe(10_000);
-    bench.wait(4000).pass();
+    bench.wait(4000).reconcile();
     expect(bench.result?.requeueAfterMs).toBe(6000);
     bench.claim();
-    bench.pass();
+    bench.reconcile();
     expect(bench.result?.requeueAfterMs).toBe(10_000);
     expect(bench.wait(9999).sent()).toEqual([]);
     expect(bench.wait(1).sent()).toEqual(['create Sandbox ×2']);
@@ -218,19 +218,19 @@ describe('replenishing', () => {
     const bench = new PoolBench({ replicas: 1 }, { replenishDelayMs: 10_000 }).filled();
     expect(bench.members).toHaveLength(1);
     bench.respec({ replicas: 2 });
-    bench.pass();
+    bench.reconcile();
     expect(bench.members).toHaveLength(2);
     bench.memory = undefined;
     bench.claim();
-    bench.pass();
+    bench.reconcile();
     expect(bench.members).toHaveLength(2);
   });
 
   test('W23 Sandboxes that do not become ready go even while nothing is made', () => {
     const bench = new PoolBench({ replicas: 2 }, { replenishDelayMs: 10_000 });
-    bench.pass();
+    bench.reconcile();
     bench.tell(bench.members.slice(1), 'True');
-    bench.pass();
+    bench.reconcile();
     bench.wait(300_001);
     expect(bench.sent()).toEqual(['delete Sandbox', 'patch SandboxWarmPool/status']);
     expect(bench.members).toHaveLength(1);
@@ -249,12 +249,12 @@ describe('replenishing', () => {
 
   test('W24 a pool fills at the rate, and looks again when the next token is there', () => {
     const bench = new PoolBench({ replicas: 5 }, { refillRate: 2, statusWindowMs: 60_000 });
-    bench.pass();
+    bench.reconcile();
     expect(bench.members).toHaveLength(2);
     expect(bench.result?.requeueAfterMs).toBe(500);
-    bench.wait(500).pass();
+    bench.wait(500).reconcile();
     expect(bench.members).toHaveLength(3);
-    bench.wait(1000).pass();
+    bench.wait(1000).reconcile();
     expect(bench.members).toHaveLength(5);
   });
 
@@ -274,7 +274,7 @@ describe('caches that lag', () => {
     const bench = new PoolBench({ replicas: 5 });
     const cache = bench.model.snapshot();
     for (let i = 0; i < 5; i++) {
-      bench.pass({ cache });
+      bench.reconcile({ cache });
     }
     expect(bench.members).toHaveLength(5);
   });
@@ -282,12 +282,12 @@ describe('caches that lag', () => {
   test('W27 after a restart nothing is made before the cache shows what was made before it', () => {
     const bench = new PoolBench({ replicas: 5 });
     const cache = bench.model.snapshot();
-    bench.pass({ crashAfter: 4 });
+    bench.reconcile({ crashAfter: 4 });
     bench.memory = undefined;
-    bench.pass({ cache });
+    bench.reconcile({ cache });
     expect(bench.members).toHaveLength(3);
     expect(bench.result?.requeueAfterMs).toBe(500);
-    bench.pass();
+    bench.reconcile();
     expect(bench.members).toHaveLength(5);
   });
 
@@ -302,12 +302,12 @@ describe('caches that lag', () => {
       bench.model.create(request.object);
       return { reason: 'Timeout', message: 'no answer' };
     };
-    bench.pass({ cache });
+    bench.reconcile({ cache });
     bench.model.intercept = undefined;
     expect(bench.errors()).toEqual(['no answer']);
-    bench.pass({ cache });
+    bench.reconcile({ cache });
     expect(bench.members).toHaveLength(3);
-    bench.pass();
+    bench.reconcile();
     expect(bench.members).toHaveLength(3);
   });
 
@@ -322,9 +322,9 @@ describe('caches that lag', () => {
     const bench = new PoolBench({ replicas: 2 });
     let created = 0;
     bench.refuse(({ op }) => op === 'create' && ++created === 1, 'AlreadyExists', 'taken');
-    bench.pass();
+    bench.reconcile();
     expect([bench.members.length, bench.errors(), bench.result?.requeueAfterMs]).toEqual([1, [], 1]);
-    bench.pass();
+    bench.reconcile();
     expect(bench.members).toHaveLength(2);
     expect(bench.model.list('Sandbox').every(({ metadata }) => metadata.namespace === NAMESPACE)).toBe(true);
   });

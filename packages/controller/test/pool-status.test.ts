@@ -1,10 +1,10 @@
 import { LABEL, nameHash, type Sandbox } from 'agent-sandbox-api';
 import { Registry } from 'prom-client';
-import { INDEXES } from '../src/cache.js';
+import { INDEXES } from '../src/reconcile/cache.js';
 import { poolController } from '../src/pool/controller.js';
 import { countPools } from '../src/shell/pool-counts.js';
-import type { Change } from '../src/shell/definition.js';
-import { NAMESPACE, foreignOwner, pool, template, templatePass } from './fixtures.js';
+import type { Change } from '../src/reconcile/definition.js';
+import { NAMESPACE, foreignOwner, pool, template, reconcileTemplateOnce } from './fixtures.js';
 import { Model } from './model.js';
 import { POOL_OPTIONS, PoolBench } from './pool-fixtures.js';
 
@@ -16,26 +16,26 @@ const UNAVAILABLE = 'The pool does not have its minimum of ready Sandboxes.';
 describe('numbers', () => {
   test.each([[0, 3], [2, 3], [3, 3]])('W7 counts %d of %d Sandboxes as ready: those with Ready True', (ready, replicas) => {
     const bench = new PoolBench({ replicas });
-    bench.pass();
+    bench.reconcile();
     bench.tell(bench.members, 'False');
     bench.tell(bench.members.slice(0, ready), 'True');
-    bench.pass();
+    bench.reconcile();
     expect(bench.pool.status).toMatchObject({ replicas, selector: `${LABEL.warmPool}=${nameHash('pool')}` });
     expect(bench.pool.status?.readyReplicas).toBe(ready === 0 ? undefined : ready);
   });
 
   test('W7 Sandboxes without a Ready condition are not ready', () => {
     const bench = new PoolBench({ replicas: 2 });
-    bench.pass();
-    bench.pass();
+    bench.reconcile();
+    bench.reconcile();
     expect(bench.pool.status).not.toHaveProperty('readyReplicas');
   });
 
   test('W8 says which generation of the spec was acted on', () => {
     const bench = new PoolBench({ replicas: 2 });
-    bench.pass();
+    bench.reconcile();
     bench.respec({ replicas: 1 });
-    bench.pass();
+    bench.reconcile();
     expect(bench.pool.metadata.generation).toBe(2);
     expect(bench.pool.status).toMatchObject({ observedGeneration: 2, conditions: [{ observedGeneration: 2 }, { observedGeneration: 2 }] });
   });
@@ -43,14 +43,14 @@ describe('numbers', () => {
   test('W9 numbers that fall to zero are cleared', () => {
     const bench = new PoolBench({ replicas: 2 }).filled();
     bench.respec({ replicas: 0 });
-    const write = bench.pass().at(-1);
+    const write = bench.reconcile().at(-1);
     expect(write).toMatchObject({ op: 'patch', subresource: 'status', body: { status: { replicas: null, readyReplicas: null } } });
     expect(bench.pool.status).not.toHaveProperty('replicas');
   });
 
   test('a pass that finds everything in order sends nothing', () => {
     const bench = new PoolBench({ replicas: 3 }).filled();
-    expect(bench.pass()).toEqual([]);
+    expect(bench.reconcile()).toEqual([]);
     expect(bench.result).toEqual({ errors: [], blockedBy: [] });
   });
 });
@@ -58,10 +58,10 @@ describe('numbers', () => {
 describe('conditions', () => {
   test('Available has the minimum of a Deployment, three quarters rounded up', () => {
     const bench = new PoolBench({ replicas: 5 });
-    bench.pass();
+    bench.reconcile();
     const answers = bench.members.map((_, i) => {
       bench.tell(bench.members.slice(0, i), 'True');
-      bench.pass();
+      bench.reconcile();
       return bench.condition('Available')?.split('/')[0];
     });
     expect(answers).toEqual(['False', 'False', 'False', 'False', 'True']);
@@ -70,65 +70,65 @@ describe('conditions', () => {
 
   test('Progressing tells when the pool is full, and does not take that back for what claims take', () => {
     const bench = new PoolBench({ replicas: 2 });
-    bench.pass();
+    bench.reconcile();
     expect(bench.condition('Progressing')).toBe(ON_THE_WAY);
     bench.ready();
-    bench.pass();
+    bench.reconcile();
     expect(bench.condition('Progressing')).toBe(FULL);
     bench.claim();
-    bench.pass();
+    bench.reconcile();
     expect(bench.condition('Progressing')).toBe(FULL);
     bench.respec({ replicas: 3 });
-    bench.pass();
+    bench.reconcile();
     expect(bench.condition('Progressing')).toBe(ON_THE_WAY);
   });
 
   test('a pool that comes no closer to its size says so after the deadline, and again after a restart', () => {
     const bench = new PoolBench({ replicas: 4 }, { graceMs: 3_600_000 });
-    bench.pass();
+    bench.reconcile();
     bench.wait(500_000).tell(bench.members.slice(0, 1), 'True');
-    bench.pass();
-    bench.wait(599_000).pass();
+    bench.reconcile();
+    bench.wait(599_000).reconcile();
     expect(bench.condition('Progressing')).toBe(ON_THE_WAY);
     expect(bench.result?.requeueAfterMs).toBe(1000);
     bench.tell(bench.members.slice(1), 'False', 'ReconcilerError', 'Error seen: no quota');
-    bench.wait(1000).pass();
+    bench.wait(1000).reconcile();
     const [first] = bench.members.slice(1).map(({ metadata }) => metadata.name).sort();
     const message = `Sandbox "${first}": ReconcilerError: Error seen: no quota`;
     expect(bench.condition('Progressing')).toBe(`False/ProgressDeadlineExceeded: The pool has not come closer to its size in time. ${message}`);
     expect(bench.condition('Available')).toBe(`False/ReconcilerError: ${UNAVAILABLE} ${message}`);
     bench.memory = undefined;
-    expect(bench.pass()).toEqual([]);
+    expect(bench.reconcile()).toEqual([]);
     bench.tell(bench.members.slice(1, 2), 'True');
-    bench.pass();
+    bench.reconcile();
     expect(bench.condition('Progressing')).toBe(ON_THE_WAY);
   });
 
   test('the deadline of a pool that was full begins with its loss', () => {
     const bench = new PoolBench({ replicas: 1 }).filled();
     bench.wait(86_400_000).claim();
-    bench.pass();
+    bench.reconcile();
     expect(bench.condition('Progressing')).toBe(FULL);
     bench.wait(600_000);
     bench.tell(bench.members, 'False');
-    bench.pass();
+    bench.reconcile();
     expect(bench.condition('Progressing')).toMatch(/^False\/ProgressDeadlineExceeded/);
   });
 
   test('what most of the failing Sandboxes fail of is the reason of the pool', () => {
     const bench = new PoolBench({ replicas: 4 });
-    bench.pass();
+    bench.reconcile();
     bench.tell(bench.members.slice(0, 1), 'False', 'PodFailed', 'Pod failed');
     bench.tell(bench.members.slice(1, 3), 'False', 'InvalidConfiguration', 'too long');
     bench.tell(bench.members.slice(3), 'False', 'DependenciesNotReady', 'starting');
-    bench.pass();
+    bench.reconcile();
     expect(bench.condition('Available')).toMatch(/^False\/InvalidConfiguration: .* too long$/);
   });
 
   test('what the API server refuses is told, and tried again', () => {
     const bench = new PoolBench({ replicas: 3 });
     bench.refuse(({ op }) => op === 'create', 'Forbidden', 'exceeded quota');
-    bench.pass();
+    bench.reconcile();
     expect(bench.errors()).toEqual(['exceeded quota']);
     expect(bench.condition('Progressing')).toBe('False/ReconcilerError: Error seen: exceeded quota');
     expect(bench.pool.status).toMatchObject({ observedGeneration: 1 });
@@ -216,7 +216,7 @@ describe('what wakes a pool', () => {
   const model = new Model();
   model.create(template());
   model.create(template({}, { name: 'other' }));
-  templatePass(model);
+  reconcileTemplateOnce(model);
   model.create(pool());
   model.create(pool({ sandboxTemplateRef: { name: 'other' } }, { name: 'elsewhere' }));
   const keys = (wakes: readonly { key: string }[]) => wakes.map(({ key }) => key);

@@ -1,5 +1,5 @@
 import { ANNOTATION, LABEL, nameHash } from 'agent-sandbox-api';
-import { NAMESPACE, foreignOwner, pool, template, templatePass } from './fixtures.js';
+import { NAMESPACE, foreignOwner, pool, template, reconcileTemplateOnce } from './fixtures.js';
 import { PoolBench, image } from './pool-fixtures.js';
 
 const NAMES = (bench: PoolBench) => bench.members.map(({ metadata }) => metadata.name);
@@ -14,12 +14,12 @@ describe('size', () => {
     const bench = new PoolBench({ replicas: has }).filled();
     const before = NAMES(bench);
     bench.respec({ replicas: 3 });
-    bench.pass();
+    bench.reconcile();
     expect(NAMES(bench)).toHaveLength(3);
     expect(before.filter((name) => !NAMES(bench).includes(name))).toHaveLength(gone);
     expect(NAMES(bench).filter((name) => !before.includes(name))).toHaveLength(made);
     bench.ready();
-    bench.pass();
+    bench.reconcile();
     expect(bench.sent()).toEqual([]);
   });
 
@@ -34,14 +34,14 @@ describe('size', () => {
     const bench = new PoolBench({ replicas: 2 }).filled();
     const old = NAMES(bench);
     bench.wait(5000).respec({ replicas: 5 });
-    bench.pass();
+    bench.reconcile();
     const [newest, unready, other] = bench.members.filter(({ metadata }) => !old.includes(metadata.name));
     bench.tell([newest!, other!], 'True');
     bench.respec({ replicas: 4 });
-    bench.pass();
+    bench.reconcile();
     expect(NAMES(bench)).not.toContain(unready!.metadata.name);
     bench.respec({ replicas: 2 });
-    bench.pass();
+    bench.reconcile();
     expect(NAMES(bench)).toEqual(old);
   });
 
@@ -54,9 +54,9 @@ describe('size', () => {
 
   test('a pool that is on its way out, or gone, does nothing', () => {
     const bench = new PoolBench();
-    expect(bench.pass()).toEqual([]);
+    expect(bench.reconcile()).toEqual([]);
     bench.model.destroy(bench.model.create(pool({ replicas: 3 }, { finalizers: ['x'] })));
-    expect(bench.pass()).toEqual([]);
+    expect(bench.reconcile()).toEqual([]);
     expect(bench.memory).toBeUndefined();
   });
 
@@ -108,7 +108,7 @@ describe('whose Sandboxes they are', () => {
     expect(bench.sent()).toEqual(['patch SandboxWarmPool/status']);
     expect(bench.errors()).toEqual(['refused']);
     bench.model.intercept = undefined;
-    bench.pass();
+    bench.reconcile();
     expect(bench.members[0]!.metadata.labels).toMatchObject({ [LABEL.launchType]: 'warm', [LABEL.warmPool]: nameHash('pool') });
     expect(bench.members).toHaveLength(1);
   });
@@ -119,7 +119,7 @@ describe('whose Sandboxes they are', () => {
     const cache = bench.model.snapshot();
     const [taken] = bench.members;
     bench.claim();
-    bench.pass({ cache });
+    bench.reconcile({ cache });
     expect(bench.model.get('Sandbox', NAMESPACE, taken!.metadata.name!)).toBeDefined();
     expect(bench.errors()).toEqual([]);
     expect(bench.result?.requeueAfterMs).toBe(500);
@@ -127,7 +127,7 @@ describe('whose Sandboxes they are', () => {
 
   test('W38 a Sandbox names its pool and its Pod from the beginning', () => {
     const bench = new PoolBench({});
-    bench.pass();
+    bench.reconcile();
     const [member] = bench.members;
     expect(member!.metadata.labels?.[LABEL.warmPool]).toBe(nameHash('pool'));
     expect(member!.metadata.annotations?.[ANNOTATION.podName]).toBe(member!.metadata.name);
@@ -140,7 +140,7 @@ describe('the template', () => {
     bench.model.destroy(bench.model.get('SandboxTemplate', NAMESPACE, 'python')!);
     bench.claim();
     const orphan = bench.orphanOf(template({ service: true }));
-    bench.pass();
+    bench.reconcile();
     expect(bench.members).toHaveLength(1);
     expect(bench.model.get('Sandbox', NAMESPACE, orphan.metadata.name!)).toBeDefined();
     expect(bench.condition('Progressing')).toBe('False/TemplateNotFound: SandboxTemplate "python" not found');
@@ -153,16 +153,16 @@ describe('the template', () => {
     bench.model.destroy(policy);
     expect(bench.sent()).toEqual(['patch SandboxWarmPool/status']);
     expect(bench.condition('Progressing')).toMatch(/^False\/NetworkPolicyNotReady: /);
-    templatePass(bench.model);
+    reconcileTemplateOnce(bench.model);
     expect(bench.sent()).toEqual(['create Sandbox', 'patch SandboxWarmPool/status']);
     bench.model.edit(bench.model.get('SandboxTemplate', NAMESPACE, 'python')!, (draft) => {
       draft.spec.networkPolicy = {};
     });
     const before = NAMES(bench);
-    bench.pass();
+    bench.reconcile();
     expect(NAMES(bench)).toEqual(before);
-    templatePass(bench.model);
-    bench.pass();
+    reconcileTemplateOnce(bench.model);
+    bench.reconcile();
     expect(NAMES(bench)).not.toEqual(before);
   });
 
@@ -171,7 +171,7 @@ describe('the template', () => {
       const bench = new PoolBench({ replicas: 2, updateStrategy: { type } }).filled();
       const before = NAMES(bench);
       bench.retemplate(image('new'));
-      bench.pass();
+      bench.reconcile();
       expect(bench.members).toHaveLength(2);
       expect(before.filter((name) => !NAMES(bench).includes(name))).toHaveLength(replaced);
     }
@@ -180,7 +180,7 @@ describe('the template', () => {
   test('W12 another template with the same spec replaces, too', () => {
     const bench = new PoolBench({ replicas: 2, updateStrategy: { type: 'Recreate' } }).filled();
     bench.model.create(template({}, { name: 'other' }));
-    templatePass(bench.model, bench.model, 'other');
+    reconcileTemplateOnce(bench.model, bench.model, 'other');
     bench.respec({ sandboxTemplateRef: { name: 'other' } });
     expect(bench.sent()).toEqual(['delete Sandbox ×2', 'create Sandbox ×2', 'patch SandboxWarmPool/status']);
   });
@@ -188,25 +188,25 @@ describe('the template', () => {
   test('W37 a rollout of one pool leaves another one alone', () => {
     const bench = new PoolBench({ replicas: 1, updateStrategy: { type: 'Recreate' } }).filled();
     bench.model.create(template({}, { name: 'other' }));
-    templatePass(bench.model, bench.model, 'other');
+    reconcileTemplateOnce(bench.model, bench.model, 'other');
     bench.model.create(pool({ replicas: 1, sandboxTemplateRef: { name: 'other' }, updateStrategy: { type: 'Recreate' } }, { name: 'second' }));
     const memory = bench.memory;
     bench.memory = undefined;
-    bench.pass({ name: 'second' });
+    bench.reconcile({ name: 'second' });
     bench.retemplate(image('new'));
     const others = bench.model.list('Sandbox').filter(({ metadata }) => metadata.name?.startsWith('second-'));
-    bench.pass({ name: 'second' });
+    bench.reconcile({ name: 'second' });
     bench.memory = memory;
-    bench.pass();
+    bench.reconcile();
     expect(bench.model.list('Sandbox').filter(({ metadata }) => metadata.name?.startsWith('second-'))).toEqual(others);
   });
 
   test('Recreate replaces batch by batch, and what is left to replace counts', () => {
     const bench = new PoolBench({ replicas: 5, updateStrategy: { type: 'Recreate' } }, { batchSize: 2 });
-    bench.pass();
+    bench.reconcile();
     expect(bench.result?.requeueAfterMs).toBe(1);
-    bench.pass();
-    bench.pass();
+    bench.reconcile();
+    bench.reconcile();
     expect(bench.members).toHaveLength(5);
     bench.retemplate(image('new'));
     expect(bench.sent()).toEqual(['delete Sandbox ×2', 'create Sandbox ×2', 'patch SandboxWarmPool/status']);

@@ -1,5 +1,5 @@
+import type { KubeObject } from '../src/object/metadata.js';
 import { LABEL, nameHash, type PodSpec } from 'agent-sandbox-api';
-import type { KubeObject } from '../src/plan.js';
 import { servicePorts } from '../src/sandbox/ports.js';
 import { NAMESPACE, SandboxBench, TRACKED, foreignOwner, sandbox, service, summary } from './fixtures.js';
 
@@ -48,7 +48,7 @@ test.each([true, undefined])('S73 S81 repairs selector and label of its Service 
     draft.metadata.labels = {};
     draft.spec!.ports = [{ name: 'odd', port: 1, targetPort: 1, protocol: 'TCP' }];
   });
-  expect(summary(bench.pass())).toEqual(['patch Service']);
+  expect(summary(bench.reconcile())).toEqual(['patch Service']);
   expect(bench.service).toMatchObject({ metadata: { labels: TRACKED }, spec: { selector: TRACKED } });
   expect(bench.service?.spec?.ports?.length ?? 0).toBe(wanted ? 0 : 1);
   expect(bench.sandbox.status?.service).toBe('box');
@@ -59,14 +59,14 @@ test('S74 leaves port fields alone that others manage', () => {
   bench.model.edit(bench.service!, (draft) => {
     Object.assign(draft.spec!.ports![0]!, { appProtocol: 'h2c' });
   });
-  expect(bench.pass()).toEqual([]);
+  expect(bench.reconcile()).toEqual([]);
 });
 
 test.each([[true, 1], [undefined, 1], [false, 0]])('S75 treats the Service of another owner as an error with service: %s (%d)', (wanted, errors) => {
   const bench = new SandboxBench();
   const other = bench.model.create(service({ ownerReferences: [foreignOwner()] }));
   bench.model.create(sandbox({ service: wanted }));
-  bench.pass();
+  bench.reconcile();
   expect(bench.errors()).toHaveLength(errors);
   expect(bench.result?.blockedBy.map(({ kind }) => kind)).toEqual(errors === 0 ? [] : ['Service']);
   expect(bench.service).toBe(other);
@@ -86,7 +86,7 @@ test('S77 refuses a Service with a cluster IP', () => {
   const bench = new SandboxBench();
   bench.model.create(service({ labels: TRACKED }, { clusterIP: '10.96.0.1' }));
   bench.model.create(sandbox({ service: true }));
-  bench.pass();
+  bench.reconcile();
   expect(bench.errors()).toEqual(['cannot adopt service "box" for sandbox "box": its clusterIP 10.96.0.1 cannot be changed to None']);
 });
 
@@ -94,7 +94,7 @@ test('S79 refuses an unowned Service without authorisation', () => {
   const bench = new SandboxBench();
   bench.model.create(service());
   bench.model.create(sandbox({ service: true }));
-  bench.pass();
+  bench.reconcile();
   expect(bench.errors()[0]).toContain('cannot adopt unowned service "box"');
 });
 
@@ -102,7 +102,7 @@ test('S80 S82 makes no Service when it is unset and ignores an unowned one', () 
   const bench = new SandboxBench().ready();
   expect(bench.service).toBeUndefined();
   const other = bench.model.create(service());
-  expect(bench.pass()).toEqual([]);
+  expect(bench.reconcile()).toEqual([]);
   expect(bench.service).toBe(other);
 });
 
@@ -116,7 +116,7 @@ test('S83 deletes its Service when it is not wanted, and leaves an unowned one',
   expect(bench.sandbox.status).not.toHaveProperty('service');
   expect(bench.sandbox.status).not.toHaveProperty('serviceFQDN');
   bench.model.create(service());
-  expect(bench.pass()).toEqual([]);
+  expect(bench.reconcile()).toEqual([]);
 });
 
 const data = { volumeClaimTemplates: [{ metadata: { name: 'data', labels: { a: '1' }, annotations: { b: '2' } }, spec: { accessModes: ['ReadWriteOnce'] } }] };
@@ -125,7 +125,7 @@ const claim = (bench: SandboxBench) => bench.model.get('PersistentVolumeClaim', 
 test('S30 S85 creates the claims of its volumes before its Pod', () => {
   const bench = new SandboxBench();
   bench.model.create(sandbox(data));
-  expect(summary(bench.pass()).slice(0, 2)).toEqual(['create PersistentVolumeClaim', 'create Pod']);
+  expect(summary(bench.reconcile()).slice(0, 2)).toEqual(['create PersistentVolumeClaim', 'create Pod']);
   expect(claim(bench)).toMatchObject({
     metadata: { labels: { a: '1', ...TRACKED }, annotations: { b: '2' }, ownerReferences: [{ kind: 'Sandbox', controller: true }] },
     spec: { accessModes: ['ReadWriteOnce'] },
@@ -146,7 +146,7 @@ test('S85 adopts an unowned claim that says so, refuses others', () => {
     const bench = new SandboxBench();
     bench.model.create(object);
     bench.model.create(sandbox(data));
-    bench.pass();
+    bench.reconcile();
     expect(bench.errors()[0]).toContain(message);
     expect(bench.result?.blockedBy).toMatchObject([{ kind: 'PersistentVolumeClaim', name: 'data-box' }]);
     expect(bench.pod).toBeDefined();
@@ -162,7 +162,7 @@ test.each(['Service', 'PersistentVolumeClaim'] as const)('does not adopt a %s th
   bench.model.edit(object, (draft) => {
     draft.metadata.ownerReferences = [foreignOwner()];
   });
-  bench.pass({ cache });
+  bench.reconcile({ cache });
   expect(bench.model.get(kind, NAMESPACE, name)?.metadata.ownerReferences).toEqual([foreignOwner()]);
   expect(bench.errors()[0]).toContain('has been modified');
 });
@@ -170,7 +170,7 @@ test.each(['Service', 'PersistentVolumeClaim'] as const)('does not adopt a %s th
 test('makes a lost volume claim again', () => {
   const bench = new SandboxBench().ready(sandbox(data));
   bench.model.destroy(claim(bench)!);
-  expect(summary(bench.pass())).toEqual(['create PersistentVolumeClaim']);
+  expect(summary(bench.reconcile())).toEqual(['create PersistentVolumeClaim']);
 });
 
 describe('names', () => {
@@ -182,17 +182,17 @@ describe('names', () => {
     bench.model.create(sandbox({}, { name: TWINS[0] }));
     bench.model.now += 1000;
     bench.model.create(sandbox({}, { name: TWINS[1] }));
-    expect(summary(bench.pass({ name: TWINS[1] }))).toEqual(['patch Sandbox/status']);
+    expect(summary(bench.reconcile({ name: TWINS[1] }))).toEqual(['patch Sandbox/status']);
     const young = () => bench.model.get('Sandbox', NAMESPACE, TWINS[1])!;
     expect(young().status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({
       reason: 'InvalidConfiguration',
       message: 'the name "browser-template-team-2200" has the same hash 22b058e1 as the older sandbox "browser-prod-team-2151": choose another name',
     });
     expect(bench.result).toMatchObject({ errors: [], blockedBy: [{ kind: 'Sandbox', name: TWINS[0] }] });
-    expect(summary(bench.pass({ name: TWINS[0] }))).toContain('create Pod');
+    expect(summary(bench.reconcile({ name: TWINS[0] }))).toContain('create Pod');
     bench.model.destroy(bench.model.get('Sandbox', NAMESPACE, TWINS[0])!);
     bench.model.collect();
-    expect(summary(bench.pass({ name: TWINS[1] }))).toContain('create Pod');
+    expect(summary(bench.reconcile({ name: TWINS[1] }))).toContain('create Pod');
   });
 
   test.each([[0, 1], [1, 0]])('of twins of one second the one that has a Pod stays alone, whatever the UIDs say (%i first)', (first, second) => {
@@ -204,8 +204,8 @@ describe('names', () => {
     bench.model.edit(bench.model.get('Sandbox', NAMESPACE, TWINS[second])!, (draft) => {
       draft.metadata.uid = `0-${uids[1]}`;
     });
-    expect(summary(bench.pass({ name: TWINS[second] }))).toEqual(['patch Sandbox/status']);
-    expect(bench.pass({ name: TWINS[first] })).toEqual([]);
+    expect(summary(bench.reconcile({ name: TWINS[second] }))).toEqual(['patch Sandbox/status']);
+    expect(bench.reconcile({ name: TWINS[first] })).toEqual([]);
   });
 
   test('does not take its Pod from a Sandbox whose elder twin shows up late', () => {
@@ -216,7 +216,7 @@ describe('names', () => {
     bench.model.edit(bench.model.get('Sandbox', NAMESPACE, TWINS[0])!, (draft) => {
       draft.metadata.creationTimestamp = '2020-01-01T00:00:00Z';
     });
-    expect(bench.pass({ name: TWINS[1] })).toEqual([]);
+    expect(bench.reconcile({ name: TWINS[1] })).toEqual([]);
   });
 
   test.each([
@@ -228,7 +228,7 @@ describe('names', () => {
   ])('refuses %s with %j before it has children', (name, spec, message) => {
     const bench = new SandboxBench();
     bench.model.create(sandbox(spec, { name }));
-    expect(summary(bench.pass({ name }))).toEqual(['patch Sandbox/status']);
+    expect(summary(bench.reconcile({ name }))).toEqual(['patch Sandbox/status']);
     const ready = bench.model.get('Sandbox', NAMESPACE, name)?.status?.conditions?.find(({ type }) => type === 'Ready');
     expect(ready).toMatchObject({ status: 'False', reason: 'InvalidConfiguration' });
     expect(ready?.message).toContain(message);
@@ -238,6 +238,6 @@ describe('names', () => {
   test('accepts such names where there is no Service', () => {
     const bench = new SandboxBench();
     bench.model.create(sandbox({}, { name: '1.box' }));
-    expect(summary(bench.pass({ name: '1.box' }))).toContain('create Pod');
+    expect(summary(bench.reconcile({ name: '1.box' }))).toContain('create Pod');
   });
 });

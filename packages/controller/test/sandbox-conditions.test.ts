@@ -1,6 +1,6 @@
 import type { SandboxSpec } from 'agent-sandbox-api';
-import { refusal } from '../src/plan.js';
-import { sandboxConditions, type Findings } from '../src/sandbox/conditions.js';
+import { refusal } from '../src/reconcile/plan.js';
+import { sandboxConditions, type ChildrenState } from '../src/sandbox/conditions.js';
 import { SandboxBench, TRACKED, foreignOwner, pod, sandbox } from './fixtures.js';
 
 const running = (ready: 'True' | 'False', ips: string[] = ['10.0.0.1']) => ({
@@ -11,16 +11,16 @@ const running = (ready: 'True' | 'False', ips: string[] = ['10.0.0.1']) => ({
 function withPod(status: object, spec = {}): SandboxBench {
   const bench = new SandboxBench();
   bench.model.create(sandbox(spec));
-  bench.pass();
+  bench.reconcile();
   bench.model.edit(bench.pod!, (draft) => {
     draft.status = status;
   });
-  bench.pass();
+  bench.reconcile();
   return bench;
 }
 
 /** `Type=Status/Reason: message` of the conditions that findings lead to. */
-function conditions(spec: Partial<SandboxSpec>, findings: Partial<Findings>): string[] {
+function conditions(spec: Partial<SandboxSpec>, findings: Partial<ChildrenState>): string[] {
   return sandboxConditions(sandbox(spec), { pod: { owned: false, replicas: 0, errors: [], blockedBy: [] }, errors: [], ...findings }, 0)
     .map(({ type, status, reason, message }) => `${type}=${status}/${reason}: ${message}`);
 }
@@ -58,7 +58,7 @@ test('S6 S47 S52 deletes the Pod of a suspended Sandbox and reports it until it 
   bench.model.edit(bench.sandbox, (draft) => {
     draft.spec.operatingMode = 'Suspended';
   });
-  bench.pass();
+  bench.reconcile();
   expect(bench.pod?.metadata.deletionTimestamp).toBeDefined();
   expect(bench.condition('Suspended')).toBe('False/PodTerminating: Pod is terminating. Sandbox is suspending');
   expect(bench.condition('Ready')).toBe('False/SandboxSuspended: Sandbox is suspending');
@@ -69,7 +69,7 @@ test('S7 S51 S63 S64 leaves a Pod that it does not own to its owner when suspend
   const bench = new SandboxBench();
   const other = bench.model.create(pod({ labels: TRACKED, ownerReferences: [foreignOwner()] }, { phase: 'Running', podIPs: [{ ip: '10.9.9.9' }] }));
   bench.model.create(sandbox({ operatingMode: 'Suspended', service: true }, { annotations: { 'agents.x-k8s.io/pod-name': 'box' } }));
-  bench.pass();
+  bench.reconcile();
   expect(bench.pod).toBe(other);
   expect(bench.condition('Suspended')).toBe('False/PodNotOwned: Refused to delete pod because it is not owned by this sandbox');
   expect(bench.condition('Ready')).toBe('False/SandboxSuspended: Sandbox is suspending');
@@ -86,7 +86,7 @@ test('S8 keeps saying that the Pod terminates when its deletion fails', () => {
   bench.model.edit(bench.sandbox, (draft) => {
     draft.spec.operatingMode = 'Suspended';
   });
-  bench.pass();
+  bench.reconcile();
   expect(bench.condition('Suspended')).toBe('False/PodTerminating: Pod is terminating. Sandbox is suspending');
   expect(bench.condition('Ready')).toBe('False/ReconcilerError: Error seen: denied by a webhook');
   expect(bench.sandbox.status?.replicas).toBe(1);
@@ -96,7 +96,7 @@ test('S8 keeps saying that the Pod terminates when its deletion fails', () => {
 test.each([{ operatingMode: 'Suspended' as const }, { replicas: 0 }])('S9 S48 says that a Sandbox with %j and no Pod is suspended', (spec) => {
   const bench = new SandboxBench();
   bench.model.create(sandbox(spec));
-  expect(bench.pass()).toHaveLength(1);
+  expect(bench.reconcile()).toHaveLength(1);
   expect(bench.condition('Suspended')).toBe('True/PodTerminated: Pod has been terminated. Sandbox is suspended');
   expect(bench.condition('Ready')).toBe('False/SandboxSuspended: Sandbox is suspended');
   expect(bench.sandbox.status?.replicas).toBe(0);
@@ -108,7 +108,7 @@ test('S11 S24 turns PodScheduled to Unknown when the state of the Pod cannot be 
   bench.model.destroy(bench.pod!);
   bench.model.runPods();
   bench.model.intercept = (request) => (request.op === 'create' ? { reason: 'Timeout', message: 'no answer' } : undefined);
-  bench.pass();
+  bench.reconcile();
   expect(bench.condition('PodScheduled')).toBe('Unknown/PodSchedulingUnknown: Pod state is unknown. Pod scheduling cannot be determined');
   expect(bench.condition('Suspended')).toBe('False/NotSuspended: Sandbox is not suspended');
 });
@@ -121,7 +121,7 @@ test('S12 S25 starts a resumed Sandbox again and is not suspended at once', () =
     draft.spec.operatingMode = 'Running';
     draft.spec.replicas = 1;
   });
-  bench.pass();
+  bench.reconcile();
   expect(bench.condition('Suspended')).toBe('False/NotSuspended: Sandbox is not suspended');
   expect(bench.condition('Ready')).toBe('False/DependenciesNotReady: Pod exists with phase: Pending');
 });
@@ -141,21 +141,21 @@ test.each([['Failed', 'PodFailed', 'Pod failed'], ['Succeeded', 'PodSucceeded', 
   const bench = withPod({ phase });
   expect(bench.condition('Finished')).toBe(`True/${reason}: ${message}`);
   expect(bench.condition('Ready')).toBe(`False/${reason}: ${message}`);
-  expect(bench.pass()).toEqual([]);
+  expect(bench.reconcile()).toEqual([]);
 });
 
 test('S16 does not finish with the Pod of another owner', () => {
   const bench = new SandboxBench();
   bench.model.create(pod({ ownerReferences: [foreignOwner()] }, { phase: 'Failed' }));
   bench.model.create(sandbox());
-  bench.pass();
+  bench.reconcile();
   expect(bench.condition('Finished')).toBeUndefined();
 });
 
 test('S17 is not ready with an error, however healthy the Pod', () => {
   const bench = new SandboxBench().ready();
   bench.model.create({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'box', namespace: 'agents', ownerReferences: [foreignOwner()] } });
-  bench.pass();
+  bench.reconcile();
   expect(bench.condition('Ready')).toBe('False/ReconcilerError: Error seen: service "box" is owned by Deployment/other (UID: foreign), not by sandbox "box"');
 });
 

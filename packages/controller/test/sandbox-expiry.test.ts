@@ -6,13 +6,13 @@ const at = (seconds: number) => new Date(START + seconds * 1000).toISOString();
 
 test('S87 looks again when the time is up, but not sooner than in two seconds', () => {
   const bench = new SandboxBench().ready(sandbox({ shutdownTime: at(3600) }));
-  bench.pass();
+  bench.reconcile();
   expect(bench.result?.requeueAfterMs).toBe(3_600_000);
   bench.model.now = START + 3_599_500;
-  bench.pass();
+  bench.reconcile();
   expect(bench.result?.requeueAfterMs).toBe(2000);
   bench.model.now = START + 3_600_000;
-  bench.pass();
+  bench.reconcile();
   expect(bench.condition('Ready')).toBe('False/SandboxExpired: Sandbox has expired');
 });
 
@@ -27,13 +27,13 @@ function expired(spec = {}): SandboxBench {
 
 test('S88 S89 first says that it has expired, then removes Pod and Service and keeps the volumes', () => {
   const bench = expired();
-  expect(summary(bench.pass())).toEqual(['patch Sandbox/status']);
+  expect(summary(bench.reconcile())).toEqual(['patch Sandbox/status']);
   expect(bench.result?.requeueAfterMs).toBe(1);
   expect(bench.condition('PodScheduled')).toBeUndefined();
   expect(bench.pod?.metadata.deletionTimestamp).toBeUndefined();
-  expect(summary(bench.pass())).toEqual(['delete Pod', 'delete Service', 'patch Sandbox/status']);
+  expect(summary(bench.reconcile())).toEqual(['delete Pod', 'delete Service', 'patch Sandbox/status']);
   bench.model.runPods();
-  expect(bench.pass()).toEqual([]);
+  expect(bench.reconcile()).toEqual([]);
   expect(bench.pod).toBeUndefined();
   expect(bench.service).toBeUndefined();
   expect(bench.model.list('PersistentVolumeClaim')).toHaveLength(1);
@@ -53,8 +53,8 @@ test('S90 deletes an adopted Pod of another name', () => {
 
 test('S91 deletes the Sandbox with the policy Delete', () => {
   const bench = expired({ shutdownPolicy: 'Delete' });
-  bench.pass();
-  expect(summary(bench.pass())).toEqual(['delete Pod', 'delete Service', 'delete Sandbox']);
+  bench.reconcile();
+  expect(summary(bench.reconcile())).toEqual(['delete Pod', 'delete Service', 'delete Sandbox']);
   expect(bench.sandbox).toBeUndefined();
   bench.model.runPods();
   bench.model.collect();
@@ -97,10 +97,10 @@ test.each(['Succeeded', 'Failed'])('S94 keeps Finished when a Sandbox with a Pod
 
 test('backs off while children of an expired Sandbox cannot be deleted, and keeps its status', () => {
   const bench = expired();
-  bench.pass();
+  bench.reconcile();
   bench.model.intercept = (request) => (request.op === 'delete' ? { reason: 'Forbidden', message: 'denied by a webhook' } : undefined);
   const before = bench.sandbox.status;
-  bench.pass();
+  bench.reconcile();
   expect(bench.result).toEqual({ errors: [{ reason: 'Forbidden', message: 'denied by a webhook' }, { reason: 'Forbidden', message: 'denied by a webhook' }], blockedBy: [] });
   expect(bench.sandbox.status).toBe(before);
 });
@@ -126,14 +126,14 @@ test('S95 sends the node only with another change, until the Sandbox is ready', 
   bench.model.edit(bench.pod!, (draft) => {
     draft.spec = { nodeName: 'node-7' };
   });
-  expect(bench.pass()).toEqual([]);
+  expect(bench.reconcile()).toEqual([]);
   bench.model.runPods();
-  expect(summary(bench.pass())).toEqual(['patch Sandbox/status']);
+  expect(summary(bench.reconcile())).toEqual(['patch Sandbox/status']);
   expect(bench.sandbox.status?.nodeName).toBe('node-1');
   bench.model.edit(bench.pod!, (draft) => {
     draft.spec = { nodeName: 'node-8' };
   });
-  bench.pass();
+  bench.reconcile();
   expect(bench.sandbox.status?.nodeName).toBe('node-8');
 });
 
@@ -141,16 +141,16 @@ test('a start that is quicker than the settle window costs one status write', ()
   const options = { statusSettleMs: 1000 };
   const bench = new SandboxBench();
   bench.model.create(sandbox({}, { annotations: { 'agents.x-k8s.io/pod-name': 'box' } }));
-  expect(summary(bench.pass({ options }))).toEqual(['create Pod']);
+  expect(summary(bench.reconcile({ options }))).toEqual(['create Pod']);
   expect(bench.result?.requeueAfterMs).toBe(1000);
   bench.model.now += 400;
   bench.model.edit(bench.pod!, (draft) => {
     draft.spec = { nodeName: 'node-1' };
   });
-  expect(bench.pass({ options })).toEqual([]);
+  expect(bench.reconcile({ options })).toEqual([]);
   expect(bench.result?.requeueAfterMs).toBe(600);
   bench.model.runPods();
-  expect(summary(bench.pass({ options }))).toEqual(['patch Sandbox/status']);
+  expect(summary(bench.reconcile({ options }))).toEqual(['patch Sandbox/status']);
   expect(bench.condition('Ready')).toMatch(/^True/);
   expect(bench.memory).toBeUndefined();
 });
@@ -159,9 +159,9 @@ test('a start that is slower shows within the settle window', () => {
   const options = { statusSettleMs: 1000 };
   const bench = new SandboxBench();
   bench.model.create(sandbox());
-  bench.pass({ options });
+  bench.reconcile({ options });
   bench.model.now += 1000;
-  expect(summary(bench.pass({ options }))).toEqual(['patch Sandbox/status']);
+  expect(summary(bench.reconcile({ options }))).toEqual(['patch Sandbox/status']);
   expect(bench.result?.requeueAfterMs).toBeUndefined();
   expect(bench.condition('Ready')).toBe('False/DependenciesNotReady: Pod exists with phase: Pending');
 });
@@ -170,12 +170,12 @@ test('an idle member of a pool has longer, until its Pod has an address', () => 
   const options = { statusSettleMs: 1000 };
   const bench = new SandboxBench();
   bench.model.create(sandbox({}, { ownerReferences: [foreignOwner('SandboxWarmPool', 'extensions.agents.x-k8s.io/v1beta1')] }));
-  bench.pass({ options });
+  bench.reconcile({ options });
   bench.model.now += 1000;
-  expect(bench.pass({ options })).toEqual([]);
+  expect(bench.reconcile({ options })).toEqual([]);
   expect(bench.result?.requeueAfterMs).toBe(4000);
   bench.model.runPods(() => ({ phase: 'Running', podIPs: [{ ip: '10.0.0.1' }], conditions: [] }));
-  expect(summary(bench.pass({ options }))).toEqual(['patch Sandbox/status']);
+  expect(summary(bench.reconcile({ options }))).toEqual(['patch Sandbox/status']);
   expect(bench.sandbox.status?.podIPs).toEqual(['10.0.0.1']);
 });
 
@@ -187,7 +187,7 @@ test('a node that is not worth a write is not waited for either', () => {
   bench.model.edit(bench.pod!, (draft) => {
     draft.spec = { nodeName: 'node-7' };
   });
-  expect(bench.pass({ options })).toEqual([]);
+  expect(bench.reconcile({ options })).toEqual([]);
   expect(bench.result).toEqual({ errors: [], blockedBy: [] });
 });
 
@@ -199,5 +199,5 @@ test('nothing happens to a Sandbox that is being deleted', () => {
   bench.model.destroy(bench.sandbox);
   bench.model.destroy(bench.model.get('Pod', NAMESPACE, 'box')!);
   bench.model.runPods();
-  expect(bench.pass()).toEqual([]);
+  expect(bench.reconcile()).toEqual([]);
 });

@@ -11,7 +11,7 @@ const tracked = (name: string) => ({ annotations: { [ANNOTATION.podName]: name }
 test('S27 S28 creates a Pod of the name of the Sandbox, says so on the Sandbox, and makes no Service', () => {
   const bench = new SandboxBench();
   bench.model.create(sandbox());
-  expect(summary(bench.pass())).toEqual(['create Pod', 'patch Sandbox', 'patch Sandbox/status']);
+  expect(summary(bench.reconcile())).toEqual(['create Pod', 'patch Sandbox', 'patch Sandbox/status']);
   expect(bench.pod?.metadata).toMatchObject({ labels: TRACKED, ownerReferences: [{ kind: 'Sandbox', name: 'box', controller: true, blockOwnerDeletion: true }] });
   expect(bench.sandbox.metadata.annotations).toEqual({ [ANNOTATION.podName]: 'box' });
   expect(bench.service).toBeUndefined();
@@ -20,13 +20,13 @@ test('S27 S28 creates a Pod of the name of the Sandbox, says so on the Sandbox, 
 test('a Sandbox that was created with its tracking annotation costs a write less', () => {
   const bench = new SandboxBench();
   bench.model.create(sandbox({}, tracked('box')));
-  expect(summary(bench.pass())).toEqual(['create Pod', 'patch Sandbox/status']);
+  expect(summary(bench.reconcile())).toEqual(['create Pod', 'patch Sandbox/status']);
 });
 
 test('a pass over a Sandbox at rest writes nothing', () => {
   const bench = new SandboxBench().ready(sandbox({ service: true, volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }] }));
   bench.model.now += 36_000_000;
-  expect(bench.pass()).toEqual([]);
+  expect(bench.reconcile()).toEqual([]);
   expect(bench.result).toEqual({ errors: [], blockedBy: [] });
 });
 
@@ -35,7 +35,7 @@ test('S31 reports all addresses in their order', () => {
   bench.model.edit(bench.pod!, (draft) => {
     draft.status!.podIPs = [{ ip: '10.0.0.7' }, { ip: 'fd00::7' }];
   });
-  bench.pass();
+  bench.reconcile();
   expect(bench.sandbox.status?.podIPs).toEqual(['10.0.0.7', 'fd00::7']);
 });
 
@@ -43,7 +43,7 @@ test.each([[TRACKED], [{ [LABEL.adoptable]: 'true' }]])('S32 S34 S35 adopts an u
   const bench = new SandboxBench();
   bench.model.create(pod({ labels }, { phase: 'Running', podIPs: [{ ip: '10.1.1.1' }], conditions: [{ type: 'Ready', status: 'True' }] }));
   bench.model.create(sandbox());
-  expect(summary(bench.pass())).toEqual(['patch Pod', 'patch Sandbox', 'patch Sandbox/status']);
+  expect(summary(bench.reconcile())).toEqual(['patch Pod', 'patch Sandbox', 'patch Sandbox/status']);
   expect(bench.pod?.metadata.ownerReferences?.[0]?.uid).toBe(bench.sandbox.metadata.uid);
   expect(bench.pod?.metadata.labels?.[LABEL.sandboxNameHash]).toBe(HASH);
   expect(bench.sandbox.status?.podIPs).toEqual(['10.1.1.1']);
@@ -58,7 +58,7 @@ test('does not adopt a Pod that somebody else took meanwhile', () => {
   bench.model.edit(bench.pod!, (draft) => {
     draft.metadata.ownerReferences = [foreignOwner()];
   });
-  bench.pass({ cache });
+  bench.reconcile({ cache });
   expect(bench.pod?.metadata.ownerReferences).toEqual([foreignOwner()]);
   expect(bench.errors()[0]).toContain('has been modified');
 });
@@ -84,10 +84,10 @@ test('S37 removes reserved keys that an older controller propagated, but not its
       [ANNOTATION.traceContext]: '{}',
     };
   });
-  expect(summary(bench.pass())).toEqual(['patch Pod']);
+  expect(summary(bench.reconcile())).toEqual(['patch Pod']);
   expect(bench.pod?.metadata.labels).toEqual(TRACKED);
   expect(bench.pod?.metadata.annotations).toEqual({ [ANNOTATION.propagatedLabels]: '', [ANNOTATION.propagatedAnnotations]: '' });
-  expect(bench.pass()).toEqual([]);
+  expect(bench.reconcile()).toEqual([]);
 });
 
 test('S41 S44 labels the Pod of a pool member with its pool and template', () => {
@@ -100,7 +100,7 @@ test('S42 S44 takes the pool off the Pod, in one write, when a claim takes the S
     draft.metadata.ownerReferences = [CLAIM];
     delete draft.metadata.labels![LABEL.warmPool];
   });
-  expect(summary(bench.pass())).toEqual(['patch Pod']);
+  expect(summary(bench.reconcile())).toEqual(['patch Pod']);
   expect(bench.pod?.metadata.labels).toEqual({ ...TRACKED, [LABEL.templateRefHash]: nameHash('python') });
 });
 
@@ -110,7 +110,7 @@ test('S43 adds the labels of pool and template to an existing Pod', () => {
     draft.metadata.labels = POOL_LABELS;
     draft.metadata.ownerReferences = [POOL];
   });
-  bench.pass();
+  bench.reconcile();
   expect(bench.pod?.metadata.labels).toEqual({ ...TRACKED, ...POOL_LABELS });
 });
 
@@ -124,11 +124,11 @@ test.each([
 ])('%s leaves a running Pod under the policy of its template when the Sandbox is of none any more; a new Pod is of none', (_, change) => {
   const bench = new SandboxBench().ready(sandbox({}, { labels: POOL_LABELS, ownerReferences: [CLAIM] }));
   bench.model.edit(bench.sandbox, change as never);
-  bench.pass();
+  bench.reconcile();
   expect(bench.pod?.metadata.labels).toEqual({ ...TRACKED, [LABEL.templateRefHash]: nameHash('python') });
   bench.model.destroy(bench.pod!);
   bench.model.runPods();
-  bench.pass();
+  bench.reconcile();
   expect(bench.pod?.metadata.labels).toEqual(TRACKED);
 });
 
@@ -137,11 +137,11 @@ test('a running Pod keeps the policy of its template when the claim is deleted w
   bench.model.edit(bench.sandbox, (draft) => {
     draft.metadata.ownerReferences = [];
   });
-  bench.pass();
+  bench.reconcile();
   bench.model.edit(bench.sandbox, (draft) => {
     draft.metadata.labels = {};
   });
-  bench.pass();
+  bench.reconcile();
   expect(bench.pod?.metadata.labels?.[LABEL.templateRefHash]).toBe(nameHash('python'));
 });
 
@@ -150,7 +150,7 @@ test('a running Pod stays under the policy of its template when its Sandbox is l
   bench.model.edit(bench.sandbox, (draft) => {
     draft.metadata.labels![LABEL.templateRefHash] = nameHash('loose');
   });
-  expect(bench.pass()).toEqual([]);
+  expect(bench.reconcile()).toEqual([]);
   expect(bench.pod?.metadata.labels?.[LABEL.templateRefHash]).toBe(nameHash('python'));
 });
 
@@ -158,7 +158,7 @@ test('a Pod that is adopted gets the template of the Sandbox, not the one it cam
   const bench = new SandboxBench();
   bench.model.create(pod({ labels: { ...TRACKED, [LABEL.templateRefHash]: 'forged' } }));
   bench.model.create(sandbox({}, { labels: POOL_LABELS, ownerReferences: [CLAIM] }));
-  bench.pass();
+  bench.reconcile();
   expect(bench.pod?.metadata.labels?.[LABEL.templateRefHash]).toBe(nameHash('python'));
 });
 
@@ -175,7 +175,7 @@ test('S50 refuses the Pod of a Deployment and waits for it to go', () => {
   const bench = new SandboxBench();
   const other = bench.model.create(pod({ ownerReferences: [foreignOwner()] }));
   bench.model.create(sandbox());
-  bench.pass();
+  bench.reconcile();
   expect(bench.errors()).toEqual(['pod "box" is owned by Deployment/other (UID: foreign), not by sandbox "box"']);
   expect(bench.pod).toBe(other);
   expect(bench.result?.blockedBy).toMatchObject([{ kind: 'Pod', name: 'box' }]);
@@ -185,7 +185,7 @@ test('S53 S51 forgets the annotated Pod when it is somebody else\'s', () => {
   const bench = new SandboxBench();
   bench.model.create(pod({ name: 'theirs', ownerReferences: [foreignOwner()] }));
   bench.model.create(sandbox({}, tracked('theirs')));
-  bench.pass();
+  bench.reconcile();
   expect(bench.errors()).toHaveLength(1);
   expect(bench.sandbox.metadata.annotations).toEqual({});
   bench.settle();
@@ -201,7 +201,7 @@ test('S54 removes from the Pod what was removed from the template, and nothing e
   bench.model.edit(bench.sandbox, (draft) => {
     draft.spec.podTemplate.metadata = { labels: { b: '2' } };
   });
-  expect(summary(bench.pass())[0]).toBe('patch Pod');
+  expect(summary(bench.reconcile())[0]).toBe('patch Pod');
   expect(bench.pod?.metadata.labels).toEqual({ ...TRACKED, b: '2', mine: 'x' });
   expect(bench.pod?.metadata.annotations).toEqual({ [ANNOTATION.propagatedLabels]: 'b', [ANNOTATION.propagatedAnnotations]: '' });
 });
@@ -210,7 +210,7 @@ test('S55 refuses an unowned Pod without authorisation and names the labels', ()
   const bench = new SandboxBench();
   bench.model.create(pod());
   bench.model.create(sandbox());
-  bench.pass();
+  bench.reconcile();
   expect(bench.errors()).toEqual([`cannot adopt unowned pod "box" for sandbox "box": it needs the label agents.x-k8s.io/adoptable=true or agents.x-k8s.io/sandbox-name-hash=${HASH}`]);
 });
 
@@ -220,7 +220,7 @@ test.each([['go-client', 'go-client'], ['evil', 'unknown'], ['', undefined]])('S
   bench.model.edit(bench.sandbox, (draft) => {
     draft.metadata.labels = { [LABEL.createdBy]: value };
   });
-  bench.pass();
+  bench.reconcile();
   expect(bench.pod?.metadata.labels?.[LABEL.createdBy]).toBe(expected);
 });
 
@@ -244,11 +244,11 @@ test('S59 refuses to choose between two own Pods, tells it once, and does not re
   bench.model.edit(bench.service!, (draft) => {
     draft.spec!.selector = { broken: 'yes' };
   });
-  expect(summary(bench.pass())).toEqual(['patch Sandbox/status']);
+  expect(summary(bench.reconcile())).toEqual(['patch Sandbox/status']);
   expect(bench.condition('Ready')).toBe('False/MultiplePods: multiple Pods (2) are controlled by this Sandbox; refusing to choose or create a Pod');
   expect(bench.model.events.map(({ type, reason, action }) => [type, reason, action])).toEqual([['Warning', 'MultiplePods', 'Reconciling']]);
   expect(bench.result).toMatchObject({ errors: [] });
-  expect(bench.pass()).toEqual([]);
+  expect(bench.reconcile()).toEqual([]);
   expect(bench.model.events).toHaveLength(1);
 });
 
@@ -268,7 +268,7 @@ test('suspends every own Pod when there are several', () => {
 test('S60 does not count a Pod of another owner by its label', () => {
   const bench = new SandboxBench().ready();
   bench.model.create(pod({ name: 'other', labels: TRACKED, ownerReferences: [foreignOwner('Sandbox', 'agents.x-k8s.io/v1beta1')] }));
-  expect(bench.pass()).toEqual([]);
+  expect(bench.reconcile()).toEqual([]);
 });
 
 test('S61 S65 waits for a terminating Pod before it makes another', () => {
@@ -284,21 +284,21 @@ test('S61 S65 waits for a terminating Pod before it makes another', () => {
     draft.metadata.finalizers = [];
   });
   bench.model.runPods();
-  expect(summary(bench.pass())).toContain('create Pod');
+  expect(summary(bench.reconcile())).toContain('create Pod');
 });
 
 test('S62 applies the rules of ownership to a Pod that the cache did not show', () => {
   const bench = new SandboxBench();
   bench.model.create(sandbox());
   const cache = bench.model.snapshot();
-  bench.pass();
-  const again = bench.pass({ cache });
+  bench.reconcile();
+  const again = bench.reconcile({ cache });
   expect(summary(again)).toEqual(['create Pod']);
   expect(bench.errors()).toEqual([]);
   bench.model.edit(bench.pod!, (draft) => {
     draft.metadata.ownerReferences = [foreignOwner()];
   });
-  bench.pass({ cache });
+  bench.reconcile({ cache });
   expect(bench.errors()[0]).toContain('is owned by Deployment/other');
 });
 
@@ -316,7 +316,7 @@ test('S96 patches the metadata of the Pod at once without a window', () => {
   bench.model.edit(bench.sandbox, (draft) => {
     draft.spec.podTemplate.metadata = { labels: { a: '1' } };
   });
-  expect(summary(bench.pass())).toContain('patch Pod');
+  expect(summary(bench.reconcile())).toContain('patch Pod');
 });
 
 test('S97 S98 gathers metadata changes for the window, at most a second', () => {
@@ -326,17 +326,17 @@ test('S97 S98 gathers metadata changes for the window, at most a second', () => 
     draft.spec.podTemplate.metadata = { labels: { a: value } };
   });
   relabel('1');
-  expect(summary(bench.pass({ options }))).not.toContain('patch Pod');
+  expect(summary(bench.reconcile({ options }))).not.toContain('patch Pod');
   expect(bench.result?.requeueAfterMs).toBe(1000);
   bench.model.now += 400;
   relabel('2');
-  bench.pass({ options });
+  bench.reconcile({ options });
   expect(bench.result?.requeueAfterMs).toBe(600);
   bench.memory = undefined;
-  bench.pass({ options });
+  bench.reconcile({ options });
   expect(bench.result?.requeueAfterMs).toBe(1000);
   bench.model.now += 1000;
-  expect(summary(bench.pass({ options }))).toEqual(['patch Pod']);
+  expect(summary(bench.reconcile({ options }))).toEqual(['patch Pod']);
   expect(bench.pod?.metadata.labels?.a).toBe('2');
   expect(bench.memory).toBeUndefined();
 });
@@ -346,7 +346,7 @@ test('S99 patches nothing but metadata of a Pod', () => {
   bench.model.edit(bench.sandbox, (draft) => {
     draft.spec.podTemplate.metadata = { labels: { a: '1' } };
   });
-  const [patch] = bench.pass();
+  const [patch] = bench.reconcile();
   expect(patch).toMatchObject({ op: 'patch', body: { metadata: { labels: { a: '1' }, annotations: { [ANNOTATION.propagatedLabels]: 'a' } } } });
   expect(Object.keys((patch as { body: object }).body)).toEqual(['metadata']);
 });

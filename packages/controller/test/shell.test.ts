@@ -1,13 +1,14 @@
 import { EXTENSIONS_GROUP } from 'agent-sandbox-api';
 import { Registry } from 'prom-client';
-import { groupOf, isOfKind } from '../src/object.js';
-import { perform } from '../src/perform.js';
-import { failed, ok, refusal, remove, type Plan, type Request } from '../src/plan.js';
+import { groupOf, isOfKind } from '../src/object/ownership.js';
+import { runPlan } from '../src/reconcile/run-plan.js';
+import { failed, ok, refusal, remove, type Plan, type Request } from '../src/reconcile/plan.js';
 import { sandboxController } from '../src/sandbox/controller.js';
 import { Blockers } from '../src/shell/blockers.js';
-import { trimPod } from '../src/shell/caches.js';
+import { trimPod } from '../src/reconcile/trim-pod.js';
 import { serve } from '../src/shell/endpoints.js';
-import { countLabels, countSandboxes } from '../src/shell/sandbox-counts.js';
+import { countLabels } from '../src/sandbox/count-labels.js';
+import { countSandboxes } from '../src/shell/sandbox-counts.js';
 import { OPTIONS, foreignOwner, pod, sandbox } from './fixtures.js';
 
 test('a pass sends stage after stage, and fails with what its last stage could not do', async () => {
@@ -17,7 +18,7 @@ test('a pass sends stage after stage, and fails with what its last stage could n
     memory: 1,
     next: (outcomes) => ({ requests: [remove(pod({ name: `after ${outcomes.map((outcome) => outcome.ok).join()}` }))], requeueAfterMs: 5, errors: [refusal('own')] }),
   };
-  const result = await perform(plan, {
+  const result = await runPlan(plan, {
     send: async (request: Request) => {
       const name = request.op === 'delete' ? request.target.name : '';
       sent.push(name);
@@ -30,16 +31,16 @@ test('a pass sends stage after stage, and fails with what its last stage could n
 });
 
 test('a failure that a request ignores is none, and a pass without errors says when to come back', async () => {
-  const result = await perform({ requests: [remove(pod())], requeueAfterMs: 7 }, { send: async () => failed('NotFound', 'gone') });
+  const result = await runPlan({ requests: [remove(pod())], requeueAfterMs: 7 }, { send: async () => failed('NotFound', 'gone') });
   expect(result).toEqual({ errors: [], requeueAfterMs: 7, blockedBy: [] });
 });
 
 test('after a conflict the key comes back soon, even where the conflict is no error', async () => {
   const lost = { ...remove(pod()), ignore: ['Conflict'] as const };
   const send = async () => failed('Conflict', 'the object has been modified');
-  expect(await perform({ requests: [lost] }, { send })).toEqual({ errors: [], requeueAfterMs: 1000, blockedBy: [] });
-  expect(await perform({ requests: [lost], requeueAfterMs: 7 }, { send })).toMatchObject({ requeueAfterMs: 7 });
-  expect(await perform({ requests: [lost], next: () => ({ requests: [] }) }, { send })).toMatchObject({ requeueAfterMs: 1000 });
+  expect(await runPlan({ requests: [lost] }, { send })).toEqual({ errors: [], requeueAfterMs: 1000, blockedBy: [] });
+  expect(await runPlan({ requests: [lost], requeueAfterMs: 7 }, { send })).toMatchObject({ requeueAfterMs: 7 });
+  expect(await runPlan({ requests: [lost], next: () => ({ requests: [] }) }, { send })).toMatchObject({ requeueAfterMs: 1000 });
 });
 
 test('keys wait for what they were last blocked by', () => {
@@ -47,10 +48,10 @@ test('keys wait for what they were last blocked by', () => {
   const ref = (name: string) => ({ apiVersion: 'v1', kind: 'Pod', namespace: 'n', name });
   blockers.set('n/x', [ref('a'), ref('b')]);
   blockers.set('n/y', [ref('a')]);
-  expect(blockers.waitingFor('Pod', 'n', 'a')).toEqual(['n/x', 'n/y']);
+  expect(blockers.blockedBy('Pod', 'n', 'a')).toEqual(['n/x', 'n/y']);
   blockers.set('n/x', [ref('b')]);
-  expect(blockers.waitingFor('Pod', 'n', 'a')).toEqual(['n/y']);
-  expect(blockers.waitingFor('Pod', 'n', 'b')).toEqual(['n/x']);
+  expect(blockers.blockedBy('Pod', 'n', 'a')).toEqual(['n/y']);
+  expect(blockers.blockedBy('Pod', 'n', 'b')).toEqual(['n/x']);
 });
 
 describe('what wakes a Sandbox', () => {

@@ -4,9 +4,9 @@ import { withSecureDefaults } from '../src/template/defaults.js';
 import { ensureForeignPolicy, namespacedReferences } from '../src/template/foreign.js';
 import { isClaimableFrom, policyName, templateHash, templateProblem } from '../src/template/identity.js';
 import { isPolicyReady } from '../src/template/policy.js';
-import { planOf } from '../src/step.js';
-import { NAMESPACE, foreignOwner, sandbox, summary, template, templatePass } from './fixtures.js';
-import { Model, runPass } from './model.js';
+import { planOf } from '../src/reconcile/step.js';
+import { NAMESPACE, foreignOwner, sandbox, summary, template, reconcileTemplateOnce } from './fixtures.js';
+import { Model, reconcileInModel } from './model.js';
 
 const PYTHON = nameHash('python');
 const BY_PYTHON = { [LABEL.templateRefHash]: PYTHON };
@@ -18,7 +18,7 @@ const templateOf = (model: Model) => model.get('SandboxTemplate', NAMESPACE, 'py
 function settled(spec = {}): Model {
   const model = new Model();
   model.create(template(spec));
-  templatePass(model);
+  reconcileTemplateOnce(model);
   return model;
 }
 
@@ -29,7 +29,7 @@ function member(model: Model, name = 'box') {
 test('T1 gives a template without rules the default policy: the router in, the public internet out', () => {
   const model = new Model();
   model.create(template());
-  expect(summary(templatePass(model).writes)).toEqual(['patch SandboxTemplate', 'create NetworkPolicy']);
+  expect(summary(reconcileTemplateOnce(model).writes)).toEqual(['patch SandboxTemplate', 'create NetworkPolicy']);
   expect(policyOf(model)).toMatchObject({ metadata: { ownerReferences: [{ kind: 'SandboxTemplate', name: 'python', controller: true }] } });
   expect(policyOf(model)?.spec).toEqual({
     podSelector: { matchLabels: BY_PYTHON },
@@ -47,7 +47,7 @@ test('T1 gives a template without rules the default policy: the router in, the p
       ],
     }],
   });
-  expect(templatePass(model).writes).toEqual([]);
+  expect(reconcileTemplateOnce(model).writes).toEqual([]);
 });
 
 test.each([
@@ -61,7 +61,7 @@ test.each([
 test('does not fight with the protocol that the API server fills in', () => {
   const model = settled({ networkPolicy: { egress: [{ ports: [{ port: 53 }] }] } });
   expect(policyOf(model)?.spec?.egress).toEqual([{ ports: [{ port: 53, protocol: 'TCP' }] }]);
-  expect(templatePass(model).writes).toEqual([]);
+  expect(reconcileTemplateOnce(model).writes).toEqual([]);
 });
 
 test('T3 T5 keeps no policy for an unmanaged template, deletes its own and leaves that of others', () => {
@@ -70,9 +70,9 @@ test('T3 T5 keeps no policy for an unmanaged template, deletes its own and leave
   model.edit(templateOf(model), (draft) => {
     draft.spec.networkPolicyManagement = 'Unmanaged';
   });
-  expect(summary(templatePass(model).writes)).toEqual(['delete NetworkPolicy']);
+  expect(summary(reconcileTemplateOnce(model).writes)).toEqual(['delete NetworkPolicy']);
   const other = model.create({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'python-network-policy', namespace: NAMESPACE } });
-  expect(templatePass(model)).toEqual({ writes: [], result: { errors: [], blockedBy: [] } });
+  expect(reconcileTemplateOnce(model)).toEqual({ writes: [], result: { errors: [], blockedBy: [] } });
   expect(policyOf(model)).toBe(other);
 });
 
@@ -82,7 +82,7 @@ test('T4 applies edited rules live', () => {
   model.edit(templateOf(model), (draft) => {
     draft.spec.networkPolicy = { egress: [{}] };
   });
-  expect(summary(templatePass(model).writes)).toEqual(['update NetworkPolicy']);
+  expect(summary(reconcileTemplateOnce(model).writes)).toEqual(['update NetworkPolicy']);
   expect(policyOf(model)?.spec).toMatchObject({ ingress: [], egress: [{}] });
 });
 
@@ -92,7 +92,7 @@ test.each([[[]], [[foreignOwner()]]])('T6 refuses the policy of another owner %j
     apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'python-network-policy', namespace: NAMESPACE, ownerReferences },
   });
   model.create(template());
-  const { result } = templatePass(model);
+  const { result } = reconcileTemplateOnce(model);
   expect(result.errors[0]?.message).toContain('refusing to update the NetworkPolicy "python-network-policy"');
   expect(result.blockedBy).toMatchObject([{ kind: 'NetworkPolicy' }]);
   expect(policyOf(model)).toBe(other);
@@ -107,13 +107,13 @@ describe('a policy is not loosened while Pods rely on it', () => {
     const model = settled();
     const names = Array.from({ length: 20 }, (_, i) => `box-${i}`);
     names.forEach((name) => member(model, name));
-    templatePass(model);
+    reconcileTemplateOnce(model);
     model.destroy(templateOf(model));
     model.collect();
     expect(policyOf(model)).toBeDefined();
-    templatePass(model);
+    reconcileTemplateOnce(model);
     expect(policyOf(model)?.metadata.ownerReferences?.map(({ name }) => name).sort()).toEqual([...names].sort());
-    expect(templatePass(model).writes).toEqual([]);
+    expect(reconcileTemplateOnce(model).writes).toEqual([]);
     for (const name of names) {
       expect(policyOf(model)).toBeDefined();
       model.destroy(model.get('Sandbox', NAMESPACE, name)!);
@@ -125,7 +125,7 @@ describe('a policy is not loosened while Pods rely on it', () => {
   test('foreground deletion of the template leaves it, too', () => {
     const model = settled();
     member(model);
-    templatePass(model);
+    reconcileTemplateOnce(model);
     model.destroy(templateOf(model), 'Foreground');
     model.collect();
     expect(policyOf(model)).toBeDefined();
@@ -134,17 +134,17 @@ describe('a policy is not loosened while Pods rely on it', () => {
   test('switching to unmanaged leaves it, as it was, until the last Sandbox is gone', () => {
     const model = settled();
     const box = member(model);
-    templatePass(model);
+    reconcileTemplateOnce(model);
     const before = policyOf(model)?.spec;
     model.edit(templateOf(model), (draft) => {
       draft.spec.networkPolicyManagement = 'Unmanaged';
       draft.spec.networkPolicy = { ingress: [{}], egress: [{}] };
     });
-    expect(templatePass(model).writes).toEqual([]);
+    expect(reconcileTemplateOnce(model).writes).toEqual([]);
     expect(policyOf(model)?.spec).toEqual(before);
     model.destroy(box);
     model.collect();
-    expect(summary(templatePass(model).writes)).toEqual(['delete NetworkPolicy']);
+    expect(summary(reconcileTemplateOnce(model).writes)).toEqual(['delete NetworkPolicy']);
   });
 
   test('a Pod counts, whatever its Sandbox is labelled with', () => {
@@ -152,18 +152,18 @@ describe('a policy is not loosened while Pods rely on it', () => {
     const box = model.create(sandbox());
     const owner = { apiVersion: 'agents.x-k8s.io/v1beta1', kind: 'Sandbox', name: 'box', uid: box.metadata.uid!, controller: true };
     model.create({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'box', namespace: NAMESPACE, labels: BY_PYTHON, ownerReferences: [owner] } });
-    templatePass(model);
+    reconcileTemplateOnce(model);
     expect(policyOf(model)?.metadata.ownerReferences?.map(({ uid }) => uid)).toContain(box.metadata.uid);
   });
 
   test('a template that is made again takes over the policy that its predecessor left', () => {
     const model = settled();
     member(model);
-    templatePass(model);
+    reconcileTemplateOnce(model);
     model.destroy(templateOf(model));
     model.collect();
     model.create(template({ networkPolicy: {} }));
-    templatePass(model);
+    reconcileTemplateOnce(model);
     const references = policyOf(model)?.metadata.ownerReferences;
     expect(references?.filter(({ controller }) => controller).map(({ uid }) => uid)).toEqual([templateOf(model).metadata.uid]);
     expect(references).toHaveLength(2);
@@ -175,7 +175,7 @@ describe('a policy is not loosened while Pods rely on it', () => {
     let writes = 0;
     for (let i = 0; i < 100; i++) {
       member(model, `box-${i}`);
-      writes += templatePass(model).writes.length;
+      writes += reconcileTemplateOnce(model).writes.length;
       if (i >= 10) {
         model.destroy(model.get('Sandbox', NAMESPACE, `box-${i - 10}`)!);
       }
@@ -192,13 +192,13 @@ describe('names', () => {
     model.create(template({}, { name: TWINS[0] }));
     model.now += 1000;
     const young = model.create(template({}, { name: TWINS[1] }));
-    const { writes, result } = templatePass(model, model, TWINS[1]);
+    const { writes, result } = reconcileTemplateOnce(model, model, TWINS[1]);
     expect(writes).toEqual([]);
     expect(result.blockedBy).toMatchObject([{ name: TWINS[0] }]);
     expect(model.events).toMatchObject([{ type: 'Warning', reason: 'InvalidConfiguration' }]);
     expect(model.events[0]?.note).toContain('has the same hash 22b058e1 as the older template');
     expect(templateProblem(young, model.list('SandboxTemplate'), undefined)).toContain('choose another name');
-    expect(summary(templatePass(model, model, TWINS[0]).writes)).toContain('create NetworkPolicy');
+    expect(summary(reconcileTemplateOnce(model, model, TWINS[0]).writes)).toContain('create NetworkPolicy');
   });
 
   test('refuses a name that is too long for the policy', () => {
@@ -249,7 +249,7 @@ describe('templates of other namespaces', () => {
     const policy = model.get('NetworkPolicy', 'tenant', 'platform.python-network-policy');
     const used = model.get('SandboxTemplate', 'platform', 'python')!;
     let ready: boolean | undefined;
-    const result = runPass(planOf(ensureForeignPolicy(used, from, policy), (found) => {
+    const result = reconcileInModel(planOf(ensureForeignPolicy(used, from, policy), (found) => {
       ready = found.ready;
       return { requests: [], errors: found.errors };
     }), model)!;
@@ -294,14 +294,14 @@ describe('templates of other namespaces', () => {
     const model = new Model();
     const used = model.create(template({}, { annotations: { [ANNOTATION.claimableFrom]: '*' } }));
     const ticket = claim(model, 'ticket');
-    runPass(planOf(ensureForeignPolicy(used, ticket, undefined), () => ({ requests: [] })), model);
-    templatePass(model);
+    reconcileInModel(planOf(ensureForeignPolicy(used, ticket, undefined), () => ({ requests: [] })), model);
+    reconcileTemplateOnce(model);
     model.edit(used, (draft) => {
       draft.spec.networkPolicy = {};
     });
-    expect(summary(templatePass(model).writes)).toEqual(['update NetworkPolicy', 'update NetworkPolicy']);
+    expect(summary(reconcileTemplateOnce(model).writes)).toEqual(['update NetworkPolicy', 'update NetworkPolicy']);
     expect(model.get('NetworkPolicy', 'tenant', 'agents.python-network-policy')?.spec).toMatchObject({ ingress: [], egress: [] });
-    expect(templatePass(model).writes).toEqual([]);
+    expect(reconcileTemplateOnce(model).writes).toEqual([]);
   });
 
   test.each<[string, Partial<NetworkPolicy['metadata']>]>([

@@ -1,7 +1,8 @@
 import { ANNOTATION, LABEL } from 'agent-sandbox-api';
 import { silentLogger } from 'agent-sandbox-kube';
 import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
-import { create, failed, mergePatch, ok, type KubeObject, type Outcome, type Request } from '../src/plan.js';
+import type { KubeObject } from '../src/object/metadata.js';
+import { create, failed, mergePatch, ok, type Outcome, type Request } from '../src/reconcile/plan.js';
 import { sandboxController } from '../src/sandbox/controller.js';
 import { TraceContextError, Tracing } from '../src/shell/tracing.js';
 import { OPTIONS, pod, sandbox } from './fixtures.js';
@@ -20,7 +21,7 @@ describe('a traced pass', () => {
     sent.push(request);
     return ok('object' in request ? request.object as KubeObject : undefined);
   };
-  const pass = (object: KubeObject, requests: Request[] = [], how = send) => tracing.pass(traced!, object, how, async (within) => {
+  const pass = (object: KubeObject, requests: Request[] = [], how = send) => tracing.reconcile(traced!, object, how, async (within) => {
     for (const request of requests) {
       await within(request);
     }

@@ -46,7 +46,7 @@ export function keyOf(object: KubeObject | ObjectRef): string {
 }
 
 /** The inverse of `keyOf`. */
-export function refOf(key: string): ObjectRef {
+export function parseKey(key: string): ObjectRef {
   const slash = key.indexOf('/');
   return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }

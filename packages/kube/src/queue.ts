@@ -5,9 +5,9 @@ import { QueueMetrics } from './metrics.js';
 export interface WorkQueueOptions {
   /** Label of the measurements. */
   readonly name: string;
-  /** Pauses after failures of a key. @default - 5 ms, doubled each time, up to 1000 s; no jitter */
+  /** Back-off after failures of a key. @default - 5 ms, doubled each time, up to 1000 s; no jitter */
   readonly backoff?: BackoffOptions;
-  /** Keys of low priority in work at the same time, so that slow work on them leaves workers for others. @default - no limit */
+  /** Upper bound on keys of low priority that are processed at the same time, so that workers remain for others. @default - no limit */
   readonly lowConcurrency?: number;
   /** @default - that of the machine */
   readonly clock?: Clock;
@@ -16,8 +16,8 @@ export interface WorkQueueOptions {
 }
 
 /**
- * How soon a key is taken: all of `normal` before any of `low`. Objects of the first list and of a resync are `low`, so that
- * thousands of them do not delay what happens now.
+ * The order of keys: all of `normal` before any of `low`. Objects of the first list and of a resync are `low`, so that
+ * thousands of them do not delay current events.
  */
 export type Priority = 'normal' | 'low';
 
@@ -40,28 +40,28 @@ interface Delayed {
 }
 
 const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 5, maxMs: 1_000_000 };
-/** Void delays that are kept at most, besides as many as there are valid ones. */
-const VOID_DELAYS = 64;
+/** Upper bound on stale delayed entries, in addition to one per live entry. */
+const STALE_DELAYS = 64;
 
 /**
- * A queue of keys, each of which is in it at most once and is never given to two workers at the same time: a key that is added
- * while it is being worked on is given out again afterwards.
+ * A queue of keys. A key is queued at most once and never processed by two workers at the same time: a key that is added while it is
+ * being processed is queued again afterwards.
  *
- * A key that waits for a delay and is added without one is taken at once and the delay is void: each run decides anew when the
- * next one is to be.
+ * Adding a delayed key without a delay queues it at once and cancels the delay: each reconciliation decides anew when the next one
+ * is due.
  */
 export class WorkQueue {
   public readonly name: string;
   private readonly clock: Clock;
   private readonly backoff: BackoffOptions;
   private readonly metrics: QueueMetrics;
-  /** Keys that can be taken, by priority, in the order of their arrival. A key that moved up leaves its old place empty-handed. */
+  /** Queued keys by priority, first in first out. A key whose priority was raised leaves a stale entry behind. */
   private readonly ready: Record<Priority, Fifo> = { normal: new Fifo(), low: new Fifo() };
   private readonly waiting = new Map<string, Waiting>();
   private readonly processing = new Map<string, Processing>();
   private readonly lowConcurrency: number;
   private lowProcessing = 0;
-  /** Added while in work. */
+  /** Added while being processed. */
   private readonly again = new Map<string, Waiting>();
   private readonly delayed = new Map<string, Delayed>();
   private readonly heap = new Heap();
@@ -80,22 +80,22 @@ export class WorkQueue {
     this.metrics = options.metrics ?? {};
   }
 
-  /** Keys that can be taken now. */
+  /** Number of queued keys. */
   public get depth(): number {
     return this.waiting.size;
   }
 
-  /** Keys that wait for a delay. */
+  /** Number of delayed keys. */
   public get delayedCount(): number {
     return this.delayed.size;
   }
 
-  /** Delays that are kept in memory, void ones included. */
+  /** Number of delays in memory, stale ones included. */
   public get heldDelays(): number {
     return this.heap.size;
   }
 
-  /** Adds a key; no effect if it waits already, except that `normal` moves it up. */
+  /** Adds a key; no effect if it is queued already, except that `normal` raises its priority. */
   public add(key: string, priority: Priority = 'normal'): void {
     if (this.closed) {
       return;
@@ -120,7 +120,7 @@ export class WorkQueue {
     }
   }
 
-  /** Adds a key in `delayMs` milliseconds. Of several wishes for a key the earliest counts; if it waits already, none does. */
+  /** Adds a key after `delayMs` milliseconds. Of several delays of a key the earliest counts; no effect if the key is queued already. */
   public addAfter(key: string, delayMs: number, priority: Priority = 'normal'): void {
     if (!(delayMs > 0)) {
       this.add(key, priority);
@@ -137,14 +137,14 @@ export class WorkQueue {
     const entry: Delayed = { key, due, priority };
     this.delayed.set(key, entry);
     this.heap.push(entry);
-    if (this.heap.size > 2 * this.delayed.size + VOID_DELAYS) {
-      // Delays of weeks that events make void again and again would otherwise all be kept until they are over.
+    if (this.heap.size > 2 * this.delayed.size + STALE_DELAYS) {
+      // Events that cancel long delays again and again would otherwise leave all of them in memory.
       this.heap.retain(this.delayed);
     }
     this.arm();
   }
 
-  /** Adds a key after a pause that grows with each failure until `forget`; at least `minimumMs` milliseconds. */
+  /** Adds a key after a back-off that grows with each failure until `forget`; at least `minimumMs` milliseconds. */
   public addRateLimited(key: string, minimumMs = 0): void {
     const failures = (this.failures.get(key) ?? 0) + 1;
     this.failures.set(key, failures);
@@ -152,17 +152,17 @@ export class WorkQueue {
     this.addAfter(key, Math.max(minimumMs, backoffMs(this.backoff, failures)));
   }
 
-  /** Ends the counting of a key's failures. */
+  /** Resets the back-off of a key. */
   public forget(key: string): void {
     this.failures.delete(key);
   }
 
-  /** Failures of a key in a row. */
+  /** Consecutive failures of a key. */
   public failuresOf(key: string): number {
     return this.failures.get(key) ?? 0;
   }
 
-  /** Waits for a key and gives it to the caller, who must call `done` with it. Undefined when the queue was shut down. */
+  /** Waits for a key. The caller must call `done` with it. `undefined` when the queue was shut down. */
   public take(): Promise<string | undefined> {
     const key = this.next();
     if (key !== undefined || this.closed) {
@@ -171,11 +171,11 @@ export class WorkQueue {
     return new Promise(resolve => this.takers.push(resolve));
   }
 
-  /** Gives a key back. If it was added meanwhile, it waits again. */
+  /** Marks a key as processed. If it was added meanwhile, it is queued again. */
   public done(key: string): void {
     const processed = this.processing.get(key);
     if (processed === undefined) {
-      throw new Error(`key "${key}" of the queue ${this.name} is not in work: call done once for each key taken`);
+      throw new Error(`key "${key}" of the queue ${this.name} is not being processed: call done once for each key taken`);
     }
     this.processing.delete(key);
     this.lowProcessing -= processed.priority === 'low' ? 1 : 0;
@@ -192,9 +192,9 @@ export class WorkQueue {
   }
 
   /**
-   * Takes no more keys and drops delayed ones. Resolves when nothing is in work any more.
+   * Accepts no more keys and drops delayed ones. Resolves when nothing is being processed any more.
    *
-   * @param drain whether keys that wait are still given out; otherwise they are dropped
+   * @param drain whether queued keys are still processed; otherwise they are dropped
    */
   public shutdown({ drain = false }: { drain?: boolean } = {}): Promise<void> {
     this.closed = true;
@@ -209,7 +209,7 @@ export class WorkQueue {
     return this.processing.size === 0 && this.waiting.size === 0 ? Promise.resolve() : new Promise(resolve => this.idle.push(resolve));
   }
 
-  /** Seconds that the keys in work have been in work, added up. */
+  /** Sum of the seconds that the keys in process have taken so far. */
   public get unfinishedWorkSeconds(): number {
     const now = this.clock.monotonic();
     let sum = 0;
@@ -217,7 +217,7 @@ export class WorkQueue {
     return sum / 1000;
   }
 
-  /** Seconds that the oldest key in work has been in work; 0 if there is none. */
+  /** Seconds that the oldest key in process has taken so far; 0 if there is none. */
   public get longestRunningSeconds(): number {
     const [first] = this.processing.values();
     return first === undefined ? 0 : (this.clock.monotonic() - first.begin) / 1000;
@@ -230,7 +230,7 @@ export class WorkQueue {
     this.serve();
   }
 
-  /** Gives keys to those who wait for one. */
+  /** Hands keys to waiting workers. */
   private serve(): void {
     while (this.takers.length > 0) {
       const key = this.next();
@@ -245,7 +245,7 @@ export class WorkQueue {
     for (const priority of this.lowProcessing < this.lowConcurrency ? ['normal', 'low'] as const : ['normal'] as const) {
       for (let key = this.ready[priority].shift(); key !== undefined; key = this.ready[priority].shift()) {
         const entry = this.waiting.get(key);
-        // Otherwise it moved up and was taken from there.
+        // Otherwise the entry is stale: the key was raised and taken already.
         if (entry?.priority === priority) {
           this.waiting.delete(key);
           this.delayed.delete(key);
@@ -287,7 +287,7 @@ export class WorkQueue {
   }
 }
 
-/** First in, first out, without moving what is behind. */
+/** First in, first out, in amortized constant time. */
 class Fifo {
   private items: string[] = [];
   private head = 0;
@@ -309,7 +309,7 @@ class Fifo {
   }
 }
 
-/** Binary heap, earliest first. Entries that are void stay until they come to the top or `retain` drops them. */
+/** Binary heap, earliest first. Stale entries stay until they reach the top or `retain` drops them. */
 class Heap {
   private readonly items: Delayed[] = [];
 

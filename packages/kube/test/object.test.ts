@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { compareResourceVersions, controllerOf, deepFreeze, keyOf, refOf } from '../src/object.js';
+import { compareResourceVersions, controllerOf, deepFreeze, keyOf, parseKey } from '../src/object.js';
 
 describe('compareResourceVersions', () => {
   test('agrees with the order of numbers of any length', () => {
@@ -14,9 +14,9 @@ describe('compareResourceVersions', () => {
   });
 });
 
-test('refOf is the inverse of keyOf', () => {
-  expect(refOf(keyOf({ namespace: 'team', name: 'a.b' }))).toEqual({ namespace: 'team', name: 'a.b' });
-  expect(refOf(keyOf({ metadata: { name: 'node-1' } }))).toEqual({ name: 'node-1' });
+test('parseKey is the inverse of keyOf', () => {
+  expect(parseKey(keyOf({ namespace: 'team', name: 'a.b' }))).toEqual({ namespace: 'team', name: 'a.b' });
+  expect(parseKey(keyOf({ metadata: { name: 'node-1' } }))).toEqual({ name: 'node-1' });
 });
 
 test('controllerOf finds the reference that is marked, among others', () => {

@@ -178,7 +178,7 @@ describe('WorkQueue', () => {
 
   test('done without take is an error', () => {
     const { queue } = setup();
-    expect(() => queue.done('a')).toThrow('key "a" of the queue test is not in work: call done once for each key taken');
+    expect(() => queue.done('a')).toThrow('key "a" of the queue test is not being processed: call done once for each key taken');
   });
 
   test('shutdown lets workers go, drops what waits, and ends with the work', async () => {

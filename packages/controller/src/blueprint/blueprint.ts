@@ -10,13 +10,13 @@ export function blueprintOf(template: SandboxTemplate): Blueprint {
   return derived(template).blueprint;
 }
 
-/** Value of the label that tells which Pod template a pool's Sandbox was made from. Nobody decides anything by it. */
+/** Value of the label that identifies the Pod template of a pool's Sandbox. For information only. */
 export function podTemplateHash(template: SandboxTemplate): string {
   return derived(template).podTemplateHash;
 }
 
 /**
- * Value of the label that tells which blueprint a pool's Sandbox was made from. Equal blueprints have equal hashes in this
+ * Value of the label that identifies the blueprint of a pool's Sandbox. Equal blueprints have equal hashes in this
  * program; another implementation hashes other bytes, so that a difference alone means nothing: see `isStale`.
  */
 export function blueprintHash(template: SandboxTemplate): string {
@@ -35,7 +35,7 @@ interface Derived {
   readonly refHash: string;
 }
 
-/** Templates in the cache never change, and each pass over a pool asks again. */
+/** Templates in the cache never change, and each reconciliation of a pool needs them. */
 const known = new WeakMap<SandboxTemplate, Derived>();
 
 function derived(template: SandboxTemplate): Derived {

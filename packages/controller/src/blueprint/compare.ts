@@ -1,5 +1,5 @@
 import type { SandboxSpec } from 'agent-sandbox-api';
-import { semanticallyEqual } from '../object.js';
+import { semanticallyEqual } from '../object/diff.js';
 import type { Blueprint } from './blueprint.js';
 
 /**

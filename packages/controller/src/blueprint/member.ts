@@ -1,7 +1,7 @@
 import {
   ANNOTATION, CREATED_BY, GROUP, LABEL, LAUNCH_TYPE, VERSION, nameHash, type Sandbox, type SandboxTemplate, type SandboxWarmPool,
 } from 'agent-sandbox-api';
-import { controllerReference } from '../object.js';
+import { controllerReference } from '../object/ownership.js';
 import { templateHash } from '../template/identity.js';
 import { blueprintHash, blueprintOf, podTemplateHash } from './blueprint.js';
 
@@ -28,7 +28,7 @@ export interface MemberOptions {
 
 /**
  * A Sandbox of a pool as it is created. Its name is known, and so is that of its Pod: the annotation is there from the
- * beginning, so that nobody has to add it.
+ * beginning, which saves a write.
  */
 export function memberObject(pool: SandboxWarmPool, template: SandboxTemplate, { name, evictable }: MemberOptions): Sandbox {
   const namespace = pool.metadata.namespace ?? '';

@@ -1,5 +1,6 @@
 import { EXTENSIONS_GROUP, LABEL, type Sandbox, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
-import { controllerOf, isOfKind, labelOf } from '../object.js';
+import { labelOf } from '../object/metadata.js';
+import { controllerOf, isOfKind } from '../object/ownership.js';
 import { blueprintHash, blueprintOf, templateRefHash } from './blueprint.js';
 import { hasBlueprint } from './compare.js';
 
@@ -11,9 +12,9 @@ export function recreates(pool: SandboxWarmPool): boolean {
 /**
  * Whether a Sandbox was made from another template, or from another state of this one.
  *
- * The hash that a pool put on its Sandbox is believed where it says that nothing changed; where it differs, which it also
- * does for Sandboxes that another implementation made, the specs are compared. Nobody's label is believed on a Sandbox
- * without controller.
+ * The hash that a pool put on its Sandbox is trusted if it says that nothing changed; where it differs, which it also
+ * does for Sandboxes that another implementation made, the specs are compared. Labels of a Sandbox without a controller
+ * are not trusted.
  *
  * @param memo verdicts by hash label, so that thousands of Sandboxes of one state are compared once; of one template only
  */

@@ -1,35 +1,27 @@
 import { ANNOTATION, LABEL, LAUNCH_TYPE, type Sandbox } from 'agent-sandbox-api';
-import { annotationOf, controllerReference, labelOf, mapDiff, ownershipOf } from '../object.js';
-import { get, mergePatch, refOf, type Failure, type Ref } from '../plan.js';
-import { ask, value, type Step } from '../step.js';
+import { mapDiff } from '../object/diff.js';
+import { annotationOf, labelOf } from '../object/metadata.js';
+import { controllerReference, ownershipOf } from '../object/ownership.js';
+import { get, mergePatch, refOf, type Failure } from '../reconcile/plan.js';
+import { ask, value, type Step } from '../reconcile/step.js';
+import type { BindResult } from './bind.js';
 import { nameOf, templateOf, type ObservedClaim } from './observed.js';
 import { POOL_LABELS, claimedPodMetadata, createdByLabel, without, withoutPoolMetadata } from './pod-metadata.js';
 import { problem, type Problem } from './problem.js';
 import { poolKeyOf } from './warm-queue.js';
 
-/** What became of the search for a Sandbox. */
-export interface Finding {
-  readonly sandbox?: Sandbox;
-  readonly problem?: Problem;
-  /** Milliseconds to wait for a member of the pool, without telling anything. */
-  readonly waitMs?: number;
-  /** A Sandbox that may be the claim's although the answer got lost. */
-  readonly uncertain?: Ref;
-  readonly blockedBy?: readonly Ref[];
-}
-
-/** Writes of one Sandbox that others write at the same time. */
+/** Attempts to adopt a Sandbox that other clients write at the same time. */
 const ATTEMPTS = 5;
 
 /**
  * Makes an idle member of a pool the claim's, in one locked write that leaves the Sandbox in its final state. The owner
- * reference is the lock: whoever sets it has the Sandbox, and a crash right after it is completed by the next pass.
+ * reference is the lock: the claim that sets it has the Sandbox, and a crash right after it is completed by the next reconciliation.
  */
-export function adopt(observed: ObservedClaim, candidate: Sandbox): Step<Finding> {
+export function adopt(observed: ObservedClaim, candidate: Sandbox): Step<BindResult> {
   return transfer(observed, candidate, 1);
 }
 
-function transfer(observed: ObservedClaim, candidate: Sandbox, attempt: number): Step<Finding> {
+function transfer(observed: ObservedClaim, candidate: Sandbox, attempt: number): Step<BindResult> {
   const patch = adoptionPatch(observed, candidate);
   if ('reason' in patch) {
     return value({ problem: patch });
@@ -44,8 +36,8 @@ function transfer(observed: ObservedClaim, candidate: Sandbox, attempt: number):
   });
 }
 
-/** Somebody else has written the candidate: a read past the cache tells whether it can still be had. */
-function resolve(observed: ObservedClaim, candidate: Sandbox, attempt: number): Step<Finding> {
+/** Another client has written the candidate: a read past the cache shows whether it can still be adopted. */
+function resolve(observed: ObservedClaim, candidate: Sandbox, attempt: number): Step<BindResult> {
   return ask(get(candidate), (outcome) => {
     if (!outcome.ok) {
       return value(outcome.failure.reason === 'NotFound'
@@ -58,16 +50,16 @@ function resolve(observed: ObservedClaim, candidate: Sandbox, attempt: number): 
     }
     const same = current.metadata.uid === candidate.metadata.uid && poolKeyOf(current) === poolKeyOf(candidate);
     if (!same) {
-      return value({ problem: problem.adoptionConflict(`sandbox "${nameOf(candidate)}" was taken or changed by somebody else`) });
+      return value({ problem: problem.adoptionConflict(`sandbox "${nameOf(candidate)}" was taken or changed by another client`) });
     }
     return attempt < ATTEMPTS
       ? transfer(observed, current, attempt + 1)
-      : value({ problem: problem.adoptionConflict(`sandbox "${nameOf(candidate)}" is written by somebody else all the time`) });
+      : value({ problem: problem.adoptionConflict(`sandbox "${nameOf(candidate)}" is written by other clients continuously`) });
   });
 }
 
 /** What a failed write of a Sandbox that would be the claim's means: without an answer it may have succeeded. */
-export function failure(cause: Failure, sandbox: Sandbox): Finding {
+export function failure(cause: Failure, sandbox: Sandbox): BindResult {
   const unanswered = ['Timeout', 'Unknown', 'Cancelled'].includes(cause.reason);
   const { apiVersion, kind, namespace, name } = refOf(sandbox);
   return { problem: problem.failure(cause), ...(unanswered ? { uncertain: { apiVersion, kind, namespace, name } } : {}) };

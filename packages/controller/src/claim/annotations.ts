@@ -1,20 +1,21 @@
 import { ANNOTATION, CONDITION, type SandboxClaim, type SandboxClaimStatus } from 'agent-sandbox-api';
-import { annotationOf, isConditionTrue } from '../object.js';
-import { mergePatch, type Failure, type Outcome, type Request } from '../plan.js';
-import { ask, then, value, type Step } from '../step.js';
+import { isConditionTrue } from '../object/conditions.js';
+import { annotationOf } from '../object/metadata.js';
+import { mergePatch, type Failure, type Outcome, type Request } from '../reconcile/plan.js';
+import { ask, andThen, value, type Step } from '../reconcile/step.js';
 import { staleAssignment } from './locate.js';
 import type { ObservedClaim } from './observed.js';
 
-/** Written in the place of a time that nobody has noted. */
+/** Written in place of an unknown time. */
 const UNKNOWN = 'unknown';
 
-/** What was observed, with the claim as it is after what was to be written on it first, or why that failed. */
+/** The observed state with the claim as the first writes left it, or why they failed. */
 export type Prepared = { readonly observed: ObservedClaim } | { readonly failure: Failure };
 
-/** Annotations that come before everything else: the time of the first sight, and none that name a Sandbox that is lost. */
+/** Annotation writes that come before everything else: sets the time of first observation and removes a stale assignment. */
 export function prepare(observed: ObservedClaim): Step<Prepared> {
   const requests = [...firstSight(observed), ...staleAssignment(observed)];
-  return requests.reduce<Step<Prepared>>((step, request) => then(step, send(request)), value({ observed }));
+  return requests.reduce<Step<Prepared>>((step, request) => andThen(step, send(request)), value({ observed }));
 }
 
 function send(request: Request): (prepared: Prepared) => Step<Prepared> {

@@ -1,10 +1,12 @@
 import { ANNOTATION, GROUP, LABEL, LAUNCH_TYPE, VERSION, type Sandbox, type SandboxTemplate } from 'agent-sandbox-api';
 import { blueprintOf } from '../blueprint/blueprint.js';
-import { annotationOf, controllerReference, ownershipOf } from '../object.js';
-import { create, get } from '../plan.js';
-import { ask, value, type Step } from '../step.js';
+import { annotationOf } from '../object/metadata.js';
+import { controllerReference, ownershipOf } from '../object/ownership.js';
+import { create, get } from '../reconcile/plan.js';
+import { ask, value, type Step } from '../reconcile/step.js';
 import { templateHash, templateKey } from '../template/identity.js';
-import { failure, type Finding } from './adopt.js';
+import { failure } from './adopt.js';
+import type { BindResult } from './bind.js';
 import { withEnv } from './env.js';
 import { namesakeText } from './locate.js';
 import { nameOf, namespaceOf, type ObservedClaim } from './observed.js';
@@ -13,20 +15,20 @@ import { problem, type Problem } from './problem.js';
 import { mergedVolumes } from './volumes.js';
 
 /** Makes a Sandbox of the claim's own name from the template. */
-export function createSandbox(observed: ObservedClaim, template: SandboxTemplate): Step<Finding> {
+export function createSandbox(observed: ObservedClaim, template: SandboxTemplate): Step<BindResult> {
   const { claim } = observed;
   const sandbox = newSandbox(observed, template);
   if ('reason' in sandbox) {
     return value({ problem: sandbox });
   }
-  return ask<Finding>(create(sandbox), (outcome) => {
+  return ask<BindResult>(create(sandbox), (outcome) => {
     if (outcome.ok) {
       return value({ sandbox: (outcome.object as Sandbox | undefined) ?? sandbox });
     }
     if (outcome.failure.reason !== 'AlreadyExists') {
       return value(failure(outcome.failure, sandbox));
     }
-    return ask<Finding>(get(sandbox), (found) => {
+    return ask<BindResult>(get(sandbox), (found) => {
       if (!found.ok) {
         return value({ problem: found.failure.reason === 'NotFound' ? problem.createPending() : problem.failure(found.failure) });
       }
@@ -38,7 +40,7 @@ export function createSandbox(observed: ObservedClaim, template: SandboxTemplate
   });
 }
 
-/** The Sandbox as it is created; how long it lives is the claim's affair. */
+/** The Sandbox as it is created; its lifetime is controlled by the claim. */
 function newSandbox({ claim }: ObservedClaim, template: SandboxTemplate): Sandbox | Problem {
   const namespace = namespaceOf(claim);
   const { podTemplate, volumeClaimTemplates = [], ...rest } = blueprintOf(template);
@@ -66,7 +68,7 @@ function newSandbox({ claim }: ObservedClaim, template: SandboxTemplate): Sandbo
       labels: { ...identityLabels(claim, hash), [LABEL.launchType]: LAUNCH_TYPE.cold },
       annotations: {
         [ANNOTATION.templateRef]: templateKey(template, namespace),
-        // Known beforehand, so that nobody has to add it.
+        // Known beforehand, which saves a write.
         [ANNOTATION.podName]: nameOf(claim),
         ...(trace === undefined ? {} : { [ANNOTATION.traceContext]: trace }),
       },

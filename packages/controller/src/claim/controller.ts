@@ -1,13 +1,16 @@
 import { CONDITION, EXTENSIONS_GROUP, NETWORK_POLICY_SUFFIX, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
-import { indexValue, type Cache } from '../cache.js';
+import { indexValue, type Cache } from '../reconcile/cache.js';
 import type { NetworkPolicy } from '../core-kinds.js';
-import { conditionOf, controllerOf, isDeleting, isOfKind, semanticallyEqual } from '../object.js';
-import { createdByAttribute, isOwnStatusWrite, statesOf, type Change, type ControllerDefinition, type Wake } from '../shell/definition.js';
+import { conditionOf } from '../object/conditions.js';
+import { semanticallyEqual } from '../object/diff.js';
+import { isDeleting } from '../object/metadata.js';
+import { controllerOf, isOfKind } from '../object/ownership.js';
+import { createdByAttribute, isOwnStatusWrite, statesOf, type Change, type ControllerDefinition, type QueueItem } from '../reconcile/definition.js';
 import { FirstSeen } from './first-seen.js';
 import { CLAIM_METRICS } from './measures.js';
 import { observeClaim } from './observe.js';
 import type { ClaimMemory, ClaimOptions } from './observed.js';
-import { planClaim } from './plan.js';
+import { reconcileClaim } from './reconcile.js';
 import { WarmQueue } from './warm-queue.js';
 
 export interface ClaimControllerOptions extends ClaimOptions {
@@ -15,7 +18,7 @@ export interface ClaimControllerOptions extends ClaimOptions {
   readonly events: boolean;
 }
 
-/** The SandboxClaim controller: woken by claims, by what happens to their Sandboxes, and by the coming of what they wait for. */
+/** The SandboxClaim controller: reconciles a claim when it, its Sandbox, or an object that it waits for changes. */
 export function claimController(
   concurrency: number,
   { events, ...options }: ClaimControllerOptions,
@@ -31,9 +34,9 @@ export function claimController(
       const claim = cache.get('SandboxClaim', namespace, name);
       const firstSeen = claim && seen.of(claim);
       const observed = observeClaim(cache, queue, namespace, name, { now, options, memory, ...(firstSeen === undefined ? {} : { firstSeen }) });
-      return observed && planClaim(observed);
+      return observed && reconcileClaim(observed);
     },
-    remembered: (key, memory: ClaimMemory | undefined) => queue.note(key, memory ?? {}),
+    onMemoryChange: (key, memory: ClaimMemory | undefined) => queue.note(key, memory ?? {}),
     traced: { kind: 'SandboxClaim', span: 'ReconcileSandboxClaim', attributes: createdByAttribute, annotate: true },
     watches: {
       SandboxClaim: (change) => {
@@ -42,28 +45,28 @@ export function claimController(
       },
       Sandbox: (change) => {
         const waiting = queue.observe(change);
-        return [...ofSandbox(change), ...(waiting === undefined ? [] : [{ key: waiting }])];
+        return [...enqueueForSandbox(change), ...(waiting === undefined ? [] : [{ key: waiting }])];
       },
       SandboxWarmPool: (change, cache) => {
         if (change.after === undefined) {
           queue.dropPool(keyOf(change.before!));
         }
-        return ofPool(change, cache);
+        return enqueueForPool(change, cache);
       },
-      SandboxTemplate: ofTemplate,
-      NetworkPolicy: ofPolicy,
+      SandboxTemplate: enqueueForTemplate,
+      NetworkPolicy: enqueueForPolicy,
     },
     metrics: CLAIM_METRICS,
     silent: !events,
   };
 }
 
-/** The claims whose Sandbox has changed in what their status tells. What the claim itself has written it knows already. */
-function ofSandbox(change: Change<Sandbox>): readonly Wake[] {
-  return isRelevant(change) ? [...new Set(statesOf(change).flatMap(claimKeys))].map((key) => ({ key })) : [];
+/** The claims whose Sandbox has changed in a way that their status shows. Own writes are known already. */
+function enqueueForSandbox(change: Change<Sandbox>): readonly QueueItem[] {
+  return isRelevantChange(change) ? [...new Set(statesOf(change).flatMap(claimKeys))].map((key) => ({ key })) : [];
 }
 
-function isRelevant({ before, after, origin }: Change<Sandbox>): boolean {
+function isRelevantChange({ before, after, origin }: Change<Sandbox>): boolean {
   if (before === undefined || after === undefined) {
     return before !== undefined || origin !== 'write';
   }
@@ -83,27 +86,27 @@ function claimKeys(sandbox: Sandbox): string[] {
 }
 
 /** The claims that wait for a pool: those that name it, and those that take any pool of its template. */
-function ofPool({ before, after }: Change<SandboxWarmPool>, cache: Cache): readonly Wake[] {
+function enqueueForPool({ before, after }: Change<SandboxWarmPool>, cache: Cache): readonly QueueItem[] {
   if (before !== undefined && after !== undefined && before.metadata.generation === after.metadata.generation) {
     return [];
   }
   const { metadata: { namespace = '', name = '' }, spec } = (after ?? before)!;
   const ofAnyPool = cache.byIndex('SandboxClaim', 'template', indexValue(namespace, spec.sandboxTemplateRef.name))
     .filter((claim) => claim.spec.warmpool === 'default' && claim.metadata.namespace === namespace);
-  return wakes([...cache.byIndex('SandboxClaim', 'pool', indexValue(namespace, name)), ...ofAnyPool].filter((claim) => isUnbound(claim, cache)));
+  return enqueue([...cache.byIndex('SandboxClaim', 'pool', indexValue(namespace, name)), ...ofAnyPool].filter((claim) => isUnbound(claim, cache)));
 }
 
 /** The claims of a template: all of them when it is new, and those without a Sandbox when it has changed. */
-function ofTemplate({ before, after, origin }: Change<SandboxTemplate>, cache: Cache): readonly Wake[] {
+function enqueueForTemplate({ before, after, origin }: Change<SandboxTemplate>, cache: Cache): readonly QueueItem[] {
   if (after === undefined || (before !== undefined && origin === 'resync')) {
     return [];
   }
   const { namespace = '', name = '' } = after.metadata;
-  return wakes(claimsOf(cache, namespace, name).filter((claim) => before === undefined || isUnbound(claim, cache)));
+  return enqueue(claimsOf(cache, namespace, name).filter((claim) => before === undefined || isUnbound(claim, cache)));
 }
 
 /** The claims that wait for the policy of a template, which says in its name which one. */
-function ofPolicy({ before, after }: Change<NetworkPolicy>, cache: Cache): readonly Wake[] {
+function enqueueForPolicy({ before, after }: Change<NetworkPolicy>, cache: Cache): readonly QueueItem[] {
   const { namespace = '', name = '' } = (after ?? before)!.metadata;
   const same = before !== undefined && after !== undefined && before.metadata.generation === after.metadata.generation
     && isDeleting(before) === isDeleting(after) && controllerOf(before)?.uid === controllerOf(after)?.uid;
@@ -113,9 +116,9 @@ function ofPolicy({ before, after }: Change<NetworkPolicy>, cache: Cache): reado
   const template = name.slice(0, -NETWORK_POLICY_SUFFIX.length);
   const dot = template.indexOf('.');
   const foreign = dot < 0 ? [] : cache.byIndex('SandboxClaim', 'template', indexValue(template.slice(0, dot), template.slice(dot + 1)));
-  // Nobody else keeps the policy of a foreign template, so that claims that have a Sandbox are woken, too.
+  // Claims maintain the policies of foreign templates themselves, so that bound claims are enqueued, too.
   const waiting = claimsOf(cache, namespace, template).filter((claim) => isUnbound(claim, cache));
-  return wakes([...waiting, ...foreign].filter((claim) => claim.metadata.namespace === namespace));
+  return enqueue([...waiting, ...foreign].filter((claim) => claim.metadata.namespace === namespace));
 }
 
 /** The claims that use a template, by its name or by that of a pool. */
@@ -134,7 +137,7 @@ function isUnbound({ metadata, status }: SandboxClaim, cache: Cache): boolean {
   return !name || cache.get('Sandbox', metadata.namespace ?? '', name) === undefined;
 }
 
-function wakes(claims: readonly SandboxClaim[]): Wake[] {
+function enqueue(claims: readonly SandboxClaim[]): QueueItem[] {
   return [...new Set(claims.filter((claim) => !isDeleting(claim)).map(keyOf))].map((key) => ({ key }));
 }
 

@@ -1,6 +1,8 @@
 import { CONDITION, REASON, type Condition, type Sandbox, type SandboxClaim } from 'agent-sandbox-api';
-import { conditionOf, isDeleting, parseTime } from '../object.js';
-import { event, failuresOf, remove, stage, type Plan, type Request } from '../plan.js';
+import { conditionOf } from '../object/conditions.js';
+import { isDeleting } from '../object/metadata.js';
+import { parseTime } from '../object/time.js';
+import { event, failuresOf, remove, stage, type Plan, type Request } from '../reconcile/plan.js';
 import { nameOf, type ClaimMemory, type ObservedClaim } from './observed.js';
 import { expiredStatus, statusWrite } from './status.js';
 
@@ -17,7 +19,7 @@ export function timeLeft({ spec: { lifecycle } }: SandboxClaim, conditions: read
   return deadline === Infinity ? undefined : Math.max(0, deadline - now);
 }
 
-/** First says that the claim has expired; then, in passes of their own, removes what its policy says. */
+/** Marks the claim as expired first; later reconciliations delete what its policy says. */
 export function planExpired(observed: ObservedClaim): Plan<ClaimMemory> {
   const { claim } = observed;
   if (conditionOf(claim.status?.conditions, CONDITION.ready)?.reason !== REASON.claimExpired) {
@@ -27,12 +29,12 @@ export function planExpired(observed: ObservedClaim): Plan<ClaimMemory> {
   return policy === 'Delete' || policy === 'DeleteForeground' ? deleteClaim(claim, policy) : deleteSandboxes(observed);
 }
 
-/** The pass that only tells; the Sandbox stays until it is stored. `seen`: the claim with the conditions that go with it. */
+/** Writes the condition only; the Sandbox stays until it is stored. `seen`: the claim with the conditions that go with it. */
 export function markExpired({ claim, now }: ObservedClaim, seen: SandboxClaim): Plan<ClaimMemory> {
   const write = statusWrite(claim, expiredStatus(seen, { bound: true }, now));
   return stage<ClaimMemory>(write === undefined ? [] : [write], ([outcome]) => (outcome?.ok ?? true
     ? { requests: [event(claim, { type: 'Normal', reason: REASON.claimExpired, action: 'Claim Expired', note: 'Claim expired' })], requeueAfterMs: 1, memory: null }
-    // Whatever came in between wakes the claim again.
+    // The conflicting write requeues the claim.
     : { requests: [], errors: failuresOf([write!], [outcome!]), memory: null }));
 }
 
@@ -51,8 +53,8 @@ function deleteClaim(claim: SandboxClaim, policy: 'Delete' | 'DeleteForeground')
 }
 
 /**
- * Keeps the claim, without its Sandbox. What cannot be deleted is tried again with growing pauses; the status says all the
- * time that the claim has expired.
+ * Keeps the claim, without its Sandbox. Failed deletions are retried with back-off; the status says throughout
+ * that the claim has expired.
  */
 function deleteSandboxes({ claim, owned, bound, namesake, now }: ObservedClaim): Plan<ClaimMemory> {
   if (owned.length > 0) {
@@ -61,7 +63,7 @@ function deleteSandboxes({ claim, owned, bound, namesake, now }: ObservedClaim):
   const named = claim.status?.sandbox?.name;
   const other = named ? bound : namesake;
   if (!named && other === undefined) {
-    // Done before; what was said then stays.
+    // Done before; the message of then stays.
     return { requests: [], memory: null };
   }
   const status = expiredStatus(claim, { bound: false, ...(other === undefined ? {} : { unowned: unownedText(claim, other) }) }, now);

@@ -1,6 +1,6 @@
 import { CONDITION, type SandboxClaim } from 'agent-sandbox-api';
-import { isConditionTrue } from '../object.js';
-import type { Change } from '../shell/definition.js';
+import { isConditionTrue } from '../object/conditions.js';
+import type { Change } from '../reconcile/definition.js';
 
 /** When this process first saw each claim that has not been ready yet, for latencies. */
 export class FirstSeen {
@@ -10,7 +10,7 @@ export class FirstSeen {
     return this.times.size;
   }
 
-  /** Takes note of a change of a claim. Claims that were there before this process tell nothing about latencies. */
+  /** Handles a change of a claim. Claims that are older than this process are ignored, since their latency is unknown. */
   public observe({ before, after, origin }: Change<SandboxClaim>, now: number): void {
     const claim = (after ?? before)!;
     const key = `${claim.metadata.namespace}/${claim.metadata.name}`;

@@ -1,6 +1,6 @@
 /**
  * A binary heap whose items can be moved and removed: the first one by an order that may change for one item at a time, as
- * long as `place` is told. All operations take time in the logarithm of the number of items.
+ * long as `place` is called. All operations take time in the logarithm of the number of items.
  */
 export class IndexedHeap<T> {
   private readonly items: T[] = [];

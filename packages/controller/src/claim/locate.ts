@@ -1,6 +1,7 @@
 import { EXTENSIONS_GROUP, LABEL, type Sandbox, type SandboxClaim } from 'agent-sandbox-api';
-import { controllerOf, isDeleting, isOfKind, isOlder, labelOf, ownershipOf } from '../object.js';
-import { jsonPatch, type Request } from '../plan.js';
+import { isDeleting, isOlder, labelOf } from '../object/metadata.js';
+import { controllerOf, isOfKind, ownershipOf } from '../object/ownership.js';
+import { jsonPatch, type Request } from '../reconcile/plan.js';
 import { assignmentOf, nameOf, type ObservedClaim } from './observed.js';
 import { poolKeyOf } from './warm-queue.js';
 
@@ -8,7 +9,7 @@ import { poolKeyOf } from './warm-queue.js';
  * The Sandbox that is the claim's. Who controls a Sandbox is decided by its owner reference alone, which is written under a
  * lock; the status only says which one counts should there ever be two.
  */
-export function ownSandbox({ claim, owned, assigned }: ObservedClaim): Sandbox | undefined {
+export function ownSandbox({ claim, owned, assigned }: Pick<ObservedClaim, 'claim' | 'owned' | 'assigned'>): Sandbox | undefined {
   const named = (name: string | undefined) => (name === undefined ? undefined : owned.find((sandbox) => nameOf(sandbox) === name));
   return named(claim.status?.sandbox?.name)
     ?? named(assigned && nameOf(assigned))
@@ -17,8 +18,8 @@ export function ownSandbox({ claim, owned, assigned }: ObservedClaim): Sandbox |
 }
 
 /**
- * Sandboxes that became the claim's beside the one that counts: a request that was believed lost has arrived after all. Nobody
- * was told about them.
+ * Sandboxes that became the claim's beside the one that counts: a request that was considered lost was carried out after all.
+ * No client knows their names.
  */
 export function surplusOf({ claim, owned }: ObservedClaim, own: Sandbox): Sandbox[] {
   return owned.filter((sandbox) =>
@@ -31,7 +32,7 @@ export function candidateOf({ assigned, target, offer }: ObservedClaim): Sandbox
   return pool !== undefined && target.pools.includes(pool) ? assigned : offer.candidate;
 }
 
-/** Why the Sandbox under the claim's name stands in the way, in the user's words. */
+/** Why the Sandbox of the claim's name blocks the claim, for a condition. */
 export function namesakeText(claim: SandboxClaim, namesake: Sandbox): string {
   return `sandbox "${nameOf(namesake)}" is not controlled by claim "${nameOf(claim)}". Please use a different claim name or delete the sandbox manually`;
 }

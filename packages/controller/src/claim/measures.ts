@@ -1,7 +1,9 @@
 import { ANNOTATION, CONDITION, LABEL, LAUNCH_TYPE, type Sandbox, type SandboxClaim } from 'agent-sandbox-api';
-import { annotationOf, conditionOf, createdByOf, isConditionTrue, labelOf, parseTime } from '../object.js';
-import { measure, type MeasureRequest } from '../plan.js';
-import type { MetricDefinition } from '../shell/definition.js';
+import { conditionOf, isConditionTrue } from '../object/conditions.js';
+import { annotationOf, createdByOf, labelOf } from '../object/metadata.js';
+import { parseTime } from '../object/time.js';
+import { measure, type MeasureRequest } from '../reconcile/plan.js';
+import type { MetricDefinition } from '../reconcile/definition.js';
 import type { ObservedClaim } from './observed.js';
 
 /** Upper bounds in milliseconds, as the original has them. */

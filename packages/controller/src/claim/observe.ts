@@ -1,8 +1,9 @@
 import { LABEL, NETWORK_POLICY_SUFFIX, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
-import { observeTemplateInUse, type TemplateInUse } from '../blueprint/readiness.js';
+import { observeTemplateInUse, type TemplateInUse } from '../blueprint/template-in-use.js';
 import { isStale, recreates } from '../blueprint/stale.js';
-import { indexValue, type Cache } from '../cache.js';
-import { controllerOf, isDeleting, labelOf } from '../object.js';
+import { indexValue, type Cache } from '../reconcile/cache.js';
+import { isDeleting, labelOf } from '../object/metadata.js';
+import { controllerOf } from '../object/ownership.js';
 import { isClaimableFrom, policyName, templateHash } from '../template/identity.js';
 import { timeLeft } from './expiry.js';
 import { ownSandbox } from './locate.js';
@@ -11,7 +12,7 @@ import type { Offer, Source, WarmQueue } from './warm-queue.js';
 
 const NOTHING: Offer = { pending: false };
 
-/** What the cache and the queue of idle Sandboxes know about a claim and its surroundings; `undefined` when it is gone. */
+/** Reads a claim and all that it depends on from the cache and the queue of idle Sandboxes; `undefined` when it is gone. */
 export function observeClaim(
   cache: Cache,
   queue: WarmQueue,
@@ -26,10 +27,13 @@ export function observeClaim(
   const sandbox = (named: string | undefined) => (named ? cache.get('Sandbox', namespace, named) : undefined);
   const [bound, namesake, assigned] = [sandbox(claim.status?.sandbox?.name), sandbox(name), sandbox(assignmentOf(claim)?.name)];
   const legacyPolicy = cache.get('NetworkPolicy', namespace, `${name}${NETWORK_POLICY_SUFFIX}`);
+  const owned = cache.byIndex('Sandbox', 'controller', claim.metadata.uid ?? '');
+  const own = ownSandbox({ claim, owned, ...(assigned === undefined ? {} : { assigned }) });
   const observed: ObservedClaim = {
     ...rest,
     claim,
-    owned: cache.byIndex('Sandbox', 'controller', claim.metadata.uid ?? ''),
+    owned,
+    ...(own === undefined ? {} : { own }),
     ...(bound === undefined ? {} : { bound }),
     ...(namesake === undefined ? {} : { namesake }),
     ...(assigned === undefined ? {} : { assigned }),
@@ -42,9 +46,9 @@ export function observeClaim(
 
 /** Whether the claim is to be given an idle Sandbox of a pool, if there is one. */
 function needsMember(observed: ObservedClaim): boolean {
-  const { claim, namesake, now } = observed;
+  const { claim, own, namesake, now } = observed;
   return !isDeleting(claim) && namesake === undefined && observed.target.pools.length > 0
-    && ownSandbox(observed) === undefined && timeLeft(claim, claim.status?.conditions, now) !== 0
+    && own === undefined && timeLeft(claim, claim.status?.conditions, now) !== 0
     && !claim.spec.env?.length && !claim.spec.volumeClaimTemplates?.length;
 }
 
@@ -86,7 +90,7 @@ function foreignTemplate(cache: Cache, namespace: string, home: string, name: st
   };
 }
 
-/** The pools in question, each with what makes a member of it acceptable. */
+/** The pools that the claim may draw from, each with its predicate for members. */
 function sourcesOf(cache: Cache, { claim, target }: ObservedClaim): Source[] {
   const template = target.inUse?.template;
   // A claim that names the template itself wants no member that an edited pool has left from another one.

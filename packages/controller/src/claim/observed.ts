@@ -1,8 +1,8 @@
 import { ANNOTATION, LABEL, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
-import type { TemplateInUse } from '../blueprint/readiness.js';
+import type { TemplateInUse } from '../blueprint/template-in-use.js';
 import type { NetworkPolicy } from '../core-kinds.js';
-import { annotationOf, labelOf } from '../object.js';
-import type { Observed, Ref } from '../plan.js';
+import { annotationOf, labelOf } from '../object/metadata.js';
+import type { Observed, Ref } from '../reconcile/plan.js';
 import { templateHash } from '../template/identity.js';
 import type { Interest, Offer } from './warm-queue.js';
 
@@ -11,11 +11,13 @@ export interface ObservedClaim extends Observed {
   readonly claim: SandboxClaim;
   /** Sandboxes that the claim controls: one at most, unless something went wrong. */
   readonly owned: readonly Sandbox[];
-  /** The Sandbox that the status names, whoever it belongs to. */
+  /** The one of `owned` that counts. */
+  readonly own?: Sandbox;
+  /** The Sandbox that the status names, whatever its owner. */
   readonly bound?: Sandbox;
-  /** The Sandbox that has the claim's own name, whoever it belongs to. */
+  /** The Sandbox that has the claim's own name, whatever its owner. */
   readonly namesake?: Sandbox;
-  /** The Sandbox that the original controller has assigned by annotation or label, whoever it belongs to. */
+  /** The Sandbox that the original controller has assigned by annotation or label, whatever its owner. */
   readonly assigned?: Sandbox;
   readonly target: Target;
   /** The idle Sandboxes that the claim may have. Empty where it needs none. */

@@ -1,12 +1,10 @@
 import { ANNOTATION, LABEL, ROUTER, type PodMetadata, type SandboxClaim } from 'agent-sandbox-api';
-import { labelOf, type StringMap } from '../object.js';
-
-/** Labels and annotations that a claim adds to its Pod: what it may say, and what becomes of them. */
+import { labelOf, type StringMap } from '../object/metadata.js';
 
 /** Domains under which claims may add labels, unless a file says otherwise. */
 export const DEFAULT_LABEL_DOMAINS: readonly string[] = ['sandbox.users.io'];
 
-/** Domains under which claims may not add annotations: others read them as orders. */
+/** Domains under which claims may not add annotations: controllers act on them. */
 const RESERVED_ANNOTATION_DOMAINS = ['kubernetes.io', 'k8s.io', 'agents.x-k8s.io'];
 
 /** Labels of idle members that a claimed Sandbox must not carry. */
@@ -107,7 +105,7 @@ export function without(map: StringMap = {}, ...keys: readonly string[]): { [key
   return Object.fromEntries(Object.entries(map).filter(([key]) => !keys.includes(key)));
 }
 
-/** Whose Pod it is: the claim, the template, and the kind of client where the claim tells it. */
+/** Labels that identify the owner of a Pod: the claim, the template, and the kind of client if the claim names it. */
 export function identityLabels(claim: SandboxClaim, templateHash: string | undefined): { [key: string]: string } {
   const createdBy = createdByLabel(claim);
   return {
@@ -117,7 +115,7 @@ export function identityLabels(claim: SandboxClaim, templateHash: string | undef
   };
 }
 
-/** The kind of client that made the claim, in its words. */
+/** The kind of client that created the claim, as given. */
 export function createdByLabel(claim: SandboxClaim): string | undefined {
   return labelOf(claim, LABEL.createdBy) || undefined;
 }

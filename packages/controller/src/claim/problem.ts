@@ -1,41 +1,41 @@
 import { REASON } from 'agent-sandbox-api';
-import type { Failure } from '../plan.js';
+import type { Failure } from '../reconcile/plan.js';
 
-/** Why a claim has no usable Sandbox, as the Ready condition tells it. */
+/** Why a claim has no usable Sandbox, as its Ready condition states it. */
 export interface Problem {
   readonly reason: string;
   readonly message: string;
   /**
-   * What follows: `wait` for an event or, failing that, the given time; `back off` and try again; or nothing, because only the
-   * user can mend it.
+   * When to try again: with back-off, after an event or at the latest the given time, or not before the claim changes, because
+   * only its author can correct it.
    */
-  readonly then: 'nothing' | 'back off' | { readonly waitMs: number };
+  readonly retry: 'none' | 'backoff' | { readonly afterMs: number };
 }
 
-/** Something that was asked for does not exist, yet; its coming wakes the claim, this is for what was overlooked. */
+/** Creation of a missing object requeues the claim; this interval covers an event that was missed. */
 const MISSING_WAIT_MS = 60_000;
-/** A Sandbox of the claim's name was there and is gone: the next pass will see. */
+/** A Sandbox of the claim's name existed and is gone. */
 const CREATE_WAIT_MS = 200;
 
 export const problem = {
   /** The same for a template that does not exist and for one of another namespace that may not be used. */
   templateNotFound: (name: string): Problem =>
-    ({ reason: REASON.templateNotFound, message: `SandboxTemplate "${name}" not found`, then: { waitMs: MISSING_WAIT_MS } }),
+    ({ reason: REASON.templateNotFound, message: `SandboxTemplate "${name}" not found`, retry: { afterMs: MISSING_WAIT_MS } }),
   warmPoolNotFound: (name: string): Problem =>
-    ({ reason: REASON.warmPoolNotFound, message: `SandboxWarmPool "${name}" not found`, then: { waitMs: MISSING_WAIT_MS } }),
-  invalidConfiguration: (message: string): Problem => ({ reason: REASON.invalidConfiguration, message, then: { waitMs: MISSING_WAIT_MS } }),
-  networkPolicyNotReady: (message: string): Problem => ({ reason: REASON.networkPolicyNotReady, message, then: { waitMs: MISSING_WAIT_MS } }),
-  invalidMetadata: (message: string): Problem => ({ reason: REASON.invalidMetadata, message, then: 'nothing' }),
-  envRejected: (message: string): Problem => ({ reason: REASON.envVarsInjectionRejected, message, then: 'nothing' }),
-  volumesRejected: (message: string): Problem => ({ reason: REASON.volumeClaimTemplatesError, message, then: 'nothing' }),
+    ({ reason: REASON.warmPoolNotFound, message: `SandboxWarmPool "${name}" not found`, retry: { afterMs: MISSING_WAIT_MS } }),
+  invalidConfiguration: (message: string): Problem => ({ reason: REASON.invalidConfiguration, message, retry: { afterMs: MISSING_WAIT_MS } }),
+  networkPolicyNotReady: (message: string): Problem => ({ reason: REASON.networkPolicyNotReady, message, retry: { afterMs: MISSING_WAIT_MS } }),
+  invalidMetadata: (message: string): Problem => ({ reason: REASON.invalidMetadata, message, retry: 'none' }),
+  envRejected: (message: string): Problem => ({ reason: REASON.envVarsInjectionRejected, message, retry: 'none' }),
+  volumesRejected: (message: string): Problem => ({ reason: REASON.volumeClaimTemplatesError, message, retry: 'none' }),
   createPending: (): Problem =>
-    ({ reason: REASON.sandboxCreatePending, message: 'Sandbox already created; waiting for cache to converge', then: { waitMs: CREATE_WAIT_MS } }),
+    ({ reason: REASON.sandboxCreatePending, message: 'Sandbox already created; waiting for cache to converge', retry: { afterMs: CREATE_WAIT_MS } }),
   adoptionConflict: (detail: string): Problem => ({
     reason: REASON.adoptionConflict,
-    message: `adoption write conflict: ${detail}; the next pass retries from a converged view`,
-    then: 'back off',
+    message: `adoption write conflict: ${detail}; the next reconciliation retries from a converged view`,
+    retry: 'backoff',
   }),
-  /** Anything else: told with all words, and tried again. */
-  error: (message: string): Problem => ({ reason: REASON.reconcilerError, message: `Error seen: ${message}`, then: 'back off' }),
+  /** Anything else: reported in full and retried with back-off. */
+  error: (message: string): Problem => ({ reason: REASON.reconcilerError, message: `Error seen: ${message}`, retry: 'backoff' }),
   failure: ({ message }: Failure): Problem => problem.error(message),
 };

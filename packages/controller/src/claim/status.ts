@@ -1,23 +1,19 @@
 import { CONDITION, REASON, type Condition, type Sandbox, type SandboxClaim, type SandboxClaimStatus } from 'agent-sandbox-api';
-import { conditionOf, mergeDiff, withCondition, withoutCondition, type NewCondition } from '../object.js';
-import { mergePatch, type PatchRequest } from '../plan.js';
+import { conditionOf, withCondition, withoutCondition, type NewCondition } from '../object/conditions.js';
+import { mergeDiff } from '../object/diff.js';
+import { mergePatch, type PatchRequest } from '../reconcile/plan.js';
+import type { BindResult } from './bind.js';
 import type { Problem } from './problem.js';
-
-/** What the status of a claim that has not expired is computed from. */
-export interface Situation {
-  readonly sandbox?: Sandbox;
-  readonly problem?: Problem;
-}
 
 type Verdict = Pick<Condition, 'status' | 'reason' | 'message'> & { readonly lastTransitionTime?: string };
 
-/** Reasons of claims on their way; they follow each other quickly. */
+/** Reasons of claims that are starting; they follow each other quickly. */
 const STARTING: readonly string[] = [
   REASON.sandboxNotReady, REASON.dependenciesNotReady, REASON.networkPolicyNotReady, REASON.adoptionConflict, REASON.sandboxCreatePending,
 ];
 
 /** The status of a claim that has not expired. */
-export function claimStatus(claim: SandboxClaim, { sandbox, problem }: Situation, now: number): SandboxClaimStatus {
+export function claimStatus(claim: SandboxClaim, { sandbox, problem }: Pick<BindResult, 'sandbox' | 'problem'>, now: number): SandboxClaimStatus {
   const before = claim.status ?? {};
   if (problem?.reason === REASON.sandboxCreatePending && before.sandbox?.name) {
     return before;
@@ -33,7 +29,7 @@ export function claimStatus(claim: SandboxClaim, { sandbox, problem }: Situation
   };
 }
 
-/** The status of a claim that has expired. Its Sandbox is named as long as it is there; `unowned`: text about one that is not the claim's. */
+/** The status of a claim that has expired. Its Sandbox is named as long as it exists; `unowned`: text about one that is not the claim's. */
 export function expiredStatus(
   claim: SandboxClaim,
   { bound, unowned }: { readonly bound: boolean; readonly unowned?: string },
@@ -51,11 +47,11 @@ export function expiredStatus(
 export function statusWrite(claim: SandboxClaim, status: SandboxClaimStatus): PatchRequest | undefined {
   const diff = mergeDiff(claim.status ?? {}, status);
   const { resourceVersion } = claim.metadata;
-  // A conflict is no failure: the write that caused it wakes the claim again.
+  // A conflict is no failure: the write that caused it requeues the claim.
   return diff === undefined ? undefined : mergePatch(claim, { status: diff }, { subresource: 'status', ignore: ['NotFound', 'Conflict'], resourceVersion });
 }
 
-/** Whether the claim is on its way to its first readiness, when statuses follow each other quickly. */
+/** Whether the claim has not been ready yet, when statuses follow each other quickly. */
 export function isStarting(claim: SandboxClaim, status: SandboxClaimStatus): boolean {
   const [before, after] = [conditionOf(claim.status?.conditions, CONDITION.ready), conditionOf(status.conditions, CONDITION.ready)];
   return STARTING.includes(after?.reason ?? '') && (before === undefined || STARTING.includes(before.reason));

@@ -1,20 +1,22 @@
 import { LABEL, type Sandbox } from 'agent-sandbox-api';
-import { labelOf, mapDiff } from '../object.js';
-import { mergePatch, type PatchRequest } from '../plan.js';
-import { ask, value, type Step } from '../step.js';
+import { mapDiff } from '../object/diff.js';
+import { labelOf } from '../object/metadata.js';
+import { mergePatch, type PatchRequest } from '../reconcile/plan.js';
+import { ask, value, type Step } from '../reconcile/step.js';
 import { templateHash } from '../template/identity.js';
-import { podTemplatePatch, type Finding } from './adopt.js';
+import { podTemplatePatch } from './adopt.js';
+import type { BindResult } from './bind.js';
 import { launchTypeOf } from './locate.js';
 import { namespaceOf, templateOf, usableTemplate, type ObservedClaim } from './observed.js';
 import { claimedPodMetadata, createdByLabel, without } from './pod-metadata.js';
 import { problem, type Problem } from './problem.js';
 
 /**
- * Keeps the metadata of the claim's Sandbox as the template and the claim want it. A Sandbox stays with the template that it
- * was made from: where the claim names another one now, nothing of that one reaches it, least of all the label that network
+ * Keeps the metadata of the claim's Sandbox as its template and the claim specify. A Sandbox stays with the template that it
+ * was made from: if the claim names another one now, nothing of that one is applied, in particular not the label that network
  * policies select by.
  */
-export function syncSandbox(observed: ObservedClaim, sandbox: Sandbox): Step<Finding> {
+export function syncSandbox(observed: ObservedClaim, sandbox: Sandbox): Step<BindResult> {
   const patch = syncPatch(observed, sandbox);
   if (patch === undefined) {
     return value({ sandbox });
@@ -26,7 +28,7 @@ export function syncSandbox(observed: ObservedClaim, sandbox: Sandbox): Step<Fin
     if (outcome.ok) {
       return value({ sandbox: outcome.object as Sandbox });
     }
-    // It went meanwhile; its deletion wakes the claim.
+    // It was deleted meanwhile, which requeues the claim.
     return value(outcome.failure.reason === 'NotFound' ? { sandbox } : { sandbox, problem: problem.failure(outcome.failure) });
   });
 }
@@ -36,7 +38,7 @@ function syncPatch(observed: ObservedClaim, sandbox: Sandbox): PatchRequest | Pr
   const current = labelOf(sandbox, LABEL.templateRefHash);
   const template = current === undefined ? usableTemplate(observed) : templateOf(sandbox, observed);
   const hash = current ?? (template && templateHash(template, namespaceOf(claim)));
-  // Where the template cannot be read, what there is counts as its words: it is added to, never changed.
+  // Without the template, the existing metadata stands in for it: keys are added, never changed.
   const base = (template === undefined ? sandbox.spec.podTemplate : template.spec.podTemplate).metadata ?? {};
   const metadata = claimedPodMetadata(base, claim, hash);
   if (metadata.conflict !== undefined) {

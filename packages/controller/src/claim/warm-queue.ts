@@ -1,5 +1,7 @@
 import { CONDITION, EXTENSIONS_GROUP, LABEL, type Sandbox } from 'agent-sandbox-api';
-import { controllerOf, isConditionTrue, isDeleting, isOfKind, labelOf } from '../object.js';
+import { isConditionTrue } from '../object/conditions.js';
+import { isDeleting, labelOf } from '../object/metadata.js';
+import { controllerOf, isOfKind } from '../object/ownership.js';
 import { isRunning } from '../sandbox/observed.js';
 import { IndexedHeap } from './indexed-heap.js';
 

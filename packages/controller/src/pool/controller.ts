@@ -1,17 +1,19 @@
 import { EXTENSIONS_GROUP, LABEL, NETWORK_POLICY_SUFFIX, CONDITION, type Sandbox, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
 import { randomInt } from 'node:crypto';
-import { indexValue, type Cache } from '../cache.js';
+import { indexValue, type Cache } from '../reconcile/cache.js';
 import type { NetworkPolicy } from '../core-kinds.js';
-import { conditionOf, controllerOf, isOfKind, labelOf } from '../object.js';
-import { statesOf, type Change, type ControllerDefinition, type Wake } from '../shell/definition.js';
+import { conditionOf } from '../object/conditions.js';
+import { labelOf } from '../object/metadata.js';
+import { controllerOf, isOfKind } from '../object/ownership.js';
+import { statesOf, type Change, type ControllerDefinition, type QueueItem } from '../reconcile/definition.js';
 import { observePool } from './observe.js';
 import type { PoolOptions } from './observed.js';
-import { planPool } from './plan.js';
+import { reconcilePool } from './reconcile.js';
 
-/** Sandboxes come, become ready and go in bursts; one pass over the pool sees them all. */
-const GATHER_MS = 100;
+/** Sandboxes change in bursts; one reconciliation of the pool covers a burst. */
+const BATCH_MS = 100;
 
-/** The SandboxWarmPool controller: woken by pools, their Sandboxes, and the templates and policies that these are made from. */
+/** The SandboxWarmPool controller: reconciles a pool when it, one of its Sandboxes, its template or the template's policy changes. */
 export function poolController(concurrency: number, options: PoolOptions): ControllerDefinition {
   return {
     name: 'sandboxwarmpool-controller',
@@ -19,36 +21,36 @@ export function poolController(concurrency: number, options: PoolOptions): Contr
     reads: ['SandboxWarmPool', 'Sandbox', 'SandboxTemplate', 'NetworkPolicy', 'Pod'],
     plan: (cache, namespace, name, { now, memory }) => {
       const observed = observePool(cache, namespace, name, randomInt, { now, options, memory });
-      return observed === undefined ? undefined : planPool(observed);
+      return observed === undefined ? undefined : reconcilePool(observed);
     },
-    watches: { SandboxWarmPool: ofPool, Sandbox: ofSandbox, SandboxTemplate: ofTemplate, NetworkPolicy: ofPolicy },
-    yields: () => true,
+    watches: { SandboxWarmPool: enqueuePool, Sandbox: enqueueForSandbox, SandboxTemplate: enqueueForTemplate, NetworkPolicy: enqueueForPolicy },
+    isLowPriority: () => true,
   };
 }
 
 /** A status is written by this controller alone, which knows what it has written. */
-function ofPool({ before, after }: Change<SandboxWarmPool>): readonly Wake[] {
+function enqueuePool({ before, after }: Change<SandboxWarmPool>): readonly QueueItem[] {
   const state = (after ?? before)!;
   const same = before !== undefined && after !== undefined && before !== after
     && before.metadata.generation === after.metadata.generation && before.metadata.deletionTimestamp === after.metadata.deletionTimestamp;
   return same ? [] : [{ key: keyOf(state) }];
 }
 
-function ofSandbox(change: Change<Sandbox>, cache: Cache): readonly Wake[] {
+function enqueueForSandbox(change: Change<Sandbox>, cache: Cache): readonly QueueItem[] {
   const { before, after, origin } = change;
   if (before === undefined && origin === 'write') {
-    // The pass that made it knows it.
+    // The reconciliation that created it knows it.
     return [];
   }
-  if (before !== undefined && after !== undefined && before !== after && facts(before) === facts(after)) {
+  if (before !== undefined && after !== undefined && before !== after && relevantState(before) === relevantState(after)) {
     return [];
   }
   const keys = statesOf(change).flatMap((sandbox) => poolsOf(sandbox, cache));
-  return [...new Set(keys)].map((key) => ({ key, delayMs: GATHER_MS }));
+  return [...new Set(keys)].map((key) => ({ key, delayMs: BATCH_MS }));
 }
 
-/** All that a pool cares about in a Sandbox. */
-function facts({ metadata, status }: Sandbox): string {
+/** The parts of a Sandbox that matter to its pool. */
+function relevantState({ metadata, status }: Sandbox): string {
   const { generation, deletionTimestamp, labels = {} } = metadata;
   const ready = conditionOf(status?.conditions, CONDITION.ready);
   const marks = [LABEL.warmPool, LABEL.launchType, LABEL.templateRefHash, LABEL.templateHash].map((key) => labels[key]);
@@ -66,18 +68,18 @@ function poolsOf(sandbox: Sandbox, cache: Cache): string[] {
   return label === undefined ? [] : cache.byIndex('SandboxWarmPool', 'nameHash', indexValue(namespace, label)).map(keyOf);
 }
 
-function ofTemplate(change: Change<SandboxTemplate>, cache: Cache): readonly Wake[] {
+function enqueueForTemplate(change: Change<SandboxTemplate>, cache: Cache): readonly QueueItem[] {
   const { namespace = '', name = '' } = statesOf(change)[0]!.metadata;
   return usersOf(namespace, name, cache);
 }
 
-function ofPolicy(change: Change<NetworkPolicy>, cache: Cache): readonly Wake[] {
+function enqueueForPolicy(change: Change<NetworkPolicy>, cache: Cache): readonly QueueItem[] {
   const { namespace = '', name = '' } = statesOf(change)[0]!.metadata;
   return name.endsWith(NETWORK_POLICY_SUFFIX) ? usersOf(namespace, name.slice(0, -NETWORK_POLICY_SUFFIX.length), cache) : [];
 }
 
 /** The pools that make their Sandboxes from a template. */
-function usersOf(namespace: string, template: string, cache: Cache): readonly Wake[] {
+function usersOf(namespace: string, template: string, cache: Cache): readonly QueueItem[] {
   return cache.byIndex('SandboxWarmPool', 'template', indexValue(namespace, template)).map((pool) => ({ key: keyOf(pool) }));
 }
 

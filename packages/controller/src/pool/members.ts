@@ -1,27 +1,29 @@
 import { CONDITION, LABEL, LAUNCH_TYPE, type Sandbox, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
 import { poolHash } from '../blueprint/member.js';
 import { isStale, recreates } from '../blueprint/stale.js';
-import {
-  conditionOf, controllerReference, isConditionTrue, isDeleting, isOlder, labelOf, mapDiff, ownershipOf, parseTime, type StringMap,
-} from '../object.js';
-import { mergePatch, type PatchRequest } from '../plan.js';
+import { conditionOf, isConditionTrue } from '../object/conditions.js';
+import { mapDiff } from '../object/diff.js';
+import { isDeleting, isOlder, labelOf, type StringMap } from '../object/metadata.js';
+import { controllerReference, ownershipOf } from '../object/ownership.js';
+import { parseTime } from '../object/time.js';
+import { mergePatch, type PatchRequest } from '../reconcile/plan.js';
 import type { ObservedPool } from './observed.js';
 
-/** The Sandboxes of a pool, by what is to be done with them. */
+/** The Sandboxes of a pool by what is to be done with them. */
 export interface Members {
   /** They count: the pool controls them, or does so once `repairs` are done. */
   readonly active: readonly Sandbox[];
-  /** On their way out. */
+  /** Being deleted. */
   readonly terminating: number;
   /** To be replaced, since the template has changed. */
   readonly stale: readonly Sandbox[];
-  /** What makes Sandboxes proper members of the pool. */
+  /** Patches that make Sandboxes proper members of the pool. */
   readonly repairs: ReadonlyMap<Sandbox, PatchRequest>;
 }
 
 /**
- * Sorts the Sandboxes of a pool. Those of other controllers are nobody's business here. What has no controller is judged
- * only when there is a template to judge by.
+ * Classifies the Sandboxes of a pool. Those of other controllers are skipped. A Sandbox without a controller is considered
+ * only if there is a template to compare it with.
  *
  * @param template absent: nothing is stale
  */
@@ -64,7 +66,7 @@ export function notReadySince(sandbox: Sandbox): number | undefined {
 }
 
 /** The order in which Sandboxes that are too many go: those that are not ready first, then the newest. */
-export function byUselessness(a: Sandbox, b: Sandbox): number {
+export function byDeletionPriority(a: Sandbox, b: Sandbox): number {
   return isReady(a) !== isReady(b) ? (isReady(a) ? 1 : -1) : isOlder(a, b) ? 1 : -1;
 }
 

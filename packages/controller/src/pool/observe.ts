@@ -1,14 +1,14 @@
 import { nameHash } from 'agent-sandbox-api';
 import { memberName, poolHash, randomSuffix } from '../blueprint/member.js';
-import { observeTemplateInUse } from '../blueprint/readiness.js';
-import { indexValue, type Cache } from '../cache.js';
+import { observeTemplateInUse } from '../blueprint/template-in-use.js';
+import { indexValue, type Cache } from '../reconcile/cache.js';
 import { trackedPodName } from '../sandbox/observed.js';
 import type { ObservedPool } from './observed.js';
 
-/** Names are drawn again when the cache has their hash, but not for ever. */
+/** Upper bound on random names drawn to avoid a hash that the cache has already. */
 const MOST_DRAWS = 20;
 
-/** What the cache knows about a pool and its surroundings; `undefined` when it is gone. `below(n)` gives random numbers from 0 to n - 1. */
+/** Reads a pool and all that it depends on from the cache; `undefined` when it is gone. `below(n)` gives random numbers from 0 to n - 1. */
 export function observePool(
   cache: Cache,
   namespace: string,

@@ -1,12 +1,12 @@
 import type { Sandbox, SandboxWarmPool } from 'agent-sandbox-api';
-import type { TemplateInUse } from '../blueprint/readiness.js';
+import type { TemplateInUse } from '../blueprint/template-in-use.js';
 import type { CachedPod } from '../core-kinds.js';
-import type { Observed } from '../plan.js';
+import type { Observed } from '../reconcile/plan.js';
 
 /** What the SandboxWarmPool reconciler reads. All of it comes from the cache, apart from the random ends of names. */
 export interface ObservedPool extends Observed {
   readonly pool: SandboxWarmPool;
-  /** Sandboxes that the pool controls, whatever their labels, and those of the namespace with its label, whoever controls them. */
+  /** Sandboxes that the pool controls, whatever their labels, and those of the namespace with its label, whatever their controller. */
   readonly sandboxes: readonly Sandbox[];
   readonly templateInUse: TemplateInUse;
   /** Pools of the namespace whose names have the same hash; may contain the pool itself. */
@@ -20,7 +20,7 @@ export interface ObservedPool extends Observed {
 }
 
 export interface PoolOptions {
-  /** Sandboxes that are made, and Sandboxes that are deleted, in one pass at most. */
+  /** Upper bound on Sandboxes created, and on Sandboxes deleted, per reconciliation. */
   readonly batchSize: number;
   /** How long a pool that lost Sandboxes waits before it makes new ones, in milliseconds. 0: not at all. */
   readonly replenishDelayMs: number;
@@ -40,27 +40,27 @@ export interface PoolOptions {
   readonly evictable: boolean;
 }
 
-/** What is remembered between passes. After a restart each part begins anew. */
+/** What is remembered between reconciliations. Lost in a restart. */
 export interface PoolMemory {
   /**
    * Whether the cache is known to show every Sandbox that was made for the pool: own writes show at once, but not those of
    * the process before this one, nor one whose answer was lost.
    */
   readonly certain: boolean;
-  /** Sandboxes at the end of the last pass. */
+  /** Sandboxes at the end of the last reconciliation. */
   readonly active: number;
   /** Until when nothing is made after a loss. */
   readonly heldUntil?: number;
   readonly bucket?: Bucket;
-  /** Ready Sandboxes at the end of the last pass. */
+  /** Ready Sandboxes at the end of the last reconciliation. */
   readonly ready: number;
   /** Since when the pool has not come closer to its size; absent while it has it, or waits on purpose. */
   readonly stalledSince?: number;
   /** Since when a changed status waits. */
   readonly statusSince?: number;
-  /** Whether an Event has told that Sandboxes find no node. */
-  readonly toldUnschedulable: boolean;
-  /** Whether the last pass ended with errors. */
+  /** Whether an Event has reported unschedulable Sandboxes. */
+  readonly reportedUnschedulable: boolean;
+  /** Whether the last reconciliation ended with errors. */
   readonly failed?: boolean;
 }
 

@@ -1,17 +1,18 @@
 import { CONDITION, LABEL, REASON, type Condition, type Sandbox, type SandboxWarmPoolStatus } from 'agent-sandbox-api';
 import { poolHash } from '../blueprint/member.js';
-import type { Hindrance } from '../blueprint/readiness.js';
-import { conditionOf, mergeDiff, withCondition, type NewCondition } from '../object.js';
-import { mergePatch, type Failure, type PatchRequest } from '../plan.js';
+import type { UnmetPrecondition } from '../blueprint/template-in-use.js';
+import { conditionOf, withCondition, type NewCondition } from '../object/conditions.js';
+import { mergeDiff } from '../object/diff.js';
+import { mergePatch, type Failure, type PatchRequest } from '../reconcile/plan.js';
 import { desiredReplicas, type ObservedPool } from './observed.js';
 
-/** What a pass found, for the status. */
-export interface PoolFindings {
-  /** Sandboxes at the end of the pass that are not on their way out. */
+/** The state of the pool at the end of a reconciliation, for the status. */
+export interface PoolState {
+  /** Sandboxes that are not being deleted. */
   readonly active: readonly Sandbox[];
   /** How many of them are ready. */
   readonly ready: number;
-  readonly hindrance?: Hindrance;
+  readonly unmet?: UnmetPrecondition;
   readonly errors: readonly Failure[];
   /** Sandboxes that are held since no node takes them. */
   readonly held: number;
@@ -27,12 +28,12 @@ const FAILING: readonly string[] = [
   REASON.sandboxSuspended,
 ];
 
-export function poolStatus(observed: ObservedPool, findings: PoolFindings): SandboxWarmPoolStatus {
+export function poolStatus(observed: ObservedPool, state: PoolState): SandboxWarmPoolStatus {
   const { pool, now } = observed;
   const { generation } = pool.metadata;
-  const replicas = findings.active.length;
-  const readyReplicas = findings.ready;
-  const conditions = [available(observed, findings), progressing(observed, findings)].reduce<Condition[]>(
+  const replicas = state.active.length;
+  const readyReplicas = state.ready;
+  const conditions = [available(observed, state), progressing(observed, state)].reduce<Condition[]>(
     (list, condition) => withCondition(list, { ...condition, ...(generation === undefined ? {} : { observedGeneration: generation }) }, now),
     pool.status?.conditions ?? [],
   );
@@ -52,8 +53,8 @@ export function poolStatusWrite({ pool }: ObservedPool, status: SandboxWarmPoolS
 }
 
 /**
- * Whether somebody waits for this status: the spec was changed, or the pool came to where it should be. The rest is
- * numbers, which change with every claim and mostly change back.
+ * Whether the status is written at once: the spec was changed, or a condition became true. The rest is
+ * counts, which change with every claim and mostly change back.
  */
 export function isUrgent({ pool }: ObservedPool, status: SandboxWarmPoolStatus): boolean {
   const better = (status.conditions ?? []).some(({ type, status: value, reason }) => {
@@ -69,7 +70,7 @@ export function wasFull({ pool: { metadata, status } }: ObservedPool): boolean {
 }
 
 /** As a Deployment has it, with the default of its strategy: a quarter may be missing. */
-function available(observed: ObservedPool, { active, ready, hindrance }: PoolFindings): NewCondition {
+function available(observed: ObservedPool, { active, ready, unmet }: PoolState): NewCondition {
   const desired = desiredReplicas(observed);
   const minimum = desired - Math.floor(desired / 4);
   const type = CONDITION.available;
@@ -77,7 +78,7 @@ function available(observed: ObservedPool, { active, ready, hindrance }: PoolFin
     return { type, status: 'True', reason: REASON.minimumReplicasAvailable, message: 'The pool has its minimum of ready Sandboxes.' };
   }
   const failure = failureOf(active);
-  const cause = failure ?? hindrance;
+  const cause = failure ?? unmet;
   return {
     type,
     status: 'False',
@@ -86,12 +87,12 @@ function available(observed: ObservedPool, { active, ready, hindrance }: PoolFin
   };
 }
 
-function progressing(observed: ObservedPool, findings: PoolFindings): NewCondition {
-  const { active, ready, hindrance, errors, held, deadlineExceeded } = findings;
+function progressing(observed: ObservedPool, state: PoolState): NewCondition {
+  const { active, ready, unmet, errors, held, deadlineExceeded } = state;
   const type = CONDITION.progressing;
   const not = (reason: string, message: string): NewCondition => ({ type, status: 'False', reason, message });
-  if (hindrance !== undefined) {
-    return not(hindrance.reason, hindrance.message);
+  if (unmet !== undefined) {
+    return not(unmet.reason, unmet.message);
   }
   if (errors.length > 0) {
     return not(REASON.reconcilerError, `Error seen: ${cut([...new Set(errors.map(({ message }) => message))].join('\n'))}`);

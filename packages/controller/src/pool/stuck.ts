@@ -1,6 +1,7 @@
 import type { Sandbox } from 'agent-sandbox-api';
 import type { CachedPod } from '../core-kinds.js';
-import { isDeleting, parseTime } from '../object.js';
+import { isDeleting } from '../object/metadata.js';
+import { parseTime } from '../object/time.js';
 import { isReady, notReadySince } from './members.js';
 import type { ObservedPool } from './observed.js';
 
@@ -45,7 +46,7 @@ export function findStuck({ now, options: { graceMs }, podOf }: ObservedPool, ac
   return { replaced, held, ...(deadline === Infinity ? {} : { deadline }) };
 }
 
-/** A Sandbox that is older than the grace when its readiness ends, or is first told, has been ready: otherwise it would have been replaced. */
+/** A Sandbox that is older than the grace when its readiness ends, or is first reported, has been ready: otherwise it would have been replaced. */
 function graceOf(sandbox: Sandbox, since: number, graceMs: number): number {
   const age = since - (parseTime(sandbox.metadata.creationTimestamp) ?? since);
   return age > graceMs ? Math.max(graceMs, COMEBACK_MS) : graceMs;

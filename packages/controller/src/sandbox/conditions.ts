@@ -1,13 +1,13 @@
 import { CONDITION, REASON, type Condition, type Sandbox } from 'agent-sandbox-api';
 import type { CachedPod, PodCondition } from '../core-kinds.js';
-import { withCondition, withoutCondition, type NewCondition } from '../object.js';
-import type { Failure } from '../plan.js';
+import { withCondition, withoutCondition, type NewCondition } from '../object/conditions.js';
+import type { Failure } from '../reconcile/plan.js';
 import { isRunning } from './observed.js';
 import type { PodResult } from './pod.js';
 import { needsService } from './service.js';
 
 /** What the conditions are computed from. */
-export interface Findings {
+export interface ChildrenState {
   readonly pod: PodResult;
   /** Name of the Service in use. */
   readonly service?: string;
@@ -24,12 +24,12 @@ const POD_FAILED: Verdict = { status: 'True', reason: REASON.podFailed, message:
 export const EXPIRED: Verdict = { status: 'False', reason: REASON.sandboxExpired, message: 'Sandbox has expired' };
 
 /** The conditions of a Sandbox that has not expired: Suspended, Finished, PodScheduled and Ready, on top of the old ones. */
-export function sandboxConditions(sandbox: Sandbox, findings: Findings, now: number): Condition[] {
+export function sandboxConditions(sandbox: Sandbox, children: ChildrenState, now: number): Condition[] {
   const verdicts: [type: string, verdict: Verdict | undefined][] = [
-    [CONDITION.suspended, suspended(sandbox, findings)],
-    [CONDITION.finished, finished(findings.pod)],
-    [CONDITION.podScheduled, podScheduled(findings)],
-    [CONDITION.ready, ready(sandbox, findings)],
+    [CONDITION.suspended, suspended(sandbox, children)],
+    [CONDITION.finished, finished(children.pod)],
+    [CONDITION.podScheduled, podScheduled(children)],
+    [CONDITION.ready, ready(sandbox, children)],
   ];
   return verdicts.reduce<Condition[]>((conditions, [type, verdict]) => (verdict === undefined
     ? withoutCondition(conditions, type)
@@ -46,7 +46,7 @@ function observedBy(sandbox: Sandbox, type: string, verdict: Verdict): NewCondit
   return { type, ...verdict, ...(generation === undefined ? {} : { observedGeneration: generation }) };
 }
 
-function suspended(sandbox: Sandbox, { pod }: Findings): Verdict {
+function suspended(sandbox: Sandbox, { pod }: ChildrenState): Verdict {
   if (isRunning(sandbox)) {
     return { status: 'False', reason: REASON.notSuspended, message: 'Sandbox is not suspended' };
   }
@@ -69,7 +69,7 @@ function finished({ pod, owned }: PodResult): Verdict | undefined {
   }
 }
 
-function podScheduled({ pod: { pod, owned, errors } }: Findings): Verdict | undefined {
+function podScheduled({ pod: { pod, owned, errors } }: ChildrenState): Verdict | undefined {
   if (pod === undefined) {
     return errors.length === 0
       ? undefined
@@ -87,8 +87,8 @@ function podScheduled({ pod: { pod, owned, errors } }: Findings): Verdict | unde
   return { status, reason: reason || (status === 'True' ? REASON.podScheduled : REASON.podSchedulingUnknown), message };
 }
 
-function ready(sandbox: Sandbox, findings: Findings): Verdict {
-  const { pod: { pod, conflict }, errors, invalid } = findings;
+function ready(sandbox: Sandbox, children: ChildrenState): Verdict {
+  const { pod: { pod, conflict }, errors, invalid } = children;
   if (conflict !== undefined) {
     return notReady(REASON.multiplePods, conflict);
   }
@@ -101,14 +101,14 @@ function ready(sandbox: Sandbox, findings: Findings): Verdict {
   if (invalid !== undefined) {
     return notReady(REASON.invalidConfiguration, invalid);
   }
-  const end = finished(findings.pod);
+  const end = finished(children.pod);
   if (end !== undefined) {
     return { ...end, status: 'False' };
   }
-  return dependencies(sandbox, findings);
+  return dependencies(sandbox, children);
 }
 
-function dependencies(sandbox: Sandbox, { pod: { pod }, service }: Findings): Verdict {
+function dependencies(sandbox: Sandbox, { pod: { pod }, service }: ChildrenState): Verdict {
   const suffix = needsService(sandbox, service) ? `; Service ${service === undefined ? 'does not exist' : 'Exists'}` : '';
   const podProblem = problemOf(pod);
   const satisfied = podProblem === undefined && !(suffix !== '' && service === undefined);

@@ -1,12 +1,12 @@
+import type { KubeObject } from '../object/metadata.js';
 import { EXTENSIONS_GROUP, GROUP, type Sandbox } from 'agent-sandbox-api';
-import { controllerOf, isOfKind } from '../object.js';
-import type { KubeObject } from '../plan.js';
-import { createdByAttribute, isOwnStatusWrite, statesOf, type Change, type ControllerDefinition, type Wake } from '../shell/definition.js';
+import { controllerOf, isOfKind } from '../object/ownership.js';
+import { createdByAttribute, isOwnStatusWrite, statesOf, type Change, type ControllerDefinition, type QueueItem } from '../reconcile/definition.js';
 import { observeSandbox } from './observe.js';
 import type { SandboxOptions } from './observed.js';
-import { planSandbox } from './plan.js';
+import { reconcileSandbox } from './reconcile.js';
 
-/** The Sandbox controller: woken by Sandboxes and by what they own. */
+/** The Sandbox controller: reconciles a Sandbox when it or an object that it controls changes. */
 export function sandboxController(concurrency: number, options: SandboxOptions): ControllerDefinition {
   return {
     name: 'sandbox-controller',
@@ -14,10 +14,10 @@ export function sandboxController(concurrency: number, options: SandboxOptions):
     reads: ['Sandbox', 'Pod', 'Service', 'PersistentVolumeClaim'],
     plan: (cache, namespace, name, { now, memory }) => {
       const observed = observeSandbox(cache, namespace, name, { now, options, memory });
-      return observed === undefined ? undefined : planSandbox(observed);
+      return observed === undefined ? undefined : reconcileSandbox(observed);
     },
-    watches: { Sandbox: ofSandbox, Pod: ownersOf, Service: ownersOf, PersistentVolumeClaim: ownersOf },
-    yields: (cache, namespace, name) => isPoolMember(cache.get('Sandbox', namespace, name)),
+    watches: { Sandbox: enqueueSandbox, Pod: enqueueOwners, Service: enqueueOwners, PersistentVolumeClaim: enqueueOwners },
+    isLowPriority: (cache, namespace, name) => isPoolMember(cache.get('Sandbox', namespace, name)),
     traced: {
       kind: 'Sandbox',
       span: 'ReconcileSandbox',
@@ -30,18 +30,18 @@ export function sandboxController(concurrency: number, options: SandboxOptions):
   };
 }
 
-/** Nobody waits for what is still in a pool. */
+/** Idle members of pools have low priority. */
 function isPoolMember(sandbox: Sandbox | undefined): boolean {
   return sandbox !== undefined && isOfKind(controllerOf(sandbox), EXTENSIONS_GROUP, 'SandboxWarmPool');
 }
 
-function ofSandbox(change: Change<Sandbox>): readonly Wake[] {
+function enqueueSandbox(change: Change<Sandbox>): readonly QueueItem[] {
   const { namespace, name } = statesOf(change)[0]!.metadata;
   return isOwnStatusWrite(change) ? [] : [{ key: `${namespace}/${name}` }];
 }
 
 /** The Sandboxes that control an object, or did before the change. */
-function ownersOf(change: Change<KubeObject>): readonly Wake[] {
+function enqueueOwners(change: Change<KubeObject>): readonly QueueItem[] {
   const owners = statesOf(change).flatMap((object) => {
     const controller = controllerOf(object);
     return isOfKind(controller, GROUP, 'Sandbox') ? [`${object.metadata.namespace}/${controller!.name}`] : [];

@@ -1,7 +1,10 @@
 import { CONDITION, REASON, type Sandbox } from 'agent-sandbox-api';
-import { conditionOf, isDeleting, ownershipOf, parseTime, withCondition } from '../object.js';
-import { remove, type Failure, type Plan } from '../plan.js';
-import { all, ask, planOf, value, type Step } from '../step.js';
+import { conditionOf, withCondition } from '../object/conditions.js';
+import { isDeleting } from '../object/metadata.js';
+import { ownershipOf } from '../object/ownership.js';
+import { parseTime } from '../object/time.js';
+import { remove, type Failure, type Plan } from '../reconcile/plan.js';
+import { all, ask, planOf, value, type Step } from '../reconcile/step.js';
 import { EXPIRED, expiredConditions } from './conditions.js';
 import type { ObservedSandbox, SandboxMemory } from './observed.js';
 import { deletePods, findPods } from './pod.js';
@@ -21,13 +24,13 @@ export function expiryRequeue(left: number): number {
   return Math.max(left, SHORTEST_WAIT_MS);
 }
 
-/** First says that the Sandbox has expired, then, in a pass of its own, removes what it runs. */
+/** Marks the Sandbox as expired first; the next reconciliation deletes its children. */
 export function planExpired(observed: ObservedSandbox): Plan<SandboxMemory> {
   const { sandbox, now } = observed;
   return conditionOf(sandbox.status?.conditions, CONDITION.ready)?.reason === REASON.sandboxExpired ? cleanUp(observed) : markExpired(sandbox, now);
 }
 
-/** The pass that only tells; children stay until it is stored. */
+/** Writes the condition only; children stay until it is stored. */
 function markExpired(sandbox: Sandbox, now: number): Plan<SandboxMemory> {
   const write = statusWrite(sandbox, { ...sandbox.status, conditions: expiredConditions(sandbox, now) });
   return { requests: write === undefined ? [] : [write], requeueAfterMs: 1, memory: null };
@@ -39,7 +42,7 @@ function cleanUp(observed: ObservedSandbox): Plan<SandboxMemory> {
   return planOf<[readonly Failure[], readonly Failure[]], SandboxMemory>(children, (results) => {
     const errors = results.flat();
     if (sandbox.spec.shutdownPolicy === 'Delete') {
-      // Garbage collection takes what could not be deleted here; the failures are still told.
+      // Garbage collection takes what could not be deleted here; the failures are still reported.
       return { requests: [remove(sandbox)], errors, memory: null };
     }
     if (errors.length > 0) {

@@ -1,6 +1,7 @@
 import { type Sandbox } from 'agent-sandbox-api';
-import { isOlder, ownershipOf } from '../object.js';
-import { refOf, type Ref } from '../plan.js';
+import { isOlder } from '../object/metadata.js';
+import { ownershipOf } from '../object/ownership.js';
+import { refOf, type Ref } from '../reconcile/plan.js';
 import { hashOf, nameOf, volumeClaimName, type ObservedSandbox } from './observed.js';
 import { findPods } from './pod.js';
 

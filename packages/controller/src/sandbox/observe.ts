@@ -1,9 +1,9 @@
 import { nameHash } from 'agent-sandbox-api';
-import { indexValue, type Cache } from '../cache.js';
+import { indexValue, type Cache } from '../reconcile/cache.js';
 import type { PersistentVolumeClaim } from '../core-kinds.js';
 import { trackedPodName, volumeClaimNames, type ObservedSandbox } from './observed.js';
 
-/** What the cache knows about a Sandbox and its surroundings; `undefined` when it is gone. */
+/** Reads a Sandbox and all that it depends on from the cache; `undefined` when it is gone. */
 export function observeSandbox(
   cache: Cache,
   namespace: string,

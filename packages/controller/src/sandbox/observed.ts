@@ -1,7 +1,7 @@
 import { ANNOTATION, nameHash, type Sandbox } from 'agent-sandbox-api';
 import type { CachedPod, PersistentVolumeClaim, Service } from '../core-kinds.js';
-import { annotationOf } from '../object.js';
-import type { Failure, Observed, Ref } from '../plan.js';
+import { annotationOf } from '../object/metadata.js';
+import type { Failure, Observed, Ref } from '../reconcile/plan.js';
 
 /** What the Sandbox reconciler reads, all of it from the cache. */
 export interface ObservedSandbox extends Observed {
@@ -38,10 +38,10 @@ export interface SandboxMemory {
   readonly statusSince?: number;
 }
 
-/** What a child step tells besides its own findings. */
+/** The result that all children have in common. */
 export interface ChildResult {
   readonly errors: readonly Failure[];
-  /** Objects in the way. */
+  /** Objects that block this one. */
   readonly blockedBy: readonly Ref[];
 }
 

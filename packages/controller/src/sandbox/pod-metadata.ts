@@ -1,6 +1,7 @@
 import { ANNOTATION, EXTENSIONS_GROUP, LABEL, RESERVED_ANNOTATIONS, RESERVED_PREFIXES, type Sandbox } from 'agent-sandbox-api';
 import type { CachedPod } from '../core-kinds.js';
-import { controllerOf, createdByOf, groupOf, isOfKind, labelOf, ownershipOf, type StringMap } from '../object.js';
+import { createdByOf, labelOf, type StringMap } from '../object/metadata.js';
+import { controllerOf, groupOf, isOfKind, ownershipOf } from '../object/ownership.js';
 import { hashOf } from './observed.js';
 
 /** Labels and annotations of a Pod. */
@@ -55,7 +56,7 @@ export function reconciledPodMetadata(sandbox: Sandbox, pod: CachedPod): PodLabe
 
 /**
  * Labels whose value the controller alone decides; `undefined`: the Pod must not carry it. The pool and the template
- * are told only by Sandboxes that a pool or claim controls, since anybody may label a Sandbox of their own.
+ * are taken only from Sandboxes that a pool or claim controls, since any user may label their own Sandbox.
  */
 function controlledLabels(sandbox: Sandbox, onPod: StringMap = {}): { [key: string]: string | undefined } {
   const controller = controllerOf(sandbox);

@@ -1,18 +1,20 @@
 import { ANNOTATION, type Sandbox } from 'agent-sandbox-api';
 import type { CachedPod, Pod } from '../core-kinds.js';
-import { annotationOf, controllerReference, describeController, isDeleting, mapDiff, ownershipOf, type Ownership } from '../object.js';
-import { create, get, mergePatch, refOf, refusal, remove, type Failure } from '../plan.js';
-import { all, ask, then, value, type Step } from '../step.js';
+import { mapDiff } from '../object/diff.js';
+import { annotationOf, isDeleting } from '../object/metadata.js';
+import { controllerReference, describeController, ownershipOf, type Ownership } from '../object/ownership.js';
+import { create, get, mergePatch, refOf, refusal, remove, type Failure } from '../reconcile/plan.js';
+import { all, ask, andThen, value, type Step } from '../reconcile/step.js';
 import { isRunning, nameOf, namespaceOf, volumeClaimName, type ChildResult, type ObservedSandbox } from './observed.js';
 import { newPodMetadata, reconciledPodMetadata } from './pod-metadata.js';
 import { adoptionRemedy, mayAdopt } from './volumes.js';
 
-/** What became of the Pod. */
+/** The state of the Pod after reconciliation. */
 export interface PodResult extends ChildResult {
   /** The Pod found under the tracked name, or the one that the Sandbox owns. */
   readonly pod?: CachedPod;
   readonly owned: boolean;
-  /** Pods of the Sandbox that are not on their way out: `status.replicas`. */
+  /** Number of Pods of the Sandbox that are not being deleted: `status.replicas`. */
   readonly replicas: number;
   /** Several Pods are controlled by the Sandbox: the text that says so. */
   readonly conflict?: string;
@@ -22,7 +24,7 @@ export interface PodResult extends ChildResult {
   readonly postponedUntil?: number;
 }
 
-/** The Pods at hand, and which of them counts. */
+/** The observed Pods, and the one that counts. */
 interface Found {
   /** Every Pod that the Sandbox controls. */
   readonly owned: readonly CachedPod[];
@@ -70,7 +72,7 @@ export function conflictOf(observed: ObservedSandbox): string | undefined {
     : undefined;
 }
 
-/** Deletes every Pod that the Sandbox controls: with several of them, too, since none shall run. */
+/** Deletes every Pod that the Sandbox controls, even if there are several. */
 function suspend(sandbox: Sandbox, { owned, pod }: Found): Step<PodResult> {
   if (pod === undefined) {
     return value({ ...nothing, ...untracked(sandbox) });
@@ -78,19 +80,19 @@ function suspend(sandbox: Sandbox, { owned, pod }: Found): Step<PodResult> {
   if (owned.length === 0) {
     return value({ ...nothing, pod, blockedBy: [refOf(pod)], ...tracking(sandbox, null) });
   }
-  return then(deletePods(owned), (errors) => value({
+  return andThen(deletePods(owned), (errors) => value({
     ...nothing, pod, owned: true, replicas: errors.length === 0 ? 0 : activeCount(owned), errors, ...tracking(sandbox, pod.metadata.name),
   }));
 }
 
-/** Deletes the Pods that are not on their way out already; that one is gone is fine. */
+/** Deletes the Pods that are not being deleted yet. A Pod that is gone is no failure. */
 export function deletePods(pods: readonly CachedPod[]): Step<readonly Failure[]> {
   const deletions = pods.filter((pod) => !isDeleting(pod)).map((pod) => ask(remove(pod), (outcome) =>
     value(outcome.ok || outcome.failure.reason === 'NotFound' ? [] : [outcome.failure])));
-  return then(all(deletions), (failures) => value(failures.flat()));
+  return andThen(all(deletions), (failures) => value(failures.flat()));
 }
 
-/** Applies the rules of ownership to a Pod that is there. */
+/** Applies the ownership rules to an existing Pod. */
 function usePod(observed: ObservedSandbox, pod: CachedPod): Step<PodResult> {
   const { sandbox } = observed;
   const name = pod.metadata.name ?? '';
@@ -134,7 +136,7 @@ function metadataPatch(sandbox: Sandbox, pod: CachedPod, ownership: Ownership): 
   return Object.keys(patch).length === 0 ? undefined : patch;
 }
 
-/** When the metadata of an owned Pod is to be patched, with the changes that gather until then. */
+/** When the metadata of an owned Pod is to be patched, together with the changes collected until then. */
 function dueTime({ now, options, memory }: ObservedSandbox): number {
   return options.writeBehindMs <= 0 ? now : (memory?.podMetadataSince ?? now) + Math.min(options.writeBehindMs, LONGEST_POSTPONEMENT_MS);
 }
@@ -183,14 +185,14 @@ function activeCount(pods: readonly CachedPod[]): number {
   return pods.some((pod) => !isDeleting(pod)) ? 1 : 0;
 }
 
-/** The change of the tracking annotation that makes it say `name`; null: say nothing. */
+/** The change of the tracking annotation that makes it say `name`; null: removes it. */
 function tracking(sandbox: Sandbox, name: string | null | undefined): Pick<PodResult, 'tracking'> {
   const current = annotationOf(sandbox, ANNOTATION.podName);
   const unchanged = name === null ? current === undefined : name === undefined || current === name;
   return unchanged ? {} : { tracking: name };
 }
 
-/** The change for a Pod that is gone. An annotation that says what would be assumed without it stays: the next Pod has this name. */
+/** The change for a Pod that is gone. An annotation equal to the default name stays: the next Pod has that name. */
 function untracked(sandbox: Sandbox): Pick<PodResult, 'tracking'> {
   return annotationOf(sandbox, ANNOTATION.podName) === nameOf(sandbox) ? {} : tracking(sandbox, null);
 }

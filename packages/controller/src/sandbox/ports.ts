@@ -31,7 +31,7 @@ export function servicePorts(spec: PodSpec): ServicePort[] {
   return sorted.map(({ port, protocol, name }) => ({ name: name ?? generatedName(port, protocol, names), protocol, port, targetPort: port }));
 }
 
-/** Whether the fields that the controller manages are equal; others (`nodePort`, `appProtocol`) belong to whoever set them. */
+/** Whether the fields that the controller manages are equal; others (`nodePort`, `appProtocol`) belong to their author. */
 export function samePorts(a: readonly ServicePort[] = [], b: readonly ServicePort[] = []): boolean {
   return a.length === b.length && a.every((port, i) => {
     const other = b[i]!;

@@ -1,13 +1,15 @@
 import { LABEL, type Sandbox } from 'agent-sandbox-api';
 import type { Service } from '../core-kinds.js';
-import { controllerReference, describeController, labelOf, mapDiff, ownershipOf } from '../object.js';
-import { create, get, mergePatch, refOf, refusal, remove, type Failure, type Ref } from '../plan.js';
-import { ask, value, type Step } from '../step.js';
+import { mapDiff } from '../object/diff.js';
+import { labelOf } from '../object/metadata.js';
+import { controllerReference, describeController, ownershipOf } from '../object/ownership.js';
+import { create, get, mergePatch, refOf, refusal, remove, type Failure, type Ref } from '../reconcile/plan.js';
+import { ask, value, type Step } from '../reconcile/step.js';
 import { hashOf, nameOf, namespaceOf, type ChildResult, type ObservedSandbox } from './observed.js';
 import { samePorts, servicePorts } from './ports.js';
 import { adoptionRemedy, mayAdopt } from './volumes.js';
 
-/** What became of the Service. */
+/** The state of the Service after reconciliation. */
 export interface ServiceResult extends ChildResult {
   /** Name of the Service in use. */
   readonly service?: string;
@@ -15,7 +17,7 @@ export interface ServiceResult extends ChildResult {
 
 /**
  * Keeps the headless Service as `spec.service` wants it: `true` creates, adopts and repairs it; unset keeps one that is
- * there already; `false` deletes it. A Service of somebody else is never touched.
+ * there already; `false` deletes it. A Service with another owner is never touched.
  */
 export function reconcileService(observed: ObservedSandbox, mayCreate: boolean): Step<ServiceResult> {
   const { sandbox, service } = observed;

@@ -1,17 +1,19 @@
 import { CONDITION, EXTENSIONS_GROUP, LABEL, REASON, type Sandbox, type SandboxStatus } from 'agent-sandbox-api';
-import { conditionOf, controllerOf, isConditionTrue, isOfKind, mergeDiff, semanticallyEqual } from '../object.js';
-import { mergePatch, type PatchRequest } from '../plan.js';
-import { sandboxConditions, type Findings } from './conditions.js';
+import { conditionOf, isConditionTrue } from '../object/conditions.js';
+import { mergeDiff, semanticallyEqual } from '../object/diff.js';
+import { controllerOf, isOfKind } from '../object/ownership.js';
+import { mergePatch, type PatchRequest } from '../reconcile/plan.js';
+import { sandboxConditions, type ChildrenState } from './conditions.js';
 import { hashOf, nameOf, namespaceOf, type ObservedSandbox } from './observed.js';
 
 /** The status of a Sandbox that has not expired. */
-export function sandboxStatus({ sandbox, now, options }: ObservedSandbox, findings: Findings): SandboxStatus {
-  const { pod: { pod, owned, replicas }, service } = findings;
+export function sandboxStatus({ sandbox, now, options }: ObservedSandbox, children: ChildrenState): SandboxStatus {
+  const { pod: { pod, owned, replicas }, service } = children;
   const podIPs = owned ? (pod?.status?.podIPs ?? []).map(({ ip }) => ip) : [];
   const nodeName = owned ? pod?.spec?.nodeName : undefined;
   const selector = pod === undefined ? sandbox.status?.selector : `${LABEL.sandboxNameHash}=${hashOf(sandbox)}`;
   return {
-    conditions: sandboxConditions(sandbox, findings, now),
+    conditions: sandboxConditions(sandbox, children, now),
     ...(selector === undefined ? {} : { selector }),
     ...(service === undefined ? {} : { service, serviceFQDN: `${nameOf(sandbox)}.${namespaceOf(sandbox)}.svc.${options.clusterDomain}` }),
     ...(podIPs.length === 0 ? {} : { podIPs }),

@@ -1,8 +1,9 @@
 import { LABEL, type Sandbox, type VolumeClaimTemplate } from 'agent-sandbox-api';
 import type { PersistentVolumeClaim } from '../core-kinds.js';
-import { controllerReference, describeController, labelOf, ownershipOf } from '../object.js';
-import { create, get, mergePatch, refOf, refusal, type KubeObject, type Ref } from '../plan.js';
-import { all, ask, then, value, type Step } from '../step.js';
+import { labelOf, type KubeObject } from '../object/metadata.js';
+import { controllerReference, describeController, ownershipOf } from '../object/ownership.js';
+import { create, get, mergePatch, refOf, refusal, type Ref } from '../reconcile/plan.js';
+import { all, ask, andThen, value, type Step } from '../reconcile/step.js';
 import { hashOf, nameOf, namespaceOf, volumeClaimName, type ChildResult, type ObservedSandbox } from './observed.js';
 
 /**
@@ -25,7 +26,7 @@ export function reconcileVolumes(observed: ObservedSandbox, mayCreate: boolean):
       steps.push(createVolumeClaim(sandbox, template, name));
     }
   }
-  return then(all(steps), (results) => value({
+  return andThen(all(steps), (results) => value({
     errors: results.flatMap((result) => result.errors),
     blockedBy: results.flatMap((result) => result.blockedBy),
   }));
@@ -58,7 +59,7 @@ function createVolumeClaim(sandbox: Sandbox, template: VolumeClaimTemplate, name
     if (outcome.ok) {
       return fine;
     }
-    // The cache was behind, or somebody was faster: the same rules apply to what is there.
+    // The cache was behind, or another client created it first: the rules for an existing claim apply.
     return outcome.failure.reason === 'AlreadyExists'
       ? ask(get(claim), (found) => (found.ok ? adoptIfNeeded(sandbox, found.object as PersistentVolumeClaim) : failing(found.failure)))
       : failing(outcome.failure);

@@ -1,11 +1,11 @@
-import type { Ref } from '../plan.js';
+import type { Ref } from '../reconcile/plan.js';
 
-/** Which keys wait for which objects to change or go. */
+/** Which keys are blocked by which objects. */
 export class Blockers {
   private readonly keys = new Map<string, Set<string>>();
   private readonly blockers = new Map<string, readonly string[]>();
 
-  /** Notes what a key waits for now. */
+  /** Sets the objects that block a key. */
   public set(key: string, refs: readonly Ref[]): void {
     for (const id of this.blockers.get(key) ?? []) {
       const waiting = this.keys.get(id);
@@ -24,8 +24,8 @@ export class Blockers {
     }
   }
 
-  /** The keys that wait for an object. */
-  public waitingFor(kind: string, namespace: string, name: string): readonly string[] {
+  /** The keys that an object blocks. */
+  public blockedBy(kind: string, namespace: string, name: string): readonly string[] {
     return [...(this.keys.get(idOf(kind, namespace, name)) ?? [])];
   }
 }

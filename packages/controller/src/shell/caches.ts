@@ -1,13 +1,13 @@
 import { EXTENSIONS_GROUP, GROUP, LABEL, VERSION } from 'agent-sandbox-api';
 import {
-  Informer, NETWORK_POLICIES, PERSISTENT_VOLUME_CLAIMS, PODS, SERVICES, customResource, trimManagedFields,
+  Informer, NETWORK_POLICIES, PERSISTENT_VOLUME_CLAIMS, PODS, SERVICES, customResource,
   type Cluster, type InformerMetrics, type KubeObject as WireObject, type Resource, type Writer,
 } from 'agent-sandbox-kube';
-import { INDEXES, type Cache, type IndexOf, type Kind, type Kinds } from '../cache.js';
-import type { CachedPod, PodStatus } from '../core-kinds.js';
-import type { Change } from './definition.js';
+import { INDEXES, type Cache, type IndexOf, type Kind, type Kinds } from '../reconcile/cache.js';
+import type { Change } from '../reconcile/definition.js';
+import { trimPod } from '../reconcile/trim-pod.js';
 
-/** How the API server knows the kinds. */
+/** The API resources of the kinds. */
 export const RESOURCES: { readonly [K in Kind]: Resource<any> } = {
   Sandbox: customResource(GROUP, VERSION, 'Sandbox', 'sandboxes'),
   SandboxTemplate: customResource(EXTENSIONS_GROUP, VERSION, 'SandboxTemplate', 'sandboxtemplates'),
@@ -59,13 +59,13 @@ export class Caches implements Cache {
     await Promise.all([...this.informers.values()].map((informer) => informer.waitForSync({ signal })));
   }
 
-  /** Lets own writes show in the caches at once. */
+  /** Makes this process's own writes visible in the caches at once. */
   public connect(writer: Writer): Writer {
     this.informers.forEach((informer) => writer.connect(informer));
     return writer;
   }
 
-  /** Tells a listener about every change of a kind, and about every object there is already. */
+  /** Calls a listener for every change of a kind, and for every object that exists already. */
   public onChange<K extends Kind>(kind: K, listener: (change: Change<Kinds[K]>) => void): void {
     this.informer(kind).store.addHandler({
       add: (after, origin) => listener({ after: after as unknown as Kinds[K], origin }),
@@ -74,7 +74,7 @@ export class Caches implements Cache {
     });
   }
 
-  /** Tells the listeners about every object again. */
+  /** Calls the listeners for every object again. */
   public resync(): void {
     this.informers.forEach((informer) => informer.store.resync());
   }
@@ -98,18 +98,4 @@ export class Caches implements Cache {
     }
     return informer;
   }
-}
-
-/** Most of a Pod is of no interest here; with thousands of them this is most of the memory. */
-export function trimPod(pod: CachedPod): CachedPod {
-  const { podIPs, phase, conditions } = pod.status ?? {};
-  const { metadata } = trimManagedFields(pod);
-  delete metadata.finalizers;
-  const status: PodStatus = {
-    ...(phase === undefined ? {} : { phase }),
-    ...(podIPs === undefined ? {} : { podIPs }),
-    ...(conditions === undefined ? {} : { conditions }),
-  };
-  const nodeName = pod.spec?.nodeName;
-  return { apiVersion: 'v1', kind: 'Pod', metadata, ...(nodeName === undefined ? {} : { spec: { nodeName } }), status };
 }

@@ -1,8 +1,9 @@
 import {
   ApiError, RequestTimeoutError, Reader, type EventRecorder, type JsonPatchOperation, type Resource, type Situation, type Writer,
 } from 'agent-sandbox-kube';
-import type { Kind } from '../cache.js';
-import { failed, ok, type FailureReason, type KubeObject, type ListRequest, type MeasureRequest, type Outcome, type Ref, type Request } from '../plan.js';
+import type { Kind } from '../reconcile/cache.js';
+import type { KubeObject } from '../object/metadata.js';
+import { failed, ok, type FailureReason, type ListRequest, type MeasureRequest, type Outcome, type Ref, type Request } from '../reconcile/plan.js';
 import { RESOURCES } from './caches.js';
 
 const REASONS: { readonly [S in Situation]?: FailureReason } = {

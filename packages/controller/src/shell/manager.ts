@@ -4,24 +4,24 @@ import { Cluster, EventRecorder, LeaderElector, LeadershipLostError, Reader, Wri
 import { FlagError, type Flags } from '../flags.js';
 import { Caches } from './caches.js';
 import { Controller } from './controller.js';
-import type { ControllerDefinition } from './definition.js';
+import type { ControllerDefinition } from '../reconcile/definition.js';
 import { serve } from './endpoints.js';
 import { Executor } from './executor.js';
-import { Lanes } from './lanes.js';
+import { RequestPriority } from './request-priority.js';
 import { Metrics } from './metrics.js';
 import { countPools } from './pool-counts.js';
 import { countSandboxes } from './sandbox-counts.js';
 
-/** The Lease of the original: the two must never work on one cluster at the same time. */
+/** The Lease of the original: the two must never reconcile one cluster at the same time. */
 const LEASE = 'a3317529.agent-sandbox.x-k8s.io';
 
-/** One request at a time goes over a connection. */
+/** A connection carries one request at a time. */
 const FEWEST_CONNECTIONS = 32;
 
-/** In a burst of claims the API server is the bottleneck, and nobody waits for an Event. */
+/** In a burst of claims the API server is the bottleneck, and Events are not urgent. */
 const EVENT_DELAY_MS = 1000;
 
-/** Every object is looked at again after about this long, in case something was overlooked. */
+/** Every object is looked at again after about this long, in case an event was missed. */
 const RESYNC_MS = 36_000_000;
 const RESYNC_JITTER = 0.1;
 
@@ -33,8 +33,8 @@ export interface ManagerOptions {
 }
 
 /**
- * Runs controllers until the signal is aborted. Caches, metrics and health are up on every replica, so that the next leader
- * can begin at once; work is done by the leader alone. Rejects when the Lease is lost.
+ * Runs controllers until the signal is aborted. Caches, metrics and health checks run on every replica, so that the next leader
+ * can start at once; only the leader reconciles. Rejects when the Lease is lost.
  */
 export async function runManager({ flags, definitions, logger, version }: ManagerOptions, signal: AbortSignal): Promise<void> {
   const metrics = new Metrics(version);
@@ -52,7 +52,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   });
   const identity = `${hostname()}_${randomUUID()}`;
   const election = flags.leaderElect ? elector(cluster, flags, identity) : undefined;
-  // A process that stood still for a while hears of its work before it hears that another one does it now.
+  // A process that was suspended may resume its work before it learns that another one leads now.
   const onWrite = () => {
     if (election?.isLeader === false) {
       throw new LeadershipLostError(LEASE, 'it was not renewed in time');
@@ -64,9 +64,9 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     ...(flags.namespaces.length === 0 ? {} : { namespaces: flags.namespaces }),
     labelledOnly: flags.cacheLabelSelectors,
   });
-  // A module of its own: OpenTelemetry is loaded where it is wanted only.
+  // Imported dynamically: OpenTelemetry is loaded only when tracing is enabled.
   const tracing = flags.enableTracing ? (await import('./tracing.js')).Tracing.overGrpc(version, logger) : undefined;
-  const lanes = new Lanes();
+  const requestPriority = new RequestPriority();
   const recorders: EventRecorder[] = [];
   const queueMetrics = metrics.queues();
   const workerMetrics = metrics.workers();
@@ -77,7 +77,8 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     const measure = metrics.measures(definition.metrics ?? []);
     const executor = new Executor({ reader: new Reader(cluster), writer, measure, ...(definition.silent ? {} : { events }) });
     return new Controller({
-      definition, caches, executor, lanes, clock: cluster.clock, logger, queueMetrics, workerMetrics, ...(tracing === undefined ? {} : { tracing }),
+      definition, caches, executor, requestPriority, clock: cluster.clock, logger, queueMetrics, workerMetrics,
+      ...(tracing === undefined ? {} : { tracing }),
     });
   });
   let working = false;

@@ -1,8 +1,8 @@
 import { QUEUE_METRIC_NAMES, type QueueMetrics, type RequestMetrics, type WorkerMetrics } from 'agent-sandbox-kube';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import type { MeasureRequest } from '../plan.js';
+import type { MeasureRequest } from '../reconcile/plan.js';
 import type { Controller } from './controller.js';
-import type { MetricDefinition } from './definition.js';
+import type { MetricDefinition } from '../reconcile/definition.js';
 
 /** Bounds of durations in seconds, as client-go has them. */
 const SECONDS = [0.000_01, 0.000_1, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
@@ -36,7 +36,7 @@ export class Metrics {
     const depth = this.gauge(QUEUE_METRIC_NAMES.depth, 'Keys that wait', ['name']);
     const added = this.counter(QUEUE_METRIC_NAMES.added, 'Keys that were added', ['name']);
     const waited = this.histogram(QUEUE_METRIC_NAMES.queueDuration, 'How long keys waited', ['name']);
-    const worked = this.histogram(QUEUE_METRIC_NAMES.workDuration, 'How long keys were in work', ['name']);
+    const worked = this.histogram(QUEUE_METRIC_NAMES.workDuration, 'How long keys were processed', ['name']);
     const retried = this.counter(QUEUE_METRIC_NAMES.retried, 'Keys that failed', ['name']);
     return {
       depth: (name, keys) => depth.set({ name }, keys),
@@ -49,8 +49,8 @@ export class Metrics {
 
   /** Of all workers. */
   public workers(): WorkerMetrics {
-    const total = this.counter('controller_runtime_reconcile_total', 'Passes by result', ['controller', 'result']);
-    const seconds = this.histogram('controller_runtime_reconcile_time_seconds', 'Duration of passes', ['controller']);
+    const total = this.counter('controller_runtime_reconcile_total', 'Reconciliations by result', ['controller', 'result']);
+    const seconds = this.histogram('controller_runtime_reconcile_time_seconds', 'Duration of reconciliations', ['controller']);
     const active = this.gauge('controller_runtime_active_workers', 'Workers that are busy', ['controller']);
     return {
       reconciled: (controller, result, value) => {
@@ -69,7 +69,7 @@ export class Metrics {
     return set;
   }
 
-  /** What plans measure. */
+  /** Metrics that plans feed. */
   public measures(definitions: readonly MetricDefinition[]): (request: MeasureRequest) => void {
     const taken = new Map(definitions.map(({ name, type, help, labels, buckets }) => {
       const options = { name, help, labelNames: [...labels], registers: [this.registry] };
@@ -80,7 +80,7 @@ export class Metrics {
     return (request) => taken.get(request.metric)?.(request);
   }
 
-  /** What queues can tell only when asked. */
+  /** Queue metrics that are computed when they are scraped. */
   public observe(controllers: readonly Controller[]): void {
     const ask = (name: string, help: string, value: (controller: Controller) => number) => new Gauge({
       name, help, labelNames: ['name'], registers: [this.registry],
@@ -88,8 +88,8 @@ export class Metrics {
         controllers.forEach((controller) => this.set({ name: controller.queue.name }, value(controller)));
       },
     });
-    ask(QUEUE_METRIC_NAMES.unfinishedWork, 'Time that keys have been in work', ({ queue }) => queue.unfinishedWorkSeconds);
-    ask(QUEUE_METRIC_NAMES.longestRunning, 'Time that the oldest key has been in work', ({ queue }) => queue.longestRunningSeconds);
+    ask(QUEUE_METRIC_NAMES.unfinishedWork, 'Time that keys have been in process', ({ queue }) => queue.unfinishedWorkSeconds);
+    ask(QUEUE_METRIC_NAMES.longestRunning, 'Time that the oldest key has been in process', ({ queue }) => queue.longestRunningSeconds);
   }
 
   private counter(name: string, help: string, labelNames: string[]): Counter {

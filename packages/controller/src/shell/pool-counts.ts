@@ -2,7 +2,7 @@ import type { SandboxWarmPool } from 'agent-sandbox-api';
 import { Gauge, type Registry } from 'prom-client';
 
 /**
- * Tells the sizes of the pools in the cache when asked, as their status has them. Only while this process works, as for
+ * Sizes of the pools in the cache when scraped, from their status. Only while this process leads, as for
  * Sandboxes.
  *
  * @param maxReplicas the ceiling of all pools; 0: none

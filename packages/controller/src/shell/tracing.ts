@@ -5,29 +5,29 @@ import { defaultResource, detectResources, envDetector, resourceFromAttributes }
 import { BatchSpanProcessor, NodeTracerProvider, type SpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { ANNOTATION } from 'agent-sandbox-api';
 import type { Logger } from 'agent-sandbox-kube';
-import type { Kind } from '../cache.js';
-import { annotationOf, isDeleting } from '../object.js';
-import { mergePatch, type KubeObject, type Outcome, type Request } from '../plan.js';
-import type { TracedPass } from './definition.js';
+import type { Kind } from '../reconcile/cache.js';
+import { annotationOf, isDeleting, type KubeObject } from '../object/metadata.js';
+import { mergePatch, type Outcome, type Request } from '../reconcile/plan.js';
+import type { TracedReconcile } from '../reconcile/definition.js';
 
 /**
- * This module loads OpenTelemetry, which costs start-up time and memory: import it dynamically, when tracing is on.
+ * This module loads OpenTelemetry, which costs start-up time and memory: import it dynamically when tracing is enabled.
  */
 const NAME = 'agent-sandbox-controller';
 
 /** Sends a request of a plan; never throws. */
 export type Send = (request: Request) => Promise<Outcome>;
 
-/** The trace of an object could not be noted on it; the pass is repeated. */
+/** The trace context could not be written to the object; the reconciliation is retried. */
 export class TraceContextError extends Error {
   constructor(message: string) {
-    super(`cannot note the trace: ${message}`);
+    super(`cannot write the trace context: ${message}`);
     this.name = 'TraceContextError';
   }
 }
 
 /**
- * Spans of passes. A trace begins with the first object that has none, or with the client that made it; it is handed on by
+ * Spans of reconciliations. A trace begins with the first object that has none, or with the client that made it; it is propagated by
  * the annotation `opentelemetry.io/trace-context`, from a claim to its Sandbox too.
  */
 export class Tracing {
@@ -47,10 +47,10 @@ export class Tracing {
   }
 
   /**
-   * Runs a pass over an object in a span, and its requests about some kinds in spans below that. Throws what `run` throws, and
+   * Reconciles an object in a span, with requests of some kinds in child spans. Throws what `run` throws, and
    * `TraceContextError`.
    */
-  public async pass<T>(traced: TracedPass, object: KubeObject, send: Send, run: (send: Send) => Promise<T>): Promise<T> {
+  public async reconcile<T>(traced: TracedReconcile, object: KubeObject, send: Send, run: (send: Send) => Promise<T>): Promise<T> {
     const tracer = this.provider.getTracer(NAME);
     const parent = this.contextOf(object);
     const span = tracer.startSpan(traced.span, { attributes: traced.attributes?.(object) }, parent ?? ROOT_CONTEXT);
@@ -73,12 +73,12 @@ export class Tracing {
     }
   }
 
-  /** Sends what has been recorded. */
+  /** Exports the remaining spans. */
   public async shutdown(): Promise<void> {
     await this.provider.shutdown().catch((error: unknown) => this.logger.warn({ err: error }, 'the last spans were not exported'));
   }
 
-  /** Undefined if the object is part of no trace yet. */
+  /** `undefined`: the object belongs to no trace yet. */
   private contextOf(object: KubeObject): Context | undefined {
     const text = annotationOf(object, ANNOTATION.traceContext);
     if (!text) {
@@ -106,7 +106,7 @@ export class Tracing {
   }
 }
 
-/** Sends a request and notes in the span what came of it. */
+/** Sends a request and records its outcome in the span. */
 async function inSpan(span: Span, request: Request, send: Send): Promise<Outcome> {
   const outcome = await send(request);
   if (!outcome.ok) {

@@ -1,34 +1,33 @@
 import { LABEL, NETWORK_POLICY_SUFFIX, type SandboxTemplate } from 'agent-sandbox-api';
-import { indexValue, type Cache } from '../cache.js';
+import { indexValue, type Cache } from '../reconcile/cache.js';
 import type { NetworkPolicy } from '../core-kinds.js';
-import { labelOf } from '../object.js';
-import type { KubeObject } from '../plan.js';
-import { statesOf, type Change, type ControllerDefinition, type Wake } from '../shell/definition.js';
+import { labelOf, type KubeObject } from '../object/metadata.js';
+import { statesOf, type Change, type ControllerDefinition, type QueueItem } from '../reconcile/definition.js';
 import { observeTemplate } from './observe.js';
-import { planTemplate } from './plan.js';
+import { reconcileTemplate } from './reconcile.js';
 
-/** Sandboxes come in bursts, and a policy needs only a few of them as owners. */
-const GATHER_MS = 200;
+/** Sandboxes are created in bursts, and a policy needs only a few of them as owners. */
+const BATCH_MS = 200;
 
-/** The SandboxTemplate controller: woken by templates, their policies, and the coming and going of what the policies confine. */
+/** The SandboxTemplate controller: reconciles a template when it, one of its policies, or the set of Sandboxes and Pods under them changes. */
 export function templateController(concurrency: number): ControllerDefinition {
   return {
     name: 'sandboxtemplate-controller',
     concurrency,
     reads: ['SandboxTemplate', 'NetworkPolicy', 'Sandbox', 'Pod'],
-    plan: (cache, namespace, name, { now, memory }) => planTemplate(observeTemplate(cache, namespace, name, { now, memory })),
-    watches: { SandboxTemplate: ofTemplate, NetworkPolicy: ofPolicy, Sandbox: ofConfined, Pod: ofConfined },
+    plan: (cache, namespace, name, { now, memory }) => reconcileTemplate(observeTemplate(cache, namespace, name, { now, memory })),
+    watches: { SandboxTemplate: enqueueTemplate, NetworkPolicy: enqueueForPolicy, Sandbox: enqueueForHash, Pod: enqueueForHash },
     traced: { kind: 'SandboxTemplate', span: 'ReconcileSandboxTemplate' },
   };
 }
 
-function ofTemplate(change: Change<SandboxTemplate>): readonly Wake[] {
+function enqueueTemplate(change: Change<SandboxTemplate>): readonly QueueItem[] {
   const { namespace, name } = statesOf(change)[0]!.metadata;
   return [{ key: `${namespace}/${name}` }];
 }
 
 /** A policy is named after its template, or, in other namespaces, after the template and its namespace, which has no dot. */
-function ofPolicy(change: Change<NetworkPolicy>): readonly Wake[] {
+function enqueueForPolicy(change: Change<NetworkPolicy>): readonly QueueItem[] {
   const { namespace, name = '' } = statesOf(change)[0]!.metadata;
   if (!name.endsWith(NETWORK_POLICY_SUFFIX)) {
     return [];
@@ -39,7 +38,7 @@ function ofPolicy(change: Change<NetworkPolicy>): readonly Wake[] {
 }
 
 /** The templates, or what is left of them, whose hash an object got or lost. */
-function ofConfined({ before, after }: Change<KubeObject>, cache: Cache): readonly Wake[] {
+function enqueueForHash({ before, after }: Change<KubeObject>, cache: Cache): readonly QueueItem[] {
   const [was, is] = [before && labelOf(before, LABEL.templateRefHash), after && labelOf(after, LABEL.templateRefHash)];
   const { namespace = '' } = (after ?? before)!.metadata;
   if (was === is) {
@@ -51,5 +50,5 @@ function ofConfined({ before, after }: Change<KubeObject>, cache: Cache): readon
       .filter(({ metadata }) => metadata.namespace === namespace && metadata.name?.endsWith(NETWORK_POLICY_SUFFIX))
       .map(({ metadata }) => metadata.name!.slice(0, -NETWORK_POLICY_SUFFIX.length)),
   ]));
-  return [...new Set(names)].map((name) => ({ key: `${namespace}/${name}`, delayMs: GATHER_MS }));
+  return [...new Set(names)].map((name) => ({ key: `${namespace}/${name}`, delayMs: BATCH_MS }));
 }

@@ -1,8 +1,9 @@
 import { EXTENSIONS_GROUP, LABEL, type SandboxClaim, type SandboxTemplate } from 'agent-sandbox-api';
 import type { NetworkPolicy } from '../core-kinds.js';
-import { controllerOf, describeController, isDeleting, isOfKind, labelOf, ownerReference } from '../object.js';
-import { create, refOf, refusal, update, type Failure, type Ref, type Request } from '../plan.js';
-import { ask, value, type Step } from '../step.js';
+import { isDeleting, labelOf } from '../object/metadata.js';
+import { controllerOf, describeController, isOfKind, ownerReference } from '../object/ownership.js';
+import { create, refOf, refusal, update, type Failure, type Ref, type Request } from '../reconcile/plan.js';
+import { ask, value, type Step } from '../reconcile/step.js';
 import { isManaged, policyLabels, policyName, templateHash } from './identity.js';
 import { desiredPolicySpec, samePolicy } from './policy.js';
 

@@ -1,6 +1,7 @@
 import { ANNOTATION, LABEL, NETWORK_POLICY_SUFFIX, nameHash, type SandboxTemplate } from 'agent-sandbox-api';
 import type { NetworkPolicy } from '../core-kinds.js';
-import { annotationOf, isOlder, ownershipOf } from '../object.js';
+import { annotationOf, isOlder } from '../object/metadata.js';
+import { ownershipOf } from '../object/ownership.js';
 
 const LONGEST_NAME = 253;
 
@@ -36,7 +37,7 @@ export function isClaimableFrom(template: SandboxTemplate, namespace: string): b
 /**
  * Why nothing can be made from a template: its policy could not be named, or an older template of the namespace has the
  * same 32-bit hash, so that the policies of both would apply to the Pods of both. A template that has its policy is fine.
- * Pools and claims that use it tell the text with the reason `InvalidConfiguration`.
+ * Pools and claims that use it report the text with the reason `InvalidConfiguration`.
  */
 export function templateProblem(
   template: SandboxTemplate,

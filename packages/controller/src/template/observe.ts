@@ -1,8 +1,8 @@
 import { NETWORK_POLICY_SUFFIX, nameHash } from 'agent-sandbox-api';
-import { indexValue, type Cache } from '../cache.js';
-import type { ObservedTemplate } from './plan.js';
+import { indexValue, type Cache } from '../reconcile/cache.js';
+import type { ObservedTemplate } from './reconcile.js';
 
-/** What the cache knows about a template, or about what is left of one. */
+/** Reads a template, or the remains of a deleted one, from the cache. */
 export function observeTemplate(cache: Cache, namespace: string, name: string, rest: Pick<ObservedTemplate, 'now' | 'memory'>): ObservedTemplate {
   const template = cache.get('SandboxTemplate', namespace, name);
   const policy = cache.get('NetworkPolicy', namespace, `${name}${NETWORK_POLICY_SUFFIX}`);

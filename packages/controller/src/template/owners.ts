@@ -1,9 +1,11 @@
 import { EXTENSIONS_GROUP, GROUP, LABEL, type OwnerReference, type Sandbox, type SandboxTemplate } from 'agent-sandbox-api';
 import type { CachedPod, NetworkPolicy } from '../core-kinds.js';
-import { controllerOf, controllerReference, isOfKind, labelOf, ownerReference, ownershipOf, parseTime } from '../object.js';
+import { labelOf } from '../object/metadata.js';
+import { controllerOf, controllerReference, isOfKind, ownerReference, ownershipOf } from '../object/ownership.js';
+import { parseTime } from '../object/time.js';
 
 /**
- * Who keeps the policy of a template alive. Garbage collection takes an object when the last of its owners is gone; a
+ * The owners of a template's policy. Garbage collection takes an object when the last of its owners is gone; a
  * policy that only its template owned would go with it, while Pods that it confines still run. Sandboxes are owners too.
  *
  * While the template is there, a few of them suffice to hold the policy until the controller has seen that the template
@@ -51,7 +53,7 @@ export function missingOwners(
 
 /**
  * Whether a policy was made for a template of this name: by the one there is, or by an earlier one whose Sandboxes have
- * kept it. Anything else under its name belongs to somebody else.
+ * kept it. Any other object of its name has another owner.
  */
 export function isPolicyOf(policy: NetworkPolicy, name: string, hash: string, template: SandboxTemplate | undefined): boolean {
   if (template !== undefined && ownershipOf(policy, template) === 'own') {

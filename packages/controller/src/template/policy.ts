@@ -1,6 +1,8 @@
 import { LABEL, ROUTER, type NetworkPolicyPort, type SandboxNetworkPolicy, type SandboxTemplate } from 'agent-sandbox-api';
 import type { NetworkPolicy, NetworkPolicySpec } from '../core-kinds.js';
-import { isDeleting, ownershipOf, semanticallyEqual } from '../object.js';
+import { semanticallyEqual } from '../object/diff.js';
+import { isDeleting } from '../object/metadata.js';
+import { ownershipOf } from '../object/ownership.js';
 import { isManaged, templateHash } from './identity.js';
 
 /** What the Pods of a template may do when the template has no rules of its own: the router in, the public internet out. */

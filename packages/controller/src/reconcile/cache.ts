@@ -1,7 +1,7 @@
 import { LABEL, nameHash, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
-import type { CachedPod, NetworkPolicy, PersistentVolumeClaim, Service } from './core-kinds.js';
-import { controllerOf, labelOf } from './object.js';
-import type { KubeObject } from './plan.js';
+import type { CachedPod, NetworkPolicy, PersistentVolumeClaim, Service } from '../core-kinds.js';
+import { labelOf, type KubeObject } from '../object/metadata.js';
+import { controllerOf } from '../object/ownership.js';
 
 /** The kinds that reconcilers read. */
 export interface Kinds {

@@ -1,9 +1,10 @@
 import { ANNOTATION, CONDITION, REASON, type Sandbox, type SandboxStatus } from 'agent-sandbox-api';
 import { poolNameOf } from '../blueprint/stale.js';
-import { conditionOf, isDeleting } from '../object.js';
-import { event, mergePatch, type Plan, type Request } from '../plan.js';
-import { all, planOf, then, value, type Step } from '../step.js';
-import type { Findings } from './conditions.js';
+import { conditionOf } from '../object/conditions.js';
+import { isDeleting } from '../object/metadata.js';
+import { event, mergePatch, type Plan, type Request } from '../reconcile/plan.js';
+import { all, planOf, andThen, value, type Step } from '../reconcile/step.js';
+import type { ChildrenState } from './conditions.js';
 import { expiryRequeue, planExpired, timeLeft } from './expiry.js';
 import { invalidConfiguration } from './names.js';
 import type { ChildResult, ObservedSandbox, SandboxMemory } from './observed.js';
@@ -14,15 +15,15 @@ import { reconcileVolumes } from './volumes.js';
 
 /**
  * How many times longer the status of a pool's Sandbox waits for its Pod to get an address: pools are filled many at a time,
- * when Pods take longer, and nobody asks for a member before it has an address.
+ * when Pods take longer, and a member cannot be claimed before it has an address.
  */
 const IDLE_FACTOR = 5;
 
 /**
- * One pass over a Sandbox: its volumes, then its Pod and Service side by side, then its tracking annotation and status.
- * A pass that finds everything as it should be sends nothing.
+ * Reconciles a Sandbox: its volumes, then its Pod and Service concurrently, then its tracking annotation and status.
+ * Nothing is sent when nothing has changed.
  */
-export function planSandbox(observed: ObservedSandbox): Plan<SandboxMemory> {
+export function reconcileSandbox(observed: ObservedSandbox): Plan<SandboxMemory> {
   const { sandbox, now } = observed;
   if (isDeleting(sandbox)) {
     return { requests: [], memory: null };
@@ -31,16 +32,15 @@ export function planSandbox(observed: ObservedSandbox): Plan<SandboxMemory> {
     return planExpired(observed);
   }
   const invalid = invalidConfiguration(observed);
-  return planOf(reconcileChildren(observed, invalid === undefined), (children) => {
-    const { volumes, pod, service } = children;
-    const findings: Findings = {
+  return planOf(reconcileChildren(observed, invalid === undefined), ({ volumes, pod, service }) => {
+    const children: ChildrenState = {
       pod,
       ...(service.service === undefined ? {} : { service: service.service }),
       errors: [...volumes.errors, ...pod.errors, ...service.errors],
       ...(invalid === undefined ? {} : { invalid: invalid.message }),
     };
     const blockedBy = [...volumes.blockedBy, ...pod.blockedBy, ...service.blockedBy, ...(invalid?.blockedBy ?? [])];
-    return { ...finish(observed, findings), blockedBy };
+    return { ...finish(observed, children), blockedBy };
   });
 }
 
@@ -51,10 +51,10 @@ interface Children {
 }
 
 function reconcileChildren(observed: ObservedSandbox, mayCreate: boolean): Step<Children> {
-  // While it is unclear which Pod is the Sandbox's, nothing shall lead to either of them.
+  // While it is unclear which Pod belongs to the Sandbox, its Service must not select either.
   const service = conflictOf(observed) === undefined ? reconcileService(observed, mayCreate) : keptService(observed);
-  return then(reconcileVolumes(observed, mayCreate), (volumes) =>
-    then(all<[PodResult, ServiceResult]>([reconcilePod(observed, mayCreate), service]), ([pod, serviceResult]) =>
+  return andThen(reconcileVolumes(observed, mayCreate), (volumes) =>
+    andThen(all<[PodResult, ServiceResult]>([reconcilePod(observed, mayCreate), service]), ([pod, serviceResult]) =>
       value({ volumes, pod, service: serviceResult })));
 }
 
@@ -63,10 +63,10 @@ function keptService({ sandbox }: ObservedSandbox): Step<ServiceResult> {
   return value({ ...(name === undefined ? {} : { service: name }), errors: [], blockedBy: [] });
 }
 
-function finish(observed: ObservedSandbox, findings: Findings): Plan<SandboxMemory> {
+function finish(observed: ObservedSandbox, children: ChildrenState): Plan<SandboxMemory> {
   const { sandbox, now } = observed;
-  const { pod, errors } = findings;
-  const status = sandboxStatus(observed, findings);
+  const { pod, errors } = children;
+  const status = sandboxStatus(observed, children);
   const statusDue = statusDueTime(observed, status);
   const write = statusDue > now || !isWorthWriting(sandbox, status) ? undefined : statusWrite(sandbox, status);
   const requests: Request[] = [
@@ -75,21 +75,21 @@ function finish(observed: ObservedSandbox, findings: Findings): Plan<SandboxMemo
     ...multiplePodsEvent(sandbox, pod.conflict),
   ];
   const left = timeLeft(sandbox, now);
-  const wishes = [
+  const delays = [
     ...(left === undefined ? [] : [expiryRequeue(left)]),
     ...(pod.postponedUntil === undefined ? [] : [pod.postponedUntil - now]),
     ...(statusDue > now ? [statusDue - now] : []),
   ];
   return {
     requests,
-    // Only the user or another controller can dissolve a conflict, and that has an event of its own.
+    // Only a user or another controller can resolve a conflict, and the change that does so requeues the Sandbox.
     errors: pod.conflict === undefined ? errors : errors.filter((error) => error.message !== pod.conflict),
-    ...(wishes.length === 0 ? {} : { requeueAfterMs: Math.min(...wishes) }),
+    ...(delays.length === 0 ? {} : { requeueAfterMs: Math.min(...delays) }),
     memory: memoryAfter(observed, pod.postponedUntil !== undefined, statusDue > now),
   };
 }
 
-/** Whether a change of the status is a reason to write it, rather than to wait for the next one. */
+/** Whether a change of the status is written now rather than with the next one. */
 function isWorthWriting(sandbox: Sandbox, status: SandboxStatus): boolean {
   return !isOnlyNode(sandbox, status) && !isOnlyGeneration(sandbox, status);
 }
@@ -98,7 +98,7 @@ function trackingWrite(sandbox: Sandbox, name: string | null): Request {
   return mergePatch(sandbox, { metadata: { annotations: { [ANNOTATION.podName]: name } } }, { ignore: ['NotFound'] });
 }
 
-/** When the status is to be written: while the Sandbox starts, changes gather for a while. */
+/** When the status is to be written: while the Sandbox starts, changes are collected for a while. */
 function statusDueTime({ sandbox, now, options, memory }: ObservedSandbox, status: SandboxStatus): number {
   const changed = statusWrite(sandbox, status) !== undefined && isWorthWriting(sandbox, status);
   const postpone = options.statusSettleMs > 0 && changed && isStarting(sandbox, status);
@@ -117,8 +117,8 @@ function memoryAfter({ now, memory }: ObservedSandbox, podMetadata: boolean, sta
 }
 
 function multiplePodsEvent(sandbox: Sandbox, conflict: string | undefined): Request[] {
-  const told = conditionOf(sandbox.status?.conditions, CONDITION.ready)?.reason === REASON.multiplePods;
-  return conflict === undefined || told
+  const reported = conditionOf(sandbox.status?.conditions, CONDITION.ready)?.reason === REASON.multiplePods;
+  return conflict === undefined || reported
     ? []
     : [event(sandbox, { type: 'Warning', reason: REASON.multiplePods, action: 'Reconciling', note: conflict })];
 }

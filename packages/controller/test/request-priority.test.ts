@@ -1,4 +1,4 @@
-import { Lanes } from '../src/shell/lanes.js';
+import { RequestPriority } from '../src/shell/request-priority.js';
 
 /** Requests under way that end when they are told to. */
 class Requests {
@@ -22,9 +22,9 @@ const names = (prefix: string, count: number) => Array.from({ length: count }, (
 
 describe('requests that can wait', () => {
   test('yield while there are others, but never all of them, and go in their order', async () => {
-    const [lanes, requests] = [new Lanes(), new Requests()];
-    void lanes.now(requests.send('urgent'));
-    const results = names('later', 6).map((name) => lanes.later(requests.send(name)));
+    const [requestPriority, requests] = [new RequestPriority(), new Requests()];
+    void requestPriority.normal(requests.send('urgent'));
+    const results = names('later', 6).map((name) => requestPriority.low(requests.send(name)));
     await settled();
     expect(requests.started).toEqual(['urgent', ...names('later', 4)]);
     await requests.end('later0');
@@ -36,19 +36,19 @@ describe('requests that can wait', () => {
   });
 
   test('leave connections free for others, which never wait for them', async () => {
-    const [lanes, requests] = [new Lanes(), new Requests()];
-    names('later', 30).forEach((name) => void lanes.later(requests.send(name)));
+    const [requestPriority, requests] = [new RequestPriority(), new Requests()];
+    names('later', 30).forEach((name) => void requestPriority.low(requests.send(name)));
     await settled();
     expect(requests.started).toHaveLength(24);
-    void lanes.now(requests.send('urgent'));
+    void requestPriority.normal(requests.send('urgent'));
     expect(requests.started.at(-1)).toBe('urgent');
   });
 
   test('make room when they fail', async () => {
-    const lanes = new Lanes();
+    const requestPriority = new RequestPriority();
     const fail = () => Promise.reject(new Error('no'));
-    await expect(Promise.allSettled(names('later', 60).map(() => lanes.later(fail)))).resolves.toHaveLength(60);
-    await expect(lanes.now(fail)).rejects.toThrow('no');
-    expect(await lanes.later(async () => 'done')).toBe('done');
+    await expect(Promise.allSettled(names('later', 60).map(() => requestPriority.low(fail)))).resolves.toHaveLength(60);
+    await expect(requestPriority.normal(fail)).rejects.toThrow('no');
+    expect(await requestPriority.low(async () => 'done')).toBe('done');
   });
 });

@@ -1,4 +1,4 @@
-import type { ObjectMeta } from 'agent-sandbox-api';
+import type { KubeObject } from '../object/metadata.js';
 
 /**
  * The contract between the pure core of a reconciler and the shell that runs it.
@@ -13,40 +13,33 @@ export interface Plan<Memory = undefined> {
    * does not hold back the others. Requests that must follow each other belong into successive stages.
    */
   readonly requests: readonly Request[];
-  /** The next stage, given the outcomes in the order of `requests`. Absent: the pass ends with this stage. */
+  /** The next stage, given the outcomes in the order of `requests`. Absent: this is the last stage. */
   readonly next?: (outcomes: readonly Outcome[]) => Plan<Memory>;
-  /** Last stage only: when to look again although nothing changed, in milliseconds. Void when the pass ends with errors. */
+  /** Last stage only: when to reconcile again although nothing changed, in milliseconds. Ignored if there are errors. */
   readonly requeueAfterMs?: number;
   /**
-   * Last stage only: what went wrong, apart from requests of this last stage, whose failures the shell adds unless the
-   * request ignores them. Any error makes the key come back with exponential back-off. Errors that only the user can
-   * mend do not belong here: they belong into a condition.
+   * Last stage only: failures other than those of requests of the last stage, which the shell adds unless the
+   * request ignores them. Any error requeues the key with exponential back-off. Errors that only the user can correct
+   * do not belong here but in a condition.
    */
   readonly errors?: readonly Failure[];
   /**
-   * Last stage only: foreign objects in the way of this one. The shell calls the reconciler again when one of them
-   * changes or goes, which no owner reference would tell it.
+   * Last stage only: other objects that block this one. The shell requeues the key when one of them changes or is
+   * deleted, for which there is no owner reference.
    */
   readonly blockedBy?: readonly Ref[];
   /**
-   * What this process remembers about the key until the next pass, stored before the requests of the stage are sent. Only
+   * What this process remembers about the key until the next reconciliation, stored before the requests of the stage are sent. Only
    * for what may be lost in a restart (deadlines of postponed writes, expectations). `undefined` keeps what was stored,
    * `null` forgets it.
    */
   readonly memory?: Memory | null;
 }
 
-/** What every reconciler is given, besides the objects. */
+/** What every reconciler gets besides the objects. */
 export interface Observed {
-  /** The time of the pass, in milliseconds since the epoch. */
+  /** The time of the reconciliation, in milliseconds since the epoch. */
   readonly now: number;
-}
-
-/** Anything with a kind and metadata. */
-export interface KubeObject {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: ObjectMeta;
 }
 
 /** Names an object. */
@@ -65,7 +58,7 @@ export type Request = Write | GetRequest | ListRequest | MeasureRequest;
 export type Write = CreateRequest | PatchRequest | UpdateRequest | DeleteRequest | EventRequest;
 
 interface RequestBase {
-  /** Failures that count as success, such as `NotFound` of a delete. The outcome still tells them. */
+  /** Failures that count as success, such as `NotFound` of a delete. The outcome still contains them. */
   readonly ignore?: readonly FailureReason[];
 }
 
@@ -102,7 +95,7 @@ export interface DeleteRequest extends RequestBase {
   readonly propagation?: 'Background' | 'Foreground';
 }
 
-/** An Event; aggregated and sent by the shell, never waited for, its failure never an error. */
+/** An Event; aggregated and sent by the shell, sent in the background; its failure is never an error. */
 export interface EventRequest extends RequestBase {
   readonly op: 'event';
   readonly regarding: Ref;
@@ -112,7 +105,7 @@ export interface EventRequest extends RequestBase {
   readonly note: string;
 }
 
-/** A measurement, taken by the shell; no request to anybody, and never an error. */
+/** A measurement, recorded by the shell; no request to the API server, and never an error. */
 export interface MeasureRequest extends RequestBase {
   readonly op: 'measure';
   readonly metric: string;
@@ -127,7 +120,7 @@ export interface GetRequest extends RequestBase {
   readonly target: Ref;
 }
 
-/** LIST past the cache, of a kind in a namespace by its labels. For when it is in doubt whether the cache knows all. */
+/** LIST past the cache, of a kind in a namespace by its labels. For cases in which the cache may be incomplete. */
 export interface ListRequest extends RequestBase {
   readonly op: 'list';
   readonly target: Pick<Ref, 'apiVersion' | 'kind' | 'namespace'>;
@@ -135,8 +128,8 @@ export interface ListRequest extends RequestBase {
 }
 
 /**
- * What became of a request: the object as the server answered it (absent for events, and for deletes that removed it at
- * once), the objects of a list, or why not.
+ * The outcome of a request: the object as the server returned it (absent for events, and for deletes that removed it at
+ * once), the objects of a list, or the failure.
  */
 export type Outcome =
   | { readonly ok: true; readonly object?: KubeObject; readonly items?: readonly KubeObject[] }
@@ -165,7 +158,7 @@ export const ok = (object?: KubeObject): Outcome => ({ ok: true, object });
 export const failed = (reason: FailureReason, message: string): Outcome => ({ ok: false, failure: { reason, message } });
 export const refusal = (message: string): Failure => ({ reason: 'Refused', message });
 
-/** A reference to an object at hand. */
+/** A reference to an object. */
 export function refOf(object: KubeObject): Ref {
   const { name = '', namespace = '', uid } = object.metadata;
   return { apiVersion: object.apiVersion, kind: object.kind, namespace, name, ...(uid === undefined ? {} : { uid }) };
@@ -200,7 +193,7 @@ export function jsonPatch(
   return { op: 'patch', target: toRef(target), type: 'json', body: operations, ...options };
 }
 
-/** DELETE of exactly this object (its UID is the precondition); that it is gone already is fine. */
+/** DELETE of exactly this object (its UID is the precondition); `NotFound` is ignored. */
 export function remove(target: KubeObject | Ref, options: Pick<DeleteRequest, 'propagation' | 'resourceVersion' | 'ignore'> = {}): DeleteRequest {
   return { op: 'delete', target: toRef(target), ignore: ['NotFound'], ...options };
 }
@@ -221,7 +214,7 @@ export function list(target: ListRequest['target'], labels: ListRequest['labels'
   return { op: 'list', target, labels, ...options };
 }
 
-/** Failures that a stage really had: those its requests ignore, and those of events, are left out. */
+/** The failures of a stage, except those that its requests ignore and those of events. */
 export function failuresOf(requests: readonly Request[], outcomes: readonly Outcome[]): Failure[] {
   return outcomes.flatMap((outcome, i) => {
     const request = requests[i];

@@ -1,36 +1,37 @@
 import { LABEL } from 'agent-sandbox-api';
 import type { Origin } from 'agent-sandbox-kube';
-import type { Cache, Kind, Kinds } from '../cache.js';
-import { createdByOf, semanticallyEqual } from '../object.js';
-import type { KubeObject, Plan } from '../plan.js';
+import type { Cache, Kind, Kinds } from './cache.js';
+import { semanticallyEqual } from '../object/diff.js';
+import { createdByOf, type KubeObject } from '../object/metadata.js';
+import type { Plan } from './plan.js';
 
-/** A reconciler and what wakes it, ready to be run. */
+/** A reconciler and the changes that enqueue its keys. */
 export interface ControllerDefinition {
   /** Name of the work queue, and of the source of Events and writes: `sandbox-controller`. */
   readonly name: string;
-  /** Keys in work at the same time. */
+  /** Keys that are reconciled concurrently. */
   readonly concurrency: number;
   /** Kinds that the plan reads; a cache is kept of each of them. */
   readonly reads: readonly Kind[];
-  /** What to do about an object, from what the cache knows; `undefined` when it is gone and nothing is left to do. */
-  plan(cache: Cache, namespace: string, name: string, pass: Pass): Plan<any> | undefined;
-  /** By kind: which objects of this controller a change of that kind concerns. */
-  readonly watches: { readonly [K in Kind]?: (change: Change<Kinds[K]>, cache: Cache) => readonly Wake[] };
+  /** Plans the reconciliation of an object from the cache; `undefined` when it is gone and nothing is left to do. */
+  plan(cache: Cache, namespace: string, name: string, context: ReconcileContext): Plan<any> | undefined;
+  /** Event handlers by kind: the keys to enqueue for a change of an object of that kind. */
+  readonly watches: { readonly [K in Kind]?: (change: Change<Kinds[K]>, cache: Cache) => readonly QueueItem[] };
   /**
-   * Told what a plan leaves in memory for a key (`undefined`: nothing), before the requests of that stage are sent: for what
-   * keys must not take from each other.
+   * Called with what a plan leaves in memory for a key (`undefined`: nothing), before the requests of that stage are sent.
+   * Used for reservations.
    */
-  readonly remembered?: (key: string, memory: any) => void;
-  /** What its plans measure. */
+  readonly onMemoryChange?: (key: string, memory: any) => void;
+  /** Metrics that its plans feed. */
   readonly metrics?: readonly MetricDefinition[];
   /** Whether Events are not sent. */
   readonly silent?: boolean;
   /**
-   * Whether an object can wait while others cannot: passes over it and their requests yield to all others. Absent: none can.
+   * Whether an object has low priority: its reconciliations and their requests come after all others. Absent: none has.
    */
-  readonly yields?: (cache: Cache, namespace: string, name: string) => boolean;
-  /** How its passes show up in traces. Absent: not at all. */
-  readonly traced?: TracedPass;
+  readonly isLowPriority?: (cache: Cache, namespace: string, name: string) => boolean;
+  /** Tracing of its reconciliations. Absent: none. */
+  readonly traced?: TracedReconcile;
 }
 
 /** A metric that plans feed with `MeasureRequest`s. */
@@ -43,11 +44,11 @@ export interface MetricDefinition {
   readonly buckets?: readonly number[];
 }
 
-/** The spans of a pass. */
-export interface TracedPass {
-  /** Kind of the objects that passes are about. */
+/** The spans of a reconciliation. */
+export interface TracedReconcile {
+  /** Kind of the reconciled objects. */
   readonly kind: Kind;
-  /** Name of the span of a pass. */
+  /** Name of the span of a reconciliation. */
   readonly span: string;
   readonly attributes?: (object: KubeObject) => { readonly [name: string]: string };
   /** Names of the spans of requests below that, by kind. */
@@ -56,10 +57,10 @@ export interface TracedPass {
   readonly annotate?: boolean;
 }
 
-export interface Pass {
+export interface ReconcileContext {
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** What the plan of an earlier pass left. */
+  /** What an earlier plan left in memory. */
   readonly memory: any;
 }
 
@@ -70,18 +71,18 @@ export interface Change<T> {
   readonly origin: Origin;
 }
 
-/** A key to look at, `namespace/name`, at once or in a while. */
-export interface Wake {
+/** A key to enqueue, `namespace/name`, at once or after a delay. */
+export interface QueueItem {
   readonly key: string;
   readonly delayMs?: number;
 }
 
-/** The states that a change is about. */
+/** The states before and after a change, without the absent one. */
 export function statesOf<T>({ before, after }: Change<T>): T[] {
   return [before, after].filter((state): state is T => state !== undefined);
 }
 
-/** The answer to a status write of this process says what it knows already. */
+/** Predicate: whether a change is the response to a status write of this process, which contains nothing new. */
 export function isOwnStatusWrite({ before, after, origin }: Change<KubeObject>): boolean {
   return origin === 'write' && before !== undefined && after !== undefined && semanticallyEqual(withoutVersion(before), withoutVersion(after));
 }

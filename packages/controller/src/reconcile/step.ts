@@ -19,8 +19,8 @@ export function ask<T>(request: Request, next: (outcome: Outcome) => Step<T>): S
 }
 
 /** A step after another one. */
-export function then<A, B>(step: Step<A>, next: (result: A) => Step<B>): Step<B> {
-  return step.done ? next(step.value) : { ...step, next: (outcomes) => then(step.next(outcomes), next) };
+export function andThen<A, B>(step: Step<A>, next: (result: A) => Step<B>): Step<B> {
+  return step.done ? next(step.value) : { ...step, next: (outcomes) => andThen(step.next(outcomes), next) };
 }
 
 /** Steps side by side; the values come in the order of the steps. */

@@ -1,14 +1,14 @@
 import { NETWORK_POLICY_SUFFIX, REASON, nameHash, type SandboxTemplate } from 'agent-sandbox-api';
-import { indexValue, type Cache } from '../cache.js';
+import { indexValue, type Cache } from '../reconcile/cache.js';
 import type { NetworkPolicy } from '../core-kinds.js';
-import { isDeleting } from '../object.js';
-import { refOf, type Ref } from '../plan.js';
+import { isDeleting } from '../object/metadata.js';
+import { refOf, type Ref } from '../reconcile/plan.js';
 import { policyName, templateProblem } from '../template/identity.js';
 import { isPolicyReady } from '../template/policy.js';
 
-/** A template of the own namespace and what decides whether Sandboxes may be made from it. */
+/** A template of the same namespace and what decides whether Sandboxes may be created from it. */
 export interface TemplateInUse {
-  /** What the user calls it. */
+  /** As the user refers to it. */
   readonly name: string;
   /** Absent: there is none. */
   readonly template?: SandboxTemplate;
@@ -18,15 +18,15 @@ export interface TemplateInUse {
   readonly sameHash: readonly SandboxTemplate[];
 }
 
-/** Why no Sandbox may be made from a template, for a condition. */
-export interface Hindrance {
+/** Why no Sandbox may be created from a template yet, for a condition. */
+export interface UnmetPrecondition {
   readonly reason: string;
   readonly message: string;
-  /** Objects whose change may end it, besides the template and its policy. */
+  /** Objects whose change may resolve it, besides the template and its policy. */
   readonly blockedBy: readonly Ref[];
 }
 
-/** What the cache knows about a template that a pool or claim of the namespace uses. */
+/** Reads a template that a pool or claim of the namespace uses from the cache. */
 export function observeTemplateInUse(cache: Cache, namespace: string, name: string): TemplateInUse {
   const template = cache.get('SandboxTemplate', namespace, name);
   const policy = cache.get('NetworkPolicy', namespace, `${name}${NETWORK_POLICY_SUFFIX}`);
@@ -38,8 +38,8 @@ export function observeTemplateInUse(cache: Cache, namespace: string, name: stri
   };
 }
 
-/** What stands in the way of new Sandboxes; `undefined`: nothing, and there is a template. */
-export function hindranceOf({ name, template, policy, sameHash }: TemplateInUse): Hindrance | undefined {
+/** The precondition for new Sandboxes that is not met; `undefined`: all are, and the template exists. */
+export function unmetPrecondition({ name, template, policy, sameHash }: TemplateInUse): UnmetPrecondition | undefined {
   if (template === undefined || isDeleting(template)) {
     return templateNotFound(name);
   }
@@ -55,7 +55,7 @@ export function hindranceOf({ name, template, policy, sameHash }: TemplateInUse)
   return undefined;
 }
 
-/** Also for templates of other namespaces that may not be used: whether they exist is nobody's business. */
-export function templateNotFound(name: string): Hindrance {
+/** Also used for templates of other namespaces that do not permit claims from here: whether they exist is not disclosed. */
+export function templateNotFound(name: string): UnmetPrecondition {
   return { reason: REASON.templateNotFound, message: `SandboxTemplate "${name}" not found`, blockedBy: [] };
 }

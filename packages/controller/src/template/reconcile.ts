@@ -1,7 +1,8 @@
 import { LABEL, REASON, nameHash, type Sandbox, type SandboxTemplate } from 'agent-sandbox-api';
 import type { CachedPod, NetworkPolicy } from '../core-kinds.js';
-import { controllerReference, describeController, isDeleting, labelOf, ownershipOf } from '../object.js';
-import { create, event, mergePatch, refOf, refusal, remove, update, type Failure, type Observed, type Plan, type Ref, type Request } from '../plan.js';
+import { isDeleting, labelOf } from '../object/metadata.js';
+import { controllerReference, describeController, ownershipOf } from '../object/ownership.js';
+import { create, event, mergePatch, refOf, refusal, remove, update, type Failure, type Observed, type Plan, type Ref, type Request } from '../reconcile/plan.js';
 import { foreignPolicyUpdates } from './foreign.js';
 import { isManaged, policyLabels, policyName, templateProblem } from './identity.js';
 import { holdersOf, isPolicyOf, missingOwners, type Holder } from './owners.js';
@@ -27,8 +28,8 @@ export interface ObservedTemplate extends Observed {
 }
 
 export interface TemplateMemory {
-  /** The problem that an Event has told already. */
-  readonly told?: string;
+  /** The problem that an Event has reported already. */
+  readonly reported?: string;
 }
 
 /** What is to be done with the policy. */
@@ -39,10 +40,10 @@ interface PolicyActions {
 }
 
 /**
- * One pass over a template: its label and its NetworkPolicy. The policy is never loosened behind the back of a running
- * Pod: it stays, whatever happens to the template, until no Sandbox of the template is left.
+ * Reconciles a template: its label and its NetworkPolicy. The policy is never loosened for a running Pod: it stays, whatever
+ * happens to the template, until no Sandbox of the template is left.
  */
-export function planTemplate(observed: ObservedTemplate): Plan<TemplateMemory> {
+export function reconcileTemplate(observed: ObservedTemplate): Plan<TemplateMemory> {
   const { template, policy, namespace, name } = observed;
   const holders = holdersOf(observed.sandboxes, observed.pods);
   if (template === undefined || isDeleting(template)) {
@@ -110,17 +111,17 @@ function ownerUpdate(policy: NetworkPolicy, template: SandboxTemplate | undefine
 }
 
 function refuseForeign(policy: NetworkPolicy, template: SandboxTemplate): PolicyActions {
-  const owner = ownershipOf(policy, template) === 'unowned' ? 'nobody' : describeController(policy);
+  const owner = ownershipOf(policy, template) === 'unowned' ? 'no controller' : describeController(policy);
   const message = `refusing to update the NetworkPolicy "${policy.metadata.name}": it is controlled by ${owner}, not by the template "${template.metadata.name}"`;
   return { requests: [], errors: [refusal(message)], blockedBy: [refOf(policy)] };
 }
 
 function refuse({ memory, sameHash }: ObservedTemplate, template: SandboxTemplate, problem: string): Plan<TemplateMemory> {
-  const told = memory?.told === problem;
+  const reported = memory?.reported === problem;
   return {
-    requests: told ? [] : [event(template, { type: 'Warning', reason: REASON.invalidConfiguration, action: 'Reconciling', note: problem })],
+    requests: reported ? [] : [event(template, { type: 'Warning', reason: REASON.invalidConfiguration, action: 'Reconciling', note: problem })],
     blockedBy: sameHash.filter((other) => other.metadata.uid !== template.metadata.uid).map(refOf),
-    memory: { told: problem },
+    memory: { reported: problem },
   };
 }
 

@@ -1,16 +1,18 @@
 import { CONDITION, GROUP, LABEL, REASON, VERSION, type Sandbox, type SandboxWarmPool } from 'agent-sandbox-api';
 import { formatDuration } from 'agent-sandbox-kube';
 import { memberObject, poolHash } from '../blueprint/member.js';
-import { hindranceOf, type Hindrance } from '../blueprint/readiness.js';
-import { conditionOf, isDeleting, isOlder, ownershipOf } from '../object.js';
-import { create, event, list, refOf, remove, type Failure, type FailureReason, type Outcome, type Plan, type Request } from '../plan.js';
-import { ask, planOf, then, value, type Step } from '../step.js';
-import { byUselessness, classify, isReady, type Members } from './members.js';
+import { unmetPrecondition, type UnmetPrecondition } from '../blueprint/template-in-use.js';
+import { conditionOf } from '../object/conditions.js';
+import { isDeleting, isOlder } from '../object/metadata.js';
+import { ownershipOf } from '../object/ownership.js';
+import { create, event, list, refOf, remove, type Failure, type FailureReason, type Outcome, type Plan, type Request } from '../reconcile/plan.js';
+import { ask, planOf, andThen, value, type Step } from '../reconcile/step.js';
+import { byDeletionPriority, classify, isReady, type Members } from './members.js';
 import { desiredReplicas, type ObservedPool, type PoolMemory } from './observed.js';
 import { holdAfterLoss, takeTokens, type Grant } from './pacing.js';
-import { isUrgent, poolStatus, poolStatusWrite, type PoolFindings } from './status.js';
+import { isUrgent, poolStatus, poolStatusWrite, type PoolState } from './status.js';
 import { findStuck, type Stuck } from './stuck.js';
-import { inTolerantWaves, inWaves } from './waves.js';
+import { tolerantSlowStart, slowStart } from './slow-start.js';
 
 /** Failures after which the request may have been carried out all the same. */
 const UNCLEAR: readonly FailureReason[] = ['Timeout', 'Unknown', 'Cancelled'];
@@ -20,19 +22,19 @@ const SOON_MS = 500;
 /** When to go on with the next batch. */
 const AT_ONCE_MS = 1;
 
-/** Longest wish for a next pass; timers cannot wait for ever. */
+/** Longest delay of the next reconciliation; timers are limited. */
 const LONGEST_MS = 3_600_000;
 
-/** What has become of the pool's Sandboxes so far in a pass. */
+/** The pool's Sandboxes so far in a reconciliation. */
 interface Population {
   readonly active: readonly Sandbox[];
   readonly terminating: number;
   readonly errors: readonly Failure[];
-  /** Something is left to do, or to see, without an event that would say so. */
+  /** Milliseconds until the next look that no event would trigger. */
   readonly again?: number;
 }
 
-/** What making Sandboxes came to. */
+/** The result of creating Sandboxes. */
 interface Creation extends Population {
   readonly certain: boolean;
   readonly heldUntil?: number;
@@ -40,25 +42,25 @@ interface Creation extends Population {
 }
 
 /**
- * One pass over a pool: first what must go or must be put right, then what is missing, in waves, then the status. A pass that
- * finds everything as it should be sends nothing.
+ * Reconciles a pool: repairs and deletes Sandboxes, creates missing ones in slow-start batches, then writes the status.
+ * Nothing is sent when nothing has changed.
  */
-export function planPool(observed: ObservedPool): Plan<PoolMemory> {
+export function reconcilePool(observed: ObservedPool): Plan<PoolMemory> {
   const { pool, templateInUse } = observed;
   if (isDeleting(pool)) {
     return { requests: [], memory: null };
   }
-  const hindrance = hindranceOf(templateInUse) ?? collision(observed);
-  const members = classify(observed, hindrance === undefined ? templateInUse.template : undefined);
+  const unmet = unmetPrecondition(templateInUse) ?? collision(observed);
+  const members = classify(observed, unmet === undefined ? templateInUse.template : undefined);
   const stuck = findStuck(observed, members.active);
-  const step = then(repairMembers(observed, members), (repaired) =>
-    then(deleteMembers(observed, members, stuck, repaired), (population) => createMembers(observed, hindrance, population)));
+  const step = andThen(repairMembers(observed, members), (repaired) =>
+    andThen(deleteMembers(observed, members, stuck, repaired), (population) => createMembers(observed, unmet, population)));
   return planOf(step, (creation) =>
-    finish(observed, hindrance, creation, creation.active === members.active ? stuck : findStuck(observed, creation.active)));
+    finish(observed, unmet, creation, creation.active === members.active ? stuck : findStuck(observed, creation.active)));
 }
 
-/** Of two pools with one hash the younger gets no Sandboxes: the selectors of both would find those of both. */
-function collision({ pool, sameHash, sandboxes }: ObservedPool): Hindrance | undefined {
+/** Of two pools with the same hash the younger gets no Sandboxes, since the selectors of both would match. */
+function collision({ pool, sameHash, sandboxes }: ObservedPool): UnmetPrecondition | undefined {
   const elder = sameHash.find((other) => other.metadata.name !== pool.metadata.name && isOlder(other, pool));
   if (elder === undefined || sandboxes.some((sandbox) => ownershipOf(sandbox, pool) === 'own')) {
     return undefined;
@@ -67,13 +69,13 @@ function collision({ pool, sameHash, sandboxes }: ObservedPool): Hindrance | und
   return { reason: REASON.invalidConfiguration, message, blockedBy: [refOf(elder)] };
 }
 
-/** Adopts Sandboxes and mends the labels of others. A Sandbox that could not be adopted does not count. */
+/** Adopts Sandboxes and repairs the labels of others. A Sandbox that could not be adopted does not count. */
 function repairMembers({ pool }: ObservedPool, { active, terminating, repairs }: Members): Step<Population> {
   if (repairs.size === 0) {
     return value({ active, terminating, errors: [] });
   }
   const repaired = [...repairs.keys()];
-  return then(inTolerantWaves([...repairs.values()]), (outcomes) => {
+  return andThen(tolerantSlowStart([...repairs.values()]), (outcomes) => {
     const failed = new Set(repaired.filter((_, i) => outcomes[i]?.ok !== true));
     return value({
       active: active.filter((sandbox) => !failed.has(sandbox) || ownershipOf(sandbox, pool) === 'own'),
@@ -84,14 +86,15 @@ function repairMembers({ pool }: ObservedPool, { active, terminating, repairs }:
   });
 }
 
-/** Deletes what does not become ready, what is stale, and what is too many, in this order; one pass deletes one batch. */
+/** Deletes one batch of Sandboxes: stuck ones first, then stale ones, then surplus ones. */
 function deleteMembers(observed: ObservedPool, { stale }: Members, stuck: Stuck, population: Population): Step<Population> {
   const { active, terminating, errors, again } = population;
   const replaced = new Set(stuck.replaced);
   const healthy = replaced.size === 0 ? active : active.filter((sandbox) => !replaced.has(sandbox));
   const excess = Math.max(0, healthy.length - desiredReplicas(observed));
-  const surplus = excess === 0 ? [] : [...healthy].sort(byUselessness).slice(0, excess);
-  const wanted = [...(replaced.size === 0 ? [] : active.filter((sandbox) => replaced.has(sandbox))), ...[...stale].sort(byUselessness), ...surplus];
+  const surplus = excess === 0 ? [] : [...healthy].sort(byDeletionPriority).slice(0, excess);
+  const unusable = replaced.size === 0 ? [] : active.filter((sandbox) => replaced.has(sandbox));
+  const wanted = [...unusable, ...[...stale].sort(byDeletionPriority), ...surplus];
   if (wanted.length === 0) {
     return value(population);
   }
@@ -99,7 +102,7 @@ function deleteMembers(observed: ObservedPool, { stale }: Members, stuck: Stuck,
   // Locked by version: a claim may take the Sandbox at the same moment, and then it is no longer ours to delete.
   const requests = targets.map((sandbox) =>
     remove(sandbox, { resourceVersion: sandbox.metadata.resourceVersion, ignore: ['NotFound', 'Conflict'] }));
-  return then(inTolerantWaves(requests), (outcomes) => {
+  return andThen(tolerantSlowStart(requests), (outcomes) => {
     const going = new Set(targets.filter((_, i) => isGoing(outcomes[i])));
     const lingering = outcomes.filter((outcome) => outcome.ok && outcome.object !== undefined).length;
     const conflict = outcomes.some((outcome) => !outcome.ok && outcome.failure.reason === 'Conflict');
@@ -113,17 +116,17 @@ function deleteMembers(observed: ObservedPool, { stale }: Members, stuck: Stuck,
   });
 }
 
-function createMembers(observed: ObservedPool, hindrance: Hindrance | undefined, population: Population): Step<Creation> {
+function createMembers(observed: ObservedPool, unmet: UnmetPrecondition | undefined, population: Population): Step<Creation> {
   const { now, memory, options } = observed;
   const certain = memory?.certain ?? false;
   const desired = desiredReplicas(observed);
   const heldUntil = holdAfterLoss(population.active.length, desired, now, memory, options);
   const missing = desired - population.active.length - population.terminating;
   const nothing: Creation = { ...population, certain, ...(heldUntil === undefined ? {} : { heldUntil }) };
-  if (missing <= 0 || hindrance !== undefined || heldUntil !== undefined) {
+  if (missing <= 0 || unmet !== undefined || heldUntil !== undefined) {
     return value(nothing);
   }
-  return then(certain ? value<Certainty>('certain') : ensureCertainty(observed), (certainty) => {
+  return andThen(certain ? value<Certainty>('certain') : ensureCertainty(observed), (certainty) => {
     if (certainty === 'behind') {
       return value({ ...nothing, ...soonest(population.again, SOON_MS) });
     }
@@ -131,7 +134,7 @@ function createMembers(observed: ObservedPool, hindrance: Hindrance | undefined,
       return value({ ...nothing, errors: [...population.errors, certainty] });
     }
     const grant = takeTokens(Math.min(missing, options.batchSize), options.refillRate, memory?.bucket, now);
-    return then(createInWaves(observed, grant.count), ({ created, errors, unclear }) => value({
+    return andThen(createMissing(observed, grant.count), ({ created, errors, unclear }) => value({
       ...population,
       active: [...population.active, ...created],
       errors: [...population.errors, ...errors],
@@ -142,10 +145,10 @@ function createMembers(observed: ObservedPool, hindrance: Hindrance | undefined,
   });
 }
 
-/** Whether the cache shows all Sandboxes of the pool, or why that cannot be told. */
+/** Whether the cache shows all Sandboxes of the pool, or why that is unknown. */
 type Certainty = 'certain' | 'behind' | Failure;
 
-/** Asks the API server for the pool's Sandboxes: one that is not in the cache yet must not be made a second time. */
+/** Lists the pool's Sandboxes past the cache: one that is not in the cache yet must not be created twice. */
 function ensureCertainty({ pool, sandboxes }: ObservedPool): Step<Certainty> {
   const target = { apiVersion: `${GROUP}/${VERSION}`, kind: 'Sandbox', namespace: pool.metadata.namespace ?? '' };
   return ask<Certainty>(list(target, { [LABEL.warmPool]: poolHash(pool) }), (outcome) => {
@@ -165,47 +168,47 @@ interface Created {
   readonly unclear: boolean;
 }
 
-function createInWaves(observed: ObservedPool, count: number): Step<Created> {
+function createMissing(observed: ObservedPool, count: number): Step<Created> {
   const { pool, templateInUse, nameOf, options } = observed;
   const template = templateInUse.template!;
   const requests = Array.from({ length: count }, (_, i) =>
     create(memberObject(pool, template, { name: nameOf(i), evictable: options.evictable }), { ignore: ['AlreadyExists'] }));
-  return then(inWaves(requests), (outcomes) => value({
+  return andThen(slowStart(requests), (outcomes) => value({
     created: outcomes.flatMap((outcome) => (outcome.ok && outcome.object !== undefined ? [outcome.object as Sandbox] : [])),
     errors: failures(outcomes, ['AlreadyExists']),
     unclear: outcomes.some((outcome) => !outcome.ok && UNCLEAR.includes(outcome.failure.reason)),
   }));
 }
 
-function finish(observed: ObservedPool, hindrance: Hindrance | undefined, creation: Creation, stuck: Stuck): Plan<PoolMemory> {
+function finish(observed: ObservedPool, unmet: UnmetPrecondition | undefined, creation: Creation, stuck: Stuck): Plan<PoolMemory> {
   const { now, options, memory } = observed;
   const { active, errors, certain, heldUntil, grant, again } = creation;
   const held = stuck.held.length;
   const ready = active.filter(isReady).length;
   const complete = ready >= desiredReplicas(observed);
-  const waiting = hindrance !== undefined || heldUntil !== undefined;
+  const waiting = unmet !== undefined || heldUntil !== undefined;
   const stalledSince = complete || waiting ? undefined : lastProgress(observed, ready);
   const deadline = stalledSince === undefined ? undefined : stalledSince + options.progressDeadlineMs;
   const deadlineExceeded = deadline !== undefined && now >= deadline;
-  const findings: PoolFindings = {
-    active, ready, ...(hindrance === undefined ? {} : { hindrance }), errors, held, deadlineExceeded,
+  const state: PoolState = {
+    active, ready, ...(unmet === undefined ? {} : { unmet }), errors, held, deadlineExceeded,
   };
   const bucket = grant?.bucket ?? memory?.bucket;
-  const status = poolStatus(observed, findings);
+  const status = poolStatus(observed, state);
   const write = poolStatusWrite(observed, status);
-  // Where passes fail one after the other, the next one may be far away.
+  // After repeated failures, the next reconciliation may be far away.
   const failing = errors.length > 0 && memory?.failed === true;
   const statusDue = write === undefined || failing || isUrgent(observed, status) ? now : (memory?.statusSince ?? now) + options.statusWindowMs;
-  const wishes = [
+  const delays = [
     again, grant?.waitMs, heldUntil === undefined ? undefined : heldUntil - now, held > 0 ? options.recheckMs : undefined,
     stuck.deadline === undefined ? undefined : stuck.deadline - now, statusDue > now ? statusDue - now : undefined,
     deadline === undefined || deadlineExceeded ? undefined : deadline - now,
-  ].filter((wish): wish is number => wish !== undefined);
+  ].filter((delay): delay is number => delay !== undefined);
   return {
     requests: [...(write === undefined || statusDue > now ? [] : [write]), ...schedulingEvent(observed, held)],
     errors,
-    blockedBy: hindrance?.blockedBy ?? [],
-    ...(wishes.length === 0 ? {} : { requeueAfterMs: Math.min(LONGEST_MS, ...wishes) }),
+    blockedBy: unmet?.blockedBy ?? [],
+    ...(delays.length === 0 ? {} : { requeueAfterMs: Math.min(LONGEST_MS, ...delays) }),
     memory: {
       certain,
       active: active.length,
@@ -214,7 +217,7 @@ function finish(observed: ObservedPool, hindrance: Hindrance | undefined, creati
       ready,
       ...(stalledSince === undefined ? {} : { stalledSince }),
       ...(statusDue > now ? { statusSince: memory?.statusSince ?? now } : {}),
-      toldUnschedulable: held > 0,
+      reportedUnschedulable: held > 0,
       ...(errors.length > 0 ? { failed: true } : {}),
     },
   };
@@ -230,11 +233,11 @@ function lastProgress({ pool, now, memory, options }: ObservedPool, ready: numbe
   return changed || ready > memory.ready ? now : memory.stalledSince ?? now;
 }
 
-/** Tells once that Sandboxes find no node, and once that they do. */
+/** Reports once that Sandboxes are unschedulable, and once that they no longer are. */
 function schedulingEvent(observed: ObservedPool, held: number): Request[] {
   const { pool, memory, options: { graceMs } } = observed;
-  const told = memory?.toldUnschedulable ?? progressReason(pool) === REASON.warmPoolNotProgressing;
-  if (told === held > 0) {
+  const reported = memory?.reportedUnschedulable ?? progressReason(pool) === REASON.warmPoolNotProgressing;
+  if (reported === held > 0) {
     return [];
   }
   const action = 'Reconciling';
@@ -258,7 +261,7 @@ function failures(outcomes: readonly Outcome[], ignored: readonly FailureReason[
   return outcomes.flatMap((outcome) => (outcome.ok || ignored.includes(outcome.failure.reason) ? [] : [outcome.failure]));
 }
 
-function soonest(...wishes: readonly (number | undefined)[]): Pick<Population, 'again'> {
-  const known = wishes.filter((wish): wish is number => wish !== undefined);
+function soonest(...delays: readonly (number | undefined)[]): Pick<Population, 'again'> {
+  const known = delays.filter((delay): delay is number => delay !== undefined);
   return known.length === 0 ? {} : { again: Math.min(...known) };
 }

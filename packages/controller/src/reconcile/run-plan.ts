@@ -1,15 +1,15 @@
 import { failuresOf, type Failure, type Outcome, type Plan, type Ref, type Request } from './plan.js';
 
-/** What a finished pass means for the work queue. */
-export interface PassResult {
-  /** Any error: back-off, `requeueAfterMs` is void. */
+/** The result of a reconciliation, for the work queue. */
+export interface ReconcileResult {
+  /** On any error the key is requeued with back-off and `requeueAfterMs` is ignored. */
   readonly errors: readonly Failure[];
   readonly requeueAfterMs?: number;
   readonly blockedBy: readonly Ref[];
 }
 
-/** Where a pass meets the world. */
-export interface PassContext<M> {
+/** The effects of a plan. */
+export interface RunOptions<M> {
   /** Sends one request; never throws. */
   send(request: Request): Promise<Outcome>;
   /** Stores (`null`: forgets) what the process remembers about the key. */
@@ -17,16 +17,16 @@ export interface PassContext<M> {
 }
 
 /**
- * A locked write that lost its race is no error: what came in between wakes the key. Should that have been heard of before,
- * the key is looked at again after this long.
+ * A write with a stale lock is no error: the write that it conflicts with requeues the key. If that event was handled before,
+ * the key is reconciled again after this time.
  */
 const AFTER_CONFLICT_MS = 1000;
 
-/** Stages of one pass; a plan that needs more than this is a loop. */
+/** Upper bound on the stages of a plan; more than this is a loop. */
 const MAX_STAGES = 100;
 
-/** Sends the requests of a plan, stage after stage, until the pass ends. */
-export async function perform<M>(first: Plan<M>, context: PassContext<M>): Promise<PassResult> {
+/** Sends the requests of a plan, stage after stage, until the last one. */
+export async function runPlan<M>(first: Plan<M>, context: RunOptions<M>): Promise<ReconcileResult> {
   let plan = first;
   let conflict = false;
   for (let i = 0; i < MAX_STAGES; i++) {
@@ -41,11 +41,11 @@ export async function perform<M>(first: Plan<M>, context: PassContext<M>): Promi
     }
     plan = plan.next(outcomes);
   }
-  throw new Error(`a pass has more than ${MAX_STAGES} stages`);
+  throw new Error(`a plan has more than ${MAX_STAGES} stages`);
 }
 
-/** The result of a pass, from its last stage. */
-export function resultOf<M>(last: Plan<M>, outcomes: readonly Outcome[]): PassResult {
+/** The result of a reconciliation, from its last stage. */
+export function resultOf<M>(last: Plan<M>, outcomes: readonly Outcome[]): ReconcileResult {
   const errors = [...(last.errors ?? []), ...failuresOf(last.requests, outcomes)];
   return {
     errors,

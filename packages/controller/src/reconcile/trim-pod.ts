@@ -1,0 +1,16 @@
+import { trimManagedFields } from 'agent-sandbox-kube';
+import type { CachedPod, PodStatus } from '../core-kinds.js';
+
+/** The Pod as it is cached: with thousands of Pods, the fields that reconcilers never read would take most of the memory. */
+export function trimPod(pod: CachedPod): CachedPod {
+  const { podIPs, phase, conditions } = pod.status ?? {};
+  const { metadata } = trimManagedFields(pod);
+  delete metadata.finalizers;
+  const status: PodStatus = {
+    ...(phase === undefined ? {} : { phase }),
+    ...(podIPs === undefined ? {} : { podIPs }),
+    ...(conditions === undefined ? {} : { conditions }),
+  };
+  const nodeName = pod.spec?.nodeName;
+  return { apiVersion: 'v1', kind: 'Pod', metadata, ...(nodeName === undefined ? {} : { spec: { nodeName } }), status };
+}
