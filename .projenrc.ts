@@ -99,13 +99,23 @@ const api = new Workspace(project, {
   description: 'Wire types, vocabulary and name hash of the Agent Sandbox API; no dependencies',
 });
 
+const program = new Workspace(project, {
+  name: 'agent-sandbox-program',
+  dir: 'packages/program',
+  description: 'What the programs share: flags, listening, probes, build information, signals, exit codes',
+  dependencies: {
+    'commander': '^14.0.0',
+    'prom-client': '^15.1.0',
+  },
+});
+
 const kube = new Workspace(project, {
   name: 'agent-sandbox-kube',
   dir: 'packages/kube',
   description: 'Fast typed access to the Kubernetes API server: informers, work queue, leader election, events, patches',
   dependencies: {
     '@kubernetes/client-node': '^1.4.0',
-    'commander': '^14.0.0',
+    'agent-sandbox-api': '*',
     'undici': '^7.16.0',
   },
 });
@@ -118,6 +128,7 @@ const controller = new Workspace(project, {
   dependencies: {
     'agent-sandbox-api': '*',
     'agent-sandbox-kube': '*',
+    'agent-sandbox-program': '*',
     'commander': '^14.0.0',
     'pino': '^9.0.0',
     'prom-client': '^15.1.0',
@@ -137,6 +148,7 @@ const router = new Workspace(project, {
   dependencies: {
     'agent-sandbox-api': '*',
     'agent-sandbox-kube': '*',
+    'agent-sandbox-program': '*',
     '@opentelemetry/api': '^1.9.0',
     '@opentelemetry/exporter-trace-otlp-grpc': '>=0.200.0 <1',
     '@opentelemetry/resources': '^2.0.0',
@@ -160,6 +172,7 @@ const runtime = new Workspace(project, {
     '@fastify/busboy': '^3.1.0',
     '@fastify/websocket': '^11.0.0',
     '@google/genai': '^2.0.0',
+    'agent-sandbox-program': '*',
     'commander': '^14.0.0',
     'fastify': '^5.6.0',
     'pino': '^9.0.0',
@@ -205,7 +218,7 @@ const testbed = new Workspace(project, {
   },
 });
 
-const workspaces = [api, kube, controller, router, runtime, client, testbed];
+const workspaces = [api, program, kube, controller, router, runtime, client, testbed];
 
 // ---------------------------------------------------------------- tests
 const swc = (module: 'commonjs' | 'es6') => ['@swc/jest', {

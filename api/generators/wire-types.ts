@@ -3,33 +3,6 @@ import { join } from 'node:path';
 import { DEFINITIONS, KINDS, header, reachable } from '../model';
 import { docComment, isRequired, isScalar, renderType, typeDoc } from './typescript';
 
-const PREAMBLE = `/** The part of Kubernetes' ObjectMeta that programs here read or write. */
-export interface ObjectMeta {
-  name?: string;
-  generateName?: string;
-  namespace?: string;
-  uid?: string;
-  resourceVersion?: string;
-  generation?: number;
-  creationTimestamp?: string;
-  deletionTimestamp?: string;
-  labels?: { [key: string]: string };
-  annotations?: { [key: string]: string };
-  finalizers?: string[];
-  ownerReferences?: OwnerReference[];
-}
-
-/** A reference to the object that this one belongs to. */
-export interface OwnerReference {
-  apiVersion: string;
-  kind: string;
-  name: string;
-  uid: string;
-  controller?: boolean;
-  blockOwnerDeletion?: boolean;
-}
-`;
-
 function renderInterface(name: string): string {
   const schema = DEFINITIONS[name];
   if (isScalar(name)) {
@@ -44,6 +17,18 @@ function renderInterface(name: string): string {
   return docComment(typeDoc(name)) + `export interface ${name} {\n${fields.join('')}}\n`;
 }
 
+/** The resources of the four kinds, in the stored version. */
+function renderResources(): string {
+  const resources = KINDS.map(({ group, kind, plural }) =>
+    `export const ${constantName(plural, kind)}: Resource<${kind}> = { group: '${group}', version: 'v1beta1', kind: '${kind}', plural: '${plural}', namespaced: true };\n`);
+  return `import type { Resource } from './resource.js';\nimport type { ${KINDS.map(({ kind }) => kind).join(', ')} } from './types.gen.js';\n\n${resources.join('')}`;
+}
+
+/** `SANDBOX_WARM_POOLS` of `sandboxwarmpools` and `SandboxWarmPool`. */
+function constantName(plural: string, kind: string): string {
+  return (kind.replace(/\B(?=[A-Z])/g, '_') + plural.slice(kind.length)).toUpperCase();
+}
+
 /** Wire types and vocabulary for programs, and the vocabulary for the constructs. */
 export function generateWireTypes(): Record<string, string> {
   const types = reachable(KINDS.flatMap(kind => [kind.spec, ...(kind.status ? [kind.status] : [])]));
@@ -56,7 +41,9 @@ ${kind.status ? `  status?: ${kind.status};\n` : ''}}
 `);
   const vocabulary = header('//', 'api/vocabulary.ts') + '\n' + readFileSync(join(__dirname, '..', 'vocabulary.ts'), 'utf8');
   return {
-    'packages/api/src/types.gen.ts': header('//', 'api/kinds') + '\n' + [PREAMBLE, ...kinds, ...types.map(renderInterface)].join('\n'),
+    'packages/api/src/types.gen.ts': header('//', 'api/kinds') + '\n'
+      + ["import type { ObjectMeta } from './object.js';\n", ...kinds, ...types.map(renderInterface)].join('\n'),
+    'packages/api/src/resources.gen.ts': header('//', 'api/kinds') + '\n' + renderResources(),
     'packages/api/src/vocabulary.gen.ts': vocabulary,
     'src/generated/vocabulary.gen.ts': vocabulary,
   };

@@ -32,6 +32,7 @@ test('writes the four CRDs, the L1 constructs, and data for programs and constru
     'imports/index.ts',
     'imports/kubernetes.ts',
     'imports/wire.ts',
+    'packages/api/src/resources.gen.ts',
     'packages/api/src/types.gen.ts',
     'packages/api/src/vocabulary.gen.ts',
     'src/generated/crds.gen.ts',

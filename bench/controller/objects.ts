@@ -1,4 +1,4 @@
-import { KubeObject, PODS, Resource, customResource } from '../../packages/kube/src/index.js';
+import { KubeObject, PODS, Resource } from '../../packages/api/src/index.js';
 
 /** An object of the Agent Sandbox API, as far as the driver looks at it. */
 export interface ApiObject extends KubeObject {
@@ -6,10 +6,10 @@ export interface ApiObject extends KubeObject {
   status?: any;
 }
 
-export const SANDBOXES: Resource<ApiObject> = customResource('agents.x-k8s.io', 'v1beta1', 'Sandbox', 'sandboxes');
-export const CLAIMS: Resource<ApiObject> = customResource('extensions.agents.x-k8s.io', 'v1beta1', 'SandboxClaim', 'sandboxclaims');
-export const POOLS: Resource<ApiObject> = customResource('extensions.agents.x-k8s.io', 'v1beta1', 'SandboxWarmPool', 'sandboxwarmpools');
-export const TEMPLATES: Resource<ApiObject> = customResource('extensions.agents.x-k8s.io', 'v1beta1', 'SandboxTemplate', 'sandboxtemplates');
+export const SANDBOXES: Resource<ApiObject> = { group: 'agents.x-k8s.io', version: 'v1beta1', kind: 'Sandbox', plural: 'sandboxes', namespaced: true };
+export const CLAIMS: Resource<ApiObject> = { group: 'extensions.agents.x-k8s.io', version: 'v1beta1', kind: 'SandboxClaim', plural: 'sandboxclaims', namespaced: true };
+export const POOLS: Resource<ApiObject> = { group: 'extensions.agents.x-k8s.io', version: 'v1beta1', kind: 'SandboxWarmPool', plural: 'sandboxwarmpools', namespaced: true };
+export const TEMPLATES: Resource<ApiObject> = { group: 'extensions.agents.x-k8s.io', version: 'v1beta1', kind: 'SandboxTemplate', plural: 'sandboxtemplates', namespaced: true };
 export { PODS };
 
 /** Name of the template that all pools use. */

@@ -1,4 +1,5 @@
-import { Cluster, Informer, Resource } from '../../packages/kube/src/index.js';
+import { Resource } from '../../packages/api/src/index.js';
+import { Cluster, Informer } from '../../packages/kube/src/index.js';
 import { ApiObject, isReady } from './objects.js';
 
 /** When the driver saw something, by both clocks. */

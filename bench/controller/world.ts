@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { Cluster, KubeObject, PODS, Resource, Writer, loadCredentials } from '../../packages/kube/src/index.js';
+import { KubeObject, PODS, Resource } from '../../packages/api/src/index.js';
+import { Cluster, Writer, loadCredentials } from '../../packages/kube/src/index.js';
 import { AuditedRequest, ControlPlane, PROJECT_CRDS_DIR, waitFor } from '../../testbed/src/index.js';
 import { ControllerProcess, Usage, usageOfProcess } from './controller-process';
 import { CLAIMS, POOLS, SANDBOXES, TEMPLATES, claim, pool, sandbox, template } from './objects';

@@ -1,10 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { ANNOTATION, EXTENSIONS_GROUP, GROUP, LABEL, Sandbox as SandboxObject, SandboxClaim, VERSION, VolumeClaimTemplate } from 'agent-sandbox-api';
-import { Resource, customResource } from 'agent-sandbox-kube';
+import { ANNOTATION, EXTENSIONS_GROUP, LABEL, SandboxClaim, VERSION, VolumeClaimTemplate } from 'agent-sandbox-api';
 import { SandboxInputError } from './errors.js';
 
-export const SANDBOX_CLAIMS: Resource<SandboxClaim> = customResource(EXTENSIONS_GROUP, VERSION, 'SandboxClaim', 'sandboxclaims');
-export const SANDBOXES: Resource<SandboxObject> = customResource(GROUP, VERSION, 'Sandbox', 'sandboxes');
 
 /** Value of the label `created-by` on claims of this client. */
 export const CLIENT_NAME = 'typescript-client';

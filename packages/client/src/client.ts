@@ -1,6 +1,8 @@
-import { SandboxClaim } from 'agent-sandbox-api';
-import { ApiError, Cluster, Credentials, Logger, Reader, Writer, isAlreadyExists, isNotFound, keyOf, loadCredentials, silentLogger, sleep, systemClock } from 'agent-sandbox-kube';
-import { ClaimOptions, SANDBOX_CLAIMS, TraceContext, buildClaim, checkName, checkNamespace } from './claim.js';
+import { SANDBOX_CLAIMS, SandboxClaim, keyOf } from 'agent-sandbox-api';
+import {
+  ApiError, Cluster, Credentials, Logger, Reader, Writer, isAlreadyExists, isNotFound, loadCredentials, silentLogger, sleep, systemClock,
+} from 'agent-sandbox-kube';
+import { ClaimOptions, TraceContext, buildClaim, checkName, checkNamespace } from './claim.js';
 import { ConnectionPlan, SandboxConnection } from './connection/index.js';
 import type { Connection } from './connection/connection.js';
 import { SandboxClaimExistsError, SandboxCleanupError, SandboxClosedError, SandboxInputError, SandboxNotFoundError } from './errors.js';

@@ -1,6 +1,6 @@
+import { KubeObject, Resource } from 'agent-sandbox-api';
 import {
-  ApiError, Cluster, ConnectionError, KubeObject, RequestTimeoutError, Resource, backoffMs, describeLocation, isNotFound, isSituation, retryAfterOf,
-  sleep, watchEvents,
+  ApiError, Cluster, ConnectionError, RequestTimeoutError, backoffMs, describeLocation, isNotFound, isSituation, retryAfterOf, sleep, watchEvents,
 } from 'agent-sandbox-kube';
 import { withDeadline } from './deadline.js';
 

@@ -1,6 +1,6 @@
-import { CONDITION, Condition, REASON, Sandbox as SandboxObject, SandboxClaim } from 'agent-sandbox-api';
-import { Cluster, ObjectRef, keyOf } from 'agent-sandbox-kube';
-import { SANDBOXES, SANDBOX_CLAIMS, originOf } from './claim.js';
+import { CONDITION, Condition, ObjectRef, REASON, SANDBOXES, SANDBOX_CLAIMS, Sandbox as SandboxObject, SandboxClaim, keyOf } from 'agent-sandbox-api';
+import { Cluster } from 'agent-sandbox-kube';
+import { originOf } from './claim.js';
 import {
   SandboxClaimFailedError, SandboxNotFoundError, SandboxTemplateNotFoundError, SandboxTimeoutError, SandboxWarmPoolNotFoundError,
 } from './errors.js';

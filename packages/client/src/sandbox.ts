@@ -1,6 +1,5 @@
-import { ANNOTATION, CONDITION, Sandbox as SandboxObject } from 'agent-sandbox-api';
+import { ANNOTATION, CONDITION, SANDBOXES, Sandbox as SandboxObject } from 'agent-sandbox-api';
 import { Cluster, Writer, isNotFound } from 'agent-sandbox-kube';
-import { SANDBOXES } from './claim.js';
 import { Commands, ExecutionResult, resultOf } from './commands.js';
 import { SandboxInputError, SandboxNotFoundError } from './errors.js';
 import { Files } from './files.js';

@@ -1,6 +1,5 @@
-import { Sandbox as SandboxObject } from 'agent-sandbox-api';
-import { Cluster, Reader, isNotFound, isSituation, keyOf } from 'agent-sandbox-kube';
-import { SANDBOXES } from './claim.js';
+import { SANDBOXES, Sandbox as SandboxObject, keyOf } from 'agent-sandbox-api';
+import { Cluster, Reader, isNotFound, isSituation } from 'agent-sandbox-kube';
 import { SandboxNotFoundError } from './errors.js';
 import { selectPodAddress } from './pod-address.js';
 import { TransportTarget } from './transport.js';

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { Cluster, Resource, customResource } from 'agent-sandbox-kube';
+import { Resource } from 'agent-sandbox-api';
+import { Cluster } from 'agent-sandbox-kube';
 import { untilAborted } from './deadline.js';
 import { SandboxAccessError, SandboxInputError } from './errors.js';
 
@@ -40,7 +41,7 @@ interface TokenReply {
   readonly status: { readonly token: string; readonly expirationTimestamp: string };
 }
 
-const SERVICE_ACCOUNTS: Resource = { ...customResource('', 'v1', 'ServiceAccount', 'serviceaccounts') };
+const SERVICE_ACCOUNTS: Resource = { group: '', version: 'v1', kind: 'ServiceAccount', plural: 'serviceaccounts', namespaced: true };
 
 /** The ways to get tokens. */
 export const RouterToken = {

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Cluster, Informer, PODS, Pod, keyOf, loadCredentials } from 'agent-sandbox-kube';
+import { PODS, Pod, keyOf } from 'agent-sandbox-api';
+import { Cluster, Informer, loadCredentials } from 'agent-sandbox-kube';
 import { ControlPlane, KubeObject, PROJECT_CRDS_DIR, waitFor } from '../../../testbed/src/index.js';
 import { freePort } from '../../../testbed/src/ports.js';
 

@@ -1,5 +1,5 @@
-import { Command, CommanderError, Option } from 'commander';
-import { flagArgument, flagDefault, flagValue, optionName } from 'agent-sandbox-kube';
+import { flagArgument, flagDefault, flagValue, optionName, parseCommand } from 'agent-sandbox-program';
+import { Command, Option } from 'commander';
 
 /** What the command line says. */
 export interface Flags {
@@ -53,14 +53,6 @@ export interface Flags {
   readonly ignored: readonly string[];
 }
 
-/** The command line is wrong; the message says how. */
-export class FlagError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'FlagError';
-  }
-}
-
 /**
  * Flags of the original that do not apply: there is no webhook, no profiler of Go, and no HTTP/2 connection that watches
  * would have to share.
@@ -82,12 +74,7 @@ const BOOLEANS = [
 
 /** Reads a command line. Throws `FlagError`; `--help` prints the flags and throws as well, with an empty message. */
 export function parseFlags(args: readonly string[], write: (text: string) => void = (text) => process.stdout.write(text)): Flags {
-  const program = command().configureOutput({ writeOut: write, writeErr: () => undefined }).exitOverride();
-  try {
-    program.parse(args.map((arg) => flagArgument(arg, BOOLEANS)), { from: 'user' });
-  } catch (error) {
-    throw error instanceof CommanderError ? new FlagError(error.exitCode === 0 ? '' : error.message.replace(/^error: /, '')) : error;
-  }
+  const program = parseCommand(command(), args.map((arg) => flagArgument(arg, BOOLEANS)), write);
   const { zapLogLevel: logLevel, ...options } = program.opts();
   const given = IGNORED.filter((name) => program.getOptionValueSource(optionName(name)) === 'cli');
   return { ...(options as Omit<Flags, 'logLevel' | 'ignored'>), logLevel, ignored: given.map((name) => `--${name}`) };

@@ -1,5 +1,5 @@
-import { parseDuration } from 'agent-sandbox-kube';
-import { FlagError, parseFlags } from '../src/flags.js';
+import { FlagError, parseDuration } from 'agent-sandbox-program';
+import { parseFlags } from '../src/flags.js';
 
 test('has the defaults of the original', () => {
   expect(parseFlags([])).toMatchObject({

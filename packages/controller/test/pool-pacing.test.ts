@@ -1,4 +1,4 @@
-import { formatDuration } from 'agent-sandbox-kube';
+import { formatDuration } from 'agent-sandbox-program';
 import { NAMESPACE, pod } from './fixtures.js';
 import { failed, ok, type Outcome, type Request } from '../src/reconcile/plan.js';
 import { takeTokens } from '../src/pool/pacing.js';

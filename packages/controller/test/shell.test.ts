@@ -6,7 +6,6 @@ import { failed, ok, refusal, remove, type Plan, type Request } from '../src/rec
 import { sandboxController } from '../src/sandbox/controller.js';
 import { Blockers } from '../src/shell/blockers.js';
 import { trimPod } from '../src/reconcile/trim-pod.js';
-import { serve } from '../src/shell/endpoints.js';
 import { countLabels } from '../src/sandbox/count-labels.js';
 import { countSandboxes } from '../src/shell/sandbox-counts.js';
 import { OPTIONS, foreignOwner, pod, sandbox } from './fixtures.js';
@@ -114,14 +113,4 @@ describe('X5 counts Sandboxes', () => {
     working = false;
     expect(await registry.metrics()).not.toContain('agent_sandboxes{');
   });
-});
-
-test('endpoints answer their paths, with 500 while something is missing', async () => {
-  const stop = new AbortController();
-  const port = await serve('127.0.0.1:0', { '/readyz': () => ({ ok: false, text: 'not yet' }), '/healthz': () => ({ ok: true, text: 'ok' }) }, stop.signal);
-  const status = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
-  expect(await Promise.all(['/readyz', '/healthz', '/healthz/', '/', '/toString'].map(status))).toEqual([500, 200, 200, 404, 404]);
-  stop.abort();
-  expect(await serve('0', {}, stop.signal)).toBeUndefined();
-  await expect(serve('nowhere', {}, stop.signal)).rejects.toThrow('the address "nowhere" has no port');
 });

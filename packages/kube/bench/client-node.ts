@@ -1,13 +1,16 @@
 import { CustomObjectsApi, KubeConfig, KubernetesObject, PatchStrategy, makeInformer, setHeaderOptions } from '@kubernetes/client-node';
-import { GROUP, NAMESPACE, PLURAL, VERSION } from './subject.js';
+import { SANDBOXES } from 'agent-sandbox-api';
+import { NAMESPACE } from './subject.js';
 import { measure } from './worker.js';
+
+const { group, version, plural } = SANDBOXES;
 
 await measure(kubeconfig => {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
   const api = config.makeApiClient(CustomObjectsApi);
   const informer = makeInformer<KubernetesObject>(
-    config, `/apis/${GROUP}/${VERSION}/${PLURAL}`, () => api.listClusterCustomObject({ group: GROUP, version: VERSION, plural: PLURAL }),
+    config, `/apis/${group}/${version}/${plural}`, () => api.listClusterCustomObject({ group, version, plural }),
   );
   return {
     sync: async () => {
@@ -15,7 +18,7 @@ await measure(kubeconfig => {
       return informer.list().length;
     },
     patch: (name, label) => api.patchNamespacedCustomObject(
-      { group: GROUP, version: VERSION, plural: PLURAL, namespace: NAMESPACE, name, body: { metadata: { labels: { bench: label } } } },
+      { group, version, plural, namespace: NAMESPACE, name, body: { metadata: { labels: { bench: label } } } },
       setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
     ),
     close: () => informer.stop(),

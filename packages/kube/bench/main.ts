@@ -11,11 +11,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import { SANDBOXES } from 'agent-sandbox-api';
 import { build } from 'esbuild';
 import { ControlPlane } from '../../../testbed/src/control-plane.js';
 import { PROJECT_CRDS_DIR } from '../../../testbed/src/crds.js';
-import { Cluster, Writer, customResource, loadCredentials } from '../src/index.js';
-import { GROUP, NAMESPACE, PLURAL, STATUS, VERSION, nameOf, sandbox } from './subject.js';
+import { Cluster, Writer, loadCredentials } from '../src/index.js';
+import { NAMESPACE, STATUS, nameOf, sandbox } from './subject.js';
 import type { ListSample, WriteSample } from './worker.js';
 
 const CONCURRENCY = 20;
@@ -29,12 +30,11 @@ const [objects, writes, rounds] = [values.objects, values.writes, values.rounds]
 async function fill(kubeconfig: string): Promise<void> {
   const cluster = new Cluster({ credentials: loadCredentials({ kubeconfig }), userAgent: 'bench-setup' });
   const writer = new Writer(cluster);
-  const sandboxes = customResource<any>(GROUP, VERSION, 'Sandbox', PLURAL);
   let next = 0;
   await Promise.all(Array.from({ length: CONCURRENCY }, async () => {
     for (let number = next++; number < objects; number = next++) {
-      await writer.create(sandboxes, sandbox(number));
-      await writer.mergePatch(sandboxes, { namespace: NAMESPACE, name: nameOf(number) }, { status: STATUS }, { subresource: 'status' });
+      await writer.create(SANDBOXES, sandbox(number));
+      await writer.mergePatch(SANDBOXES, { namespace: NAMESPACE, name: nameOf(number) }, { status: STATUS }, { subresource: 'status' });
     }
   }));
   await cluster.close();
@@ -45,6 +45,7 @@ async function bundle(subject: string, outdir: string): Promise<string> {
   await build({
     entryPoints: [fileURLToPath(new URL(`./${subject}.ts`, import.meta.url))],
     outdir, bundle: true, platform: 'node', format: 'esm', target: 'node20', outExtension: { '.js': '.mjs' }, logLevel: 'error',
+    conditions: ['agent-sandbox-source'],
     // Dependencies that are CommonJS ask for it.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   });

@@ -1,7 +1,5 @@
-/** What the benchmark stores: Sandboxes as a controller has them, spec and status. */
-export const GROUP = 'agents.x-k8s.io';
-export const VERSION = 'v1beta1';
-export const PLURAL = 'sandboxes';
+import type { Sandbox } from 'agent-sandbox-api';
+
 export const NAMESPACE = 'bench';
 
 export function nameOf(number: number): string {
@@ -9,9 +7,11 @@ export function nameOf(number: number): string {
 }
 
 /** About 3 kB as JSON, the size of a Sandbox made from a restricted template. */
-export function sandbox(number: number) {
+export function sandbox(number: number): Sandbox {
   const hash = number.toString(16).padStart(8, '0');
   return {
+    apiVersion: 'agents.x-k8s.io/v1beta1',
+    kind: 'Sandbox',
     metadata: {
       namespace: NAMESPACE,
       name: nameOf(number),

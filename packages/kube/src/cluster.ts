@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
+import { Resource, apiVersionOf } from 'agent-sandbox-api';
 import { backoffMs } from './backoff.js';
 import { Clock, sleep, systemClock } from './clock.js';
 import { Credentials } from './credentials.js';
@@ -7,7 +8,7 @@ import { ApiError, ConnectionError, RequestTimeoutError, Status, isSituation } f
 import { Logger, silentLogger } from './logger.js';
 import { RequestMetrics } from './metrics.js';
 import { RateLimiter } from './rate-limiter.js';
-import { Location, Resource, apiVersionOf, describeLocation, pathOf } from './resource.js';
+import { Location, describeLocation, pathOf } from './resource.js';
 import { onAbort } from './signals.js';
 import { Purpose, Route, Transport, TransportOptions } from './transport.js';
 

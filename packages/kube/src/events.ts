@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { KubeObject, EVENTS, type RecordedEvent } from 'agent-sandbox-api';
 import { backoffMs } from './backoff.js';
 import { Clock, Timer, microTime, sleep } from './clock.js';
 import { Cluster } from './cluster.js';
 import { ApiError, isAlreadyExists, isNotFound, isSituation } from './errors.js';
-import { KubeObject } from './object.js';
-import { EVENTS } from './resource.js';
-import type { RecordedEvent } from './types.js';
 
 /** What happened. */
 export interface EventNote {

@@ -1,9 +1,9 @@
+import { KubeObject, Resource } from 'agent-sandbox-api';
 import { BackoffOptions } from './backoff.js';
 import { Cluster } from './cluster.js';
 import { InformerMetrics } from './metrics.js';
-import { KubeObject } from './object.js';
 import { Reflector } from './reflector.js';
-import { Resource, describeLocation } from './resource.js';
+import { describeLocation } from './resource.js';
 import { parseLabelSelector } from './selector.js';
 import { onAbort } from './signals.js';
 import { IndexFunction, Store } from './store.js';

@@ -1,10 +1,9 @@
+import { LEASES, type Lease } from 'agent-sandbox-api';
 import { Cluster } from './cluster.js';
 import { microTime, sleep } from './clock.js';
 import { isAlreadyExists, isConflict, isNotFound } from './errors.js';
 import { Reader } from './reader.js';
-import { LEASES } from './resource.js';
 import { onAbort } from './signals.js';
-import type { Lease } from './types.js';
 
 export interface LeaderElectorOptions {
   readonly cluster: Cluster;

@@ -1,7 +1,6 @@
+import { KubeObject, ObjectRef, Resource, apiVersionOf } from 'agent-sandbox-api';
 import { Cluster, RequestOptions } from './cluster.js';
 import { isNotFound, isSituation } from './errors.js';
-import { KubeObject, ObjectRef } from './object.js';
-import { Resource, apiVersionOf } from './resource.js';
 
 /** Objects per page, as client-go asks for. */
 const PAGE_SIZE = 500;

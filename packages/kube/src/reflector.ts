@@ -1,11 +1,11 @@
+import { KubeObject, Resource, apiVersionOf } from 'agent-sandbox-api';
 import { BackoffOptions, backoffMs } from './backoff.js';
 import { Cluster } from './cluster.js';
 import { sleep } from './clock.js';
 import { ApiError, isSituation, retryAfterOf } from './errors.js';
 import { InformerMetrics } from './metrics.js';
-import { KubeObject } from './object.js';
 import { Reader } from './reader.js';
-import { Resource, apiVersionOf, describeLocation } from './resource.js';
+import { describeLocation } from './resource.js';
 import { watchEvents } from './watch.js';
 
 /** Where a reflector puts what it learns. `Store` is one, with the scope left out. */

@@ -1,5 +1,6 @@
+import { KubeObject, ObjectRef, keyOf } from 'agent-sandbox-api';
 import { Logger, silentLogger } from './logger.js';
-import { KubeObject, ObjectRef, compareResourceVersions, deepFreeze, keyOf } from './object.js';
+import { compareResourceVersions, deepFreeze } from './object.js';
 
 /**
  * Where a change came from: a `list` (the first one or one after a gap), the `watch`, an own `write`, or a `resync`, which tells

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { KubeObject } from './object.js';
+import { KubeObject } from 'agent-sandbox-api';
 import { Status } from './errors.js';
 
 /** One line of a watch. A `BOOKMARK` carries nothing but a resource version, an `ERROR` a Status. */

@@ -1,8 +1,7 @@
+import { apiVersionOf, type KubeObject, type ObjectRef, type Resource } from 'agent-sandbox-api';
 import { Cluster, RequestOptions, Verb } from './cluster.js';
 import { Informer } from './informer.js';
-import { KubeObject, ObjectRef } from './object.js';
-import { JsonPatchOperation } from './patch.js';
-import { Resource, apiVersionOf, locate } from './resource.js';
+import { locate } from './resource.js';
 import { Store } from './store.js';
 import { Status } from './errors.js';
 
@@ -12,6 +11,12 @@ export interface WriterOptions {
   /** Called before each write is sent, so that budgets can be counted and programs be stopped at any write. @default - nothing */
   readonly onWrite?: (write: Write) => void | Promise<void>;
 }
+
+/** One operation of a JSON patch (RFC 6902). */
+export type JsonPatchOperation =
+  | { readonly op: 'add' | 'replace' | 'test'; readonly path: string; readonly value: unknown }
+  | { readonly op: 'remove'; readonly path: string }
+  | { readonly op: 'move' | 'copy'; readonly path: string; readonly from: string };
 
 /** A write that is about to be sent. */
 export interface Write {
@@ -87,7 +92,7 @@ export class Writer {
     return this.write(resource, 'update', locate(object), { body: complete(resource, object) }, options);
   }
 
-  /** JSON merge patch (RFC 7386): objects are merged, null deletes, lists are replaced. See `mergePatchOf`. */
+  /** JSON merge patch (RFC 7386): objects are merged, null deletes, lists are replaced. */
   public mergePatch<T extends KubeObject>(resource: Resource<T>, ref: ObjectRef, patch: object, options: PatchOptions = {}): Promise<T> {
     const { resourceVersion, uid } = options;
     const body = resourceVersion === undefined && uid === undefined ? patch

@@ -1,3 +1,4 @@
+import { EVENTS, LEASES, PERSISTENT_VOLUME_CLAIMS, PODS, Resource, SANDBOXES, SERVICES, keyOf } from 'agent-sandbox-api';
 import { describeWithControlPlane } from '../../../testbed/src/jest/index.js';
 import { Cluster, ClusterOptions } from '../src/cluster.js';
 import { Credentials } from '../src/credentials.js';
@@ -6,14 +7,11 @@ import { EventRecorder } from '../src/events.js';
 import { Informer } from '../src/informer.js';
 import { loadCredentials } from '../src/kubeconfig.js';
 import { LeaderElector } from '../src/leader.js';
-import { compareResourceVersions, keyOf } from '../src/object.js';
+import { compareResourceVersions } from '../src/object.js';
 import { Reader } from '../src/reader.js';
-import { EVENTS, LEASES, PERSISTENT_VOLUME_CLAIMS, PODS, Resource, SERVICES, customResource } from '../src/resource.js';
 import { Writer } from '../src/writer.js';
 import { Cutter } from './cutter.js';
 import { CONFIG_MAPS, ConfigMap, configMap, eventually } from './support.js';
-
-const SANDBOXES = customResource<any>('agents.x-k8s.io', 'v1beta1', 'Sandbox', 'sandboxes');
 
 describeWithControlPlane('with a real API server', testbed => {
   let credentials: Credentials;
@@ -192,7 +190,7 @@ describeWithControlPlane('with a real API server', testbed => {
     expect(await situation(writer.delete(CONFIG_MAPS, ref, { uid: 'other' }))).toBe('conflict');
     expect(await situation(writer.mergePatch(CONFIG_MAPS, { ...ref, name: 'missing' }, {}))).toBe('notFound');
     expect(await situation(writer.create(CONFIG_MAPS, configMap(ref.namespace, 'Not_A_Name')))).toBe('invalid');
-    expect(await situation(reader.get(customResource('example.com', 'v1', 'None', 'nones'), ref))).toBe('notFound');
+    expect(await situation(reader.get({ group: 'example.com', version: 'v1', kind: 'None', plural: 'nones', namespaced: true }, ref))).toBe('notFound');
     const jane = loadCredentials({ kubeconfig: (await testbed.cluster.kubeconfig({ user: 'jane' })).path });
     expect(await situation(new Reader(connect(jane)).get(CONFIG_MAPS, ref))).toBe('forbidden');
     const nobody = connect({ ...credentials, server: credentials.server, reject: () => undefined, access: async () => ({ headers: { authorization: 'Bearer wrong' }, tls: { ca: (await credentials.access()).tls.ca } }) });
@@ -212,11 +210,13 @@ describeWithControlPlane('with a real API server', testbed => {
   test('status is written through its subresource only', async () => {
     const writer = new Writer(cluster);
     const ref = { namespace: testbed.namespace, name: 'with-status' };
-    await writer.create(SANDBOXES, { metadata: ref, spec: { podTemplate: { spec: { containers: [{ name: 'main', image: 'example.com/image' }] } } } });
+    await writer.create(SANDBOXES, {
+      apiVersion: 'agents.x-k8s.io/v1beta1', kind: 'Sandbox', metadata: ref, spec: { podTemplate: { spec: { containers: [{ name: 'main', image: 'example.com/image' }] } } },
+    });
     await writer.mergePatch(SANDBOXES, ref, { status: { selector: 'a=b' } });
     expect((await reader.get(SANDBOXES, ref)).status?.selector).toBeUndefined();
     const written = await writer.mergePatch(SANDBOXES, ref, { status: { selector: 'a=b' } }, { subresource: 'status' });
-    expect(written.status.selector).toBe('a=b');
+    expect(written.status?.selector).toBe('a=b');
   });
 
   test('the Roles of some namespaces are enough for a cache of these', async () => {

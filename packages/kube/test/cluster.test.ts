@@ -1,9 +1,9 @@
+import { PODS } from 'agent-sandbox-api';
 import { ManualClock } from '../src/clock.js';
 import { Cluster } from '../src/cluster.js';
 import { Access, Credentials } from '../src/credentials.js';
 import { ApiError, ConnectionError, RequestTimeoutError, Situation, isSituation } from '../src/errors.js';
 import { RequestObservation } from '../src/metrics.js';
-import { PODS, customResource } from '../src/resource.js';
 import { FakeApiServer, Received } from './fake-api-server.js';
 import { COLLECTION, CONFIG_MAPS, clusterOf, configMap, eventually } from './support.js';
 
@@ -73,7 +73,7 @@ describe('Cluster', () => {
 
   test('a kind that the server does not know is an error that says what is missing', async () => {
     server.fail(any, { code: 404, text: '404 page not found\n' });
-    const resource = customResource('example.com', 'v1', 'Widget', 'widgets');
+    const resource = { group: 'example.com', version: 'v1', kind: 'Widget', plural: 'widgets', namespaced: true };
     await expect(connect({ maxRetries: 0 }).request({ verb: 'list', resource })).rejects.toMatchObject({
       situation: 'notFound', message: 'list widgets: 404: the API server does not know widgets of example.com/v1: install the CustomResourceDefinitions',
     });

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
+import { keyOf } from 'agent-sandbox-api';
 import { Informer } from '../src/informer.js';
-import { keyOf } from '../src/object.js';
 import { isNotFound } from '../src/errors.js';
 import { Writer } from '../src/writer.js';
 import { FakeApiServer } from './fake-api-server.js';

@@ -1,7 +1,7 @@
+import { NAMESPACES } from 'agent-sandbox-api';
 import { ManualClock } from '../src/clock.js';
 import { Cluster } from '../src/cluster.js';
 import { Informer, InformerOptions, SyncTimeoutError } from '../src/informer.js';
-import { NAMESPACES } from '../src/resource.js';
 import { FakeApiServer, Received } from './fake-api-server.js';
 import { COLLECTION, CONFIG_MAPS, ConfigMap, clusterOf, configMap, eventually } from './support.js';
 

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
-import { compareResourceVersions, controllerOf, deepFreeze, keyOf, parseKey } from '../src/object.js';
+import { controllerOf, keyOf, parseKey } from 'agent-sandbox-api';
+import { compareResourceVersions, deepFreeze } from '../src/object.js';
 
 describe('compareResourceVersions', () => {
   test('agrees with the order of numbers of any length', () => {

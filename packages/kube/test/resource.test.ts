@@ -1,6 +1,5 @@
-import { EVENTS, LEASES, NAMESPACES, PODS, apiVersionOf, customResource, describeLocation, locate, pathOf } from '../src/resource.js';
-
-const SANDBOXES = customResource('agents.x-k8s.io', 'v1beta1', 'Sandbox', 'sandboxes');
+import { EVENTS, LEASES, NAMESPACES, PODS, SANDBOXES, apiVersionOf } from 'agent-sandbox-api';
+import { describeLocation, locate, pathOf } from '../src/resource.js';
 
 test.each([
   [pathOf(PODS), '/api/v1/pods'],

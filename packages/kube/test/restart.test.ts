@@ -1,3 +1,4 @@
+import { keyOf } from 'agent-sandbox-api';
 import { ControlPlane } from '../../../testbed/src/control-plane.js';
 import { describeWithPrograms } from '../../../testbed/src/jest/index.js';
 import { Cluster } from '../src/cluster.js';
@@ -5,7 +6,6 @@ import { isNotFound } from '../src/errors.js';
 import { Informer } from '../src/informer.js';
 import { loadCredentials } from '../src/kubeconfig.js';
 import { LeaderElector } from '../src/leader.js';
-import { keyOf } from '../src/object.js';
 import { Reader } from '../src/reader.js';
 import { Writer } from '../src/writer.js';
 import { CONFIG_MAPS, ConfigMap, configMap, eventually } from './support.js';

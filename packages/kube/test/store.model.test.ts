@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
+import { KubeObject, keyOf } from 'agent-sandbox-api';
 import { silentLogger } from '../src/logger.js';
-import { KubeObject, keyOf } from '../src/object.js';
 import { Store } from '../src/store.js';
 
 interface Thing extends KubeObject {

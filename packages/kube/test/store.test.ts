@@ -1,4 +1,4 @@
-import { KubeObject } from '../src/object.js';
+import { KubeObject } from 'agent-sandbox-api';
 import { Store, StoreOptions } from '../src/store.js';
 
 interface Thing extends KubeObject {

@@ -1,8 +1,7 @@
+import { KubeObject, Resource } from 'agent-sandbox-api';
 import { WaitOptions, waitFor } from '../../../testbed/src/wait.js';
 import { Cluster, ClusterOptions } from '../src/cluster.js';
 import { staticCredentials } from '../src/credentials.js';
-import { KubeObject } from '../src/object.js';
-import { Resource } from '../src/resource.js';
 import { FakeApiServer } from './fake-api-server.js';
 
 export interface ConfigMap extends KubeObject {

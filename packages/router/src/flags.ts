@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { flagArgument, flagDefault, flagValue, optionName } from 'agent-sandbox-kube';
+import { FlagError, flagArgument, flagDefault, flagValue, optionName, parseCommand } from 'agent-sandbox-program';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { parse as parseYaml } from 'yaml';
 
 const { boolean, duration, integer, list, logLevel, number } = flagValue;
@@ -95,14 +95,6 @@ export class PortSet {
   }
 }
 
-/** The command line, the environment or the configuration file is wrong; the message says how. Empty after `--help`. */
-export class FlagError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'FlagError';
-  }
-}
-
 /** Flags of the other routers that do not apply: targets always come from the API, and the wait for an answer is the proxy timeout. */
 const IGNORED = [
   'cluster-domain', 'cache-enabled', 'response-header-timeout', 'enable-otel-metrics', 'authz-tokenreview-require-token',
@@ -122,14 +114,9 @@ export interface Surroundings {
 
 /** Reads command line, configuration file and environment, in this order of precedence. Throws `FlagError`. */
 export function parseFlags(args: readonly string[], { env = process.env, write = (text) => process.stdout.write(text) }: Surroundings = {}): Flags {
-  const program = command().configureOutput({ writeOut: write, writeErr: () => undefined }).exitOverride();
   const normal = args.map((arg) => flagArgument(arg, BOOLEANS));
-  try {
-    const file = configFile(normal) ?? env.SANDBOX_ROUTER_CONFIG;
-    program.parse([...fromEnvironment(env), ...(file ? fromFile(file) : []), ...normal], { from: 'user' });
-  } catch (error) {
-    throw error instanceof CommanderError ? new FlagError(error.exitCode === 0 ? '' : error.message.replace(/^error: /, '')) : error;
-  }
+  const file = configFile(normal) ?? env.SANDBOX_ROUTER_CONFIG;
+  const program = parseCommand(command(), [...fromEnvironment(env), ...(file ? fromFile(file) : []), ...normal], write);
   const { zapLogLevel: logLevel, enableTracing, ...options } = program.opts();
   const staticToken = env.ROUTER_AUTH_TOKEN?.trim() || undefined;
   const flags = {

@@ -5,10 +5,10 @@ import type { Duplex } from 'node:stream';
 import { createSecureContext, type TLSSocket } from 'node:tls';
 import { isIP } from 'node:net';
 import type { Logger } from 'agent-sandbox-kube';
+import { isOff, listen } from 'agent-sandbox-program';
 import { withoutMapping } from './addresses.js';
 import type { MtlsMode } from './flags.js';
 import { Counts } from './limits.js';
-import { isOff, listen } from './listen.js';
 import { Refusal } from './refusal.js';
 import { WatchedFiles } from './watched-file.js';
 

@@ -1,38 +1,26 @@
 #!/usr/bin/env node
 import cluster from 'node:cluster';
-import { FlagError, parseFlags, type Flags } from './flags.js';
+import { VERSION, orRefuse, runProgram, stopSignal } from 'agent-sandbox-program';
+import { parseFlags, type Flags } from './flags.js';
 import { mint } from './mint.js';
 import { run } from './run.js';
 import { runPrimary, runWorker, workerCount } from './workers.js';
 
-/** Set when the program is bundled. */
-const VERSION = process.env.AGENT_SANDBOX_VERSION ?? 'unknown';
+/** A wrong command line or configuration ends with exit code 2; what fails later ends with 1. */
+const USAGE = { refuse: (message: string) => process.stderr.write(`${message}\n`), usageExitCode: 2 };
 
-/** Exit code of a wrong command line or configuration; 1 is for what fails later. */
-const USAGE = 2;
-
-const args = process.argv.slice(2);
-if (args[0] === 'mint') {
-  await orUsage(() => mint(args.slice(1)));
+if (process.argv[2] === 'mint') {
+  await printToken(process.argv.slice(3));
 } else {
-  const flags = await orUsage(() => parseFlags(args));
-  if (flags?.version) {
-    process.stdout.write(`agent-sandbox-router ${VERSION}\n`);
-  } else if (flags !== undefined) {
-    await start(flags);
-  }
+  await runProgram({ name: 'agent-sandbox-router', parse: parseFlags, run: start, ...USAGE });
 }
 
-async function orUsage<T>(act: () => T | Promise<T>): Promise<T | undefined> {
+async function printToken(args: readonly string[]): Promise<void> {
   try {
-    return await act();
+    await orRefuse(USAGE, () => mint(args));
   } catch (error) {
-    const isUsage = error instanceof FlagError;
-    if (!isUsage || error.message !== '') {
-      process.stderr.write(`${isUsage ? error.message : String(error)}\n`);
-      process.exitCode = isUsage ? USAGE : 1;
-    }
-    return undefined;
+    process.stderr.write(`${String(error)}\n`);
+    process.exitCode = 1;
   }
 }
 
@@ -41,17 +29,8 @@ async function start(flags: Flags): Promise<void> {
   if (cluster.isWorker) {
     await runWorker(options);
   } else if (workerCount(flags) > 1) {
-    await runPrimary(options, signals());
+    await runPrimary(options, stopSignal());
   } else {
-    await run(options, signals());
+    await run(options, stopSignal());
   }
-}
-
-/** Aborted by the first signal to end; the second one ends the process the hard way. */
-function signals(): AbortSignal {
-  const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => stop.abort(new Error(`got ${signal}`)));
-  }
-  return stop.signal;
 }

@@ -1,4 +1,5 @@
 import type { RequestMetrics } from 'agent-sandbox-kube';
+import { registerBuildInfo } from 'agent-sandbox-program';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { RequestRecord } from './record.js';
 
@@ -20,10 +21,7 @@ export class Metrics {
 
   constructor(version: string) {
     collectDefaultMetrics({ register: this.registry });
-    const build = new Gauge({
-      name: 'sandbox_router_build_info', help: 'What is running', labelNames: ['git_version', 'platform', 'compiler'], registers: [this.registry], aggregator: 'first',
-    });
-    build.set({ git_version: version, platform: `${process.platform}/${process.arch}`, compiler: `node ${process.version}` }, 1);
+    registerBuildInfo(this.registry, 'sandbox_router_build_info', version);
   }
 
   /** @param namespace `-` unless it is known to exist */

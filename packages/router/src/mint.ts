@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { Cluster, Reader, loadCredentials, parseDuration } from 'agent-sandbox-kube';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { SANDBOXES } from 'agent-sandbox-api';
+import { parseCommand, parseDuration } from 'agent-sandbox-program';
+import { Cluster, Reader, loadCredentials } from 'agent-sandbox-kube';
 import { mintScopedToken, readKey } from './auth/scoped-token.js';
-import { FlagError } from './flags.js';
-import { SANDBOXES } from './targets.js';
 
 interface MintFlags {
   readonly keyFile: string;
@@ -32,14 +32,8 @@ function parse(args: readonly string[], write: (text: string) => void): MintFlag
     .option('--namespace <name>', 'of the Sandbox', 'default')
     .option('--uid <uid>', 'of the Sandbox; default: asked from the API server')
     .addOption(new Option('--lifetime <duration>', 'how long it is good, at least 1s').argParser(lifetime).default(3_600_000, '1h'))
-    .option('--kubeconfig <file>', 'how to reach the API server; default: KUBECONFIG, the own pod, ~/.kube/config')
-    .configureOutput({ writeOut: write, writeErr: () => undefined })
-    .exitOverride();
-  try {
-    return program.parse(args, { from: 'user' }).opts<MintFlags>();
-  } catch (error) {
-    throw error instanceof CommanderError ? new FlagError(error.exitCode === 0 ? '' : error.message.replace(/^error: /, '')) : error;
-  }
+    .option('--kubeconfig <file>', 'how to reach the API server; default: KUBECONFIG, the own pod, ~/.kube/config');
+  return parseCommand(program, args, write).opts<MintFlags>();
 }
 
 function lifetime(text: string): number {

@@ -1,6 +1,7 @@
 import type { Logger, Writer } from 'agent-sandbox-kube';
+import { SANDBOXES } from 'agent-sandbox-api';
 import { cannotConnect, timedOut } from './refusal.js';
-import { SANDBOXES, type KnownSandbox, type Question, type Targets } from './targets.js';
+import { type KnownSandbox, type Question, type Targets } from './targets.js';
 
 export interface ResumeOptions {
   readonly targets: Targets;

@@ -1,7 +1,7 @@
 import { Cluster, briefErrors, loadCredentials } from 'agent-sandbox-kube';
+import { Endpoints, FlagError, exitSoon, untilAborted, type Answer } from 'agent-sandbox-program';
 import { destination as openDestination, pino, stdSerializers, type Logger } from 'pino';
-import { Endpoints, type Answer } from './endpoints.js';
-import { FlagError, type Flags } from './flags.js';
+import type { Flags } from './flags.js';
 import { Metrics } from './metrics.js';
 import { Router } from './router.js';
 import { startTracing, type Tracing } from './tracing.js';
@@ -90,8 +90,7 @@ export async function run(options: RunOptions, signal: AbortSignal): Promise<voi
   }
   health.close();
   measures.close();
-  // Whatever still waits for an answer must not keep the process alive.
-  setTimeout(() => process.exit(), 1_000).unref();
+  exitSoon();
 }
 
 /** `/healthz` is fine as long as the process can answer; `/readyz` only while it takes requests. */
@@ -100,10 +99,6 @@ export function healthEndpoints({ healthProbeBindAddress }: Flags, isReady: () =
     '/healthz': () => ({ status: 200, text: '{"status":"ok"}', contentType: 'application/json' }),
     '/readyz': () => (isReady() ? { status: 200, text: 'ok' } : { status: 503, text: 'draining' }),
   });
-}
-
-export function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
 }
 
 function rejectedBy(signal: AbortSignal): Promise<never> {

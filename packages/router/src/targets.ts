@@ -1,7 +1,7 @@
-import { ANNOTATION, GROUP, LABEL, RUNTIME_PORT, VERSION, type PodTemplate } from 'agent-sandbox-api';
 import {
-  Informer, PODS, controllerOf, customResource, type Cluster, type InformerMetrics, type KubeObject, type ObjectMeta, type Pod, type Writer,
-} from 'agent-sandbox-kube';
+  ANNOTATION, GROUP, LABEL, PODS, RUNTIME_PORT, SANDBOXES, controllerOf, type KubeObject, type ObjectMeta, type Pod, type PodTemplate,
+} from 'agent-sandbox-api';
+import { Informer, type Cluster, type InformerMetrics, type Writer } from 'agent-sandbox-kube';
 import { canonicalAddress, isReachable } from './addresses.js';
 import type { PortSet } from './flags.js';
 
@@ -31,8 +31,6 @@ export interface Target {
 
 /** Why there is no target. */
 export type Obstacle = 'unknown' | 'otherUid' | 'otherAddress' | 'portNotDeclared' | 'hostNetwork' | 'suspended' | 'notReady';
-
-export const SANDBOXES = customResource<KubeObject>(GROUP, VERSION, 'Sandbox', 'sandboxes');
 
 export interface TargetsOptions {
   readonly cluster: Cluster;

@@ -1,10 +1,10 @@
 import cluster, { type Worker } from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { Endpoints, exitSoon, untilAborted } from 'agent-sandbox-program';
 import { AggregatorRegistry } from 'prom-client';
-import { Endpoints } from './endpoints.js';
 import type { Flags } from './flags.js';
-import { assemble, healthEndpoints, loggerOf, untilAborted, type RunOptions } from './run.js';
+import { assemble, healthEndpoints, loggerOf, type RunOptions } from './run.js';
 
 /** More workers than this share too little. */
 const MOST_WORKERS = 8;
@@ -90,7 +90,7 @@ export async function runPrimary({ flags }: RunOptions, signal: AbortSignal): Pr
   health.close();
   measures.close();
   logger.info({}, 'ended');
-  setTimeout(() => process.exit(), 1_000).unref();
+  exitSoon();
 }
 
 /** Runs the router in a worker, until the primary says so or is gone. */

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { jest } from '@jest/globals';
+import { FlagError } from 'agent-sandbox-program';
 import { mintScopedToken, readKey, verifyScopedToken } from '../src/auth/scoped-token.js';
-import { FlagError } from '../src/flags.js';
 import { mint } from '../src/mint.js';
 import { FakeCluster, ask, eventually, startBackend, startRouter, type Backend, type Running } from './support.js';
 

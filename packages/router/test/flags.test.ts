@@ -2,7 +2,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { FlagError, PortSet, flagHelp, parseFlags } from '../src/flags.js';
+import { FlagError } from 'agent-sandbox-program';
+import { PortSet, flagHelp, parseFlags } from '../src/flags.js';
 
 const parse = (args: readonly string[], env: NodeJS.ProcessEnv = {}) => parseFlags(args, { env, write: () => undefined });
 

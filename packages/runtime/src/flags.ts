@@ -1,4 +1,5 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { parseCommand } from 'agent-sandbox-program';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Logger } from 'pino';
 import { DEFAULTS } from './options.js';
 
@@ -28,23 +29,9 @@ export interface Flags {
   readonly agentChromiumSandbox: boolean;
 }
 
-/** The command line is wrong; the message says how. Empty after `--help`. */
-export class FlagError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'FlagError';
-  }
-}
-
 /** Reads a command line; where a flag is not given, its variable counts. Throws `FlagError`. */
 export function parseFlags(args: readonly string[], write: (text: string) => void = text => process.stdout.write(text)): Flags {
-  const program = command().configureOutput({ writeOut: write, writeErr: () => undefined }).exitOverride();
-  try {
-    program.parse(args, { from: 'user' });
-  } catch (error) {
-    throw error instanceof CommanderError ? new FlagError(error.exitCode === 0 ? '' : error.message.replace(/^error: /, '')) : error;
-  }
-  return program.opts();
+  return parseCommand(command(), args, write).opts();
 }
 
 function command(): Command {

@@ -1,38 +1,16 @@
 #!/usr/bin/env node
+import { onStop, runProgram } from 'agent-sandbox-program';
 import { pino, type Logger } from 'pino';
 import type { AgentOptions } from './computer-use/agent.js';
 import { DomainPatternError, DomainPolicy } from './computer-use/policy.js';
 import { UnsupportedPlatformError } from './errors.js';
-import { baseDirOf, execTimeoutOf, FlagError, parseFlags, type Flags } from './flags.js';
+import { baseDirOf, execTimeoutOf, parseFlags, type Flags } from './flags.js';
 import { becomeInit } from './init.js';
 import { agentRoute } from './plain/agent.js';
 import { Runtime } from './runtime.js';
 import { COMMAND_ROUTES, COMMON_ROUTES, createServer } from './server.js';
 
-/** Set when the program is bundled. */
-const VERSION = process.env.AGENT_SANDBOX_VERSION ?? 'unknown';
-
-const flags = read();
-if (flags?.version) {
-  process.stdout.write(`agent-sandbox-runtime ${VERSION}\n`);
-} else if (flags !== undefined) {
-  await run(flags);
-}
-
-function read(): Flags | undefined {
-  try {
-    return parseFlags(process.argv.slice(2));
-  } catch (error) {
-    if (!(error instanceof FlagError)) {
-      throw error;
-    }
-    if (error.message !== '') {
-      pino().error(error.message);
-      process.exitCode = 1;
-    }
-    return undefined;
-  }
-}
+await runProgram({ name: 'agent-sandbox-runtime', parse: parseFlags, run, refuse: message => pino().error(message), usageExitCode: 1 });
 
 async function run(given: Flags): Promise<void> {
   const logger = pino({ level: given.logLevel });
@@ -48,13 +26,10 @@ async function run(given: Flags): Promise<void> {
     });
     const server = await createServer(runtime, [...COMMON_ROUTES, ...(agent ? [agentRoute(agent)] : COMMAND_ROUTES)]);
     await server.listen({ host: given.listenHost, port: given.port });
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      // The second one ends the process the hard way.
-      process.once(signal, () => void stop(given, logger, signal, async () => {
-        await Promise.all([runtime.stop(), server.close()]);
-        await runtime.close();
-      }));
-    }
+    onStop(signal => void stop(given, logger, signal, async () => {
+      await Promise.all([runtime.stop(), server.close()]);
+      await runtime.close();
+    }));
   } catch (error) {
     if (error instanceof UnsupportedPlatformError || error instanceof DomainPatternError) {
       logger.fatal(error.message);

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { baseDirOf, execTimeoutOf, FlagError, parseFlags } from '../src/flags.js';
+import { FlagError } from 'agent-sandbox-program';
+import { baseDirOf, execTimeoutOf, parseFlags } from '../src/flags.js';
 import { INIT_SCRIPT } from '../src/init.js';
 import { eventually } from './harness.js';
 

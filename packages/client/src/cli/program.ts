@@ -1,4 +1,4 @@
-import { PODS } from 'agent-sandbox-kube';
+import { PODS } from 'agent-sandbox-api';
 import { Command, CommanderError, Option } from 'commander';
 import { SandboxClient, SandboxSummary } from '../client.js';
 import { SandboxInputError } from '../errors.js';

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
-import { Cluster, KubeObject, Resource, backoffMs, customResource, isNotFound, keyOf, sleep } from 'agent-sandbox-kube';
+import { KubeObject, Resource, keyOf } from 'agent-sandbox-api';
+import { Cluster, backoffMs, isNotFound, sleep } from 'agent-sandbox-kube';
 import { Agent } from 'undici';
 import { withDeadline } from '../deadline.js';
 import { SandboxGatewayError, SandboxInputError } from '../errors.js';
@@ -26,7 +27,9 @@ interface Gateway extends KubeObject {
   status?: { addresses?: { value?: string }[] };
 }
 
-const GATEWAYS: Resource<Gateway> = customResource('gateway.networking.k8s.io', 'v1', 'Gateway', 'gateways');
+const GATEWAYS: Resource<Gateway> = {
+  group: 'gateway.networking.k8s.io', version: 'v1', kind: 'Gateway', plural: 'gateways', namespaced: true,
+};
 const POLL = { baseMs: 250, maxMs: 5_000, jitter: 0.25 };
 
 /** Through a Gateway whose address is read from the API. */

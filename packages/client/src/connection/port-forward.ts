@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream';
-import { ApiError, Cluster, ConnectionError, ObjectRef, PODS, Status, describeLocation, keyOf, pathOf } from 'agent-sandbox-kube';
+import { ObjectRef, PODS, keyOf } from 'agent-sandbox-api';
+import { ApiError, Cluster, ConnectionError, Status, describeLocation, pathOf } from 'agent-sandbox-kube';
 import { SandboxTunnelError } from '../errors.js';
 import { UpgradeRefusedError, WebSocketClient } from '../web-socket.js';
 

@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream';
-import {
-  ApiError, Cluster, KubeObject, ObjectRef, PODS, Reader, Resource, isNotFound, isSituation, keyOf,
-} from 'agent-sandbox-kube';
+import { KubeObject, ObjectRef, PODS, Resource, keyOf } from 'agent-sandbox-api';
+import { ApiError, Cluster, Reader, isNotFound, isSituation } from 'agent-sandbox-kube';
 import { Agent } from 'undici';
 import { SandboxTunnelError } from '../errors.js';
 import { Connection, ConnectionPlan, Route, Target } from './connection.js';

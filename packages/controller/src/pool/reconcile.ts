@@ -1,5 +1,5 @@
 import { CONDITION, GROUP, LABEL, REASON, VERSION, type Sandbox, type SandboxWarmPool } from 'agent-sandbox-api';
-import { formatDuration } from 'agent-sandbox-kube';
+import { formatDuration } from 'agent-sandbox-program';
 import { memberObject, poolHash } from '../blueprint/member.js';
 import { unmetPrecondition, type UnmetPrecondition } from '../blueprint/template-in-use.js';
 import { conditionOf } from '../object/conditions.js';

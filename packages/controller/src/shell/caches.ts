@@ -1,18 +1,18 @@
-import { EXTENSIONS_GROUP, GROUP, LABEL, VERSION } from 'agent-sandbox-api';
 import {
-  Informer, NETWORK_POLICIES, PERSISTENT_VOLUME_CLAIMS, PODS, SERVICES, customResource,
-  type Cluster, type InformerMetrics, type KubeObject as WireObject, type Resource, type Writer,
-} from 'agent-sandbox-kube';
+  LABEL, NETWORK_POLICIES, PERSISTENT_VOLUME_CLAIMS, PODS, SANDBOXES, SANDBOX_CLAIMS, SANDBOX_TEMPLATES, SANDBOX_WARM_POOLS, SERVICES,
+  type KubeObject as WireObject, type Resource,
+} from 'agent-sandbox-api';
+import { Informer, type Cluster, type InformerMetrics, type Writer } from 'agent-sandbox-kube';
 import { INDEXES, type Cache, type IndexOf, type Kind, type Kinds } from '../reconcile/cache.js';
 import type { Change } from '../reconcile/definition.js';
 import { trimPod } from '../reconcile/trim-pod.js';
 
 /** The API resources of the kinds. */
 export const RESOURCES: { readonly [K in Kind]: Resource<any> } = {
-  Sandbox: customResource(GROUP, VERSION, 'Sandbox', 'sandboxes'),
-  SandboxTemplate: customResource(EXTENSIONS_GROUP, VERSION, 'SandboxTemplate', 'sandboxtemplates'),
-  SandboxClaim: customResource(EXTENSIONS_GROUP, VERSION, 'SandboxClaim', 'sandboxclaims'),
-  SandboxWarmPool: customResource(EXTENSIONS_GROUP, VERSION, 'SandboxWarmPool', 'sandboxwarmpools'),
+  Sandbox: SANDBOXES,
+  SandboxTemplate: SANDBOX_TEMPLATES,
+  SandboxClaim: SANDBOX_CLAIMS,
+  SandboxWarmPool: SANDBOX_WARM_POOLS,
   Pod: PODS,
   Service: SERVICES,
   PersistentVolumeClaim: PERSISTENT_VOLUME_CLAIMS,

@@ -1,4 +1,5 @@
-import { WorkQueue, Workers, parseKey, type Clock, type Logger, type QueueMetrics, type WorkerMetrics } from 'agent-sandbox-kube';
+import { parseKey } from 'agent-sandbox-api';
+import { WorkQueue, Workers, type Clock, type Logger, type QueueMetrics, type WorkerMetrics } from 'agent-sandbox-kube';
 import type { Kind, Kinds } from '../reconcile/cache.js';
 import { runPlan } from '../reconcile/run-plan.js';
 import type { Failure } from '../reconcile/plan.js';

@@ -1,6 +1,5 @@
-import {
-  ApiError, RequestTimeoutError, Reader, type EventRecorder, type JsonPatchOperation, type Resource, type Situation, type Writer,
-} from 'agent-sandbox-kube';
+import type { Resource } from 'agent-sandbox-api';
+import { ApiError, RequestTimeoutError, Reader, type EventRecorder, type JsonPatchOperation, type Situation, type Writer } from 'agent-sandbox-kube';
 import type { Kind } from '../reconcile/cache.js';
 import type { KubeObject } from '../object/metadata.js';
 import { failed, ok, type FailureReason, type ListRequest, type MeasureRequest, type Outcome, type Ref, type Request } from '../reconcile/plan.js';

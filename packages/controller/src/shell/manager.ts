@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Cluster, EventRecorder, LeaderElector, LeadershipLostError, Reader, Writer, loadCredentials, sleep, type Logger } from 'agent-sandbox-kube';
-import { FlagError, type Flags } from '../flags.js';
+import { Endpoints, FlagError } from 'agent-sandbox-program';
+import type { Flags } from '../flags.js';
 import { Caches } from './caches.js';
 import { Controller } from './controller.js';
 import type { ControllerDefinition } from '../reconcile/definition.js';
-import { serve } from './endpoints.js';
 import { Executor } from './executor.js';
 import { RequestPriority } from './request-priority.js';
 import { Metrics } from './metrics.js';
@@ -89,14 +89,19 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   if (definitions.some(({ reads }) => reads.includes('SandboxWarmPool'))) {
     countPools(metrics.registry, () => caches.list('SandboxWarmPool'), isWorking, flags.sandboxWarmPoolMaxReplicas);
   }
+  const endpoints = [
+    new Endpoints(flags.metricsBindAddress, {
+      '/metrics': async () => ({ status: 200, text: await metrics.registry.metrics(), contentType: metrics.registry.contentType }),
+    }),
+    new Endpoints(flags.healthProbeBindAddress, {
+      '/healthz': () => ({ status: 200, text: 'ok' }),
+      '/readyz': () => (caches.hasSynced ? { status: 200, text: 'ok' } : { status: 500, text: 'the caches have not synced yet' }),
+    }),
+  ];
   try {
-    await serve(flags.metricsBindAddress, {
-      '/metrics': async () => ({ ok: true, text: await metrics.registry.metrics(), contentType: metrics.registry.contentType }),
-    }, stopping.signal);
-    await serve(flags.healthProbeBindAddress, {
-      '/healthz': () => ({ ok: true, text: 'ok' }),
-      '/readyz': () => (caches.hasSynced ? { ok: true, text: 'ok' } : { ok: false, text: 'the caches are not complete yet' }),
-    }, stopping.signal);
+    for (const server of endpoints) {
+      await server.bind();
+    }
     const listening = caches.run(stopping.signal);
     const work = async (leading: AbortSignal) => {
       setLeader(true);
@@ -118,6 +123,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   } finally {
     signal.removeEventListener('abort', stop);
     stopping.abort();
+    endpoints.forEach((server) => server.close());
     await tracing?.shutdown();
     await cluster.close();
   }

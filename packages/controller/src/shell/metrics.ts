@@ -1,4 +1,5 @@
 import { QUEUE_METRIC_NAMES, type QueueMetrics, type RequestMetrics, type WorkerMetrics } from 'agent-sandbox-kube';
+import { registerBuildInfo } from 'agent-sandbox-program';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { MeasureRequest } from '../reconcile/plan.js';
 import type { Controller } from './controller.js';
@@ -13,8 +14,7 @@ export class Metrics {
 
   constructor(version: string) {
     collectDefaultMetrics({ register: this.registry });
-    const build = this.gauge('agent_sandbox_build_info', 'What is running', ['git_version', 'platform', 'compiler']);
-    build.set({ git_version: version, platform: `${process.platform}/${process.arch}`, compiler: `node ${process.version}` }, 1);
+    registerBuildInfo(this.registry, 'agent_sandbox_build_info', version);
   }
 
   /** Of requests to the API server. */

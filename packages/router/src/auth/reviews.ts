@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
-import { GROUP } from 'agent-sandbox-api';
-import type { Cluster, KubeObject, Logger, Resource } from 'agent-sandbox-kube';
+import { GROUP, type KubeObject, type Resource } from 'agent-sandbox-api';
+import type { Cluster, Logger } from 'agent-sandbox-kube';
 import { LRUCache } from 'lru-cache';
 import type { RateLimits } from '../limits.js';
 import { Refusal, tooManyRequests } from '../refusal.js';

@@ -1,7 +1,7 @@
 import type { Server } from 'node:net';
-import { FlagError } from './flags.js';
+import { FlagError } from './flag-error.js';
 
-/** Whether an address means not to listen. */
+/** Whether an address turns its server off. */
 export function isOff(address: string): boolean {
   return address === '' || address === '0';
 }
@@ -17,12 +17,12 @@ export function parseAddress(address: string): { host?: string; port: number } {
   return { ...(host === '' ? {} : { host }), port: Number(port) };
 }
 
-/** Lets a server listen. Rejects if the address is taken. */
+/** Lets a server listen on an address that `parseAddress` reads. Rejects if the address is taken. */
 export function listen(server: Server, address: string): Promise<void> {
-  const { host, port } = parseAddress(address);
+  const options = parseAddress(address);
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
+    server.listen(options, () => {
       server.off('error', reject);
       resolve();
     });
