@@ -8,13 +8,13 @@ export type WriteLine = (fields: object, message: string) => void;
 
 /** The fields of the access log: those of the Go router, the caller and the bytes of the request body. No token, no header but the user agent, no query. */
 export function accessLogFields(record: RequestRecord, durationMs: number, trace: object = {}): object {
-  const { method, path, status, client, id, namespace, bytesIn, bytesOut, userAgent, caller, error } = record;
+  const { method, path, status, outside, id, namespace, bytesIn, bytesOut, userAgent, caller, error } = record;
   return {
     method,
     path: path.slice(0, LONGEST),
     status,
     duration_ms: Math.round(durationMs * 1000) / 1000,
-    client_ip: client,
+    client_ip: outside.client,
     ...(id === undefined ? {} : { sandbox_id: id, sandbox_namespace: namespace }),
     ...(caller === undefined ? {} : { user: caller.slice(0, LONGEST) }),
     bytes_in: bytesIn,

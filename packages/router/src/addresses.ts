@@ -42,27 +42,27 @@ export function withoutMapping(address: string): string {
   return address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
 }
 
+/** Whether an address, as `canonicalAddress` or a socket without mapping writes it, is in a list. */
+export function isIn(address: string, list: BlockList): boolean {
+  const family = isIP(address);
+  return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4');
+}
+
 /**
- * The client of a request: its TCP peer, or, if that is a trusted proxy, the right-most address in `X-Forwarded-For` that is
- * none; the left-most one if all are.
+ * The client of a request and the trusted proxies that it came through, the nearest last. The client is the TCP peer, or, if that
+ * is a trusted proxy, the right-most address in `X-Forwarded-For` that is none; the left-most one if all are.
  */
-export function clientAddress(peer: string, forwardedFor: string | undefined, trusted: BlockList): string {
-  const isTrusted = (address: string) => trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
-  let client = withoutMapping(peer);
-  if (forwardedFor === undefined || isIP(client) === 0 || !isTrusted(client)) {
-    return client;
-  }
-  for (const entry of forwardedFor.split(',').reverse()) {
-    const address = canonicalAddress(entry.trim());
+export function clientChain(peer: string, forwardedFor: string | undefined, trusted: BlockList): string[] {
+  const chain = [withoutMapping(peer)];
+  const entries = forwardedFor?.split(',') ?? [];
+  while (entries.length > 0 && isIn(chain[0]!, trusted)) {
+    const address = canonicalAddress(entries.pop()!.trim());
     if (address === undefined) {
-      return client;
+      break;
     }
-    client = address;
-    if (!isTrusted(address)) {
-      return client;
-    }
+    chain.unshift(withoutMapping(address));
   }
-  return client;
+  return chain;
 }
 
 function blockList(cidrs: readonly string[]): BlockList {

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import type { BlockList } from 'node:net';
-import { clientAddress, isLoopback } from './addresses.js';
+import { isLoopback } from './addresses.js';
 import type { Authentication, Caller, SandboxRef } from './auth/index.js';
 import { bearerToken, readContract, sortHeaders, type Contract } from './contract.js';
+import { Deadline } from './deadline.js';
+import { forwardedHeaders, isHost } from './forwarded.js';
 import type { RateLimits } from './limits.js';
 import { badRequest, cannotConnect, forbidden, tooManyRequests, Refusal } from './refusal.js';
 import type { RequestRecord } from './record.js';
@@ -16,7 +17,6 @@ export interface AdmissionOptions {
   readonly authentication: Authentication;
   readonly targets: Targets;
   readonly rates: RateLimits;
-  readonly trustedProxies: BlockList;
   readonly allowHttpTokens: boolean;
   readonly allowLoopback: boolean;
   /** Longest wait for an answer, in milliseconds; what the caller wants can only be shorter. */
@@ -33,25 +33,22 @@ export interface Admitted {
   readonly contract: Contract;
   /** What was asked for, with the UID of the Sandbox that the caller may use. */
   readonly question: Question;
-  /** Headers for the sandbox, as names and values in turn, `Host` and length not among them. */
+  /** Headers for the sandbox, as names and values in turn: without those of the hop and the length; `Host` first, if there is one. */
   readonly headers: string[];
-  /** Longest wait for the answer, and between two pieces of it, in milliseconds. */
-  readonly timeoutMs: number;
+  /** Running since the request came. Whoever has got this has to clear it. */
+  readonly deadline: Deadline;
+  /** Under which concurrent requests and connections are limited: the caller and the Sandbox, since many people may be behind one caller. */
+  readonly limitKey: string;
+  /** Resolves with false once the permission is gone: the token has expired or is not good any more, or its owner may not do this any more. */
+  readonly isStillAllowed: () => Promise<boolean>;
 }
 
 /** Decides which requests may go to which sandbox. */
 export class Admission {
   constructor(private readonly options: AdmissionOptions) {}
 
-  /** Address of the client, as far as trusted proxies tell it. */
-  public clientOf(request: IncomingMessage): string {
-    const { headers, socket } = request;
-    return clientAddress(socket.remoteAddress ?? '', headers['x-forwarded-for'] as string | undefined, this.options.trustedProxies);
-  }
-
   /** Admits a request, or throws a `Refusal`. What becomes known on the way goes into the record. */
   public async admit(request: IncomingMessage, isEncrypted: boolean, record: RequestRecord): Promise<Admitted> {
-    const { targets, rates, resume, traceHeaders } = this.options;
     if (!request.url?.startsWith('/')) {
       throw badRequest('The request target is not a path.');
     }
@@ -59,22 +56,47 @@ export class Admission {
       throw new Refusal(431, `The request has more than ${MAX_HEADERS} headers.`);
     }
     const { own, forwarded } = sortHeaders(request.rawHeaders, request.headers.connection);
+    const host = own.get('host');
+    if (host !== undefined && !isHost(host)) {
+      throw badRequest('The Host header is not a name or an address with an optional port.');
+    }
     const contract = readContract(own, this.options.allowLoopback);
-    const { id, namespace, port, podIp, uid } = contract;
-    record.id = id;
-    record.namespace = namespace;
+    record.id = contract.id;
+    record.namespace = contract.namespace;
+    const deadline = new Deadline(Math.min(contract.timeoutMs ?? Infinity, this.options.timeoutMs), contract.id);
+    try {
+      const token = bearerToken(own.get('authorization'));
+      const permission = this.permit(request, contract, token, isEncrypted, record);
+      const { caller, question } = permission instanceof Promise ? await deadline.bound(permission) : permission;
+      const headers = [...(host === undefined ? [] : ['Host', host]), ...forwarded, ...forwardedHeaders(record.outside)];
+      const { traceHeaders } = this.options;
+      return {
+        caller, contract, question, deadline,
+        headers: traceHeaders === undefined ? headers : withTrace(headers, traceHeaders(record)),
+        limitKey: `${caller.key} ${question.uid}`,
+        isStillAllowed: () => this.isStillAllowed(token, question, record.outside.client),
+      };
+    } catch (error) {
+      deadline.clear();
+      throw error;
+    }
+  }
 
-    const token = bearerToken(own.get('authorization'));
-    if (token !== undefined && this.options.authentication.isRequired && !isEncrypted && !this.mayBeInTheClear(request)) {
+  /** Who asks, and for what, if they may. */
+  private async permit(
+    request: IncomingMessage, contract: Contract, token: string | undefined, isEncrypted: boolean, record: RequestRecord,
+  ): Promise<{ caller: Caller; question: Question }> {
+    const { targets, rates, resume } = this.options;
+    const { id, namespace, port, podIp, uid } = contract;
+    if (token !== undefined && this.options.authentication.isRequired && !isEncrypted && !this.mayBeInTheClear(request, record)) {
       throw forbidden('A token over plain HTTP is refused, because it can be read on its way: use HTTPS, or start the router with --allow-http-tokens.');
     }
-    const found = this.options.authentication.authenticate(token, record.client);
+    const found = this.options.authentication.authenticate(token, record.outside.client);
     const caller = found instanceof Promise ? await found : found;
     record.caller = caller.name;
     if (!rates.take(caller.key)) {
       throw tooManyRequests('Too many requests.');
     }
-
     const wanted: Question = { namespace, id, port, ...(podIp === undefined ? {} : { podIp }), ...(uid === undefined ? {} : { uid }) };
     const sandbox = targets.sandbox(wanted);
     const ref = { namespace, name: id, ...(sandbox === undefined ? {} : { uid: sandbox.metadata.uid! }) };
@@ -92,13 +114,17 @@ export class Admission {
     if (resume !== undefined) {
       await this.wake(resume, caller, ref, question, sandbox);
     }
-    forwarded.push('X-Forwarded-For', record.client, 'X-Forwarded-Proto', isEncrypted ? 'https' : 'http');
-    const host = own.get('host');
-    if (host !== undefined) {
-      forwarded.push('X-Forwarded-Host', host);
+    return { caller, question };
+  }
+
+  private async isStillAllowed(token: string | undefined, { namespace, id, uid }: Question, client: string): Promise<boolean> {
+    try {
+      const caller = await this.options.authentication.authenticate(token, client);
+      return await caller.may('connect', { namespace, name: id, uid: uid! });
+    } catch (error) {
+      // Only a clear no ends what was allowed; an API server that does not answer does not.
+      return !(error instanceof Refusal && (error.status === 401 || error.status === 403));
     }
-    const headers = traceHeaders === undefined ? forwarded : withTrace(forwarded, traceHeaders(record));
-    return { caller, contract, question, headers, timeoutMs: Math.min(contract.timeoutMs ?? Infinity, this.options.timeoutMs) };
   }
 
   /** Where the request goes now. Throws a `Refusal` if it cannot go anywhere. */
@@ -123,9 +149,9 @@ export class Admission {
     }
   }
 
-  /** Whether nobody on the network can read along: a tunnel through the API server, for example, ends on loopback. */
-  private mayBeInTheClear({ socket }: IncomingMessage): boolean {
-    return this.options.allowHttpTokens || isLoopback(socket.remoteAddress ?? '');
+  /** Whether the token cannot be read on the network: a tunnel through the API server, for example, ends on loopback. */
+  private mayBeInTheClear({ socket }: IncomingMessage, { outside }: RequestRecord): boolean {
+    return this.options.allowHttpTokens || (outside.isProtoKnown && outside.proto === 'https') || isLoopback(socket.remoteAddress ?? '');
   }
 }
 

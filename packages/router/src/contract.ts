@@ -32,7 +32,7 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
 
 /** Headers that the router reads and never hands on. */
 const OWN_PREFIX = 'x-sandbox-';
-const OWN: ReadonlySet<string> = new Set(['authorization', 'host', 'x-forwarded-for']);
+const OWN: ReadonlySet<string> = new Set(['authorization', 'host']);
 /** Headers that it writes itself, or that are about the hop to it. */
 const REPLACED: ReadonlySet<string> = new Set(['content-length', 'expect', 'forwarded']);
 const FORWARDED_PREFIX = 'x-forwarded-';
@@ -52,10 +52,10 @@ export function sortHeaders(raw: readonly string[], connection: string | undefin
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i]!.toLowerCase();
     if (OWN.has(name) || name.startsWith(OWN_PREFIX)) {
-      if (own.has(name) && name !== 'x-forwarded-for') {
+      if (own.has(name)) {
         throw badRequest(`The header ${raw[i]} occurs twice.`);
       }
-      own.set(name, own.has(name) ? `${own.get(name)},${raw[i + 1]}` : raw[i + 1]!);
+      own.set(name, raw[i + 1]!);
     } else if (!HOP_BY_HOP.has(name) && !REPLACED.has(name) && !name.startsWith(FORWARDED_PREFIX) && !named?.has(name)) {
       forwarded.push(raw[i]!, raw[i + 1]!);
     }

@@ -63,6 +63,8 @@ export interface Flags {
   readonly websocketMaxLifetime: number;
   readonly websocketMaxConnectionsPerClient: number;
   readonly websocketMaxMessageBytes: number;
+  readonly websocketOutliveToken: boolean;
+  readonly corsAllowedOrigins: readonly string[];
   readonly workers: number;
   readonly shutdownTimeout: number;
   readonly accessLog: boolean;
@@ -103,7 +105,8 @@ const IGNORED = [
 const IGNORED_BOOLEANS: readonly string[] = ['cache-enabled', 'enable-otel-metrics', 'authz-tokenreview-require-token', 'zap-devel'];
 
 const BOOLEANS = [
-  'version', 'allow-http-tokens', 'authz-scoped-token-allow-v1', 'allow-loopback-pod-ip', 'resume-on-request', 'access-log', 'enable-tracing', ...IGNORED_BOOLEANS,
+  'version', 'allow-http-tokens', 'authz-scoped-token-allow-v1', 'allow-loopback-pod-ip', 'resume-on-request', 'access-log', 'enable-tracing',
+  'websocket-outlive-token', ...IGNORED_BOOLEANS,
 ];
 
 /** Where the flags come from; the process itself unless told otherwise. */
@@ -169,7 +172,7 @@ function command(): Command {
   add('--additional-ports <list>', 'ports that Sandboxes need not declare, besides 8888: 3000,8000-8100, or * for all', ports, PortSet.parse(''));
   add('--allow-loopback-pod-ip <boolean>', 'FOR TESTS ONLY: connect to Pods whose address is on loopback', boolean, false);
 
-  add('--proxy-timeout <duration>', 'longest wait for the answer, and between two pieces of a body; X-Sandbox-Timeout can shorten it (env PROXY_TIMEOUT_SECONDS)', duration(1), 180_000);
+  add('--proxy-timeout <duration>', 'longest time from the request to the first byte of the answer, including resuming and connecting, and between two pieces of a body; X-Sandbox-Timeout can shorten it (env PROXY_TIMEOUT_SECONDS)', duration(1), 180_000);
   add('--upstream-connect-timeout <duration>', 'longest wait for one connection to a Sandbox', duration(1), 5_000);
   add('--upstream-max-retries <number>', 'how often a failed connection to a Sandbox is tried again', integer(0), 3);
   add('--upstream-retry-initial-delay <duration>', 'wait before the first of these; doubles each time', duration(0), 200);
@@ -186,12 +189,15 @@ function command(): Command {
   add('--max-requests-per-caller <number>', 'requests of one caller at the same time, upgrades apart; 0: no limit', integer(0), 500);
   add('--rate-limit <number>', 'requests per second of one caller on average; 0: no limit', number(0), 0);
   add('--rate-limit-burst <number>', 'requests of one caller at once before that limit applies', integer(1), 100);
-  add('--trusted-proxy-cidrs <list>', 'addresses whose X-Forwarded-For says who the client is (env TRUSTED_PROXY_CIDRS)', cidrs, new BlockList());
+  add('--trusted-proxy-cidrs <list>', 'proxies whose X-Forwarded-For, -Host, -Proto, -Port and -Prefix are believed and passed on (env TRUSTED_PROXY_CIDRS)', cidrs, new BlockList());
 
   add('--websocket-idle-timeout <duration>', 'how long an upgraded connection may be silent; 0: no limit (env WEBSOCKET_IDLE_TIMEOUT_SECONDS)', duration(0), 3_600_000);
   add('--websocket-max-lifetime <duration>', 'how long an upgraded connection may last; 0: no limit (env WEBSOCKET_MAX_LIFETIME_SECONDS)', duration(0), 86_400_000);
   add('--websocket-max-connections-per-client <number>', 'upgraded connections of one caller; 0: no limit (env WEBSOCKET_MAX_CONNECTIONS_PER_CLIENT)', integer(0), 64);
   add('--websocket-max-message-bytes <number>', 'longest WebSocket message, as it is on the wire; 0: no limit (env WEBSOCKET_MAX_MESSAGE_BYTES)', integer(0), 16_777_216);
+  add('--websocket-outlive-token <boolean>', 'keep upgraded connections open after their token has expired or its owner may no longer use the Sandbox', boolean, false);
+
+  add('--cors-allowed-origins <list>', 'origins of pages, such as https://app.example.com, that may call Sandboxes with a token in a header, or * for all; preflight requests of others are refused', origins, []);
 
   add('--workers <number>', 'worker processes; 0: one for each core, at most 8', integer(0), 0);
   add('--shutdown-timeout <duration>', 'how long requests may go on after the process was told to end', duration(0), 30_000);
@@ -288,6 +294,20 @@ function modes(text: string): AuthzMode[] {
     throw new InvalidArgumentError(`give one of ${AUTHZ_MODES.join(', ')}.`);
   }
   return given;
+}
+
+function origins(text: string): string[] {
+  const given = list(text);
+  for (const entry of given) {
+    if (entry !== '*' && !isOrigin(entry)) {
+      throw new InvalidArgumentError(`"${entry}" is not an origin: write scheme, host and a port that is not the default, such as https://app.example.com.`);
+    }
+  }
+  return given;
+}
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
 }
 
 function ports(text: string): PortSet {

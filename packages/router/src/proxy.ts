@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { Admission, Admitted } from './admission.js';
 import { answer } from './answer.js';
 import { HOP_BY_HOP, namedByConnection } from './contract.js';
+import type { Deadline } from './deadline.js';
 import type { Counts } from './limits.js';
 import type { RequestRecord } from './record.js';
 import { badRequest, cannotConnect, internalError, timedOut, tooLarge, tooManyRequests, unexpectedUpgrade, Refusal } from './refusal.js';
@@ -10,8 +11,11 @@ import { BodyTooLongError, ClientGoneError, RequestBody } from './request-body.j
 import type { Target } from './targets.js';
 import { hostOf, type Upstreams } from './upstreams.js';
 
-/** Milliseconds that a connection may be silent beyond the deadline of its request, which is answered first; undici's timers are up to 2 seconds late. */
-const SILENCE_MARGIN_MS = 5_000;
+/** Methods that may be sent twice without harm (RFC 9110, section 9.2.1). */
+const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
+/** What undici says of an answer 101 to an ordinary request. */
+const BAD_UPGRADE = 'bad upgrade';
 
 export interface ProxyOptions {
   readonly admission: Admission;
@@ -39,14 +43,18 @@ export class Proxy {
   public async handle(request: IncomingMessage, response: ServerResponse, isEncrypted: boolean, record: RequestRecord): Promise<void> {
     try {
       const admitted = await this.options.admission.admit(request, isEncrypted, record);
-      const { key } = admitted.caller;
-      if (!this.options.requests.enter(key)) {
-        throw tooManyRequests('Too many requests at the same time.');
-      }
+      const { limitKey, deadline } = admitted;
       try {
-        await this.forward(request, response, admitted, record);
+        if (!this.options.requests.enter(limitKey)) {
+          throw tooManyRequests('Too many requests at the same time.');
+        }
+        try {
+          await this.forward(request, response, admitted, record);
+        } finally {
+          this.options.requests.leave(limitKey);
+        }
       } finally {
-        this.options.requests.leave(key);
+        deadline.clear();
       }
     } catch (error) {
       refuse(request, response, error, record);
@@ -55,7 +63,7 @@ export class Proxy {
 
   private async forward(request: IncomingMessage, response: ServerResponse, admitted: Admitted, record: RequestRecord): Promise<void> {
     const { maxBodyBytes, retries, upstreams, admission, onRetry } = this.options;
-    const { question, headers, timeoutMs } = admitted;
+    const { question, headers, deadline } = admitted;
     const length = request.headers['content-length'];
     const hasBody = request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
     if (maxBodyBytes > 0 && length !== undefined && Number(length) > maxBodyBytes) {
@@ -64,26 +72,38 @@ export class Proxy {
     if (request.headers.expect !== undefined) {
       response.writeContinue();
     }
-    const body = hasBody ? new RequestBody(request, maxBodyBytes, record) : null;
+    const body = hasBody ? new RequestBody(request, maxBodyBytes, record, () => deadline.refresh()) : null;
     // Whoever waits for the answer hears of it; in between two tries nobody may.
     body?.on('error', () => undefined);
     if (length !== undefined && hasBody) {
       headers.push('Content-Length', length);
     }
     try {
-      for (let attempt = 0; ; attempt++) {
+      // A kept connection may have been closed by the sandbox at the moment when it was used; that is no failed connection.
+      let isResent = false;
+      for (let attempt = 0; ;) {
         const target = admission.target(question);
-        const exchange = new Exchange(request, response, record, timeoutMs, body);
+        const exchange = new Exchange(request, response, record, deadline, body);
         const failure = await exchange.run(upstreams.pool(target, question.port), target, question.port, headers);
         if (failure === undefined) {
           return;
         }
-        record.error = 'dial';
-        if (attempt >= retries.max || response.closed) {
-          throw isTimeout(failure) ? timedOut(question.id) : cannotConnect(question.id);
+        if (response.closed) {
+          throw new ClientGoneError();
+        }
+        if (deadline.isOver) {
+          throw timedOut(question.id);
+        }
+        if (failure.isUnread && !isResent) {
+          isResent = true;
+          continue;
+        }
+        if (attempt >= retries.max) {
+          record.error = 'dial';
+          throw isTimeout(failure.error) ? timedOut(question.id) : cannotConnect(question.id);
         }
         onRetry(record);
-        await pause(Math.min(retries.initialDelayMs * 2 ** attempt, retries.maxDelayMs));
+        await deadline.bound(pause(Math.min(retries.initialDelayMs * 2 ** attempt++, retries.maxDelayMs)));
       }
     } finally {
       body?.destroy();
@@ -103,54 +123,67 @@ export class UpstreamError extends Error {
   }
 }
 
+/** Why nothing came of a try, and the request may be sent again. */
+interface Failure {
+  readonly error: Error;
+  /** Whether it was on a kept connection that ended before an answer began, and sending the request again does no harm. */
+  readonly isUnread: boolean;
+}
+
 /** One try to get an answer from a sandbox. */
 class Exchange implements Dispatcher.DispatchHandler {
   private controller?: Dispatcher.DispatchController;
   private isOver = false;
-  private settle!: (failure: Error | undefined) => void;
+  private hasAnswer = false;
+  private forgetDeadline!: () => void;
+  private settle!: (failure: Failure | undefined) => void;
   private fail!: (error: unknown) => void;
   private readonly onClose = () => {
     if (!this.isOver) {
-      this.controller?.abort(new ClientGoneError());
+      this.give(new ClientGoneError());
     }
   };
-  private readonly onDrain = () => this.controller?.resume();
+  private readonly onDrain = () => {
+    this.deadline.refresh();
+    this.controller?.resume();
+  };
 
   constructor(
     private readonly request: IncomingMessage, private readonly response: ServerResponse, private readonly record: RequestRecord,
-    private readonly timeoutMs: number, private readonly body: RequestBody | null,
+    private readonly deadline: Deadline, private readonly body: RequestBody | null,
   ) {}
 
-  /** Resolves when the answer is complete, or with the reason why no connection came about. Rejects if it failed later. */
-  public run(pool: Dispatcher, target: Target, port: number, headers: readonly string[]): Promise<Error | undefined> {
-    const { request, response, timeoutMs, body } = this;
+  /** Resolves when the answer is complete, or with the reason why the request can be sent again. Rejects if it failed otherwise. */
+  public run(pool: Dispatcher, target: Target, port: number, headers: readonly string[]): Promise<Failure | undefined> {
+    const { request, response, deadline, body } = this;
     return new Promise((resolve, reject) => {
       this.settle = resolve;
       this.fail = reject;
       response.on('close', this.onClose).on('drain', this.onDrain);
+      this.forgetDeadline = deadline.onExpiry(() => this.give(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' })));
       pool.dispatch({
         path: request.url!,
         method: request.method as Dispatcher.HttpMethod,
-        headers: ['Host', hostOf(target.address, port), ...headers],
+        headers: headers[0] === 'Host' ? headers as string[] : ['Host', hostOf(target.address, port), ...headers],
         body,
-        headersTimeout: timeoutMs,
-        bodyTimeout: timeoutMs,
+        // The deadline bounds both, from the arrival of the request on.
+        headersTimeout: 0,
+        bodyTimeout: 0,
       }, this);
     });
   }
 
   public onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller;
-    if (this.response.closed) {
+    if (this.isOver || this.response.closed) {
       controller.abort(new ClientGoneError());
-      return;
     }
-    // From now on one of both sides has to move, or the connection to the client is given up.
-    this.request.socket.setTimeout(this.timeoutMs + SILENCE_MARGIN_MS);
   }
 
   public onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Record<string, unknown>, message?: string): void {
     const { response } = this;
+    this.hasAnswer = true;
+    this.deadline.refresh();
     if (status < 200) {
       this.inform(status, headers);
       return;
@@ -158,9 +191,12 @@ class Exchange implements Dispatcher.DispatchHandler {
     const raw = (controller.rawHeaders ?? []) as readonly Buffer[];
     response.writeHead(status, message !== undefined && /^[\x20-\x7e]*$/.test(message) ? message : '', answerHeaders(raw, headers.connection));
     this.record.status = status;
+    // At once, but in one piece with what has come along with them.
+    process.nextTick(() => !this.isOver && this.record.bytesOut === 0 && response.flushHeaders());
   }
 
   public onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.deadline.refresh();
     this.record.bytesOut += chunk.length;
     if (!this.response.write(chunk)) {
       controller.pause();
@@ -172,21 +208,51 @@ class Exchange implements Dispatcher.DispatchHandler {
       this.response.addTrailers({ [name]: trailers[name] as string });
     }
     this.response.end();
+    if (this.response.writableLength > 0) {
+      // A client that does not fetch the rest is given up.
+      this.request.socket.setTimeout(this.deadline.ms);
+    }
     this.end();
     this.settle(undefined);
   }
 
-  public onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+  public onResponseError(_: Dispatcher.DispatchController, error: Error & { code?: string; socket?: { bytesRead: number } }): void {
+    if (this.isOver) {
+      return;
+    }
     this.end();
-    if (this.controller === undefined && (error as { code?: string }).code !== 'UND_ERR_INVALID_ARG') {
-      this.settle(error);
+    if (this.controller === undefined && error.code !== 'UND_ERR_INVALID_ARG') {
+      this.settle({ error, isUnread: false });
+    } else if (!this.hasAnswer && this.isUnread(error)) {
+      this.settle({ error, isUnread: true });
     } else {
       this.fail(error instanceof ClientGoneError || error instanceof BodyTooLongError ? error : new UpstreamError(error));
     }
   }
 
+  /** Whether a kept connection had been closed by the sandbox, and the request can have had no effect there. */
+  private isUnread({ code, socket, message }: Error & { code?: string; socket?: { bytesRead: number } }): boolean {
+    const { body, request } = this;
+    const isKept = socket !== undefined && socket.bytesRead > 0;
+    const isClosed = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(code ?? '') && message !== BAD_UPGRADE;
+    // EPIPE: the system knew that the connection was closed, and has sent nothing.
+    return isKept && isClosed && (body === null || !body.isBegun) && (SAFE.has(request.method!) || code === 'EPIPE');
+  }
+
+  /** Gives up, whatever the state. */
+  private give(error: Error): void {
+    if (this.controller !== undefined) {
+      this.controller.abort(error);
+    } else if (!this.isOver) {
+      // Still waiting for a connection: the request is taken back when there is one.
+      this.end();
+      this.settle({ error, isUnread: false });
+    }
+  }
+
   private end(): void {
     this.isOver = true;
+    this.forgetDeadline();
     this.response.off('close', this.onClose).off('drain', this.onDrain);
   }
 
@@ -235,6 +301,9 @@ export function refuse(request: IncomingMessage, response: ServerResponse, error
 
 function refusalOf(error: unknown, record: RequestRecord): Refusal {
   if (error instanceof Refusal) {
+    if (error.status === 504) {
+      record.error ??= 'timeout';
+    }
     return error;
   }
   if (error instanceof BodyTooLongError) {
@@ -252,7 +321,7 @@ function refusalOf(error: unknown, record: RequestRecord): Refusal {
     return timedOut(record.id ?? '');
   }
   record.error = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(error.code) ? 'eof' : 'other';
-  return error.message === 'bad upgrade' ? unexpectedUpgrade() : cannotConnect(record.id ?? '');
+  return error.message === BAD_UPGRADE ? unexpectedUpgrade() : cannotConnect(record.id ?? '');
 }
 
 function isTimeout(error: unknown): boolean {
@@ -263,6 +332,7 @@ function text(value: Buffer | string): string {
   return typeof value === 'string' ? value : value.toString('latin1');
 }
 
-function pause(ms: number): Promise<void> {
+/** Waits. */
+export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,9 +1,12 @@
+import type { Outside } from './forwarded.js';
+
 /** What is known about a request when it ends: for the access log, the metrics and the traces. Holds no secret. */
 export interface RequestRecord {
   readonly method: string;
   /** Without the query, which may hold secrets. */
   readonly path: string;
-  readonly client: string;
+  /** How the client sent it; see `outsideOf`. */
+  readonly outside: Outside;
   readonly userAgent?: string;
   /** Milliseconds of a monotonic clock. */
   readonly startedAt: number;

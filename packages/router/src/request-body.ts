@@ -25,6 +25,7 @@ export class RequestBody extends Readable {
   private attached = false;
   private readonly onData = (chunk: Buffer) => {
     this.tally.bytesIn += chunk.length;
+    this.onMove();
     if (this.limit > 0 && this.tally.bytesIn > this.limit) {
       this.destroy(new BodyTooLongError(this.limit));
     } else if (!this.push(chunk)) {
@@ -43,9 +44,18 @@ export class RequestBody extends Readable {
   /**
    * @param limit bytes; 0 for no limit
    * @param tally where bytes are counted
+   * @param onMove called for each piece
    */
-  constructor(private readonly source: IncomingMessage, private readonly limit: number, private readonly tally: { bytesIn: number }) {
+  constructor(
+    private readonly source: IncomingMessage, private readonly limit: number, private readonly tally: { bytesIn: number },
+    private readonly onMove: () => void,
+  ) {
     super();
+  }
+
+  /** Whether it has been asked for, so that it cannot be sent again. */
+  public get isBegun(): boolean {
+    return this.attached;
   }
 
   public override _read(): void {

@@ -5,7 +5,9 @@ import { accessLogFields, type WriteLine } from './access-log.js';
 import { Admission } from './admission.js';
 import { send } from './answer.js';
 import { authenticationOf } from './auth/methods.js';
+import { Cors } from './cors.js';
 import type { Flags } from './flags.js';
+import { outsideOf } from './forwarded.js';
 import { Counts, RateLimits } from './limits.js';
 import { Listeners } from './listeners.js';
 import type { Metrics } from './metrics.js';
@@ -40,6 +42,7 @@ export class Router {
   private readonly admission: Admission;
   private readonly proxy: Proxy;
   private readonly upgrades: Upgrades;
+  private readonly cors: Cors;
   private readonly listeners: Listeners;
   private readonly closeAuthentication: () => void;
   private readonly stop = new AbortController();
@@ -65,7 +68,6 @@ export class Router {
     this.admission = new Admission({
       authentication, targets: this.targets, allowLoopback,
       rates: new RateLimits(flags.rateLimit, flags.rateLimitBurst),
-      trustedProxies: flags.trustedProxyCidrs,
       allowHttpTokens: flags.allowHttpTokens,
       timeoutMs: flags.proxyTimeout,
       ...(tracing === undefined ? {} : { traceHeaders: (record: RequestRecord) => tracing.headersOf(record) }),
@@ -82,9 +84,11 @@ export class Router {
       admission: this.admission, retries, onRetry,
       connections: new Counts(flags.websocketMaxConnectionsPerClient),
       connectTimeoutMs: flags.upstreamConnectTimeout,
+      outliveToken: flags.websocketOutliveToken,
       limits: { idleMs: flags.websocketIdleTimeout, lifetimeMs: flags.websocketMaxLifetime, maxMessageBytes: flags.websocketMaxMessageBytes },
       plain: (request, response, isEncrypted, record) => this.proxy.handle(request, response, isEncrypted, record),
     });
+    this.cors = new Cors(flags.corsAllowedOrigins);
     this.listeners = new Listeners({
       httpAddress: flags.httpBindAddress,
       httpsAddress: flags.httpsBindAddress,
@@ -135,7 +139,10 @@ export class Router {
       send(request, response, 200, '{"status":"ok"}');
       return;
     }
-    const record = this.begin(request);
+    if (this.cors.handle(request, response)) {
+      return;
+    }
+    const record = this.begin(request, isEncrypted);
     // Over when the connection has it, not when we have written it.
     response.once('close', () => this.end(record));
     void this.proxy.handle(request, response, isEncrypted, record);
@@ -143,16 +150,16 @@ export class Router {
   }
 
   private onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, isEncrypted: boolean): void {
-    const record = this.begin(request);
+    const record = this.begin(request, isEncrypted);
     this.count(1);
     void this.upgrades.handle(request, socket, head, isEncrypted, record).finally(() => this.end(record));
   }
 
-  private begin(request: IncomingMessage): RequestRecord {
+  private begin(request: IncomingMessage, isEncrypted: boolean): RequestRecord {
     const record: RequestRecord = {
       method: request.method!,
       path: pathOf(request.url!),
-      client: this.admission.clientOf(request),
+      outside: outsideOf(request.headers, request.socket.remoteAddress ?? '', isEncrypted, this.options.flags.trustedProxyCidrs),
       ...(request.headers['user-agent'] === undefined ? {} : { userAgent: request.headers['user-agent'] }),
       startedAt: performance.now(),
       status: 0,

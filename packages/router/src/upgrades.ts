@@ -3,14 +3,21 @@ import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Admission, Admitted } from './admission.js';
 import { namedByConnection } from './contract.js';
+import type { Deadline } from './deadline.js';
 import type { Counts } from './limits.js';
-import { UpstreamError, answerHeaders, refuse, type RetryOptions } from './proxy.js';
+import { UpstreamError, answerHeaders, pause, refuse, type RetryOptions } from './proxy.js';
 import type { RequestRecord } from './record.js';
-import { ClientGoneError } from './request-body.js';
+import { WaitingClient } from './waiting-client.js';
 import { badRequest, cannotConnect, timedOut, tooManyRequests } from './refusal.js';
 import type { Target } from './targets.js';
 import { Tunnel, type TunnelLimits } from './tunnel.js';
 import { hostOf } from './upstreams.js';
+import { POLICY_VIOLATION } from './websocket.js';
+
+/** Milliseconds between two looks whether a connection that is open is still permitted. */
+const RECHECK_MS = 30_000;
+/** Longest time of a timer, in milliseconds. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export interface UpgradesOptions {
   readonly admission: Admission;
@@ -19,6 +26,8 @@ export interface UpgradesOptions {
   readonly connectTimeoutMs: number;
   readonly retries: RetryOptions;
   readonly limits: TunnelLimits;
+  /** Whether connections may last longer than the token and the permission that they were opened with. */
+  readonly outliveToken: boolean;
   readonly onRetry: (record: RequestRecord) => void;
   /** Handles a request whose wish for another protocol is not followed. */
   readonly plain: (request: IncomingMessage, response: ServerResponse, isEncrypted: boolean, record: RequestRecord) => Promise<void>;
@@ -60,77 +69,100 @@ export class Upgrades {
         await this.options.plain(request, response, isEncrypted, record);
         return;
       }
-      const admitted = await this.options.admission.admit(request, isEncrypted, record);
-      const { key } = admitted.caller;
-      if (!this.options.connections.enter(key)) {
-        throw tooManyRequests('Too many upgraded connections.');
-      }
+      const waiting = new WaitingClient(socket as Socket, head);
       try {
-        await this.run(request, response, socket as Socket, head, admitted, record);
+        await waiting.until(this.admit(request, response, waiting, isEncrypted, record));
       } finally {
-        this.options.connections.leave(key);
+        waiting.release();
       }
     } catch (error) {
       refuse(request, response, error, record);
     }
   }
 
-  private async run(
-    request: IncomingMessage, response: ServerResponse, client: Socket, head: Buffer, admitted: Admitted, record: RequestRecord,
+  private async admit(
+    request: IncomingMessage, response: ServerResponse, client: WaitingClient, isEncrypted: boolean, record: RequestRecord,
   ): Promise<void> {
-    const { timeoutMs } = admitted;
+    const { admission, connections } = this.options;
+    const admitted = await admission.admit(request, isEncrypted, record);
+    const { limitKey, deadline } = admitted;
+    try {
+      client.check();
+      if (!connections.enter(limitKey)) {
+        throw tooManyRequests('Too many upgraded connections.');
+      }
+      try {
+        await this.run(request, response, client, admitted, record);
+      } finally {
+        connections.leave(limitKey);
+      }
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  private async run(
+    request: IncomingMessage, response: ServerResponse, client: WaitingClient, admitted: Admitted, record: RequestRecord,
+  ): Promise<void> {
+    const { deadline } = admitted;
     const { socket, target } = await this.dial(admitted, client, record);
     const upstream = this.ask(request, socket, [...handshake(request, admitted, target)]);
     const answered = new Promise<[IncomingMessage, Socket, Buffer] | [IncomingMessage]>((resolve, reject) => {
-      const timer = setTimeout(() => upstream.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' })), timeoutMs);
-      const gone = () => upstream.destroy(new ClientGoneError());
-      client.once('close', gone);
       upstream.once('upgrade', (answer, upgraded, rest) => resolve([answer, upgraded as Socket, rest]));
       upstream.once('response', (answer) => resolve([answer]));
-      upstream.on('error', (error) => reject(error instanceof ClientGoneError ? error : new UpstreamError(error)));
-      upstream.once('close', () => {
-        clearTimeout(timer);
-        client.off('close', gone);
-        reject(new UpstreamError(Object.assign(new Error('closed before an answer'), { code: 'ECONNRESET' })));
-      });
-      upstream.once('upgrade', () => {
-        clearTimeout(timer);
-        client.off('close', gone);
-      });
+      upstream.on('error', (error) => reject(new UpstreamError(error)));
+      upstream.once('close', () => reject(new UpstreamError(Object.assign(new Error('closed before an answer'), { code: 'ECONNRESET' }))));
     });
-    const [answer, upgraded, rest] = await answered;
+    let answer: IncomingMessage, upgraded: Socket | undefined, rest: Buffer | undefined;
+    try {
+      [answer, upgraded, rest] = await client.until(deadline.bound(answered));
+    } catch (error) {
+      upstream.destroy();
+      throw error;
+    }
     record.status = answer.statusCode!;
     if (upgraded === undefined) {
-      await relay(answer, response, record);
+      await relay(answer, response, deadline, record);
       return;
     }
-    response.detachSocket(client);
-    client.write(statusLine(answer));
-    const tunnel = new Tunnel(client, upgraded, isWebSocket(answer), this.options.limits);
+    deadline.clear();
+    const head = client.release();
+    response.detachSocket(client.socket);
+    client.socket.write(statusLine(answer));
+    const tunnel = new Tunnel(client.socket, upgraded, isWebSocket(answer), this.options.limits);
+    const stopWatching = this.options.outliveToken ? () => undefined : endWithToken(tunnel, admitted);
     this.tunnels.add(tunnel);
     try {
       const { bytesIn, bytesOut } = await tunnel.run(head, rest!);
       record.bytesIn = bytesIn;
       record.bytesOut = bytesOut;
     } finally {
+      stopWatching();
       this.tunnels.delete(tunnel);
     }
   }
 
   /** A connection to the sandbox, tried again as for other requests. */
-  private async dial({ question }: Admitted, client: Socket, record: RequestRecord): Promise<{ socket: Socket; target: Target }> {
+  private async dial({ question, deadline }: Admitted, client: WaitingClient, record: RequestRecord): Promise<{ socket: Socket; target: Target }> {
     const { admission, connectTimeoutMs, retries, onRetry } = this.options;
     for (let attempt = 0; ; attempt++) {
       const target = admission.target(question);
+      const opening = open(target, question.port, connectTimeoutMs);
       try {
-        return { socket: await open(target, question.port, connectTimeoutMs), target };
+        return { socket: await client.until(deadline.bound(opening)), target };
       } catch (error) {
-        record.error = 'dial';
-        if (attempt >= retries.max || client.destroyed) {
+        // What comes too late is not wanted any more.
+        opening.then((socket) => socket.destroy(), () => undefined);
+        client.check();
+        if (deadline.isOver) {
+          throw error;
+        }
+        if (attempt >= retries.max) {
+          record.error = 'dial';
           throw (error as { code?: string }).code === 'ETIMEDOUT' ? timedOut(question.id) : cannotConnect(question.id);
         }
         onRetry(record);
-        await new Promise((resolve) => setTimeout(resolve, Math.min(retries.initialDelayMs * 2 ** attempt, retries.maxDelayMs)));
+        await client.until(deadline.bound(pause(Math.min(retries.initialDelayMs * 2 ** attempt, retries.maxDelayMs))));
       }
     }
   }
@@ -156,15 +188,32 @@ function open({ address }: Target, port: number, timeoutMs: number): Promise<Soc
   });
 }
 
-/** Headers of the request for the upgrade. `Origin` is left out: the sandbox would compare it with a host that is not its own. */
+/** Headers of the request for the upgrade. `Host` and `Origin` are the client's, so that the sandbox can tell its own pages from others. */
 function* handshake(request: IncomingMessage, { headers, question }: Admitted, { address }: Target): Iterable<string> {
-  yield* ['Host', hostOf(address, question.port), 'Connection', 'Upgrade', 'Upgrade', request.headers.upgrade!];
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]!.toLowerCase() !== 'origin') {
-      yield headers[i]!;
-      yield headers[i + 1]!;
-    }
+  if (headers[0] !== 'Host') {
+    yield* ['Host', hostOf(address, question.port)];
   }
+  yield* headers;
+  yield* ['Connection', 'Upgrade', 'Upgrade', request.headers.upgrade!];
+}
+
+/**
+ * Ends a connection when the token ends that it was opened with, or its owner may not use the Sandbox any more. Returns a function
+ * that ends this.
+ */
+function endWithToken(tunnel: Tunnel, { caller, isStillAllowed }: Admitted): () => void {
+  const look = async () => {
+    if (!await isStillAllowed()) {
+      tunnel.close('no longer permitted', POLICY_VIOLATION);
+    }
+  };
+  const check = setInterval(() => void look(), RECHECK_MS);
+  const expiry = caller.expiresAt === undefined ? undefined
+    : setTimeout(() => tunnel.close('the token has expired', POLICY_VIOLATION), Math.min(Math.max(0, caller.expiresAt - Date.now()), LONGEST_TIMER_MS));
+  return () => {
+    clearInterval(check);
+    clearTimeout(expiry);
+  };
 }
 
 function isWebSocket({ headers }: IncomingMessage): boolean {
@@ -181,13 +230,18 @@ function statusLine({ statusMessage, rawHeaders, headers }: IncomingMessage): st
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
-/** Hands on an ordinary answer to an upgrade request, and ends the connection. */
-function relay(answer: IncomingMessage, response: ServerResponse, record: RequestRecord): Promise<void> {
+/** Hands on an ordinary answer to an upgrade request for as long as it moves, and ends the connection. */
+function relay(answer: IncomingMessage, response: ServerResponse, deadline: Deadline, record: RequestRecord): Promise<void> {
   return new Promise((resolve) => {
     response.writeHead(answer.statusCode!, answer.statusMessage ?? '', [...answerHeaders(answer.rawHeaders, answer.headers.connection), 'Connection', 'close']);
+    response.flushHeaders();
+    deadline.refresh();
+    deadline.onExpiry(() => response.destroy());
     answer.on('data', (chunk: Buffer) => {
+      deadline.refresh();
       record.bytesOut += chunk.length;
     });
+    response.on('drain', () => deadline.refresh());
     answer.pipe(response);
     answer.on('aborted', () => response.destroy());
     response.on('close', () => {

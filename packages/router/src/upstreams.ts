@@ -1,5 +1,5 @@
-import { isIPv6 } from 'node:net';
-import { Pool } from 'undici';
+import { isIPv6, type Socket } from 'node:net';
+import { Pool, buildConnector } from 'undici';
 import type { Target } from './targets.js';
 
 /** Milliseconds that an idle connection is kept: less than the 5 seconds of common servers, so that it is we who close first. */
@@ -21,9 +21,11 @@ interface Entry {
 export class Upstreams {
   private readonly entries = new Map<string, Entry>();
   private readonly timer: NodeJS.Timeout;
+  private readonly connect: buildConnector.connector;
 
   /** @param connectTimeoutMs longest wait for one connection */
-  constructor(private readonly connectTimeoutMs: number) {
+  constructor(connectTimeoutMs: number) {
+    this.connect = connector(connectTimeoutMs);
     this.timer = setInterval(() => this.sweep(performance.now()), SWEEP_MS).unref();
   }
 
@@ -42,7 +44,7 @@ export class Upstreams {
         keepAliveTimeout: KEEP_ALIVE_MS,
         keepAliveMaxTimeout: KEEP_ALIVE_MS,
         maxHeaderSize: MAX_HEADER_BYTES,
-        connect: { timeout: this.connectTimeoutMs, keepAlive: true },
+        connect: this.connect,
       });
       entry = { pool, podUid, usedAt: 0 };
       this.entries.set(key, entry);
@@ -82,6 +84,18 @@ export class Upstreams {
     this.entries.delete(key);
     pool.close().catch(() => undefined);
   }
+}
+
+/** Connects as undici does, and notes with each error of a connection how much it had carried: undici does so only for some. */
+function connector(timeout: number): buildConnector.connector {
+  const connect = buildConnector({ timeout, keepAlive: true });
+  return (options, callback) => connect(options, (...result) => {
+    const [, socket] = result as [Error | null, Socket | null];
+    socket?.on('error', (error: Error & { socket?: object }) => {
+      error.socket ??= { bytesRead: socket.bytesRead };
+    });
+    callback(...result);
+  });
 }
 
 /** Address and port as in a URL or a `Host` header. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 /** Close codes of RFC 6455 that the router uses. */
 export const GOING_AWAY = 1001;
+export const POLICY_VIOLATION = 1008;
 export const MESSAGE_TOO_BIG = 1009;
 
 const HEADER_BYTES_MAX = 14;

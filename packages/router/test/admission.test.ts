@@ -3,6 +3,7 @@ import { BlockList } from 'node:net';
 import { Admission } from '../src/admission.js';
 import { Authentication } from '../src/auth/index.js';
 import { StaticToken } from '../src/auth/static-token.js';
+import { outsideOf } from '../src/forwarded.js';
 import { RateLimits } from '../src/limits.js';
 import type { RequestRecord } from '../src/record.js';
 import type { Refusal } from '../src/refusal.js';
@@ -18,13 +19,14 @@ function admission(allowHttpTokens = false, isOpen = false): Admission {
   const targets = { sandbox: () => ({ metadata: { uid: 'u' } }), find: () => ({ podUid: 'p', address: '10.0.0.1' }) } as unknown as Targets;
   return new Admission({
     authentication: new Authentication(isOpen ? undefined : [new StaticToken(() => 'secret')], none, false),
-    targets, rates: none, trustedProxies: new BlockList(), allowHttpTokens, allowLoopback: false, timeoutMs: 1000,
+    targets, rates: none, allowHttpTokens, allowLoopback: false, timeoutMs: 1000,
   });
 }
 
 async function outcome(subject: Admission, request: IncomingMessage, isEncrypted = false): Promise<number> {
-  const record: RequestRecord = { method: 'GET', path: '/', client: 'c', startedAt: 0, status: 0, bytesIn: 0, bytesOut: 0 };
-  return subject.admit(request, isEncrypted, record).then(() => 200, (error: Refusal) => error.status);
+  const outside = outsideOf(request.headers, request.socket.remoteAddress!, isEncrypted, new BlockList());
+  const record: RequestRecord = { method: 'GET', path: '/', outside, startedAt: 0, status: 0, bytesIn: 0, bytesOut: 0 };
+  return subject.admit(request, isEncrypted, record).then(({ deadline }) => (deadline.clear(), 200), (error: Refusal) => error.status);
 }
 
 test.each([

@@ -59,7 +59,7 @@ describe('header injection', () => {
 
   test('Connection cannot take away what the router says, nor the length', async () => {
     await raw(running.port, request('POST / HTTP/1.1', lines('Connection: close, host, x-forwarded-for, content-length, x-sandbox-id, cookie', 'Cookie: a=1', 'Content-Length: 3'), 'abc'));
-    expect(backend.got[0]!.headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'content-length': '3', 'host': `127.0.0.1:${backend.port}` });
+    expect(backend.got[0]!.headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'content-length': '3', 'host': 'x' });
     expect(backend.got[0]!.headers.cookie).toBeUndefined();
     expect(backend.got[0]!.body.toString()).toBe('abc');
   });

@@ -1,6 +1,6 @@
 import { BlockList } from 'node:net';
 import * as fc from 'fast-check';
-import { canonicalAddress, clientAddress, isLoopback, isReachable } from '../src/addresses.js';
+import { canonicalAddress, clientChain, isLoopback, isReachable } from '../src/addresses.js';
 import { bearerToken, namedByConnection, readContract, sortHeaders } from '../src/contract.js';
 import { Refusal } from '../src/refusal.js';
 
@@ -113,11 +113,11 @@ test('a connection is on loopback or not, whichever family wrote its address', (
 test('the client is the peer, unless that is a trusted proxy', () => {
   const trusted = new BlockList();
   trusted.addSubnet('10.0.0.0', 8);
-  expect(clientAddress('::ffff:192.0.2.1', '1.1.1.1', trusted)).toBe('192.0.2.1');
-  expect(clientAddress('10.0.0.1', '1.1.1.1, 2.2.2.2, 10.9.9.9', trusted)).toBe('2.2.2.2');
-  expect(clientAddress('10.0.0.1', '10.1.1.1, 10.2.2.2', trusted)).toBe('10.1.1.1');
-  expect(clientAddress('10.0.0.1', 'evil, 10.2.2.2', trusted)).toBe('10.2.2.2');
-  expect(clientAddress('10.0.0.1', undefined, trusted)).toBe('10.0.0.1');
+  expect(clientChain('::ffff:192.0.2.1', '1.1.1.1', trusted)).toEqual(['192.0.2.1']);
+  expect(clientChain('10.0.0.1', '1.1.1.1, 2.2.2.2, 10.9.9.9', trusted)).toEqual(['2.2.2.2', '10.9.9.9', '10.0.0.1']);
+  expect(clientChain('10.0.0.1', '10.1.1.1, 10.2.2.2', trusted)).toEqual(['10.1.1.1', '10.2.2.2', '10.0.0.1']);
+  expect(clientChain('10.0.0.1', 'evil, 10.2.2.2', trusted)).toEqual(['10.2.2.2', '10.0.0.1']);
+  expect(clientChain('10.0.0.1', undefined, trusted)).toEqual(['10.0.0.1']);
 });
 
 test('names in a Connection header', () => {

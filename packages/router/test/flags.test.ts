@@ -65,6 +65,8 @@ test.each([
   [['--trusted-proxy-cidrs=gateway'], 'is not a CIDR'],
   [['--additional-ports=0'], 'give ports'],
   [['--additional-ports=9-8'], 'give ports'],
+  [['--cors-allowed-origins=app.example.com'], 'is not an origin'],
+  [['--cors-allowed-origins=https://app.example.com/'], 'is not an origin'],
   [['--access-log=maybe'], 'give true or false'],
 ])('refuses %j', (args, message) => {
   expect(() => parse(args)).toThrow(FlagError);

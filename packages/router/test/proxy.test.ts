@@ -127,15 +127,15 @@ describe('what the sandbox gets', () => {
     expect(backend.got.map(({ url }) => url)).toEqual([path]);
   });
 
-  test('no header of the router, none of the hop, and its own Host', async () => {
+  test('no header of the router, none of the hop, and the Host of the client', async () => {
     const answer = await raw(running.port, [
       'GET /x HTTP/1.1', 'Host: router.example', 'X-Sandbox-ID: box', `X-Sandbox-Port: ${backend.port}`, 'X-Sandbox-Namespace: default', 'X-Sandbox-Timeout: 5', 'Authorization: Bearer secret',
       'Connection: close, X-Foo', 'X-Foo: 1', 'TE: trailers', 'X-Forwarded-For: 6.6.6.6', 'X-Forwarded-Host: evil', 'X-Forwarded-Proto: https', 'Forwarded: for=6.6.6.6', 'Cookie: a=1', 'X-Multi: 1', 'X-Multi: 2', 'traceparent: t', '', '',
     ].join('\r\n'));
     expect(answer).toContain(' 200 ');
     expect(backend.got[0]!.headers).toEqual({
-      'host': `127.0.0.1:${backend.port}`, 'connection': 'keep-alive', 'cookie': 'a=1', 'x-multi': '1, 2', 'traceparent': 't',
-      'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': 'router.example', 'x-forwarded-proto': 'http',
+      'host': 'router.example', 'connection': 'keep-alive', 'cookie': 'a=1', 'x-multi': '1, 2', 'traceparent': 't',
+      'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': 'router.example', 'x-forwarded-proto': 'http', 'x-forwarded-port': '80',
     });
   });
 

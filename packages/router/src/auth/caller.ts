@@ -15,6 +15,8 @@ export interface Caller {
   readonly key: string;
   /** For the access log: the name of a user, or what kind of token it was. */
   readonly name: string;
+  /** When the token ends, in milliseconds since 1970. @default - it says nothing about that */
+  readonly expiresAt?: number;
   /** Whether the caller may do it. Throws `Refusal` if that cannot be found out. */
   may(action: Action, sandbox: SandboxRef): boolean | Promise<boolean>;
 }

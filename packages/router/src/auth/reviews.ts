@@ -83,18 +83,19 @@ export class TokenReviews implements Authenticator {
     return this.callers.ask(key, async () => {
       try {
         const user = await this.review(token);
-        return user && this.caller(user);
+        return user && this.caller(user, expiryOf(token));
       } finally {
         failures.refund(client);
       }
     });
   }
 
-  private caller(user: UserInfo): Caller {
+  private caller(user: UserInfo, expiresAt: number | undefined): Caller {
     const key = `user:${hash('sha256', JSON.stringify(user), 'base64')}`;
     return {
       key,
       name: user.username!,
+      ...(expiresAt === undefined ? {} : { expiresAt }),
       may: (action, sandbox) => {
         const question = `${action} ${sandbox.namespace}/${sandbox.name} ${key}`;
         const known = this.decisions.known(question);
@@ -128,6 +129,19 @@ export class TokenReviews implements Authenticator {
       this.options.logger.error({ err: error }, `${what} failed`);
       throw new Refusal(500, `${what}: the API server did not answer the question`);
     }
+  }
+}
+
+/**
+ * When a token ends, in milliseconds since 1970, as a JWT says it; undefined for other tokens. Its signature is not looked at:
+ * only for tokens that the API server has found to be good.
+ */
+function expiryOf(token: string): number | undefined {
+  try {
+    const { exp } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { exp?: unknown };
+    return typeof exp === 'number' && Number.isFinite(exp) ? exp * 1000 : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -75,6 +75,7 @@ export class ScopedTokens implements Authenticator {
     return claims && {
       key: `scoped:${claims.namespace}/${claims.name}/${claims.uid ?? ''}`,
       name: 'scoped-token',
+      expiresAt: claims.exp * 1000,
       // There is nobody in the API server behind such a token, so nothing beyond connecting can be asked for. To a Sandbox that
       // is not known (yet) nobody connects anyway.
       may: (action: Action, { namespace, name, uid }: SandboxRef) => action === 'connect' && namespace === claims.namespace && name === claims.name

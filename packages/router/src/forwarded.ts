@@ -1,0 +1,67 @@
+import { isIP, type BlockList } from 'node:net';
+import { clientChain, isIn, withoutMapping } from './addresses.js';
+
+/** A request as its client sent it: before the proxies in front of the router, if those are trusted. */
+export interface Outside {
+  /** Address of the client. */
+  readonly client: string;
+  /** The client and the trusted proxies behind it, the nearest last: the value of `X-Forwarded-For`. */
+  readonly chain: string;
+  readonly proto: 'http' | 'https';
+  /** Whether `proto` is known: the connection is encrypted, or a trusted proxy has said so. */
+  readonly isProtoKnown: boolean;
+  /** As in a URL: name or address, and a port that is not the default; undefined without a `Host` header. */
+  readonly host?: string;
+  readonly port: number;
+  /** Path that a trusted proxy has taken off; empty for none. */
+  readonly prefix: string;
+}
+
+/** A host name or an address, with or without a port. */
+const HOST = /^(?:[a-zA-Z0-9_](?:[a-zA-Z0-9._-]*[a-zA-Z0-9_.])?|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?$/;
+const PREFIX = /^(?:\/[A-Za-z0-9._~!$&'()*+=:@%-]+)+$/;
+
+/** The headers that say it, in lower case and joined by commas, as Node has them. */
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+/**
+ * Reads `X-Forwarded-*` if the TCP peer is a trusted proxy, and ignores them otherwise. A value that is no good counts as absent.
+ */
+export function outsideOf(headers: Headers, peer: string, isEncrypted: boolean, trusted: BlockList): Outside {
+  const isTrusted = isIn(withoutMapping(peer), trusted);
+  const told = (name: string) => (isTrusted ? nearest(headers[`x-forwarded-${name}`] as string | undefined) : undefined);
+  const chain = clientChain(peer, headers['x-forwarded-for'] as string | undefined, trusted);
+  const toldProto = told('proto')?.toLowerCase();
+  const proto = toldProto === 'https' || toldProto === 'wss' ? 'https' : toldProto === 'http' || toldProto === 'ws' ? 'http' : undefined;
+  const scheme = proto ?? (isEncrypted ? 'https' : 'http');
+  const toldHost = told('host');
+  const host = toldHost !== undefined && isHost(toldHost) ? toldHost : headers.host as string | undefined;
+  const toldPort = Number(told('port'));
+  const isPort = Number.isInteger(toldPort) && toldPort >= 1 && toldPort <= 65535;
+  const port = isPort ? toldPort : Number(HOST.exec(host ?? '')?.[1] ?? (scheme === 'https' ? 443 : 80));
+  const prefix = told('prefix');
+  return {
+    client: chain[0]!, chain: chain.join(', '), proto: scheme, isProtoKnown: isEncrypted || proto !== undefined, port,
+    ...(host === undefined ? {} : { host }),
+    prefix: prefix !== undefined && PREFIX.test(prefix) ? prefix : '',
+  };
+}
+
+/** Whether a text may stand for a host in a URL. */
+export function isHost(text: string): boolean {
+  const port = HOST.exec(text)?.[1];
+  return HOST.test(text) && (port === undefined || (Number(port) >= 1 && Number(port) <= 65535)) && (!text.startsWith('[') || isIP(text.slice(1, text.indexOf(']'))) === 6);
+}
+
+/** Headers for the sandbox, as names and values in turn. */
+export function forwardedHeaders({ chain, proto, host, port, prefix }: Outside): string[] {
+  return [
+    'X-Forwarded-For', chain, 'X-Forwarded-Proto', proto, ...(host === undefined ? [] : ['X-Forwarded-Host', host]), 'X-Forwarded-Port', String(port),
+    ...(prefix === '' ? [] : ['X-Forwarded-Prefix', prefix]),
+  ];
+}
+
+/** The value of the nearest proxy: earlier ones may be the client's. */
+function nearest(list: string | undefined): string | undefined {
+  return list?.split(',').at(-1)!.trim() || undefined;
+}
