@@ -195,12 +195,14 @@ const client = new Workspace(project, {
     '@modelcontextprotocol/sdk': '^1.20.0',
     'commander': '^14.0.0',
     'listr2': '^9.0.0',
+    'tar-stream': '^3.1.0',
     'undici': '^7.16.0',
     'ws': '^8.18.0',
     'zod': '^4.0.0',
   },
-  devDependencies: { '@types/ws': '^8' },
-  bin: { 'agent-sandbox-client': './lib/main.js' },
+  devDependencies: { '@types/ws': '^8', '@types/tar-stream': '^3', 'playwright-core': '^1.56.0' },
+  // The first is the name of the program, the second is what `npx agent-sandbox-client` runs.
+  bin: { 'agent-sandbox': './lib/main.js', 'agent-sandbox-client': './lib/main.js' },
 });
 
 const testbed = new Workspace(project, {

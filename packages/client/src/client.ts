@@ -6,6 +6,7 @@ import { ClaimOptions, TraceContext, buildClaim, checkName, checkNamespace } fro
 import { ConnectionPlan, SandboxConnection } from './connection/index.js';
 import type { Connection } from './connection/connection.js';
 import { SandboxClaimExistsError, SandboxCleanupError, SandboxClosedError, SandboxInputError, SandboxNotFoundError } from './errors.js';
+import { ExitHook } from './exit-hook.js';
 import { Progress, readyOf, sandboxNameOf, waitForClaim } from './readiness.js';
 import { Sandbox, SandboxIdentity } from './sandbox.js';
 import { SandboxTarget } from './target.js';
@@ -35,6 +36,11 @@ export interface SandboxClientOptions {
   readonly sendPodAddress?: boolean;
   /** The trace that a call belongs to. @default - none */
   readonly trace?: () => TraceContext | undefined;
+  /**
+   * Whether sandboxes that are not kept are deleted when the process ends by SIGINT, SIGTERM, SIGHUP, SIGQUIT, an uncaught error, or an
+   * event loop that runs empty. `process.exit()` and SIGKILL leave no time for that: give such sandboxes a `lifetime`. @default true
+   */
+  readonly deleteOnExit?: boolean;
   /** @default - nothing is logged */
   readonly logger?: Logger;
 }
@@ -88,6 +94,9 @@ const LOST_CREATE_PAUSES_MS = [0, 250, 1_000];
  */
 export class SandboxClient implements AsyncDisposable {
   private readonly tracked = new Set<Sandbox>();
+  /** Claims that `create` has not handed over yet. */
+  private readonly making = new Set<SandboxClaim>();
+  private readonly exitHook = new ExitHook(() => this.abandon());
   private connection?: Connection;
   private ownCluster?: Cluster;
   private isClosed = false;
@@ -121,16 +130,26 @@ export class SandboxClient implements AsyncDisposable {
       throw new SandboxInputError('adopt needs a name', { remedy: 'name the claim, or leave adopt out' });
     }
     const claim = buildClaim(this.namespaceOf(options), options, Date.now(), this.options.trace?.());
-    const made = await this.make(claim, options);
+    if (options.name === undefined) {
+      // A claim under a name of the caller's choice may have been there before.
+      this.making.add(claim);
+      this.watchExit();
+    }
     try {
-      onProgress?.({ step: 'created', claim: keyOf(made.claim) });
-      const bound = await waitForClaim(this.cluster, made.claim, { until: 'ready', timeoutMs: options.timeoutMs ?? READY_TIMEOUT_MS, signal, onProgress });
-      return this.handle(bound, options.keep ?? options.name !== undefined);
-    } catch (error) {
-      if (made.isOurs) {
-        await this.rollBack(made.claim, error);
+      const made = await this.make(claim, options);
+      try {
+        onProgress?.({ step: 'created', claim: keyOf(made.claim) });
+        const bound = await waitForClaim(this.cluster, made.claim, { until: 'ready', timeoutMs: options.timeoutMs ?? READY_TIMEOUT_MS, signal, onProgress });
+        return this.handle(bound, options.keep ?? options.name !== undefined);
+      } catch (error) {
+        if (made.isOurs) {
+          await this.rollBack(made.claim, error);
+        }
+        throw error;
       }
-      throw error;
+    } finally {
+      this.making.delete(claim);
+      this.watchExit();
     }
   }
 
@@ -183,6 +202,7 @@ export class SandboxClient implements AsyncDisposable {
   /** Closes all connections and handles; sandboxes live on. */
   public async close(): Promise<void> {
     this.isClosed = true;
+    this.exitHook.disarm();
     this.tracked.forEach(sandbox => sandbox.close());
     await this.connection?.close();
     await this.ownCluster?.close();
@@ -281,6 +301,24 @@ export class SandboxClient implements AsyncDisposable {
     }
   }
 
+  /** Listens for the end of the process for as long as there is something to delete then. */
+  private watchExit(): void {
+    const isNeeded = this.making.size > 0 || [...this.tracked].some(({ isKept }) => !isKept);
+    if (isNeeded && !this.isClosed && (this.options.deleteOnExit ?? true)) {
+      this.exitHook.arm();
+    } else {
+      this.exitHook.disarm();
+    }
+  }
+
+  /** Deletes what would be left behind by a process that ends now. */
+  private async abandon(): Promise<void> {
+    const unfinished = [...this.making].map(({ metadata: { namespace, name } }) => (
+      this.deleteClaim({ namespace: namespace!, claimName: name!, isKept: false })
+    ));
+    await Promise.allSettled([...unfinished, this.deleteAll()]);
+  }
+
   private handle(claim: SandboxClaim, isKept: boolean): Sandbox {
     return this.track(claim, this.targetOf(claim).learn({ addresses: claim.status?.sandbox?.podIPs }), isKept);
   }
@@ -312,9 +350,13 @@ export class SandboxClient implements AsyncDisposable {
       cluster,
       timeoutMs,
       deleteClaim: (identity, signal) => this.deleteClaim(identity, signal),
-      released: released => this.tracked.delete(released),
+      released: released => {
+        this.tracked.delete(released);
+        this.watchExit();
+      },
     }, { namespace: namespace!, claimName: name!, claimUid: uid, isKept }, transport, target);
     this.tracked.add(sandbox);
+    this.watchExit();
     return sandbox;
   }
 

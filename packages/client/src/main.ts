@@ -1,10 +1,8 @@
 #!/usr/bin/env node
 import { main } from './cli/program.js';
 
-// A reader that has seen enough (`| head`) is no failure.
-process.stdout.on('error', error => {
-  if ((error as NodeJS.ErrnoException).code !== 'EPIPE') {
-    throw error;
-  }
-});
+// The command hears of it and ends. These keep the error from ending the process at once, before a sandbox is deleted; what is
+// written afterwards is lost, as for any program whose reader is gone.
+process.stdout.on('error', () => undefined);
+process.stderr.on('error', () => undefined);
 process.exitCode = await main(process.argv.slice(2), { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env });

@@ -107,7 +107,7 @@ describe('run', () => {
   test('ends with 125 and the reason when the sandbox does not come about', async () => {
     const running = cli(['run', '--pool', 'python', '--', 'ls']);
     await bench.bind('warm-1', { status: 'False', reason: 'PodFailed', message: 'exit 1' });
-    expect(await running).toMatchObject({ code: 125, out: '', err: expect.stringMatching(/^agent-sandbox-client: claim team\/.* failed \(PodFailed: exit 1\): see the logs/) });
+    expect(await running).toMatchObject({ code: 125, out: '', err: expect.stringMatching(/^agent-sandbox: claim team\/.* failed \(PodFailed: exit 1\): see the logs/) });
     expect(bench.api.all(CLAIMS).size).toBe(0);
   });
 
@@ -115,7 +115,7 @@ describe('run', () => {
     [['run', '--', 'ls'], /give one of --pool, --template and --sandbox/],
     [['run', '--pool', 'a', '--sandbox', 'b', '--', 'ls'], /cannot be used with option/],
     [['run', '--pool', 'a'], /missing required argument 'command'/],
-    [['run', '--pool', 'a', '--timeout', '-1', '--', 'ls'], /give a number of seconds above 0/],
+    [['run', '--pool', 'a', '--timeout', '-1', '--', 'ls'], /give seconds above 0/],
     [['run', '--pool', 'a', '-e', 'X', '--', 'ls'], /give NAME=value/],
     [['nope'], /unknown command 'nope'/],
   ])('%j is a wrong command line', async (args, message) => {
@@ -131,12 +131,12 @@ describe('run', () => {
 });
 
 test('--version says which one it is', async () => {
-  expect(await cli(['--version'])).toEqual({ code: 0, out: 'agent-sandbox-client unknown\n', err: '' });
+  expect(await cli(['--version'])).toEqual({ code: 0, out: 'agent-sandbox unknown\n', err: '' });
 });
 
 test('the help says times in the unit in which they are given', async () => {
   const { out } = await cli(['run', '--help']);
-  expect(out.replace(/\s+/g, ' ')).toContain('--ready-timeout <seconds> how long a new sandbox may take (default: 180)');
+  expect(out.replace(/\s+/g, ' ')).toContain('--ready-timeout <duration> how long a new sandbox may take, in seconds or with a unit (default: 180)');
 });
 
 test('shell says what it needs when there is no terminal', async () => {
@@ -223,7 +223,7 @@ describe('ls, list, create, delete, logs', () => {
   });
 
   test('an error is one line with what to do', async () => {
-    expect(await cli(['ls', 'gone'])).toEqual({ code: 1, out: '', err: 'agent-sandbox-client: claim team/gone does not exist: correct the name or the namespace\n' });
+    expect(await cli(['ls', 'gone'])).toEqual({ code: 1, out: '', err: 'agent-sandbox: claim team/gone does not exist: correct the name or the namespace\n' });
   });
 });
 

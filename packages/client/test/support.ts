@@ -49,7 +49,7 @@ export class Bench implements AsyncDisposable {
       if (claim) {
         return claim.metadata.name;
       }
-      await new Promise(resolve => setImmediate(resolve));
+      await new Promise(resolve => setTimeout(resolve, 2));
     }
   }
 

@@ -56,6 +56,8 @@ export function clientOf(options: GlobalOptions, env: NodeJS.ProcessEnv): Sandbo
     token: tokenOf(options, env),
     port,
     allowInsecureTokens: allowInsecureToken,
+    // The program itself listens for its end.
+    deleteOnExit: false,
   });
 }
 
@@ -106,14 +108,18 @@ export function lines(text: string): number {
   return Number(text);
 }
 
-/** Of a flag: seconds above 0, as milliseconds. */
-export function seconds(text: string): number {
-  const value = Number(text.replace(/s$/, ''));
-  if (!(value > 0 && value < 1e9)) {
-    throw new InvalidArgumentError('give a number of seconds above 0');
+/** Of a flag: a duration above 0 and below 100 years, in seconds or with a unit (`90`, `90s`, `15m`, `8h`, `7d`), as milliseconds. */
+export function duration(text: string): number {
+  const found = /^(\d+(?:\.\d+)?|\.\d+)(ms|s|m|h|d)?$/.exec(text);
+  const value = found ? Number(found[1]) * UNIT_MS[found[2] ?? 's'] : NaN;
+  if (!(value > 0 && value < LONGEST_MS)) {
+    throw new InvalidArgumentError('give seconds above 0, or a number with a unit such as 90s, 15m, 8h or 7d');
   }
-  return value * 1000;
+  return value;
 }
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const LONGEST_MS = 100 * 365 * 86_400_000;
 
 /** Of a flag that may be repeated: `NAME=value`. */
 export function variable(text: string, previous: Readonly<Record<string, string>> = {}): Record<string, string> {

@@ -5,10 +5,10 @@ import { SandboxInputError } from '../errors.js';
 import { FileEntry } from '../files.js';
 import { serveMcp } from '../mcp/server.js';
 import { copyFiles, placeOf } from './copy.js';
-import { GlobalOptions, addGlobalOptions, clientOf, lines, seconds, variable } from './options.js';
-import { EXIT, ExitError, Streams, print, table } from './output.js';
+import { GlobalOptions, addGlobalOptions, clientOf, duration, lines, variable } from './options.js';
+import { EXIT, ExitError, Streams, deliver, harmless, messageOf, print, table } from './output.js';
 import { RunFlags, openShell, runCommand } from './run.js';
-import { SandboxOptions, createSandbox, inSandbox, interruptible } from './session.js';
+import { KEPT_LIFETIME_MS, SandboxOptions, createSandbox, endable, inSandbox } from './session.js';
 
 /** Set when the program is bundled. */
 const VERSION = process.env.AGENT_SANDBOX_VERSION ?? 'unknown';
@@ -43,13 +43,14 @@ export async function main(args: readonly string[], surroundings: Surroundings):
 }
 
 function build(surroundings: Surroundings, exit: (code: number) => void): Command {
-  const program = new Command('agent-sandbox-client')
+  const program = new Command('agent-sandbox')
     .description('Runs commands and moves files in sandboxes on Kubernetes.')
-    .version(`agent-sandbox-client ${VERSION}`, '--version', 'print the version and exit')
+    .version(`agent-sandbox ${VERSION}`, '--version', 'print the version and exit')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', `
-Exit codes of run and shell: that of the command; ${EXIT.timedOut} when it took too long, ${EXIT.signal} when a signal ended it, ${EXIT.failed} when this
-program failed, ${EXIT.interrupted} after Ctrl-C. Others: 0, 1, and ${EXIT.usage} for a wrong command line.`);
+Exit codes of run and shell: that of the command, 128 + n when signal n ended it; ${EXIT.timedOut} when it took too long; ${EXIT.failed} when this
+program failed. Other commands: 0, 1, and ${EXIT.usage} for a wrong command line. All: 128 + n when signal n ended this program (${EXIT.interrupted} after
+Ctrl-C), ${EXIT.brokenPipe} when its output was not read to the end.`);
   const add = (name: string, description: string) => addGlobalOptions(program.command(name).description(description));
   /** Gives an action a client and a signal, and closes the client afterwards. */
   const withClient = <A extends unknown[], O extends GlobalOptions>(
@@ -59,7 +60,7 @@ program failed, ${EXIT.interrupted} after Ctrl-C. Others: 0, 1, and ${EXIT.usage
       const options = all.at(-2) as O;
       const client = (surroundings.client ?? (given => clientOf(given, surroundings.env)))(options);
       try {
-        exit(await interruptible(signal => act(client, signal, options, ...all.slice(0, -2) as A)));
+        exit(await endable(surroundings, signal => act(client, signal, options, ...all.slice(0, -2) as A)));
       } finally {
         await client.close();
       }
@@ -69,7 +70,7 @@ program failed, ${EXIT.interrupted} after Ctrl-C. Others: 0, 1, and ${EXIT.usage
   addSandboxOptions(add('run', 'run a command and show its output; without --sandbox in a new sandbox, which is deleted afterwards'))
     .argument('<command...>', 'after --, the program and its arguments; there is no shell')
     .option('-i, --stdin', 'send what comes on stdin to the command')
-    .option('--timeout <seconds>', 'end the command after this time', seconds)
+    .option('--timeout <duration>', 'end the command after this time: seconds, or 15m, 8h, 7d', duration)
     .option('-e, --env <NAME=value>', 'variable for the command; may be repeated', variable)
     .option('--cwd <path>', 'directory to run in, below that of the sandbox')
     .action(withClient((client, signal, options: GlobalOptions & SandboxOptions & RunFlags, command: string[]) =>
@@ -111,10 +112,11 @@ program failed, ${EXIT.interrupted} after Ctrl-C. Others: 0, 1, and ${EXIT.usage
       return EXIT.ok;
     }));
 
-  addSandboxOptions(add('create', 'make a sandbox that stays, and print the name of its claim'), { creates: true })
+  addSandboxOptions(add('create', 'make a sandbox that stays until it is deleted or its lifetime ends, and print the name of its claim'), { creates: true })
     .option('--name <name>', 'name of the claim (default: a random one)')
     .action(withClient(async (client, signal, options: GlobalOptions & SandboxOptions) => {
-      const sandbox = await createSandbox(client, { ...options, keep: true }, surroundings, !options.quiet && !options.json, signal);
+      const { lifetime = KEPT_LIFETIME_MS } = options;
+      const sandbox = await createSandbox(client, { ...options, lifetime, keep: true }, surroundings, !options.quiet && !options.json, signal);
       const { claimName, name, namespace } = sandbox;
       print(surroundings, options.json ?? false, { claimName, sandboxName: name, namespace }, () => [claimName]);
       return EXIT.ok;
@@ -149,8 +151,8 @@ function addSandboxOptions(command: Command, { creates = false }: { creates?: bo
   command
     .addOption(new Option('--pool <name>', 'take a new sandbox from this pool').conflicts(['template', 'sandbox']))
     .addOption(new Option('--template <name>', 'make a new sandbox from this template').conflicts('sandbox'))
-    .option('--ready-timeout <seconds>', 'how long a new sandbox may take (default: 180)', seconds)
-    .option('--lifetime <seconds>', 'when a new sandbox ends by itself', seconds);
+    .option('--ready-timeout <duration>', 'how long a new sandbox may take, in seconds or with a unit (default: 180)', duration)
+    .option('--lifetime <duration>', `when a new sandbox ends by itself, whatever happens to this program (default: ${creates ? '7d' : '1d'})`, duration);
   return creates ? command : command
     .option('--sandbox <claim>', 'use the sandbox of this claim')
     .option('--keep', 'do not delete the new sandbox');
@@ -174,9 +176,7 @@ async function showLogs(
     { verb: 'get', resource: PODS, namespace: sandbox.namespace, name: podName, subresource: 'log' },
     { query: { follow, tailLines: tail, container }, signal },
   );
-  for await (const chunk of stream) {
-    stdout.write(chunk);
-  }
+  await deliver(stream, stdout, signal);
   return EXIT.ok;
 }
 
@@ -192,9 +192,9 @@ function claimRow(claim: SandboxSummary): string[] {
 }
 
 function report(error: unknown, { stderr }: Streams, runs: boolean): number {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error).split('\n').map(harmless).join('\n');
   if (message) {
-    stderr.write(`agent-sandbox-client: ${message}\n`);
+    stderr.write(`agent-sandbox: ${message}\n`);
   }
   if (error instanceof ExitError) {
     return error.code;

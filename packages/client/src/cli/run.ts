@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import { SandboxUnsupportedError } from '../errors.js';
 import { Process } from '../process.js';
 import { Sandbox } from '../sandbox.js';
-import { EXIT, ExitError, Streams, print } from './output.js';
+import { EXIT, ExitError, Streams, deliver, print } from './output.js';
 
 export interface RunFlags {
   readonly stdin?: boolean;
@@ -41,7 +41,7 @@ export async function runCommand(
     }
     const output = flags.json
       ? await Promise.all([collect(process.stdout), collect(process.stderr)])
-      : await Promise.all([copy(process.stdout, streams.stdout), copy(process.stderr, streams.stderr)]);
+      : await Promise.all([deliver(process.stdout, streams.stdout, signal), deliver(process.stderr, streams.stderr, signal)]);
     const code = await process.exit;
     if (flags.json) {
       print(streams, true, { exitCode: code, stdout: output[0], stderr: output[1], timedOut: isTimedOut }, () => []);
@@ -82,7 +82,7 @@ export async function openShell(sandbox: Sandbox, command: readonly string[], { 
   stdin.on('data', input);
   stdout.on('resize', resize);
   try {
-    await copy(process.stdout, stdout);
+    await deliver(process.stdout, stdout, signal);
     return exitCodeOf(await process.exit);
   } finally {
     stdin.off('data', input);
@@ -95,15 +95,6 @@ export async function openShell(sandbox: Sandbox, command: readonly string[], { 
 /** Of a command: its own, 128 and more when a signal ended it. */
 export function exitCodeOf(code: number): number {
   return code >= 0 ? code : code === -1 ? EXIT.signal : 128 - code;
-}
-
-async function copy(from: AsyncIterable<Buffer>, to: NodeJS.WriteStream): Promise<string> {
-  for await (const chunk of from) {
-    if (!to.write(chunk)) {
-      await new Promise(resolve => to.once('drain', resolve));
-    }
-  }
-  return '';
 }
 
 async function collect(from: AsyncIterable<Buffer>): Promise<string> {
