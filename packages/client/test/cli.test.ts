@@ -1,15 +1,12 @@
-import { mkdtemp, readFile, rm, writeFile, mkdir } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { SandboxClient } from '../src/client.js';
-import { placeOf } from '../src/cli/copy.js';
+import { placeOf } from '../src/cli/copy/place.js';
 import { clientOf } from '../src/cli/options.js';
-import { main } from '../src/cli/program.js';
 import { exitCodeOf } from '../src/cli/run.js';
 import { bytes, status } from './fake-sandbox.js';
-import { Bench, CLAIMS } from './support.js';
+import { Bench, CLAIMS, runCli } from './support.js';
 
 const b64 = (content: string) => Buffer.from(content).toString('base64');
 
@@ -25,27 +22,8 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-/** Runs the command line against the bench. */
-async function cli(args: string[], input = ''): Promise<{ code: number; out: string; err: string }> {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
-  stdin.end(input);
-  const read = async (stream: PassThrough) => Buffer.concat(await stream.toArray()).toString();
-  const [out, err] = [read(stdout), read(stderr)];
-  const client = new SandboxClient({ ...(bench.client as any).options });
-  const code = await main(args, { stdin, stdout, stderr, env: {}, client: () => client } as any);
-  stdout.end();
-  stderr.end();
-  return { code, out: await out, err: await err };
-}
-
-function exists(name: string): void {
-  bench.api.put(CLAIMS, {
-    metadata: { namespace: 'team', name, creationTimestamp: new Date(Date.now() - 90 * 60_000).toISOString() },
-    spec: { warmPoolRef: { name: 'python' } },
-    status: { sandbox: { name: 'warm-1' }, conditions: [{ type: 'Ready', status: 'True', reason: 'DependenciesReady' }] },
-  });
-  bench.putSandbox('warm-1');
-}
+const cli = (args: string[], input = '') => runCli(bench, args, input);
+const exists = (name: string) => bench.exists(name);
 
 /** Plays a program: echoes its input, says `out` and `err`, ends with the code. */
 function program(code: number): void {
@@ -151,40 +129,49 @@ describe('cp', () => {
     expect(placeOf(text)).toEqual(wanted);
   });
 
-  test('copies a file into a sandbox', async () => {
-    exists('mine');
-    await writeFile(join(dir, 'a.txt'), 'hello');
-    bench.sandbox.answers = [status(200, {})];
-    expect(await cli(['cp', join(dir, 'a.txt'), 'mine:d/'])).toEqual({ code: 0, out: '', err: '' });
-    expect(bench.sandbox.arrived[0].body.toString()).toMatch(/filename="d\/a.txt"[^]*\r\n\r\nhello\r\n/);
-  });
+  describe('where the sandbox starts no programs', () => {
+    beforeEach(() => {
+      exists('mine');
+      bench.sandbox.refuseUpgrade = { status: 404, body: '{"detail":"Not Found"}' };
+    });
+    const arrived = () => bench.sandbox.arrived.slice(1);
 
-  test('copies directories both ways', async () => {
-    exists('mine');
-    await mkdir(join(dir, 'src', 'sub'), { recursive: true });
-    await writeFile(join(dir, 'src', 'sub', 'a.txt'), 'hello');
-    bench.sandbox.answers = [status(200, {})];
-    expect((await cli(['cp', '-r', '--json', join(dir, 'src'), 'mine:d'])).out).toBe('{"files":1}\n');
-    expect(bench.sandbox.arrived.map(({ method, url }) => `${method} ${url}`)).toEqual(['PUT /v1/files/d?type=directory', 'PUT /v1/files/d%2Fsub?type=directory', 'POST /upload']);
-    bench.sandbox.answers = [(request, response) => (request.url.startsWith('/list')
-      ? status(200, request.url === '/list/d' ? [{ name: 'sub', size: 0, type: 'directory', mod_time: 0 }] : [{ name: 'a.txt', size: 5, type: 'file', mod_time: 0 }])
-      : bytes(Buffer.from('hello')))(request, response)];
-    expect((await cli(['cp', '-r', 'mine:d', join(dir, 'back')])).code).toBe(0);
-    expect(await readFile(join(dir, 'back', 'sub', 'a.txt'), 'utf8')).toBe('hello');
-  });
+    test('copies a file into a sandbox', async () => {
+      await writeFile(join(dir, 'a.txt'), 'hello');
+      bench.sandbox.answers = [status(200, {})];
+      expect(await cli(['cp', join(dir, 'a.txt'), 'mine:d/'])).toEqual({ code: 0, out: '', err: '' });
+      expect(arrived()[0].body.toString()).toMatch(/filename="d\/a.txt"[^]*\r\n\r\nhello\r\n/);
+    });
 
-  test('does not let a sandbox choose where files go here', async () => {
-    exists('mine');
-    bench.sandbox.answers = [status(200, [{ name: '../../evil', size: 5, type: 'file', mod_time: 0 }])];
-    expect(await cli(['cp', '-r', 'mine:d', join(dir, 'back')])).toMatchObject({ code: 2, err: expect.stringContaining('which is not a name') });
-  });
+    test('copies directories both ways, and names what it cannot copy', async () => {
+      await mkdir(join(dir, 'src', 'sub'), { recursive: true });
+      await writeFile(join(dir, 'src', 'sub', 'a.txt'), 'hello');
+      await symlink('a.txt', join(dir, 'src', 'sub', 'link'));
+      bench.sandbox.answers = [status(404, { message: 'Path is not a directory' }), status(200, {})];
+      const { code, out, err } = await cli(['cp', '-r', '--json', join(dir, 'src'), 'mine:d']);
+      expect(JSON.parse(out)).toMatchObject({ files: 1, bytes: 5, skipped: [{ path: join(dir, 'src', 'sub', 'link') }] });
+      expect([code, err]).toEqual([1, expect.stringContaining('link: it is a link, and the sandbox has no tar')]);
+      expect(arrived().map(({ method, url }) => `${method} ${url}`)).toEqual(['GET /list/d', 'PUT /v1/files/d?type=directory', 'PUT /v1/files/d%2Fsub?type=directory', 'POST /upload']);
+      bench.sandbox.answers = [(request, response) => (request.url.startsWith('/list')
+        ? status(200, request.url === '/list/d' ? [{ name: 'sub', size: 0, type: 'directory', mod_time: 0 }] : [{ name: 'a.txt', size: 5, type: 'file', mod_time: 0 }])
+        : bytes(Buffer.from('hello')))(request, response)];
+      expect((await cli(['cp', '-r', 'mine:d', join(dir, 'back')])).code).toBe(0);
+      expect(await readFile(join(dir, 'back', 'sub', 'a.txt'), 'utf8')).toBe('hello');
+    });
 
-  test('pipes', async () => {
-    exists('mine');
-    bench.sandbox.answers = [bytes(Buffer.from('hello'))];
-    expect((await cli(['cp', 'mine:a', '-'])).out).toBe('hello');
-    expect((await cli(['cp', '-', 'mine:a'], 'input')).code).toBe(0);
-    expect(bench.sandbox.arrived.at(-1)!.body.toString()).toContain('\r\n\r\ninput\r\n');
+    test('does not let a sandbox choose where files go here', async () => {
+      bench.sandbox.answers = [status(200, [{ name: '../../evil', size: 5, type: 'file', mod_time: 0 }])];
+      expect(await cli(['cp', '-r', 'mine:d', join(dir, 'back')])).toMatchObject({ code: 1, err: expect.stringContaining('its name leads out') });
+    });
+
+    test('says that absolute paths cannot be reached', async () => {
+      expect(await cli(['cp', 'mine:/etc/hosts', join(dir, 'hosts')])).toMatchObject({ code: 2, err: expect.stringContaining('"/etc/hosts" is an absolute path') });
+    });
+
+    test('pipes', async () => {
+      bench.sandbox.answers = [bytes(Buffer.from('hello'))];
+      expect((await cli(['cp', 'mine:a', '-'])).out).toBe('hello');
+    });
   });
 });
 

@@ -1,5 +1,7 @@
+import { PassThrough } from 'node:stream';
 import { Cluster, staticCredentials } from 'agent-sandbox-kube';
 import { FakeApiServer } from '../../kube/test/fake-api-server.js';
+import { main } from '../src/cli/program.js';
 import { SandboxClient, SandboxClientOptions } from '../src/client.js';
 import { SandboxConnection } from '../src/connection/index.js';
 import type { Sandbox } from '../src/sandbox.js';
@@ -29,6 +31,16 @@ export class Bench implements AsyncDisposable {
     await this.client['options'].cluster!.close();
     await this.sandbox.stop();
     await this.api.stop();
+  }
+
+  /** A sandbox that somebody made before, under the name of its claim. */
+  public exists(name: string): void {
+    this.api.put(CLAIMS, {
+      metadata: { namespace: 'team', name, creationTimestamp: new Date(Date.now() - 90 * 60_000).toISOString() },
+      spec: { warmPoolRef: { name: 'python' } },
+      status: { sandbox: { name: 'warm-1' }, conditions: [{ type: 'Ready', status: 'True', reason: 'DependenciesReady' }] },
+    });
+    this.putSandbox('warm-1');
   }
 
   /** Plays the controller for one claim as soon as it is created: binds it to a Sandbox of that name. */
@@ -65,6 +77,18 @@ export class Bench implements AsyncDisposable {
       status: change.status ?? { podIPs: ['10.1.2.3'], conditions: [{ type: 'Ready', status: 'True', reason: 'DependenciesReady', message: 'fine' }] },
     });
   }
+}
+
+/** Runs the command line in this process against a bench. */
+export async function runCli(bench: Bench, args: string[], input: string | Buffer = ''): Promise<{ code: number; out: string; err: string }> {
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  stdin.end(input);
+  const read = async (stream: PassThrough) => Buffer.concat(await stream.toArray()).toString();
+  const [out, err] = [read(stdout), read(stderr)];
+  const code = await main(args, { stdin, stdout, stderr, env: {}, client: () => new SandboxClient({ ...bench.client['options'] }) } as any);
+  stdout.end();
+  stderr.end();
+  return { code, out: await out, err: await err };
 }
 
 /** The error that a promise rejects with. */

@@ -82,21 +82,28 @@ export function table(cells: readonly (readonly string[])[]): string[] {
   return rows.map(row => row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column]))).join('  '));
 }
 
-/** Shows on stderr how far a sandbox is while `work` makes it; shows nothing where nobody looks. */
-export async function withProgress<T>(
-  { stderr }: Streams, isShown: boolean, title: string, work: (onProgress: (progress: Progress) => void) => Promise<T>,
+/** Shows on stderr how far a sandbox is while `work` makes it, if stderr is a terminal. */
+export function withProgress<T>(
+  streams: Streams, isShown: boolean, title: string, work: (onProgress: (progress: Progress) => void) => Promise<T>,
+): Promise<T> {
+  return withTask(streams, isShown, title, onText => work(progress => onText(describe(progress))), `${title}: ready`);
+}
+
+/** Shows on stderr what `work` says of itself, if stderr is a terminal. */
+export async function withTask<T>(
+  { stderr }: Streams, isShown: boolean, title: string, work: (onText: (text: string) => void) => Promise<T>, done: string = title,
 ): Promise<T> {
   if (!isShown || !stderr.isTTY) {
     return work(() => undefined);
   }
   let result: T;
   await new Listr([{
-    title,
+    title: harmless(title),
     task: async (_, task) => {
-      result = await work(progress => {
-        task.output = harmless(describe(progress));
+      result = await work(text => {
+        task.output = harmless(text);
       });
-      task.title = `${title}: ready`;
+      task.title = harmless(done);
     },
   }], {
     rendererOptions: { logger: new ListrLogger({ processOutput: new ProcessOutput(stderr, stderr) }) },

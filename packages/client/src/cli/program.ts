@@ -4,9 +4,10 @@ import { SandboxClient, SandboxSummary } from '../client.js';
 import { SandboxInputError } from '../errors.js';
 import { FileEntry } from '../files.js';
 import { serveMcp } from '../mcp/server.js';
-import { copyFiles, placeOf } from './copy.js';
+import { copyFiles } from './copy/copy.js';
+import { placeOf } from './copy/place.js';
 import { GlobalOptions, addGlobalOptions, clientOf, duration, lines, variable } from './options.js';
-import { EXIT, ExitError, Streams, deliver, harmless, messageOf, print, table } from './output.js';
+import { EXIT, ExitError, Streams, deliver, harmless, messageOf, print, table, withTask } from './output.js';
 import { RunFlags, openShell, runCommand } from './run.js';
 import { KEPT_LIFETIME_MS, SandboxOptions, createSandbox, endable, inSandbox } from './session.js';
 
@@ -83,16 +84,24 @@ Ctrl-C), ${EXIT.brokenPipe} when its output was not read to the end.`);
       inSandbox(client, options, surroundings, !options.quiet, signal,
         sandbox => openShell(sandbox, command, surroundings, signal))));
 
-  add('cp', 'copy files into a sandbox or out of it')
+  add('cp', 'copy files into a sandbox or out of it; as with cp, into a target that is a directory')
     .argument('<from>', 'path, claim:path, or - for stdin')
     .argument('<to>', 'path, claim:path, or - for stdout')
     .option('-r, --recursive', 'copy directories with all below them')
     .action(withClient(async (client, signal, options: GlobalOptions & { recursive?: boolean }, from: string, to: string) => {
-      const count = await copyFiles(client, from, to, options, surroundings, signal);
-      if (options.json || (options.recursive && !options.quiet)) {
-        print({ ...surroundings, stdout: options.json ? surroundings.stdout : stderr }, options.json ?? false, { files: count }, () => [`${count} files`]);
+      const isShown = !options.quiet && !options.json && to !== '-';
+      const result = await withTask(surroundings, isShown, `${from} to ${to}`, onProgress => (
+        copyFiles(client, from, to, { recursive: options.recursive, onProgress }, surroundings, signal)
+      ));
+      for (const { path, reason } of result.skipped) {
+        stderr.write(`agent-sandbox: not copied: ${harmless(path)}: ${harmless(reason)}\n`);
       }
-      return EXIT.ok;
+      if (options.json) {
+        print(surroundings, true, result, () => []);
+      } else if (options.recursive && !options.quiet) {
+        stderr.write(`${result.files} files\n`);
+      }
+      return result.skipped.length === 0 ? EXIT.ok : 1;
     }));
 
   add('ls', 'list a directory of a sandbox')
