@@ -74,7 +74,8 @@ async function uploadOf(
     return async (copy, report) => {
       report.total = size;
       report.begin(from);
-      await copy.sendFile(counted(createReadStream(from, size > 0 ? { end: size - 1 } : {}), report), to, basename(from), { mode: mode & 0o777, size });
+      const content = counted(createReadStream(from, size > 0 ? { end: size - 1 } : {}), report);
+      await copy.sendFile(content, to, basename(from), { mode: mode & 0o777, size });
     };
   }
   if (!recursive) {
@@ -88,8 +89,8 @@ async function uploadOf(
 }
 
 async function download(
-  copy: FileCopy | ProgramCopy, { path: from }: Place, { path: to }: Place, { recursive = false }: CopyOptions, { stdout }: Streams, signal: AbortSignal,
-  report: CopyReport,
+  copy: FileCopy | ProgramCopy, { path: from }: Place, { path: to }: Place, { recursive = false }: CopyOptions, { stdout }: Streams,
+  signal: AbortSignal, report: CopyReport,
 ): Promise<void> {
   if (to === '-') {
     await copy.stream(from, async content => {
