@@ -169,6 +169,9 @@ const runtime = new Workspace(project, {
   dir: 'packages/runtime',
   description: 'The server inside a sandbox: commands, files, and computer use',
   dependencies: {
+    '@bufbuild/protobuf': '^2.10.0',
+    '@connectrpc/connect': '^2.1.0',
+    '@connectrpc/connect-node': '^2.1.0',
     '@fastify/busboy': '^3.1.0',
     '@fastify/websocket': '^11.0.0',
     '@google/genai': '^2.0.0',
@@ -178,10 +181,11 @@ const runtime = new Workspace(project, {
     'pino': '^9.0.0',
     'playwright-core': '^1.56.0',
     'prom-client': '^15.1.0',
+    'tar-stream': '^3.1.0',
     'zod': '^4.0.0',
   },
   optionalDependencies: { '@lydell/node-pty': '^1.1.0' },
-  devDependencies: { 'ajv': '^8.17.0', 'ws': '^8.18.0', '@types/ws': '^8' },
+  devDependencies: { '@bufbuild/buf': '^1.60.0', '@bufbuild/protoc-gen-es': '^2.10.0', '@types/tar-stream': '^3', 'ajv': '^8.17.0', 'ws': '^8.18.0', '@types/ws': '^8' },
   bin: { 'agent-sandbox-runtime': './lib/main.js' },
 });
 
@@ -308,6 +312,10 @@ docs.exec('jsii-docgen -o docs/L1.md -s cdk8s-agent-sandbox.l1');
 docs.exec('tsx scripts/check-snippets.ts');
 project.postCompileTask.spawn(docs);
 project.addTask('chart', { description: 'Write the Helm chart and the manifests for kubectl from src/install', exec: 'tsx scripts/helm-chart.ts' });
+project.addTask('proto', {
+  description: "Write the runtime's messages of gRPC from its .proto files",
+  steps: [{ exec: 'buf generate', cwd: 'packages/runtime/proto' }],
+});
 project.addTask('images', { description: 'Write the images of the programs as OCI archives, without an engine', exec: 'tsx scripts/images.ts', receiveArgs: true });
 project.packageTask.exec('cp install/agent-sandbox.yaml dist/install.yaml');
 project.addTask('api:kubernetes', { description: 'Reduce the OpenAPI documents of a Kubernetes release to what api/ needs (needs Go)', exec: 'tsx api/kubernetes/reduce.ts' });

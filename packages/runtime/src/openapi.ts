@@ -32,7 +32,11 @@ const DETAIL = object({ detail: string });
 const FINDINGS = object({ detail: array(object({ 'type': string, 'loc': array({ type: ['string', 'integer'] }), 'msg': string, 'input': {}, 'ctx?': {} })) });
 const CODE = object({ code: string, message: string });
 const PROCESS_ERROR = object({ code: oneOf(...Object.keys(STATUS_OF_CODE)), message: string });
-const RESULT = object({ 'stdout': string, 'stderr': string, 'exit_code': integer, 'timed_out?': boolean });
+const AGENT_RESULT = object({ stdout: string, stderr: string, exit_code: integer });
+const RESULT = object({
+  'stdout': string, 'stderr': string, 'exit_code': integer, 'signal?': integer, 'timed_out': boolean,
+  'truncated': boolean, 'stdout_bytes': integer, 'stderr_bytes': integer, 'encoding?': oneOf('base64'),
+});
 const PLAIN_ENTRY = object({ name: string, size: integer, type: oneOf('file', 'directory'), mod_time: number });
 const MODE: Schema = { type: 'string', pattern: '^0[0-7]{3}$' };
 const TIME: Schema = { type: 'string', format: 'date-time' };
@@ -83,7 +87,11 @@ const COMMANDS_AND_FILES = {
   '/execute': {
     post: {
       summary: 'Run a command to its end',
-      requestBody: body({ type: 'object', properties: { command: string, timeout_seconds: { type: ['number', 'string', 'null'], exclusiveMinimum: 0 } }, required: ['command'] }),
+      requestBody: body({
+        type: 'object',
+        properties: { command: string, timeout_seconds: { type: ['number', 'string', 'null'], exclusiveMinimum: 0 }, encoding: oneOf('utf-8', 'base64', null) },
+        required: ['command'],
+      }),
       responses: { 200: answer('Whatever became of it', json(RESULT)), 422: invalid, 503: busy },
     },
   },
@@ -132,7 +140,7 @@ const COMMANDS_AND_FILES = {
   },
   '/v1/health': { get: { summary: 'Health', responses: { 200: answer('', json(object({ status: oneOf('ok'), uptime_seconds: integer }))), 503: answer('', json(CODE)) } } },
   '/v1/metadata': { get: { summary: 'Variables of the runtime', responses: { 200: answer('', json(object({ env: { type: 'object', additionalProperties: string } }))) } } },
-  '/process.v1.ProcessService/Execute': call('Run a program to its end', ExecuteRequest, json(object({ exitCode: integer, stdout: bytes, stderr: bytes }))),
+  '/process.v1.ProcessService/Execute': call('Run a program to its end', ExecuteRequest, json(object({ exitCode: integer, stdout: bytes, stderr: bytes, truncated: boolean, stdoutBytes: string, stderrBytes: string }))),
   '/process.v1.ProcessService/Start': call('Run a program and tell its events, one to a line', StartRequest, { 'application/x-ndjson': { schema: PROCESS_EVENT } }),
   '/process.v1.ProcessService/WriteStdin': call('Give a program input', WriteStdinRequest, json(object({}))),
   '/process.v1.ProcessService/SendSignal': call('Send a signal to a process group', SendSignalRequest, json(object({}))),
@@ -144,7 +152,7 @@ const AGENT = {
     post: {
       summary: 'Let a model do something in a browser',
       requestBody: body({ type: 'object', properties: { query: string, api_key: { type: 'null' } }, required: ['query'] }),
-      responses: { 200: answer('', json(RESULT)), 422: invalid, 503: busy },
+      responses: { 200: answer('', json(AGENT_RESULT)), 422: invalid, 503: busy },
     },
   },
 };

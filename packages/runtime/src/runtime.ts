@@ -1,10 +1,10 @@
 import { open } from 'node:fs/promises';
 import { Tree } from './files/tree.js';
+import { metadataOf } from './metadata.js';
 import { Metrics } from './metrics.js';
 import type { RuntimeOptions } from './options.js';
 import { Processes } from './process/processes.js';
 import { PIPE_GRACE_MS } from './process/run.js';
-import { metadataOf } from './sandboxd/status.js';
 
 /** O_PATH, see `Tree`. */
 const O_PATH = 0o10000000;

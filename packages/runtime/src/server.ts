@@ -11,7 +11,7 @@ import { handleDownload, handleExists, handleList, handleUpload } from './plain/
 import { InvalidBodyError } from './plain/validation.js';
 import type { Runtime } from './runtime.js';
 import { handleDelete, handleGet, handlePut } from './sandboxd/files.js';
-import { CALLS, handleCall } from './sandboxd/process.js';
+import { CALLS, handleCall } from './sandboxd/process-json.js';
 import { handleSocket, MAX_SOCKET_MESSAGE_BYTES } from './sandboxd/socket.js';
 import { handleHealth, handleHealthz, handleMetadata } from './sandboxd/status.js';
 

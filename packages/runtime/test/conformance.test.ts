@@ -244,7 +244,15 @@ describe('commands', () => {
     ['  ', failed('list index out of range')],
     ['printf "a\\\\r\\\\nb\\\\rc\\\\377d"', { stdout: 'a\nb\nc\ufffdd', stderr: '', exit_code: 0, timed_out: false }],
   ])('%s', async (command, result) => {
-    expect(await runtime.execute(command)).toEqual(result);
+    expect(await runtime.execute(command)).toMatchObject({ ...result, truncated: false });
+  });
+
+  test('says which signal ended a command, how many bytes it wrote, and gives bytes as base64', async () => {
+    expect(await runtime.execute("sh -c 'printf \"a\\377\"; kill -9 $$'", undefined, 'base64')).toEqual({
+      stdout: Buffer.from([0x61, 0xff]).toString('base64'), stderr: '', encoding: 'base64', exit_code: -9, signal: 9, timed_out: false, truncated: false, stdout_bytes: 2, stderr_bytes: 0,
+    });
+    const { json } = await runtime.postJson('/execute', { command: 'true', encoding: 'latin1' });
+    expect(json.detail).toEqual([{ type: 'enum', loc: ['body', 'encoding'], msg: "Input should be 'utf-8' or 'base64'", input: 'latin1' }]);
   });
 
   test('runs in the base directory', async () => {

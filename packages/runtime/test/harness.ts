@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import type { ExecuteResult } from '../src/plain/execute.js';
 import { COMMAND_ROUTES, COMMON_ROUTES, createServer, DEFAULTS, Runtime, type RuntimeOptions } from '../src/index.js';
 
 export interface Answer {
@@ -71,8 +72,8 @@ export class Harness {
   }
 
   /** The answer of `/execute`. */
-  public async execute(command: string, timeoutSeconds?: number): Promise<{ stdout: string; stderr: string; exit_code: number; timed_out: boolean }> {
-    const answer = await this.postJson('/execute', { command, timeout_seconds: timeoutSeconds });
+  public async execute(command: string, timeoutSeconds?: number, encoding?: 'base64'): Promise<ExecuteResult> {
+    const answer = await this.postJson('/execute', { command, timeout_seconds: timeoutSeconds, encoding });
     if (answer.status !== 200) {
       throw new Error(`status ${answer.status}: ${answer.text}`);
     }

@@ -21,6 +21,8 @@ export interface ExecuteBody {
   readonly command: string;
   /** Seconds; finite and above 0. */
   readonly timeoutSeconds?: number;
+  /** Whether the streams are answered as base64 of their bytes instead of text. */
+  readonly base64: boolean;
 }
 
 /** The body of `/execute`. Throws `InvalidBodyError`. */
@@ -29,8 +31,12 @@ export function parseExecute(bytes: Buffer, contentType: string | undefined): Ex
   const findings: Finding[] = [];
   const command = requiredString(body, 'command', findings);
   const timeoutSeconds = seconds(body.timeout_seconds, ['body', 'timeout_seconds'], findings);
+  const { encoding = 'utf-8' } = body;
+  if (encoding !== null && encoding !== 'utf-8' && encoding !== 'base64') {
+    findings.push({ type: 'enum', loc: ['body', 'encoding'], msg: "Input should be 'utf-8' or 'base64'", input: encoding });
+  }
   throwIfAny(findings);
-  return { command: command!, timeoutSeconds };
+  return { command: command!, timeoutSeconds, base64: encoding === 'base64' };
 }
 
 /** The body of `/agent`: the query. Throws `InvalidBodyError`, also for a key: those come from the environment only. */

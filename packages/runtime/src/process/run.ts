@@ -21,6 +21,16 @@ export interface Ended extends Exit {
   readonly timedOut: boolean;
 }
 
+/** What metrics count an end as. */
+export function outcomeOf(end: Ended): 'exit' | 'signal' | 'timeout' {
+  return end.timedOut ? 'timeout' : end.signal !== undefined ? 'signal' : 'exit';
+}
+
+/** The exit code as shells and sandboxd have it: 128 + n when signal n ended the program. */
+export function exitCodeOf(end: Exit): number {
+  return end.code ?? 128 + (end.signal ?? 0);
+}
+
 /** Longest timer that Node has. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 

@@ -9,12 +9,15 @@ import { ProcessError } from './errors.js';
 const bytes = z.string().regex(/^[A-Za-z0-9+/_-]*={0,2}$/, 'has to be base64').transform(text => Buffer.from(text, 'base64'))
   .meta({ type: 'string', contentEncoding: 'base64' });
 const int32 = z.int32();
+const uint32 = z.int().min(0).max(2 ** 32 - 1);
 const uint16 = z.int().min(0).max(65535);
 
 export const Config = z.object({
   command: z.array(z.string()).min(1, 'has to name a program').refine(words => words[0] !== '', 'has to name a program'),
   envVars: z.record(z.string().regex(/^[^=\0]+$/, 'is not the name of a variable'), z.string().regex(/^[^\0]*$/, 'has a null byte in it')).default({}),
   cwd: z.string().optional(),
+  timeoutMs: uint32.optional(),
+  maxOutputBytes: uint32.optional(),
 }).meta({ id: 'ProcessConfig' });
 
 const Empty = z.object({}).meta({ id: 'Empty' });
@@ -44,13 +47,6 @@ export type StartMessage = z.infer<typeof StartRequest>;
 export type InputMessage = z.infer<typeof ClientMessage>;
 export type SignalName = z.infer<typeof Signal>;
 
-/** An event of `Start`. */
-export type ProcessEvent =
-  | { readonly init: { readonly processId: number } }
-  | { readonly stdout: string }
-  | { readonly stderr: string }
-  | { readonly exit: { readonly exitCode: number } };
-
 const SIGNALS: { readonly [signal: string]: NodeJS.Signals } = {
   SIGNAL_SIGINT: 'SIGINT', SIGNAL_SIGKILL: 'SIGKILL', SIGNAL_SIGTERM: 'SIGTERM', 2: 'SIGINT', 9: 'SIGKILL', 15: 'SIGTERM',
 };
@@ -65,14 +61,19 @@ export function parseMessage<T extends z.ZodType>(schema: T, text: string): z.in
   } catch (error) {
     throw new ProcessError('invalid_argument', `the message is not JSON: ${messageOf(error)}`);
   }
-  const result = schema.safeParse(normalized(json, 0));
+  return checked(schema, normalized(json, 0));
+}
+
+/** Checks a message that has its own names and types. Throws `ProcessError` with code `invalid_argument`. */
+export function checked<T extends z.ZodType>(schema: T, message: unknown): z.infer<T> {
+  const result = schema.safeParse(message);
   if (!result.success) {
     throw new ProcessError('invalid_argument', z.prettifyError(result.error).replace(/^✖ /gm, '').replaceAll('\n', '; '));
   }
   return result.data;
 }
 
-const ALIASES: { readonly [name: string]: string } = { process_id: 'processId', env_vars: 'envVars' };
+const ALIASES: { readonly [name: string]: string } = { process_id: 'processId', env_vars: 'envVars', timeout_ms: 'timeoutMs', max_output_bytes: 'maxOutputBytes' };
 
 /** Names in camel case, and without fields that are null. Names of variables stay as they are. */
 function normalized(value: unknown, depth: number): unknown {

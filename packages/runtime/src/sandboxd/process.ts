@@ -1,72 +1,25 @@
-import { PassThrough } from 'node:stream';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { z } from 'zod';
-import { BodyTooLargeError } from '../errors.js';
-import { readBody } from '../files/multipart.js';
-import { sendJson } from '../http/json.js';
-import { isJson } from '../plain/validation.js';
 import { startChild, type Child } from '../process/child.js';
-import { Output } from '../process/output.js';
+import { Output, type Kept } from '../process/output.js';
 import { startPty } from '../process/pty.js';
-import { runToEnd } from '../process/run.js';
+import { exitCodeOf, outcomeOf, runToEnd, type StreamName } from '../process/run.js';
 import type { Runtime } from '../runtime.js';
-import { ProcessError, processErrorOf, STATUS_OF_CODE } from './errors.js';
-import {
-  ExecuteRequest, nodeSignal, parseMessage, ResizeTtyRequest, SendSignalRequest, StartRequest, WriteStdinRequest,
-  type ConfigMessage, type ProcessEvent, type SignalName, type StartMessage,
-} from './messages.js';
+import { ProcessError } from './errors.js';
+import { nodeSignal, type ConfigMessage, type SignalName, type StartMessage } from './messages.js';
 
 /** The limit of gRPC for a message that comes in. */
-const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** Input that may wait for a program that does not read it. */
 export const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
-/** What a terminal is, unless the caller says otherwise: not what the runtime's own happens to be. */
+/** Terminal type of a program in a terminal unless the caller sets TERM: that of the runtime's own environment says nothing. */
 const TERM = 'xterm-256color';
 
-/** One call of `ProcessService` and its answer. */
-type Call = (runtime: Runtime, request: FastifyRequest, reply: FastifyReply) => Promise<object | void>;
-
-/** The calls by name. `Start` answers by itself. */
-export const CALLS: { readonly [name: string]: Call } = {
-  Execute: async (runtime, request, reply) => {
-    const { config } = await messageOf(request, ExecuteRequest);
-    return execute(runtime, config, hangUpOf(reply), deadlineOf(request));
-  },
-  Start: async (runtime, request, reply) => stream(runtime, await messageOf(request, StartRequest), reply, deadlineOf(request)),
-  WriteStdin: async (runtime, request) => {
-    const { processId, input } = await messageOf(request, WriteStdinRequest);
-    await writeStdin(childOf(runtime, processId), input);
-    return {};
-  },
-  SendSignal: async (runtime, request) => {
-    const { processId, signal } = await messageOf(request, SendSignalRequest);
-    sendSignal(childOf(runtime, processId), signal);
-    return {};
-  },
-  ResizeTTY: async (runtime, request) => {
-    const { processId, cols, rows } = await messageOf(request, ResizeTtyRequest);
-    const child = runtime.processes.get(processId);
-    if (child === undefined) {
-      throw new ProcessError('failed_precondition', `process ${processId} does not exist or has ended`);
-    }
-    resize(child, cols, rows);
-    return {};
-  },
-};
-
-/** Answers a call, or tells what is wrong. */
-export async function handleCall(call: Call, runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  try {
-    const answer = await call(runtime, request, reply);
-    if (answer !== undefined) {
-      sendJson(reply, 200, answer);
-    }
-  } catch (error) {
-    const failure = error instanceof BodyTooLargeError ? new ProcessError('resource_exhausted', error.message) : processErrorOf(error);
-    sendJson(reply, STATUS_OF_CODE[failure.code], { code: failure.code, message: failure.message });
-  }
-}
+/** An event of `Start`. */
+export type ProcessOutput =
+  | { readonly init: { readonly processId: number } }
+  | { readonly stdout: Buffer }
+  | { readonly stderr: Buffer }
+  | { readonly exit: { readonly exitCode: number } };
 
 /** Starts a program in its working directory. */
 export async function startProcess(
@@ -81,22 +34,33 @@ export async function startProcess(
   }, { stripBase: true });
 }
 
+export interface RunProcessOptions {
+  readonly id: number;
+  readonly child: Child;
+  readonly config: ConfigMessage;
+  /** Called with each event, in order. While its promise is pending, the program's output is not read on. */
+  readonly tell: (event: ProcessOutput) => Promise<void> | void;
+  /** Kills the process group when it aborts. */
+  readonly signal: AbortSignal;
+  /** Deadline of the call, besides the one in the message. */
+  readonly timeoutMs?: number;
+}
+
 /** Runs a program and tells its events; ends after `exit`. Throws `ProcessError` for a deadline. */
-export async function runProcess(
-  runtime: Runtime, id: number, child: Child, tell: (event: ProcessEvent) => Promise<void> | void, signal: AbortSignal, timeoutMs?: number,
-): Promise<void> {
+export async function runProcess(runtime: Runtime, { id, child, config, tell, signal, timeoutMs }: RunProcessOptions): Promise<void> {
   await tell({ init: { processId: id } });
+  const limit = shortest(config.timeoutMs, timeoutMs);
   const end = await runToEnd(child, {
-    onChunk: (name, chunk) => tell({ [name]: chunk.toString('base64') } as ProcessEvent),
+    onChunk: (name, chunk) => tell(name === 'stdout' ? { stdout: chunk } : { stderr: chunk }),
     signal,
-    timeoutMs,
+    timeoutMs: limit,
     pipeGraceMs: runtime.pipeGraceMs,
   });
-  runtime.metrics.commandEnded(end.timedOut ? 'timeout' : end.signal !== undefined ? 'signal' : 'exit');
+  runtime.metrics.commandEnded(outcomeOf(end));
   if (end.timedOut) {
-    throw new ProcessError('deadline_exceeded', `not ended after ${timeoutMs} ms`);
+    throw new ProcessError('deadline_exceeded', `not ended after ${limit} ms`);
   }
-  await tell({ exit: { exitCode: end.code ?? -1 } });
+  await tell({ exit: { exitCode: exitCodeOf(end) } });
 }
 
 export async function writeStdin(child: Child, input: Buffer | undefined): Promise<void> {
@@ -124,39 +88,31 @@ export function resize(child: Child, cols: number, rows: number): void {
   child.resize(cols, rows);
 }
 
-async function execute(runtime: Runtime, config: ConfigMessage, signal: AbortSignal, timeoutMs: number | undefined): Promise<object> {
-  const output = { stdout: new Output(runtime.options.maxOutputBytes), stderr: new Output(runtime.options.maxOutputBytes) };
+export interface Executed {
+  readonly exitCode: number;
+  readonly stdout: Kept<Buffer>;
+  readonly stderr: Kept<Buffer>;
+}
+
+/** Runs a program to its end. `maxOutputBytes` bounds each stream besides the runtime's limit and the one in the message. */
+export async function execute(
+  runtime: Runtime, config: ConfigMessage, signal: AbortSignal, timeoutMs: number | undefined, maxOutputBytes = Infinity,
+): Promise<Executed> {
+  const most = Math.min(runtime.options.maxOutputBytes, config.maxOutputBytes || Infinity, maxOutputBytes);
+  const output = { stdout: new Output(most), stderr: new Output(most) };
   const { child } = await startProcess(runtime, { config }, { stdin: false });
-  const end = await runToEnd(child, { onChunk: (name, chunk) => output[name].add(chunk), signal, timeoutMs, pipeGraceMs: runtime.pipeGraceMs });
-  runtime.metrics.commandEnded(end.timedOut ? 'timeout' : end.signal !== undefined ? 'signal' : 'exit');
+  const limit = shortest(config.timeoutMs, timeoutMs);
+  const onChunk = (name: StreamName, chunk: Buffer) => output[name].add(chunk);
+  const end = await runToEnd(child, { onChunk, signal, timeoutMs: limit, pipeGraceMs: runtime.pipeGraceMs });
+  runtime.metrics.commandEnded(outcomeOf(end));
   if (end.timedOut) {
-    throw new ProcessError('deadline_exceeded', `not ended after ${timeoutMs} ms`);
+    throw new ProcessError('deadline_exceeded', `not ended after ${limit} ms`);
   }
-  return { exitCode: end.code ?? -1, stdout: output.stdout.bytes().toString('base64'), stderr: output.stderr.bytes().toString('base64') };
+  return { exitCode: exitCodeOf(end), stdout: output.stdout.bytes(), stderr: output.stderr.bytes() };
 }
 
-/** Answers with events, one JSON object to a line. A caller that reads slowly slows the program down. */
-async function stream(runtime: Runtime, message: StartMessage, reply: FastifyReply, timeoutMs: number | undefined): Promise<void> {
-  const hangUp = hangUpOf(reply);
-  const { id, child } = await startProcess(runtime, message, { stdin: true });
-  const lines = new PassThrough({ highWaterMark: 256 * 1024 });
-  hangUp.addEventListener('abort', () => lines.destroy());
-  const tell = (event: unknown) => {
-    if (lines.destroyed || lines.write(`${JSON.stringify(event)}\n`)) {
-      return undefined;
-    }
-    return new Promise<void>(resolve => lines.once('drain', resolve).once('close', resolve));
-  };
-  runProcess(runtime, id, child, tell, hangUp, timeoutMs)
-    .catch((error: unknown) => {
-      const { code, message: text } = processErrorOf(error);
-      return tell({ error: { code, message: text } });
-    })
-    .finally(() => lines.end());
-  reply.header('content-type', 'application/x-ndjson').send(lines);
-}
-
-function childOf(runtime: Runtime, id: number): Child {
+/** The program with a number. Throws `ProcessError` with code `not_found`. */
+export function childOf(runtime: Runtime, id: number): Child {
   const child = runtime.processes.get(id);
   if (child === undefined) {
     throw new ProcessError('not_found', `process ${id} does not exist or has ended`);
@@ -164,27 +120,17 @@ function childOf(runtime: Runtime, id: number): Child {
   return child;
 }
 
-async function messageOf<T extends z.ZodType>(request: FastifyRequest, schema: T): Promise<z.infer<T>> {
-  if (!isJson(request.headers['content-type'])) {
-    request.raw.resume();
-    throw new ProcessError('invalid_argument', 'the content type has to be application/json');
+/** The same for a resize, whose code for a program that has ended is `failed_precondition`. */
+export function terminalOf(runtime: Runtime, id: number): Child {
+  const child = runtime.processes.get(id);
+  if (child === undefined) {
+    throw new ProcessError('failed_precondition', `process ${id} does not exist or has ended`);
   }
-  return parseMessage(schema, (await readBody(request.raw, MAX_MESSAGE_BYTES)).toString('utf8'));
+  return child;
 }
 
-function deadlineOf(request: FastifyRequest): number | undefined {
-  const header = request.headers['connect-timeout-ms'];
-  if (header === undefined) {
-    return undefined;
-  }
-  if (typeof header !== 'string' || !/^\d{1,10}$/.test(header)) {
-    throw new ProcessError('invalid_argument', 'Connect-Timeout-Ms has to be a number of at most ten digits');
-  }
-  return Number(header);
-}
-
-function hangUpOf(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  reply.raw.once('close', () => controller.abort());
-  return controller.signal;
+/** The shorter of two limits, of which 0 and undefined mean none. */
+function shortest(inMessage: number | undefined, ofCall: number | undefined): number | undefined {
+  const limit = Math.min(inMessage || Infinity, ofCall ?? Infinity);
+  return limit === Infinity ? undefined : limit;
 }

@@ -3,7 +3,8 @@ import type { Child } from '../process/child.js';
 import type { Runtime } from '../runtime.js';
 import { ProcessError, processErrorOf } from './errors.js';
 import { ClientMessage, FirstMessage, parseMessage, type InputMessage, type StartMessage } from './messages.js';
-import { MAX_WAITING_BYTES, resize, runProcess, sendSignal, startProcess, writeStdin } from './process.js';
+import { jsonEvent } from './process-json.js';
+import { MAX_WAITING_BYTES, resize, runProcess, sendSignal, startProcess, writeStdin, type ProcessOutput } from './process.js';
 
 /** Largest message of a client. */
 export const MAX_SOCKET_MESSAGE_BYTES = 1024 * 1024;
@@ -70,7 +71,8 @@ class Session {
 
   private async run(start: StartMessage): Promise<void> {
     const { id, child } = await startProcess(this.runtime, start, { stdin: true });
-    const running = runProcess(this.runtime, id, child, event => this.tell(event), this.hangUp.signal);
+    const tell = (event: ProcessOutput) => this.tell(jsonEvent(event));
+    const running = runProcess(this.runtime, { id, child, config: start.config, tell, signal: this.hangUp.signal });
     this.child = child;
     this.early.splice(0).forEach(act => act());
     await running;
