@@ -58,7 +58,9 @@ export const ANNOTATION = {
 export const LAUNCH_TYPE = { cold: 'cold', warm: 'warm' } as const;
 
 /** Values of the label `createdBy`; anything else counts as unknown. */
-export const CREATED_BY = { goClient: 'go-client', pythonClient: 'python-client', controller: 'controller', unknown: 'unknown' } as const;
+export const CREATED_BY = {
+  goClient: 'go-client', pythonClient: 'python-client', typescriptClient: 'typescript-client', controller: 'controller', unknown: 'unknown',
+} as const;
 
 /** Prefixes of label and annotation keys that the controller keeps for itself on Pods. */
 export const RESERVED_PREFIXES: readonly string[] = ['agents.x-k8s.io/', 'extensions.agents.x-k8s.io/'];
@@ -80,6 +82,9 @@ export const ROUTER = {
 
 /** Port of the runtime server inside a sandbox. */
 export const RUNTIME_PORT = 8888;
+
+/** Audience of the tokens that the router takes from callers, unless it is configured with others. */
+export const ROUTER_AUDIENCE = 'agent-sandbox-router';
 
 /** Types of status conditions. */
 export const CONDITION = {

@@ -29,7 +29,7 @@ function constantName(plural: string, kind: string): string {
   return (kind.replace(/\B(?=[A-Z])/g, '_') + plural.slice(kind.length)).toUpperCase();
 }
 
-/** Wire types and vocabulary for programs, and the vocabulary for the constructs. */
+/** Wire types and resources for programs; vocabulary and semantics for programs and constructs. */
 export function generateWireTypes(): Record<string, string> {
   const types = reachable(KINDS.flatMap(kind => [kind.spec, ...(kind.status ? [kind.status] : [])]));
   const kinds = KINDS.map(kind => `${docComment([kind.description])}export interface ${kind.kind} {
@@ -39,12 +39,14 @@ export function generateWireTypes(): Record<string, string> {
   spec: ${kind.spec};
 ${kind.status ? `  status?: ${kind.status};\n` : ''}}
 `);
-  const vocabulary = header('//', 'api/vocabulary.ts') + '\n' + readFileSync(join(__dirname, '..', 'vocabulary.ts'), 'utf8');
+  const copy = (name: string, extension: string) => header('//', `api/${name}.ts`) + '\n'
+    + readFileSync(join(__dirname, '..', `${name}.ts`), 'utf8').replace(/ from '\.\/(\w+)';/g, ` from './$1.gen${extension}';`);
   return {
     'packages/api/src/types.gen.ts': header('//', 'api/kinds') + '\n'
       + ["import type { ObjectMeta } from './object.js';\n", ...kinds, ...types.map(renderInterface)].join('\n'),
     'packages/api/src/resources.gen.ts': header('//', 'api/kinds') + '\n' + renderResources(),
-    'packages/api/src/vocabulary.gen.ts': vocabulary,
-    'src/generated/vocabulary.gen.ts': vocabulary,
+    ...Object.fromEntries(['semantics', 'vocabulary'].flatMap(name => [
+      [`packages/api/src/${name}.gen.ts`, copy(name, '.js')], [`src/generated/${name}.gen.ts`, copy(name, '')],
+    ])),
   };
 }

@@ -102,7 +102,7 @@ test('what the controller keeps for itself on Pods are its own prefixes and the 
 
 test('label values of ours are the ones that other clients know', () => {
   expect(Object.values(api.LAUNCH_TYPE)).toEqual(['cold', 'warm']);
-  expect(Object.values(api.CREATED_BY)).toEqual(['go-client', 'python-client', 'controller', 'unknown']);
+  expect(Object.values(api.CREATED_BY)).toEqual(['go-client', 'python-client', 'typescript-client', 'controller', 'unknown']);
 });
 
 test('condition types and reasons are spelled like their names, as the API server takes them', () => {
