@@ -116,6 +116,6 @@ describe('what is not an isolation or a network', () => {
   test('a network factory that was not called is refused', () => {
     const network: any = SandboxNetwork.denyAll;
     expect(() => new Sandbox(chart(), 'a', { containers: [container], isolation: Isolation.none(), network }))
-      .toThrow("test/a: network is a function that was not called: say what it may talk to");
+      .toThrow('test/a: network is a function that was not called: say what it may talk to');
   });
 });

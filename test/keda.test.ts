@@ -115,7 +115,7 @@ test.each<[() => unknown, string]>([
   [() => KedaTrigger.claimRate({ ...prometheus, threshold: 0 }),
     'KedaTrigger.claimRate: threshold is 0: the value of the query is divided by it: use a number above 0'],
   [() => KedaTrigger.claimRate({ ...prometheus, threshold: NaN }),
-    "KedaTrigger.claimRate: threshold is NaN: write a number"],
+    'KedaTrigger.claimRate: threshold is NaN: write a number'],
   [() => KedaTrigger.claimRate({ ...prometheus, activationThreshold: -1 }),
     'KedaTrigger.claimRate: activationThreshold is -1: use a number, 0 or more'],
   [() => KedaTrigger.claimRate({ ...prometheus, window: Duration.millis(1) }),
