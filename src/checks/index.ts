@@ -1,3 +1,4 @@
+export { mark, requireProtection } from './brand';
 export { checkTreeAtSynth } from './findings';
 export { describe, Problems } from './problems';
 export { Quantity } from './quantity';
@@ -6,4 +7,3 @@ export {
   quantity, time,
 } from './rules';
 export { wholeSeconds } from './seconds';
-export { checkCalls, checkProps, placed } from './shapes';

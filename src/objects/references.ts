@@ -1,8 +1,5 @@
 /** A SandboxTemplate, of this app or of elsewhere. */
 export interface ISandboxTemplate {
-  /** Always true: tells templates from all other objects that have a name. */
-  readonly isSandboxTemplate: boolean;
-
   /** Name of the object. */
   readonly name: string;
 
@@ -12,9 +9,6 @@ export interface ISandboxTemplate {
 
 /** A SandboxWarmPool, of this app or of elsewhere. */
 export interface ISandboxWarmPool {
-  /** Always true: tells pools from all other objects that have a name. */
-  readonly isSandboxWarmPool: boolean;
-
   /** Name of the object. */
   readonly name: string;
 

@@ -1,6 +1,6 @@
 import { Duration } from 'cdk8s';
 import * as l1 from '../../imports';
-import { checkCalls, integer, portNumber, Problems, wholeSeconds } from '../checks';
+import { integer, portNumber, Problems, wholeSeconds } from '../checks';
 
 /** Times and counts of a probe. */
 export interface ProbeOptions {
@@ -171,4 +171,3 @@ export class Probe {
     };
   }
 }
-checkCalls(Probe);

@@ -1,6 +1,6 @@
 import { ApiObject, Chart, Duration } from 'cdk8s';
 import { Construct } from 'constructs';
-import { checkCalls, checkProps, dnsSubdomain, integer, placed, Problems, Quantity, quantity } from '../checks';
+import { dnsSubdomain, integer, Problems, Quantity, quantity } from '../checks';
 import { EXTENSIONS_GROUP, VERSION } from '../generated/vocabulary.gen';
 import { checkLabels, checkObject, ObjectMetadataProps } from '../objects';
 
@@ -161,7 +161,6 @@ export class WarmPoolMetric {
     return this.render(target);
   }
 }
-checkCalls(WarmPoolMetric);
 
 function checkMetric(problems: Problems, metricName: string, target: string): void {
   // The name becomes a part of a URL path.
@@ -233,7 +232,6 @@ export class ScalingPolicy {
     return { type: this.type, value: this.value, periodSeconds: this.period.toSeconds() };
   }
 }
-checkCalls(ScalingPolicy);
 
 /** How a pool scales in one direction. */
 export interface ScalingRules {
@@ -331,8 +329,7 @@ export class WarmPoolHorizontalPodAutoscaler extends Construct {
    * @param props pool, bounds and metrics
    */
   public constructor(scope: Construct, id: string, props: WarmPoolHorizontalPodAutoscalerProps) {
-    super(...placed('WarmPoolHorizontalPodAutoscaler', scope, id));
-    checkProps(this.node.path, 'WarmPoolHorizontalPodAutoscalerProps', props);
+    super(scope, id);
     const target = scaleTargetOf(this, props.target);
     this.name = props.name ?? target.name;
     this.namespace = target.namespace;

@@ -5,3 +5,4 @@ export * from './resources.gen.js';
 export * from './semantics.gen.js';
 export * from './types.gen.js';
 export * from './vocabulary.gen.js';
+export * from './words.js';

@@ -1,10 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { ANNOTATION, EXTENSIONS_GROUP, LABEL, SandboxClaim, VERSION, VolumeClaimTemplate } from 'agent-sandbox-api';
+import { ANNOTATION, CREATED_BY, EXTENSIONS_GROUP, LABEL, SandboxClaim, VERSION, VolumeClaimTemplate } from 'agent-sandbox-api';
 import { SandboxInputError } from './errors.js';
 
-
-/** Value of the label `created-by` on claims of this client. */
-export const CLIENT_NAME = 'typescript-client';
 
 /** When a claim ends by itself. */
 export interface Lifetime {
@@ -80,7 +77,7 @@ export function buildClaim(namespace: string, options: ClaimOptions, now: number
     metadata: {
       name,
       namespace,
-      labels: { ...options.labels, [LABEL.createdBy]: CLIENT_NAME },
+      labels: { ...options.labels, [LABEL.createdBy]: CREATED_BY.typescriptClient },
       annotations: {
         [ANNOTATION.clientFirstRequestedAt]: new Date(now).toISOString(),
         ...(trace && { [ANNOTATION.traceContext]: JSON.stringify(trace.tracestate ? trace : { traceparent: trace.traceparent }) }),

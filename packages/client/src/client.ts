@@ -6,6 +6,7 @@ import { ClaimOptions, TraceContext, buildClaim, checkName, checkNamespace } fro
 import { ConnectionPlan, SandboxConnection } from './connection/index.js';
 import type { Connection } from './connection/connection.js';
 import { SandboxClaimExistsError, SandboxCleanupError, SandboxClosedError, SandboxInputError, SandboxNotFoundError } from './errors.js';
+import { checkTimeout } from './deadline.js';
 import { ExitHook } from './exit-hook.js';
 import { Progress, readyOf, sandboxNameOf, waitForClaim } from './readiness.js';
 import { Sandbox, SandboxIdentity } from './sandbox.js';
@@ -114,6 +115,9 @@ export class SandboxClient implements AsyncDisposable {
     if (options.namespace !== undefined) {
       checkNamespace(options.namespace);
     }
+    if (options.timeoutMs !== undefined) {
+      checkTimeout(options.timeoutMs);
+    }
   }
 
   /**
@@ -125,6 +129,7 @@ export class SandboxClient implements AsyncDisposable {
    */
   public async create(options: CreateOptions): Promise<Sandbox> {
     const { signal, onProgress } = options;
+    const timeoutMs = checkTimeout(options.timeoutMs ?? READY_TIMEOUT_MS);
     signal?.throwIfAborted();
     if (options.adopt && options.name === undefined) {
       throw new SandboxInputError('adopt needs a name', { remedy: 'name the claim, or leave adopt out' });
@@ -139,7 +144,7 @@ export class SandboxClient implements AsyncDisposable {
       const made = await this.make(claim, options);
       try {
         onProgress?.({ step: 'created', claim: keyOf(made.claim) });
-        const bound = await waitForClaim(this.cluster, made.claim, { until: 'ready', timeoutMs: options.timeoutMs ?? READY_TIMEOUT_MS, signal, onProgress });
+        const bound = await waitForClaim(this.cluster, made.claim, { until: 'ready', timeoutMs, signal, onProgress });
         return this.handle(bound, options.keep ?? options.name !== undefined);
       } catch (error) {
         if (made.isOurs) {
@@ -160,7 +165,8 @@ export class SandboxClient implements AsyncDisposable {
   public async get(claimName: string, options: InNamespace & { readonly timeoutMs?: number } = {}): Promise<Sandbox> {
     const namespace = this.namespaceOf(options);
     checkName('claimName', claimName);
-    const { signal, timeoutMs = RESOLVE_TIMEOUT_MS } = options;
+    const { signal } = options;
+    const timeoutMs = checkTimeout(options.timeoutMs ?? RESOLVE_TIMEOUT_MS);
     const claim = await this.find(namespace, claimName, signal);
     const bound = await waitForClaim(this.cluster, claim, { until: 'bound', timeoutMs, signal });
     const target = this.targetOf(bound);

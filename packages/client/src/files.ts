@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
-import { SandboxProtocolError } from './errors.js';
+import { SandboxClosedError, SandboxProtocolError } from './errors.js';
 import { multipart } from './multipart.js';
+import { Lines } from './output-window.js';
 import { encodePath, normalizePath } from './path.js';
 import { Call, CallOptions, Transport } from './transport.js';
 
@@ -108,31 +109,48 @@ export class Files {
 
   /**
    * Tells of changes in a directory (not of those below it) from when it has connected until the directory is removed or the loop is
-   * left. Throws `SandboxRequestError` when the connection is lost; a router ends it after its time limit without a change (180 seconds
-   * unless configured): list the directory and watch again.
+   * left; `return()` ends it at once. Throws `SandboxRequestError` when the connection is lost: list the directory and watch again.
    */
-  public async *watch(path: string = '', options: Pick<CallOptions, 'signal' | 'timeoutMs'> = {}): AsyncGenerator<FileEvent, void> {
+  public watch(path: string = '', options: Pick<CallOptions, 'signal' | 'timeoutMs'> = {}): AsyncGenerator<FileEvent, void> {
     const normal = normalizePath(path, { root: true });
     const call = this.get(`watch ${JSON.stringify(normal)}`, `v1/files/${encodePath(normal)}?watch=true`, options);
-    const stream = await this.transport.stream({ ...call, isEndless: true });
-    let rest = '';
+    const left = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal;
+    const events = this.events({ ...call, isEndless: true, signal }, left.signal);
+    // A generator that waits for the next event cannot return before it comes: the connection has to end first.
+    return Object.assign(Object.create(events), {
+      next: () => events.next(),
+      return: () => {
+        left.abort(new SandboxClosedError(`${call.operation} was left`));
+        return events.return();
+      },
+      throw: (error: unknown) => {
+        left.abort(error);
+        return events.throw(error);
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    });
+  }
+
+  private async *events(call: Call, left: AbortSignal): AsyncGenerator<FileEvent, void> {
     try {
-      for await (const chunk of stream.setEncoding('utf8')) {
-        const lines = (rest + chunk).split('\n');
-        rest = lines.pop()!;
-        if (rest.length > LARGEST_LISTING) {
-          throw this.malformed(call);
-        }
-        for (const line of lines) {
-          const event = this.eventOf(call, line);
+      const lines = new Lines(LARGEST_LISTING);
+      for await (const piece of await this.transport.stream(call) as AsyncIterable<Buffer>) {
+        for (const line of lines.add(piece)) {
+          const event = line.trim() === '' ? undefined : this.eventOf(call, line);
           if (event) {
             yield event;
           }
         }
       }
     } catch (error) {
-      options.signal?.throwIfAborted();
-      throw this.transport.failureOf(call.operation, error as Error);
+      if (left.aborted) {
+        return;
+      }
+      call.signal?.throwIfAborted();
+      throw error instanceof RangeError ? this.malformed(call) : this.transport.failureOf(call.operation, error as Error);
     }
   }
 

@@ -19,6 +19,8 @@ export interface ObjectWaitOptions<T extends KubeObject> {
 const BACKOFF = { baseMs: 100, maxMs: 5_000, jitter: 0.5 };
 /** Milliseconds without a byte after which a watch counts as dead; servers send a bookmark about every minute. */
 const WATCH_IDLE_MS = 150_000;
+/** Seconds after which a server ends a watch, which is then taken up again. */
+const LONGEST_WATCH_SECONDS = 3600;
 
 /**
  * Waits until one object is as wanted, by one watch on it, and returns that version. The watch begins at the version that is given,
@@ -84,7 +86,7 @@ class ObjectWait<T extends KubeObject> {
         allowWatchBookmarks: true,
         fieldSelector: `metadata.name=${name}`,
         resourceVersion: this.version,
-        timeoutSeconds: Math.max(1, Math.ceil(this.options.timeoutMs / 1000)),
+        timeoutSeconds: Math.max(1, Math.min(LONGEST_WATCH_SECONDS, Math.ceil(this.options.timeoutMs / 1000))),
       },
       signal,
     }, WATCH_IDLE_MS);

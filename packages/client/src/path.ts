@@ -42,8 +42,3 @@ export function normalizePath(path: string, { root = false }: { root?: boolean }
 export function encodePath(path: string): string {
   return encodeURIComponent(path).replace(/[!'()*]/g, character => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 }
-
-/** A word that the word splitting of the runtime (POSIX quoting, no expansions) turns back into `word`. */
-export function quoteWord(word: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll('\'', '\'"\'"\'')}'`;
-}

@@ -1,6 +1,9 @@
 import { Readable, Writable } from 'node:stream';
 import { onAbort } from 'agent-sandbox-kube';
-import { SandboxClosedError, SandboxError, SandboxInputError, SandboxProtocolError, SandboxRequestError, SandboxUnsupportedError } from './errors.js';
+import { Timer, checkTimeout } from './deadline.js';
+import {
+  SandboxClosedError, SandboxError, SandboxInputError, SandboxProtocolError, SandboxRequestError, SandboxUnsupportedError,
+} from './errors.js';
 import { Transport } from './transport.js';
 import { WebSocketClient } from './web-socket.js';
 
@@ -25,8 +28,8 @@ export interface StartOptions {
 /** Signals that the runtime can send. */
 export type ProcessSignal = 'SIGINT' | 'SIGTERM' | 'SIGKILL';
 
-/** A message of the runtime: exactly one of these. */
-interface Event {
+/** A message of the runtime: exactly one of these, or none to keep the connection alive. */
+export interface ProcessEvent {
   readonly init?: { readonly processId: number };
   readonly stdout?: string;
   readonly stderr?: string;
@@ -36,7 +39,12 @@ interface Event {
 
 /** Bytes of input in one message, far below the limit of the runtime (1 MiB of JSON). */
 const INPUT_CHUNK = 256 * 1024;
-const START_PATH = 'process.v1.ProcessService/Start';
+export const START_PATH = 'process.v1.ProcessService/Start';
+
+/** An exit code of the runtime as shells have it. Runtimes before v1.0.12 of the API say -1 for any signal. */
+export function exitCodeOf(code: number): number {
+  return code >= 0 ? code : code === -1 ? 128 : 128 - code;
+}
 
 /**
  * A program that runs in a sandbox. Read both streams, or call `wait`: as with any pipe, a program whose output nobody takes stops
@@ -57,7 +65,10 @@ export class Process implements AsyncDisposable {
   public readonly stdout: Readable;
   /** Empty with a terminal. */
   public readonly stderr: Readable;
-  /** Exit code: 0 to 255, -1 when a signal ended it. Rejects when the connection is lost or closed before. */
+  /**
+   * Exit code: 0 to 255; 128 + N when signal N ended it, 128 if the runtime does not say which. Rejects when the connection is lost or
+   * closed before.
+   */
   public readonly exit: Promise<number>;
   private id = 0;
   private socket?: WebSocketClient;
@@ -129,6 +140,7 @@ export class Process implements AsyncDisposable {
   }
 
   private async open(transport: Transport, command: readonly string[], { env, cwd, pty, timeoutMs, signal }: StartOptions): Promise<void> {
+    checkTimeout(timeoutMs ?? 60_000);
     const begin = performance.now();
     this.socket = await transport.webSocket(`start "${this.program}"`, START_PATH, {
       message: data => this.receive(data),
@@ -140,18 +152,19 @@ export class Process implements AsyncDisposable {
     const config = { command, ...(env && { envVars: env }), ...(cwd !== undefined && { cwd }) };
     await this.send({ start: { config, ...(pty && { pty }) } });
     const left = (timeoutMs ?? 60_000) - (performance.now() - begin);
-    const timer = setTimeout(() => this.finish(new SandboxRequestError(
+    const timer = new Timer(() => this.finish(new SandboxRequestError(
       `start "${this.program}" in ${this.claim}: not started in time`, undefined, '', true, { claim: this.claim },
-    )), Math.max(0, left));
+    )));
+    timer.start(Math.max(0, left));
     try {
       await this.started;
     } finally {
-      clearTimeout(timer);
+      timer.stop();
     }
   }
 
   private receive(data: Buffer): boolean {
-    let event: Event;
+    let event: ProcessEvent;
     try {
       event = JSON.parse(data.toString('utf8'));
     } catch {
@@ -166,7 +179,7 @@ export class Process implements AsyncDisposable {
     } else if (event.stderr !== undefined) {
       return this.stderr.push(Buffer.from(event.stderr, 'base64'));
     } else if (event.exit) {
-      this.finish(event.exit.exitCode ?? 0);
+      this.finish(exitCodeOf(event.exit.exitCode ?? 0));
     } else if (event.error && this.id === 0) {
       this.finish(this.errorOf(event.error));
     }

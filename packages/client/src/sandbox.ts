@@ -1,6 +1,7 @@
-import { ANNOTATION, CONDITION, SANDBOXES, Sandbox as SandboxObject } from 'agent-sandbox-api';
+import { CONDITION, RUNNING, SANDBOXES, SUSPENDED, Sandbox as SandboxObject, isMeantToRun, podNameOf } from 'agent-sandbox-api';
 import { Cluster, Writer, isNotFound } from 'agent-sandbox-kube';
 import { Commands, ExecutionResult, resultOf } from './commands.js';
+import { checkTimeout } from './deadline.js';
 import { SandboxInputError, SandboxNotFoundError } from './errors.js';
 import { Files } from './files.js';
 import { selectPodAddress } from './pod-address.js';
@@ -130,12 +131,12 @@ export class Sandbox implements AsyncDisposable {
    * Throws `SandboxNotFoundError` and, when it takes longer, `SandboxTimeoutError`: it is then still being suspended.
    */
   public async suspend(options: WaitOptions = {}): Promise<void> {
-    await this.operate({ operatingMode: 'Suspended', replicas: 0 }, CONDITION.suspended, options);
+    await this.operate(SUSPENDED, CONDITION.suspended, options);
   }
 
   /** Starts a Pod again and waits until it is Ready. No effect on a running sandbox. Errors as for `suspend`. */
   public async resume(options: WaitOptions = {}): Promise<void> {
-    await this.operate({ operatingMode: 'Running', replicas: 1 }, CONDITION.ready, options);
+    await this.operate(RUNNING, CONDITION.ready, options);
   }
 
   /** Ends the use of this handle; the sandbox lives on. */
@@ -161,7 +162,8 @@ export class Sandbox implements AsyncDisposable {
   /** Both generations of the API are written in one request: either alone would be half of a change. */
   private async operate(spec: object, condition: typeof CONDITION.ready | typeof CONDITION.suspended, options: WaitOptions): Promise<void> {
     this.transport.throwIfClosed();
-    const { wait = true, timeoutMs = WAIT_TIMEOUT_MS, signal } = options;
+    const { wait = true, signal } = options;
+    const timeoutMs = checkTimeout(options.timeoutMs ?? WAIT_TIMEOUT_MS);
     const cluster = this.owner.cluster();
     const { namespace, name, claim } = this.target;
     let patched: SandboxObject;
@@ -183,12 +185,11 @@ export class Sandbox implements AsyncDisposable {
 /** The status of a Sandbox object in short. */
 export function statusOf(sandbox: SandboxObject): SandboxStatus {
   const ready = readyOf(sandbox);
-  const isSuspended = sandbox.spec.operatingMode === 'Suspended' || sandbox.spec.replicas === 0;
   return {
-    state: isSuspended ? 'Suspended' : ready?.status === 'True' ? 'Ready' : 'NotReady',
+    state: !isMeantToRun(sandbox) ? 'Suspended' : ready?.status === 'True' ? 'Ready' : 'NotReady',
     reason: ready?.reason ?? '',
     message: ready?.message ?? '',
-    podName: sandbox.metadata.annotations?.[ANNOTATION.podName] ?? sandbox.metadata.name,
+    podName: podNameOf(sandbox),
     address: selectPodAddress(sandbox.status?.podIPs),
   };
 }

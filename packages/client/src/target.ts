@@ -1,6 +1,6 @@
-import { SANDBOXES, Sandbox as SandboxObject, keyOf } from 'agent-sandbox-api';
+import { PODS, SANDBOXES, Sandbox as SandboxObject, keyOf, podNameOf } from 'agent-sandbox-api';
 import { Cluster, Reader, isNotFound, isSituation } from 'agent-sandbox-kube';
-import { SandboxNotFoundError } from './errors.js';
+import { SandboxAccessError, SandboxNotFoundError } from './errors.js';
 import { selectPodAddress } from './pod-address.js';
 import { TransportTarget } from './transport.js';
 
@@ -43,6 +43,24 @@ export class SandboxTarget implements TransportTarget {
       this.isForbidden = true;
     }
     return this.knownAddress;
+  }
+
+  public async isAt(address: string, signal: AbortSignal): Promise<boolean> {
+    const sandbox = await this.read(signal);
+    const podName = podNameOf(sandbox);
+    // What the Sandbox says is as old as the controller's last look at the Pod.
+    const pod = await new Reader(this.cluster()).get(PODS, { namespace: this.namespace, name: podName }, { signal }).catch(error => {
+      if (isNotFound(error)) {
+        return undefined;
+      }
+      throw isSituation(error, 'forbidden')
+        ? new SandboxAccessError(`Pod ${this.namespace}/${podName} of claim ${this.claim} may not be read, so its address cannot be confirmed`, 403, {
+          claim: this.claim, remedy: 'get the right to get Pods in that namespace', cause: error,
+        })
+        : error;
+    });
+    const addresses = [pod?.status?.podIP, ...(pod?.status?.podIPs ?? []).map(({ ip }) => ip)];
+    return pod?.status?.phase === 'Running' && !pod.metadata.deletionTimestamp && addresses.some(each => selectPodAddress([each]) === address);
   }
 
   public forgetAddress(): void {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { Cluster, Logger, backoffMs, onAbort, sleep, systemClock } from 'agent-sandbox-kube';
 import type { Dispatcher } from 'undici';
 import { LARGEST_ERROR_BODY, refusalOf } from './answer.js';
@@ -14,13 +14,17 @@ import { UpgradeRefusedError, WebSocketClient, WebSocketHandler } from './web-so
 
 /** What every call takes. */
 export interface CallOptions {
-  /** Milliseconds for the call, repetitions included; for streams, until they begin and between two pieces. @default 60000 */
+  /**
+   * Milliseconds for the call, repetitions included. For content, in both directions, it is the time in which nothing moves: a large
+   * file may take as long as it takes. Above 0; `Infinity` is no limit. @default 60000
+   */
   readonly timeoutMs?: number;
   /** Ends the call, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /**
    * Attempts when the answer is 500, 502, 503 or 504, or none comes. @default - 6 for calls that only read, else 1. What the sandbox
-   * surely has not worked on (no connection, 429 or 503 with Retry-After) is repeated up to 6 times by any call.
+   * surely has not worked on is repeated by any call: 429 and 503 with Retry-After up to 6 times, and while there is no connection for 30
+   * seconds, in which a router can be started anew.
    */
   readonly maxAttempts?: number;
 }
@@ -32,7 +36,7 @@ export interface Call extends CallOptions {
   /** Without leading slash, encoded; may have a query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** A stream can be sent only once: such a call is never repeated. @default - none */
+  /** A stream can be sent only once: such a call is repeated only while there is no connection. @default - none */
   readonly body?: string | Buffer | Readable;
   /** Whether it only reads, so that repeating it changes nothing. */
   readonly reads: boolean;
@@ -58,6 +62,14 @@ export interface TransportOptions {
   readonly random: () => number;
 }
 
+/** A way to a port of a sandbox. */
+export interface Access {
+  readonly route: Route;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Tells of a status that refused, so that the next access has another token or address; undefined if no answer came. */
+  refused(status: number | undefined): void;
+}
+
 /** What is known of one sandbox besides its name. */
 export interface TransportTarget extends Target {
   /** The address may be of a Pod that is gone. */
@@ -67,8 +79,8 @@ export interface TransportTarget extends Target {
 /** How an attempt ended. */
 type Outcome<T> = { readonly value: T } | {
   readonly error: Error;
-  /** `always`: nothing was done; `if-harmless`: perhaps it was; `never`: it would end the same. */
-  readonly repeat: 'always' | 'if-harmless' | 'never';
+  /** `unsent`: there was no connection; `always`: nothing was done; `if-harmless`: perhaps it was; `never`: it would end the same. */
+  readonly repeat: 'unsent' | 'always' | 'if-harmless' | 'never';
   readonly retryAfterMs?: number;
   /** Whether the router refused what can be had anew: the token, or the address of the Pod. */
   readonly isRenewed?: boolean;
@@ -76,15 +88,26 @@ type Outcome<T> = { readonly value: T } | {
 
 const RETRIED_STATUSES = new Set([500, 502, 503, 504]);
 const ATTEMPTS = 6;
+/** Milliseconds in which calls are repeated while there is no connection: a Pod of the router is replaced meanwhile. */
+const UNSENT_PATIENCE_MS = 30_000;
 const BACKOFF = { baseMs: 500, maxMs: 8_000, jitter: 0.25 };
 /** If the other side wants to be left alone for longer, the caller is told instead. */
 const LONGEST_RETRY_AFTER_MS = 30_000;
+/** Reasons of tunnels that no patience changes. */
+const FINAL_REASONS = new Set(['RouterNotFound', 'Forbidden']);
+/** Longest time that undici can wait, see `Timer`. */
+const LONGEST_BODY_TIMEOUT_MS = 0x7fffffff;
 /** Errors before any byte was sent. */
 const NOT_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
+/** Bytes from which a body is sent in pieces, so that it can be seen to move. */
+const PIECE_BYTES = 64 * 1024;
 
 /** Sends requests to the runtime of one sandbox, with the headers that routers want, deadlines and repetitions. */
 export class Transport {
   private isOver = false;
+  private readonly requestIds = new WeakMap<Call, string>();
+  /** Why calls that are repeated have not succeeded yet. */
+  private readonly lastErrors = new WeakMap<object, Error>();
 
   constructor(private readonly options: TransportOptions, public readonly target: TransportTarget) {}
 
@@ -108,7 +131,9 @@ export class Transport {
 
   /** The whole answer. Throws for every status but 2xx, and `SandboxResponseTooLargeError` above `limit` bytes. */
   public async buffer(call: Call, limit: number): Promise<Buffer> {
-    return this.withDeadline(call, signal => this.repeat(call, signal, response => this.collect(call, response, limit)));
+    return this.withDeadline(call, (signal, moved) => this.repeat(call, signal, timeoutMs => (
+      this.request(call, timeoutMs, signal, moved, response => this.collect(call, response, limit, moved))
+    )));
   }
 
   /** The answer parsed as JSON; undefined for a text that is none. */
@@ -123,7 +148,9 @@ export class Transport {
 
   /** The body as a stream, which the signal of the call can end for as long as it flows. */
   public async stream(call: Call): Promise<Readable> {
-    const body = await this.withDeadline(call, signal => this.repeat(call, signal, async response => response.body));
+    const body = await this.withDeadline(call, (signal, moved) => this.repeat(call, signal, timeoutMs => (
+      this.request(call, timeoutMs, signal, moved, async response => response.body)
+    )));
     const { signal } = call;
     if (signal) {
       body.once('close', onAbort(signal, () => body.destroy(signal.reason)));
@@ -131,76 +158,95 @@ export class Transport {
     return body;
   }
 
-  /** A WebSocket to the runtime. Not repeated, except with a renewed token. */
+  /** A WebSocket to the runtime. A handshake has no effects in the sandbox, so it is repeated like a call that only reads. */
   public async webSocket(operation: string, path: string, handler: WebSocketHandler, options: CallOptions): Promise<WebSocketClient> {
-    return this.withDeadline({ ...options, operation }, async signal => {
-      for (let isRenewed = false; ; isRenewed = true) {
-        const route = await this.options.connection.route(this.target, signal);
-        const { headers, token, address } = await this.headers(route, undefined, signal);
-        try {
-          return await WebSocketClient.open({ dispatcher: route.dispatcher, origin: route.origin, path: `${route.prefix}/${path}`, headers, signal }, handler);
-        } catch (error) {
-          signal.throwIfAborted();
-          if (!(error instanceof UpgradeRefusedError)) {
-            throw this.failureOf(operation, error as Error);
-          }
-          this.doubt(error.statusCode);
-          if (isRenewed || !this.renews(error.statusCode, token, address)) {
-            throw refusalOf(operation, this.target.claim, error.statusCode, error.body);
-          }
-        }
-      }
-    });
+    const call = { ...options, operation, reads: true };
+    return this.withDeadline(call, signal => this.repeat(call, signal, () => this.handshake(operation, path, handler, signal)));
   }
 
-  private async withDeadline<T>(call: CallOptions & { operation: string }, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /** Where a port of the sandbox is reached and with which headers, for those who send requests of others on. */
+  public async access(signal: AbortSignal, port?: number): Promise<Access> {
+    this.throwIfClosed();
+    const route = await this.options.connection.route(this.target, signal);
+    const { headers, token, address } = await this.headers(route, undefined, signal);
+    return {
+      route,
+      headers: route.viaRouter && port !== undefined ? { ...headers, 'x-sandbox-port': String(port) } : headers,
+      refused: status => {
+        this.doubt(status);
+        this.renews(status, token, address);
+      },
+    };
+  }
+
+  private async withDeadline<T>(
+    call: CallOptions & { operation: string }, work: (signal: AbortSignal, moved: () => void) => Promise<T>,
+  ): Promise<T> {
     this.throwIfClosed();
     const timeoutMs = call.timeoutMs ?? this.options.timeoutMs;
     const { claim } = this.target;
-    const onTimeout = () => new SandboxTimeoutError(`${call.operation} in ${claim}: no answer within ${timeoutMs} ms`, timeoutMs, { claim });
+    const onTimeout = () => {
+      const cause = this.lastErrors.get(call);
+      const said = cause ? ` (the last attempt: ${cause.message})` : '';
+      return new SandboxTimeoutError(`${call.operation} in ${claim}: no answer within ${timeoutMs} ms${said}`, timeoutMs, { claim, cause });
+    };
     return withDeadline(timeoutMs, call.signal, onTimeout, work);
   }
 
-  private async repeat<T>(call: Call, signal: AbortSignal, take: (response: Dispatcher.ResponseData) => Promise<T>): Promise<T> {
+  /** @param attempt gets the milliseconds that are left */
+  private async repeat<T>(
+    call: Pick<Call, 'operation' | 'timeoutMs' | 'maxAttempts' | 'reads' | 'body'>, signal: AbortSignal,
+    attempt: (timeoutMs: number) => Promise<Outcome<T>>,
+  ): Promise<T> {
     const isStream = typeof call.body === 'object' && !Buffer.isBuffer(call.body);
     const attempts = isStream ? 1 : call.maxAttempts ?? ATTEMPTS;
     const isHarmless = call.reads || call.maxAttempts !== undefined;
-    const requestId = randomBytes(8).toString('hex');
-    const end = performance.now() + (call.timeoutMs ?? this.options.timeoutMs);
+    const timeoutMs = call.timeoutMs ?? this.options.timeoutMs;
+    const begin = performance.now();
     let isRenewed = isStream;
-    for (let attempt = 1; ; attempt++) {
-      const outcome = await this.attempt(call, requestId, Math.max(1, end - performance.now()), signal, take);
+    for (let number = 1; ; number++) {
+      const outcome = await attempt(Math.max(1, begin + timeoutMs - performance.now()));
       if ('value' in outcome) {
         return outcome.value;
       }
       const { error, repeat, retryAfterMs = 0 } = outcome;
+      this.lastErrors.set(call, error);
       if (outcome.isRenewed && !isRenewed) {
         isRenewed = true;
         continue;
       }
-      if (attempt >= attempts || !(repeat === 'always' || (repeat === 'if-harmless' && isHarmless)) || retryAfterMs > LONGEST_RETRY_AFTER_MS) {
+      const isPatient = repeat === 'unsent' && call.maxAttempts === undefined && performance.now() - begin < UNSENT_PATIENCE_MS;
+      const isRepeated = repeat === 'unsent' || repeat === 'always' || (repeat === 'if-harmless' && isHarmless);
+      if (!isRepeated || (number >= attempts && !isPatient) || retryAfterMs > LONGEST_RETRY_AFTER_MS) {
         throw error;
       }
-      const delayMs = Math.max(retryAfterMs, backoffMs(BACKOFF, attempt, this.options.random));
-      this.options.logger.debug({ operation: call.operation, claim: this.target.claim, attempt, delayMs }, 'request is repeated');
+      const backoff = backoffMs({ ...BACKOFF, ...(isPatient && { maxMs: 2_000 }) }, number, this.options.random);
+      const delayMs = Math.max(retryAfterMs, backoff);
+      this.options.logger.debug({ operation: call.operation, claim: this.target.claim, attempt: number, delayMs }, 'request is repeated');
       await sleep(systemClock, delayMs, signal);
     }
   }
 
-  private async attempt<T>(
-    call: Call, requestId: string, timeoutMs: number, signal: AbortSignal, take: (response: Dispatcher.ResponseData) => Promise<T>,
+  private async request<T>(
+    call: Call, timeoutMs: number, signal: AbortSignal, moved: () => void, take: (response: Dispatcher.ResponseData) => Promise<T>,
   ): Promise<Outcome<T>> {
-    const route = await this.options.connection.route(this.target, signal);
-    const { headers, token, address } = await this.headers(route, call.isEndless ? undefined : timeoutMs, signal);
+    const moves = call.body !== undefined && typeof call.body !== 'string' && !(Buffer.isBuffer(call.body) && call.body.length <= PIECE_BYTES);
+    // A stream must not be used up by an attempt that finds no connection: it is opened when the first piece is asked for.
+    const state = { isBegun: false };
     try {
+      const route = await this.options.connection.route(this.target, signal);
+      const { headers, token, address } = await this.headers(route, call.isEndless || moves ? undefined : timeoutMs, signal);
       const response = await route.dispatcher.request({
         origin: route.origin,
         path: `${route.prefix}/${call.path}`,
         method: call.method,
-        headers: { ...headers, 'x-request-id': requestId, ...call.headers },
-        body: call.body,
+        headers: {
+          ...headers, 'x-request-id': this.requestIdOf(call), ...call.headers,
+          ...(moves && Buffer.isBuffer(call.body) && { 'content-length': String(call.body.length) }),
+        },
+        body: moves ? Readable.from(piecesOf(call.body as Buffer | Readable, moved, state), { objectMode: false }) : call.body,
         signal,
-        bodyTimeout: call.isEndless ? 0 : timeoutMs,
+        bodyTimeout: call.isEndless || !(timeoutMs <= LONGEST_BODY_TIMEOUT_MS) ? 0 : timeoutMs,
       });
       const { statusCode } = response;
       if (statusCode >= 200 && statusCode < 300) {
@@ -219,11 +265,50 @@ export class Transport {
       };
     } catch (error) {
       signal.throwIfAborted();
-      const failure = this.failureOf(call.operation, error as Error);
-      const isSent = !((failure instanceof SandboxRequestError || failure instanceof SandboxTunnelError) && !failure.sent);
-      const isFinal = failure instanceof SandboxError && !(failure instanceof SandboxRequestError) && !(failure instanceof SandboxTunnelError);
-      return { error: failure, repeat: isFinal ? 'never' : isSent ? 'if-harmless' : 'always' };
+      const outcome = this.outcomeOf(call.operation, error as Error);
+      return state.isBegun && call.body instanceof Readable ? { ...outcome, repeat: 'never' } : outcome;
     }
+  }
+
+  private async handshake(operation: string, path: string, handler: WebSocketHandler, signal: AbortSignal): Promise<Outcome<WebSocketClient>> {
+    let sentWith: { token?: string; address?: string } = {};
+    try {
+      const route = await this.options.connection.route(this.target, signal);
+      const { headers, token, address } = await this.headers(route, undefined, signal);
+      sentWith = { token, address };
+      const request = { dispatcher: route.dispatcher, origin: route.origin, path: `${route.prefix}/${path}`, headers, signal, pings: true };
+      return { value: await WebSocketClient.open(request, handler) };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof UpgradeRefusedError)) {
+        return this.outcomeOf(operation, error as Error);
+      }
+      this.doubt(error.statusCode);
+      return {
+        error: refusalOf(operation, this.target.claim, error.statusCode, error.body),
+        repeat: RETRIED_STATUSES.has(error.statusCode) || error.statusCode === 429 ? 'always' : 'never',
+        isRenewed: this.renews(error.statusCode, sentWith.token, sentWith.address),
+      };
+    }
+  }
+
+  /** What becomes of a request that failed without an answer. */
+  private outcomeOf(operation: string, error: Error): Outcome<never> {
+    const failure = this.failureOf(operation, error);
+    if (failure instanceof SandboxTunnelError || failure instanceof SandboxRequestError) {
+      const isFinal = failure.reason !== undefined && FINAL_REASONS.has(failure.reason);
+      return { error: failure, repeat: isFinal ? 'never' : failure.sent ? 'if-harmless' : failure.reason === 'ENOTFOUND' ? 'always' : 'unsent' };
+    }
+    return { error: failure, repeat: failure instanceof SandboxError ? 'never' : 'if-harmless' };
+  }
+
+  /** One value for all attempts of a call. */
+  private requestIdOf(call: Call): string {
+    let id = this.requestIds.get(call);
+    if (id === undefined) {
+      this.requestIds.set(call, id = randomBytes(8).toString('hex'));
+    }
+    return id;
   }
 
   /** @param timeoutMs for the router, which would otherwise end requests at a limit of its own; undefined to leave it at that */
@@ -266,7 +351,7 @@ export class Transport {
   }
 
   /** Whether a refusal may be about an old token, or about the address of a Pod that was replaced; the next attempt has others. */
-  private renews(statusCode: number, token: string | undefined, address: string | undefined): boolean {
+  private renews(statusCode: number | undefined, token: string | undefined, address: string | undefined): boolean {
     if (statusCode === 401 && token !== undefined) {
       this.options.tokens!.reject(token);
       return true;
@@ -297,6 +382,10 @@ export class Transport {
 
   /** The error for a request, or a body, that ended without an answer. */
   public failureOf(operation: string, error: Error & { code?: string }): Error {
+    if (error instanceof SandboxRequestError && !error.sent) {
+      this.doubt(undefined);
+      return error;
+    }
     if (error instanceof SandboxError && !(error instanceof SandboxTunnelError)) {
       return error;
     }
@@ -307,13 +396,16 @@ export class Transport {
     const { claim } = this.target;
     const sent = !NOT_SENT.has(error.code ?? '');
     const remedy = sent ? undefined : 'see whether the router, or the sandbox, is up and reachable from here';
-    return new SandboxRequestError(`${operation} in ${claim}: ${error.message || error.code || error.name}`, undefined, '', sent, { claim, cause: error, remedy });
+    return new SandboxRequestError(`${operation} in ${claim}: ${error.message || error.code || error.name}`, undefined, '', sent, {
+      claim, cause: error, remedy, reason: error.code,
+    });
   }
 
-  private async collect({ operation }: Call, response: Dispatcher.ResponseData, limit: number): Promise<Buffer> {
+  private async collect({ operation }: Call, response: Dispatcher.ResponseData, limit: number, moved: () => void): Promise<Buffer> {
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of response.body as AsyncIterable<Buffer>) {
+      moved();
       size += chunk.length;
       if (size > limit) {
         // Leaving the loop ends the connection.
@@ -325,6 +417,23 @@ export class Transport {
     }
     return Buffer.concat(chunks);
   }
+}
+
+/** Content in pieces, each of which is a sign of life. */
+async function* piecesOf(content: Buffer | Readable, moved: () => void, state: { isBegun: boolean }): AsyncGenerator<Buffer> {
+  state.isBegun = true;
+  if (Buffer.isBuffer(content)) {
+    for (let begin = 0; begin < content.length; begin += PIECE_BYTES) {
+      moved();
+      yield content.subarray(begin, begin + PIECE_BYTES);
+    }
+  } else {
+    for await (const piece of content) {
+      moved();
+      yield piece;
+    }
+  }
+  moved();
 }
 
 /** The beginning of a body; the rest is not read. */

@@ -11,6 +11,7 @@ interface Frames {
   }) => NodeJS.WritableStream;
   readonly Sender: new (socket: Duplex, extensions: object) => {
     send(data: Buffer, options: { binary: boolean; mask: boolean; fin: boolean }, done: (error?: Error) => void): void;
+    ping(data: Buffer, mask: boolean, done?: (error?: Error) => void): void;
     pong(data: Buffer, mask: boolean, done?: (error?: Error) => void): void;
     close(code: number, data: string, mask: boolean, done?: (error?: Error) => void): void;
   };
@@ -36,7 +37,17 @@ export interface WebSocketRequest {
   readonly protocol?: string;
   /** Ends the handshake, not the connection. */
   readonly signal: AbortSignal;
+  /**
+   * Whether a quiet connection is asked for a sign of life every 20 seconds, and given up when none comes within 20 more. Without it,
+   * the question is asked only to keep what is in between from forgetting the connection. @default false
+   */
+  readonly pings?: boolean;
+  /** Milliseconds between them, for tests. @default 20000 */
+  readonly pingIntervalMs?: number;
 }
+
+/** Milliseconds of silence after which the other side is asked for a sign of life. Proxies forget connections after 60 seconds and more. */
+const PING_INTERVAL_MS = 20_000;
 
 /** What a WebSocket hands over. */
 export interface WebSocketHandler {
@@ -73,13 +84,18 @@ export class WebSocketClient {
       socket.destroy();
       throw new Error(`the server does not speak ${request.protocol ?? 'WebSocket'}`);
     }
-    return new WebSocketClient(socket, handler);
+    return new WebSocketClient(socket, handler, request);
   }
 
   private readonly sender: InstanceType<Frames['Sender']>;
   private ended = false;
+  private readonly heartbeat: NodeJS.Timeout;
+  /** Questions since the last sign of life. */
+  private unanswered = 0;
 
-  private constructor(private readonly socket: Duplex, private readonly handler: WebSocketHandler) {
+  private constructor(
+    private readonly socket: Duplex, private readonly handler: WebSocketHandler, { pings, pingIntervalMs = PING_INTERVAL_MS }: WebSocketRequest,
+  ) {
     const receiver = new Receiver({ isServer: false, maxPayload: LARGEST_MESSAGE, extensions: {}, allowSynchronousEvents: true });
     this.sender = new Sender(socket, {});
     receiver.on('message', (data: Buffer) => {
@@ -93,7 +109,19 @@ export class WebSocketClient {
       this.finish(code === 1000 || code === 1005 ? undefined : new Error(`closed with ${code}${reason.length > 0 ? `: ${reason}` : ''}`));
     });
     receiver.on('error', error => this.finish(error));
-    socket.on('data', (chunk: Buffer) => receiver.write(chunk));
+    socket.on('data', (chunk: Buffer) => {
+      this.unanswered = 0;
+      receiver.write(chunk);
+    });
+    this.heartbeat = setInterval(() => {
+      // While messages wait to be taken, an answer would wait behind them.
+      if (pings && this.unanswered > 1 && !socket.isPaused()) {
+        this.finish(new Error(`no sign of life within ${2 * pingIntervalMs} ms`));
+      } else if (!this.ended) {
+        this.unanswered++;
+        this.sender.ping(Buffer.alloc(0), true);
+      }
+    }, pingIntervalMs).unref();
     socket.on('error', error => this.finish(error));
     socket.on('close', () => this.finish(new Error('the connection was closed')));
     socket.on('end', () => this.finish(new Error('the connection was closed')));
@@ -119,6 +147,7 @@ export class WebSocketClient {
   private finish(error?: Error): void {
     if (!this.ended) {
       this.ended = true;
+      clearInterval(this.heartbeat);
       if (error) {
         this.socket.destroy();
       } else {

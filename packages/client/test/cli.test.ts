@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { placeOf } from '../src/cli/copy/place.js';
 import { clientOf } from '../src/cli/options.js';
-import { exitCodeOf } from '../src/cli/run.js';
+import { exitCodeOf } from '../src/process.js';
 import { bytes, status } from './fake-sandbox.js';
 import { Bench, CLAIMS, runCli } from './support.js';
 

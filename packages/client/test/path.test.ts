@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { SandboxInputError } from '../src/errors.js';
-import { encodePath, normalizePath, quoteWord } from '../src/path.js';
+import { encodePath, normalizePath } from '../src/path.js';
 
 describe('normalizePath', () => {
   test.each([
@@ -57,41 +57,3 @@ describe('encodePath', () => {
     }));
   });
 });
-
-describe('quoteWord', () => {
-  test('gives a word that POSIX word splitting turns back into the same', () => {
-    fc.assert(fc.property(fc.array(fc.string({ unit: fc.constantFrom('a', ' ', '\'', '"', '\\', '$', '`', '*', '\n', '#', '~') })), words => {
-      expect(split(words.map(quoteWord).join(' '))).toEqual(words);
-    }));
-  });
-});
-
-/** Word splitting as the runtime does it: single quotes literal, double quotes with backslash before " and \, adjacent pieces join. */
-function split(text: string): string[] {
-  const words: string[] = [];
-  let word: string | undefined;
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i];
-    if (c === '\'') {
-      const end = text.indexOf('\'', i + 1);
-      word = (word ?? '') + text.slice(i + 1, end);
-      i = end;
-    } else if (c === '"') {
-      word ??= '';
-      for (i++; text[i] !== '"'; i++) {
-        if (text[i] === '\\' && (text[i + 1] === '"' || text[i + 1] === '\\')) {
-          i++;
-        }
-        word += text[i];
-      }
-    } else if (c === ' ') {
-      if (word !== undefined) {
-        words.push(word);
-      }
-      word = undefined;
-    } else {
-      word = (word ?? '') + c;
-    }
-  }
-  return word === undefined ? words : [...words, word];
-}

@@ -51,7 +51,7 @@ describe('commands.start', () => {
     const process = await sandbox.commands.start(['sh'], { pty: { cols: 80, rows: 24 } });
     await process.resize({ cols: 100, rows: 30 });
     await process.kill('SIGKILL');
-    expect(await process.wait()).toBe(-1);
+    expect(await process.wait()).toBe(128);
     await process.kill();
     expect(received).toEqual([
       { start: { config: { command: ['sh'] }, pty: { cols: 80, rows: 24 } } }, { resize: { cols: 100, rows: 30 } }, { signal: 'SIGNAL_SIGKILL' },

@@ -38,7 +38,7 @@ async function through<T>(options: TunnelOptions, work: (transport: Transport) =
     return await work(new Transport({
       connection, cluster: () => cluster, allowInsecureTokens: false, sendAddress: false, port: 8888, headers: {}, timeoutMs: 20_000, random: () => 1,
       logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
-    }, { claim: 'team/c', namespace: 'team', name: 's', uid: async () => 'u', address: async () => undefined, forgetAddress: () => undefined }));
+    }, { claim: 'team/c', namespace: 'team', name: 's', uid: async () => 'u', address: async () => undefined, isAt: async () => true, forgetAddress: () => undefined }));
   } finally {
     await connection.close();
   }
@@ -137,8 +137,10 @@ describe('tunnel', () => {
   });
 
   test.each<[string, () => void, RegExp]>([
-    ['there is no router', () => kubelet.objects.set(slices('agent-sandbox-system'), slice()).set(slices('team'), slice()),
-      /no router is ready behind Service sandbox-router-svc in namespace agent-sandbox-system or team: install the router there/],
+    ['there is no router', () => [slices('agent-sandbox-system'), slices('team')].forEach(path => kubelet.objects.set(path, { body: { metadata: {}, items: [] } })),
+      /there is no router behind Service sandbox-router-svc in namespace agent-sandbox-system or team: install the router there/],
+    ['no router is ready', () => kubelet.objects.set(slices('agent-sandbox-system'), slice()).set(slices('team'), slice()),
+      /no router is ready behind Service sandbox-router-svc in namespace agent-sandbox-system or team: see whether its Pods are Ready/],
     ['the Pod is gone', () => kubelet.objects.set(slices('agent-sandbox-system'), slice('gone')),
       /tunnel to Service agent-sandbox-system\/sandbox-router-svc: get pods\/portforward "agent-sandbox-system\/gone": 404 NotFound/],
     ['nothing listens in the Pod', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { splitWords } from '../src/words.js';
+import { quoteWord, splitWords } from 'agent-sandbox-api';
 
 describe('words', () => {
   test.each<[string, string[]]>([
@@ -35,6 +35,12 @@ describe('words', () => {
     const quoted = (word: string) => `'${word.replaceAll("'", `'"'"'`)}'`;
     fc.assert(fc.property(fc.array(fc.string({ unit: 'grapheme' })), words => {
       expect(splitWords(words.map(quoted).join(' '))).toEqual(words);
+    }));
+  });
+
+  test('quoteWord gives a word that is split into the same', () => {
+    fc.assert(fc.property(fc.array(fc.string({ unit: fc.constantFrom('a', ' ', '\'', '"', '\\', '$', '`', '*', '\n', '#', '~') })), words => {
+      expect(splitWords(words.map(quoteWord).join(' '))).toEqual(words);
     }));
   });
 });

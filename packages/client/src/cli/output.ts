@@ -11,8 +11,6 @@ export const EXIT = {
   timedOut: 124,
   /** This program failed, so the command did not run or its end is not known. */
   failed: 125,
-  /** A signal ended the command, and the runtime does not say which; otherwise 128 and its number. */
-  signal: 128,
   /** SIGINT: Ctrl-C. */
   interrupted: 130,
   /** The output is not read any more, as after `| head -1`; the number is that of programs that SIGPIPE ends. */

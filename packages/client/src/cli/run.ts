@@ -1,8 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import { pipeline } from 'node:stream/promises';
-import { SandboxUnsupportedError } from '../errors.js';
+import { SandboxRequestError, SandboxUnsupportedError } from '../errors.js';
 import { Process } from '../process.js';
 import { Sandbox } from '../sandbox.js';
 import { EXIT, ExitError, Streams, deliver, print } from './output.js';
+
+/** Exit codes of shells for a program that does not exist, or cannot be executed. */
+const NOT_STARTED: Readonly<Record<string, number>> = { not_found: 127, permission_denied: 126 };
 
 export interface RunFlags {
   readonly stdin?: boolean;
@@ -23,6 +27,9 @@ export async function runCommand(
   } catch (error) {
     if (error instanceof SandboxUnsupportedError && !flags.stdin && !flags.env && flags.cwd === undefined) {
       return runAtOnce(sandbox, command, flags, streams, signal);
+    }
+    if (error instanceof SandboxRequestError && error.reason !== undefined && error.reason in NOT_STARTED) {
+      throw new ExitError(NOT_STARTED[error.reason], error.message);
     }
     throw error;
   }
@@ -46,7 +53,7 @@ export async function runCommand(
     if (flags.json) {
       print(streams, true, { exitCode: code, stdout: output[0], stderr: output[1], timedOut: isTimedOut }, () => []);
     }
-    return isTimedOut ? EXIT.timedOut : exitCodeOf(code);
+    return isTimedOut ? EXIT.timedOut : code;
   } finally {
     clearTimeout(timer);
     process.close();
@@ -63,7 +70,13 @@ async function runAtOnce(sandbox: Sandbox, command: readonly string[], flags: Ru
     streams.stdout.write(result.stdout);
     streams.stderr.write(result.stderr);
   }
-  return result.timedOut ? EXIT.timedOut : exitCodeOf(result.exitCode);
+  if (result.truncated) {
+    throw new ExitError(EXIT.failed, `${result.omittedBytes} bytes of the output are missing: the runtime keeps no more, and has no streams`);
+  }
+  if (result.limit?.of === 'runtime') {
+    throw new ExitError(EXIT.timedOut, `the runtime ended the command at its own time limit of ${result.limit.timeoutMs / 1000} s`);
+  }
+  return result.timedOut ? EXIT.timedOut : result.exitCode;
 }
 
 /** A terminal in a sandbox. Returns the exit code of the shell. */
@@ -78,12 +91,12 @@ export async function openShell(sandbox: Sandbox, command: readonly string[], { 
     // The terminal is raw, so keys come one by one: no need to wait for the network.
     process.stdin.write(chunk);
   };
-  stdin.setRawMode(true);
+  setRaw(stdin);
   stdin.on('data', input);
   stdout.on('resize', resize);
   try {
     await deliver(process.stdout, stdout, signal);
-    return exitCodeOf(await process.exit);
+    return await process.exit;
   } finally {
     stdin.off('data', input);
     stdout.off('resize', resize);
@@ -92,9 +105,17 @@ export async function openShell(sandbox: Sandbox, command: readonly string[], { 
   }
 }
 
-/** Of a command: its own, 128 and more when a signal ended it. */
-export function exitCodeOf(code: number): number {
-  return code >= 0 ? code : code === -1 ? EXIT.signal : 128 - code;
+/**
+ * Gives the keys to the program in the sandbox, one by one. Node's raw mode still turns every \n of the output into \r\n, which spoils
+ * programs that use the whole screen; `stty` takes that off, and leaving the raw mode sets everything back.
+ */
+function setRaw(stdin: NodeJS.ReadStream): void {
+  stdin.setRawMode(true);
+  const fd = (stdin as NodeJS.ReadStream & { fd?: number }).fd;
+  if (fd !== undefined) {
+    // Windows has no stty, and nothing to take off.
+    spawnSync('stty', ['-opost'], { stdio: [fd, 'ignore', 'ignore'] });
+  }
 }
 
 async function collect(from: AsyncIterable<Buffer>): Promise<string> {

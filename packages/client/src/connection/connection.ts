@@ -12,6 +12,8 @@ export interface Target {
   uid(signal: AbortSignal): Promise<string>;
   /** Address of the Pod as last seen; read from the API when it is not known. Undefined when there is none, or it may not be read. */
   address(signal: AbortSignal): Promise<string | undefined>;
+  /** Whether the API server says now that this is an address of the sandbox's running Pod. */
+  isAt(address: string, signal: AbortSignal): Promise<boolean>;
 }
 
 /** A way to the runtime in a sandbox. */

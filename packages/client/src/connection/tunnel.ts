@@ -73,6 +73,8 @@ class TunnelConnection implements Connection {
 class RouterTunnel {
   public readonly agent: Agent;
   private endpoint?: Promise<Endpoint>;
+  /** Whether a router was ever seen there, ready or not: then it is worth waiting for. */
+  private isKnown = false;
   private readonly closing = new AbortController();
 
   constructor(private readonly cluster: Cluster, private readonly namespaces: readonly string[], private readonly options: TunnelOptions) {
@@ -142,9 +144,10 @@ class RouterTunnel {
         return found;
       }
     }
-    throw new SandboxTunnelError(`no router is ready behind Service ${this.service} in namespace ${this.namespaces.join(' or ')}`, false, {
-      remedy: 'install the router there, or set routerNamespace',
-    });
+    const where = `Service ${this.service} in namespace ${this.namespaces.join(' or ')}`;
+    throw this.isKnown
+      ? new SandboxTunnelError(`no router is ready behind ${where}`, false, { reason: 'RouterNotReady', remedy: 'see whether its Pods are Ready' })
+      : new SandboxTunnelError(`there is no router behind ${where}`, false, { reason: 'RouterNotFound', remedy: 'install the router there, or set routerNamespace' });
   }
 
   private get service(): string {
@@ -152,7 +155,8 @@ class RouterTunnel {
   }
 
   private async fromSlices(namespace: string, signal: AbortSignal): Promise<Endpoint | undefined> {
-    const slices = await new Reader(this.cluster).list(ENDPOINT_SLICES, { namespace, labelSelector: `kubernetes.io/service-name=${this.service}`, signal });
+    const slices: EndpointSlice[] = await new Reader(this.cluster).list(ENDPOINT_SLICES, { namespace, labelSelector: `kubernetes.io/service-name=${this.service}`, signal });
+    this.isKnown ||= slices.length > 0;
     const endpoints = slices.flatMap(({ endpoints: all, ports }) => (all ?? [])
       .filter(({ conditions, targetRef }) => conditions?.ready !== false && targetRef?.kind === 'Pod' && targetRef.name)
       .map(({ targetRef }) => ({ namespace: targetRef!.namespace ?? namespace, name: targetRef!.name!, port: plainPort(ports ?? []) })));
@@ -162,6 +166,7 @@ class RouterTunnel {
   /** For callers that may not list EndpointSlices: Pods with the label of the router's Pods. */
   private async fromPods(namespace: string, signal: AbortSignal): Promise<Endpoint | undefined> {
     const pods = await new Reader(this.cluster).list(PODS, { namespace, labelSelector: 'app=sandbox-router', signal });
+    this.isKnown ||= pods.length > 0;
     return this.pick(pods
       .filter(({ metadata, status }) => !metadata.deletionTimestamp && status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True'))
       .map(({ metadata }) => ({ namespace, name: metadata.name!, port: ROUTER_PORT })));
@@ -183,7 +188,9 @@ class RouterTunnel {
     if (signal.aborted) {
       return new SandboxTunnelError(`${where}: no connection within ${timeoutMs} ms`, false, { remedy: 'see whether the router\'s Pods are Ready', cause: error });
     }
-    return new SandboxTunnelError(`${where}: ${error instanceof Error ? error.message : String(error)}`, false, { cause: error, remedy: remedyOf(error) });
+    return new SandboxTunnelError(`${where}: ${error instanceof Error ? error.message : String(error)}`, false, {
+      cause: error, remedy: remedyOf(error), reason: error instanceof ApiError && isSituation(error, 'forbidden', 'unauthorized') ? 'Forbidden' : undefined,
+    });
   }
 }
 

@@ -1,3 +1,4 @@
+import { splitWords, WordsError } from 'agent-sandbox-api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { pythonRepr, SpawnError, StoppingError, TooManyCommandsError } from '../errors.js';
 import { readBody } from '../files/multipart.js';
@@ -6,7 +7,6 @@ import { startChild } from '../process/child.js';
 import { Output } from '../process/output.js';
 import { outcomeOf, runToEnd } from '../process/run.js';
 import type { Runtime } from '../runtime.js';
-import { splitWords, WordsError } from '../words.js';
 import { parseExecute, type ExecuteBody } from './validation.js';
 
 /** More than a kernel takes as arguments anyway. */

@@ -8,7 +8,9 @@ import { isJson } from '../plain/validation.js';
 import type { Runtime } from '../runtime.js';
 import { ProcessError, processErrorOf, STATUS_OF_CODE } from './errors.js';
 import { ExecuteRequest, parseMessage, ResizeTtyRequest, SendSignalRequest, StartRequest, WriteStdinRequest, type StartMessage } from './messages.js';
-import { childOf, execute, MAX_MESSAGE_BYTES, resize, runProcess, sendSignal, startProcess, terminalOf, writeStdin, type ProcessOutput } from './process.js';
+import {
+  childOf, execute, HEARTBEAT_MS, MAX_MESSAGE_BYTES, resize, runProcess, sendSignal, startProcess, terminalOf, writeStdin, type ProcessOutput,
+} from './process.js';
 
 /** One call of `ProcessService` in JSON, and its answer. */
 type Call = (runtime: Runtime, request: FastifyRequest, reply: FastifyReply) => Promise<object | void>;
@@ -64,6 +66,9 @@ async function stream(runtime: Runtime, message: StartMessage, reply: FastifyRep
   const hangUp = hangUpOf(reply);
   const { id, child } = await startProcess(runtime, message, { stdin: true });
   const lines = new PassThrough({ highWaterMark: 256 * 1024 });
+  // Proxies end answers that are silent for long; an empty line is no event.
+  const heartbeat = setInterval(() => lines.writableLength > 0 || lines.write('\n'), HEARTBEAT_MS);
+  lines.once('close', () => clearInterval(heartbeat));
   hangUp.addEventListener('abort', () => lines.destroy());
   const send = (event: unknown) => {
     if (lines.destroyed || lines.write(`${JSON.stringify(event)}\n`)) {

@@ -11,6 +11,9 @@ export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** Input that may wait for a program that does not read it. */
 export const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
+/** Milliseconds between signs of life on quiet connections. */
+export const HEARTBEAT_MS = 20_000;
+
 /** Terminal type of a program in a terminal unless the caller sets TERM: that of the runtime's own environment says nothing. */
 const TERM = 'xterm-256color';
 

@@ -4,12 +4,14 @@ import type { Runtime } from '../runtime.js';
 import { ProcessError, processErrorOf } from './errors.js';
 import { ClientMessage, FirstMessage, parseMessage, type InputMessage, type StartMessage } from './messages.js';
 import { jsonEvent } from './process-json.js';
-import { MAX_WAITING_BYTES, resize, runProcess, sendSignal, startProcess, writeStdin, type ProcessOutput } from './process.js';
+import { HEARTBEAT_MS, MAX_WAITING_BYTES, resize, runProcess, sendSignal, startProcess, writeStdin, type ProcessOutput } from './process.js';
 
 /** Largest message of a client. */
 export const MAX_SOCKET_MESSAGE_BYTES = 1024 * 1024;
 /** How long a client may take to say what to start. */
 const START_WITHIN_MS = 10_000;
+/** Pings in a row without an answer after which a client counts as gone: a paused one may be slow. */
+const MOST_UNANSWERED = 6;
 /** Bytes on their way to a client before the program has to wait. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 
@@ -20,8 +22,19 @@ export function handleSocket(runtime: Runtime, socket: WebSocket): void {
   socket.once('message', () => clearTimeout(timer));
   socket.on('message', (data, binary) => session.receive(data, binary));
   socket.on('error', () => socket.terminate());
+  let unanswered = 0;
+  const heartbeat = setInterval(() => {
+    if (++unanswered > MOST_UNANSWERED) {
+      // The client is gone without a word; its program would run for ever.
+      socket.terminate();
+    } else if (socket.readyState === socket.OPEN) {
+      socket.ping();
+    }
+  }, HEARTBEAT_MS);
+  ['message', 'ping', 'pong'].forEach(event => socket.on(event, () => (unanswered = 0)));
   socket.once('close', () => {
     clearTimeout(timer);
+    clearInterval(heartbeat);
     session.hangUp.abort();
   });
 }

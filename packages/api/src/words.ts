@@ -46,6 +46,11 @@ export function splitWords(line: string): string[] {
   return word === undefined ? words : [...words, word];
 }
 
+/** A word that `splitWords` turns back into `word`. */
+export function quoteWord(word: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll('\'', '\'"\'"\'')}'`;
+}
+
 function doubleQuoted(line: string, start: number): { readonly text: string; readonly end: number } {
   let text = '';
   for (let i = start; i < line.length; i++) {
