@@ -154,13 +154,17 @@ const router = new Workspace(project, {
     '@opentelemetry/resources': '^2.0.0',
     '@opentelemetry/sdk-trace-node': '^2.0.0',
     'commander': '^14.0.0',
+    'jose': '^6.0.0',
     'lru-cache': '^11.2.0',
+    'openid-client': '^6.8.0',
     'pino': '^9.0.0',
     'prom-client': '^15.1.0',
     'undici': '^7.16.0',
     'yaml': '^2.8.0',
   },
-  devDependencies: { 'ws': '^8.18.0', '@types/ws': '^8', 'autocannon': '^8.0.0' },
+  devDependencies: {
+    'ws': '^8.18.0', '@types/ws': '^8', 'autocannon': '^8.0.0', 'oidc-provider': '^9.0.0', '@types/oidc-provider': '^9', 'playwright-core': '^1.56.0',
+  },
   bin: { 'agent-sandbox-router': './lib/main.js' },
 });
 

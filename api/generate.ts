@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { dirname, join, relative } from 'node:path';
 import { generateCrds } from './generators/crds';
 import { generateL1 } from './generators/l1';
+import { generateShapes } from './generators/shapes';
 import { generateWireTypes } from './generators/wire-types';
 
 export const ROOT = join(__dirname, '..');
@@ -14,7 +15,7 @@ const OWNED_FOLDERS = ['crds', 'imports'];
 
 /** All generated files, by path below the repository root. */
 export function generatedFiles(): Record<string, string> {
-  return { ...generateCrds(), ...generateL1(), ...generateWireTypes() };
+  return { ...generateCrds(), ...generateL1(), ...generateWireTypes(), ...generateShapes() };
 }
 
 /** What differs between the generated files and those on disk: one line each. */

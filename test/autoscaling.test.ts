@@ -136,7 +136,7 @@ test.each<[() => unknown, string]>([
   [() => WarmPoolMetric.gkeClaimRate({ target: 'often' }),
     "WarmPoolMetric.gkeClaimRate: target is 'often': write a non-negative number with an optional unit: '500m', '2', '512Mi', '10Gi' (units: n u m k M G T P E, Ki Mi Gi Ti Pi Ei)"],
   [() => WarmPoolMetric.claimRate({ target: '1', metricName: 'a/b' }), "WarmPoolMetric.claimRate: metricName is 'a/b': use a name without '/' and '%'"],
-  [() => WarmPoolMetric.external({ target: '1', metricName: '' }), "WarmPoolMetric.external: metricName is '': use a name without '/' and '%'"],
+  [() => WarmPoolMetric.external({ target: '1', metricName: '' }), "WarmPoolMetric.external: metricName is '': it is empty: write a value"],
   [() => WarmPoolMetric.external({ target: '1', metricName: 'a', matchLabels: { b: 'c d' } }),
     "WarmPoolMetric.external: matchLabels['b'] is 'c d': use at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit"],
   [() => WarmPoolMetric.raw({}), "WarmPoolMetric.raw: type: name the type of the metric: 'External', 'Object', 'Pods', 'Resource' or 'ContainerResource'"],

@@ -6,7 +6,7 @@ import {
   SandboxContainer, SandboxMount, SandboxNetwork, SandboxPort, SandboxProps, SandboxTemplate, SandboxTemplateProps, SandboxVolume, SandboxWarmPool,
   SandboxWarmPoolProps, ShutdownPolicy, l1,
 } from '../src';
-import { CONTAINER, POD, messageOf, synth, testChart } from './helpers';
+import { CONTAINER, POD, messageOf, synth, testApp, testChart } from './helpers';
 
 const V1ALPHA1 = AgentSandboxVersion.V1ALPHA1;
 const PYTHON = SandboxTemplate.fromName('python');
@@ -18,6 +18,8 @@ const long = (length: number) => 'x'.repeat(length);
 
 const box = (props: Partial<SandboxProps>, id = 'box') => new Sandbox(testChart({ namespace: 'agents' }), id, { ...POD, ...props });
 const main = (props: Partial<SandboxContainer>) => box({ containers: [{ ...CONTAINER, ...props }] });
+/** As JavaScript would call it: nothing checks the types. */
+const untyped = (props: object) => box(props as any);
 const port = (...ports: SandboxPort[]) => main({ ports });
 const mount = (...mounts: SandboxMount[]) => main({ mounts });
 const env = (values: { [name: string]: string }) => main({ env: Object.fromEntries(Object.entries(values).map(([name, text]) => [name, value(text)])) });
@@ -41,7 +43,7 @@ const BAD_INPUTS: readonly (readonly [about: string, action: () => unknown, mess
   ['names and metadata', () => box({}, 'My_Box'),
     "test/My_Box: name (the construct id) is 'My_Box': use 1 to 253 lower-case letters, digits, '-' and '.', each part beginning and ending with a letter or digit; or keep the id and set name"],
   ['names and metadata', () => box({ name: '' }),
-    "test/box: name is '': use 1 to 253 lower-case letters, digits, '-' and '.', each part beginning and ending with a letter or digit"],
+    "test/box: name is '': it is empty: write a value, or leave it out"],
   ['names and metadata', () => box({ name: long(254) }),
     `test/box: name is '${long(254)}': use 1 to 253 lower-case letters, digits, '-' and '.', each part beginning and ending with a letter or digit`],
   ['names and metadata', () => box({ namespace: 'a.b' }),
@@ -68,6 +70,54 @@ const BAD_INPUTS: readonly (readonly [about: string, action: () => unknown, mess
     "test/box: podLabels['app'] is 'Sandbox-Router': network policies let the router in by this label: use another value"],
   ['names and metadata', () => template({ name: long(240) }),
     `test/python: name is '${long(240)}': the controller appends '-network-policy' for the NetworkPolicy: use at most 238 characters`],
+  ['plain JavaScript', () => untyped({ networkPolicy: {} }),
+    'test/box: networkPolicy is {}: SandboxProps has no such prop: use network'],
+  ['plain JavaScript', () => untyped({ ttl: 60 }),
+    'test/box: ttl is 60: SandboxProps has no such prop: use lifetime'],
+  ['plain JavaScript', () => untyped({ runtimeClassName: 'gvisor', volumes: undefined }),
+    "test/box: runtimeClassName is 'gvisor': SandboxProps has no such prop: use isolation"],
+  ['plain JavaScript', () => untyped({ contianers: [] }),
+    'test/box: contianers is []: SandboxProps has no such prop: use containers'],
+  ['plain JavaScript', () => untyped({ suspended: 'false' }),
+    "test/box: suspended is 'false': write false without quotes"],
+  ['plain JavaScript', () => untyped({ isolation: 'gvisor' }),
+    "test/box: isolation is 'gvisor': say what keeps the containers apart from the node: Isolation.gvisor(), Isolation.kata(), or Isolation.none()"],
+  ['plain JavaScript', () => untyped({ restartPolicy: 'always' }),
+    "test/box: restartPolicy is 'always': use RestartPolicy.ALWAYS ('Always')"],
+  ['plain JavaScript', () => untyped({ relaxations: ['ROOT'] }),
+    "test/box: relaxations[0] is 'ROOT': use Relaxation.RUN_AS_ROOT ('RUN_AS_ROOT')"],
+  ['plain JavaScript', () => untyped({ containers: CONTAINER }),
+    'test/box: containers is {"image":"registry.example/python@sha256:0123"}: write it as a list: [{"image":"registry.example/python@sha256:0123"}]'],
+  ['plain JavaScript', () => untyped({ containers: [{ ...CONTAINER, ports: [8080], cpu: 1, env: { A: kplus.EnvValue.fromValue(undefined as any) } }] }),
+    "3 problems:\n  test/box: containers[0].cpu is 1: write it as a string: '1'\n  test/box: containers[0].env['A'] is an EnvValue: use a string, or an EnvValue of cdk8s-plus that has a value, such as EnvValue.fromValue('…')\n  test/box: containers[0].ports[0] is 8080: write an object: { port: … }"],
+  ['plain JavaScript', () => untyped({ containers: [{ ...CONTAINER, livenessProbe: {}, port: '8080', env: [{ name: 'A', value: 'b' }] }] }),
+    `3 problems:\n  test/box: containers[0].livenessProbe is {}: SandboxContainer has no such prop: use liveness\n  test/box: containers[0].env is [{"name":"A","value":"b"}]: write an object: { NAME: '…' }\n  test/box: containers[0].port is '8080': write the number without quotes: 8080`],
+  ['plain JavaScript', () => untyped({ podLabels: { team: 7 }, terminationGracePeriod: 30, nodeName: null }),
+    "3 problems:\n  test/box: nodeName is null: leave it out, or write a string\n  test/box: podLabels['team'] is 7: write it as a string: '7'\n  test/box: terminationGracePeriod is 30: use a Duration of cdk8s, such as Duration.minutes(5)"],
+  ['plain JavaScript', () => new (Sandbox as any)(testChart(), 'box'),
+    'test/box: props: it is missing: write an object: { containers: …, isolation: … }'],
+  ['plain JavaScript', () => new (Sandbox as any)(testChart(), undefined, POD),
+    "Sandbox: id: give the construct an id, which is also the name of its object: new Sandbox(chart, 'python', { … })"],
+  ['plain JavaScript', () => new (Sandbox as any)(undefined, 'box', POD),
+    "Sandbox: scope: define it in a chart: new Sandbox(chart, 'box', { … })"],
+  ['plain JavaScript', () => new Sandbox(testApp(), 'box', POD),
+    "Sandbox: scope is an App (''): define it in a chart: new Chart(app, 'agents', { namespace: 'agents' })"],
+  ['plain JavaScript', () => pool({ template: 'python' } as any),
+    "test/pool: template is 'python': use a SandboxTemplate, or SandboxTemplate.fromName('…')"],
+  ['plain JavaScript', () => pool({ poolSize: 3 } as any),
+    'test/pool: poolSize is 3: SandboxWarmPoolProps has no such prop: use replicas'],
+  ['plain JavaScript', () => claim({ pool: 'x' } as any),
+    "test/claim: pool is 'x': use a SandboxWarmPool, or SandboxWarmPool.fromName('…')"],
+  ['plain JavaScript', () => claim({ pool: PYTHON } as any),
+    `test/claim: pool is {"isSandboxTemplate":true,"name":"python"}: use a SandboxWarmPool, or SandboxWarmPool.fromName('…')`],
+  ['plain JavaScript', () => claim({ lifetime: '2h' } as any),
+    "test/claim: lifetime is '2h': use Lifetime.afterFinished(…), Lifetime.until(…)"],
+  ['plain JavaScript', () => Lifetime.until(undefined as any),
+    'Lifetime.until: shutdownTime: it is missing: write a string'],
+  ['plain JavaScript', () => Lifetime.afterFinished(3600 as any),
+    'Lifetime.afterFinished: ttl is 3600: use a Duration of cdk8s, such as Duration.minutes(5)'],
+  ['plain JavaScript', () => SandboxVolume.persistent('data', undefined as any),
+    'SandboxVolume.persistent: options: it is missing: write an object: { size: … }'],
   ['containers', () => box({ containers: [] }),
     'test/box: containers is []: a Pod needs at least one container'],
   ['containers', () => main({ name: 'Main' }),
@@ -75,9 +125,9 @@ const BAD_INPUTS: readonly (readonly [about: string, action: () => unknown, mess
   ['containers', () => main({ image: 'python :3' }),
     "test/box: containers[0].image is 'python :3': name an image without white space"],
   ['containers', () => main({ image: undefined }),
-    'test/box: containers[0].image: name an image without white space'],
+    'test/box: containers[0].image: it is missing: write a string'],
   ['containers', () => main({ image: '' }),
-    "test/box: containers[0].image is '': name an image without white space"],
+    "test/box: containers[0].image is '': it is empty: write a value"],
   ['containers', () => box({ containers: [CONTAINER, CONTAINER] }),
     'test/box: containers[1].name: give it a name; only the first container can do without'],
   ['containers', () => box({ containers: [CONTAINER], sidecars: [{ ...CONTAINER, name: 'sandbox' }] }),

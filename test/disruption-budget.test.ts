@@ -1,7 +1,8 @@
+import { SandboxTemplate } from '../src';
 import { SandboxDisruptionBudget, SandboxDisruptionBudgetProps, UnhealthyPodEvictionPolicy } from '../src/scaling/disruption-budget';
 import { manifestOf, synth, testChart } from './helpers';
 
-const template = { name: 'test-template-custom' };
+const template = SandboxTemplate.fromName('test-template-custom');
 
 function budget(props: Partial<SandboxDisruptionBudgetProps> = {}, namespace?: string): any {
   return manifestOf(new SandboxDisruptionBudget(testChart({ namespace }), 'budget', { template, ...props }));
@@ -34,7 +35,7 @@ test('number, eviction policy, name and metadata are written', () => {
 });
 
 test('sandboxes of a template of another namespace carry the hash of its full name', () => {
-  const selected = (namespace: string | undefined) => budget({ template: { name: 'pool', namespace: 'library' } }, namespace).spec.selector.matchLabels;
+  const selected = (namespace: string | undefined) => budget({ template: SandboxTemplate.fromName('pool', 'library') }, namespace).spec.selector.matchLabels;
   // FNV-1a of 'pool', and of 'library/pool'
   expect(selected('library')).toEqual({ 'agents.x-k8s.io/sandbox-template-ref-hash': '91dd7983' });
   expect(selected(undefined)).toEqual({ 'agents.x-k8s.io/sandbox-template-ref-hash': '91dd7983' });

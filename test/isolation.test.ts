@@ -106,8 +106,8 @@ describe('what is not an isolation or a network', () => {
   test.each<[string, unknown, string]>([
     ['left out', undefined, `test/a: isolation: ${HOW}`],
     ['a string', 'gvisor', `test/a: isolation is 'gvisor': ${HOW}`],
-    ['a factory that was not called', Isolation.gvisor, `test/a: isolation is 'a function that was not called': ${HOW}`],
-    ['another construct', chart(), `test/a: isolation is 'of class Chart': ${HOW}`],
+    ['a factory that was not called', Isolation.gvisor, `test/a: isolation is a function that was not called: ${HOW}`],
+    ['another construct', chart(), `test/a: isolation is a Chart ('test'): ${HOW}`],
   ])('is refused where types are not checked: %s', (_, isolation: any, message) => {
     expect(() => new SandboxTemplate(chart(), 'a', { containers: [container], isolation })).toThrow(message);
     expect(() => new Sandbox(chart(), 'a', { containers: [container], isolation })).toThrow(message);
@@ -116,6 +116,6 @@ describe('what is not an isolation or a network', () => {
   test('a network factory that was not called is refused', () => {
     const network: any = SandboxNetwork.denyAll;
     expect(() => new Sandbox(chart(), 'a', { containers: [container], isolation: Isolation.none(), network }))
-      .toThrow("test/a: network is 'a function that was not called': say what it may talk to");
+      .toThrow('test/a: network is a function that was not called: say what it may talk to');
   });
 });

@@ -115,7 +115,7 @@ test.each<[() => unknown, string]>([
   [() => KedaTrigger.claimRate({ ...prometheus, threshold: 0 }),
     'KedaTrigger.claimRate: threshold is 0: the value of the query is divided by it: use a number above 0'],
   [() => KedaTrigger.claimRate({ ...prometheus, threshold: NaN }),
-    "KedaTrigger.claimRate: threshold is 'NaN': the value of the query is divided by it: use a number above 0"],
+    'KedaTrigger.claimRate: threshold is NaN: write a number'],
   [() => KedaTrigger.claimRate({ ...prometheus, activationThreshold: -1 }),
     'KedaTrigger.claimRate: activationThreshold is -1: use a number, 0 or more'],
   [() => KedaTrigger.claimRate({ ...prometheus, window: Duration.millis(1) }),
@@ -126,7 +126,7 @@ test.each<[() => unknown, string]>([
     "KedaTrigger.prometheus: query is ' ': write a PromQL query with one value as its result"],
   [() => KedaTrigger.prometheus({ ...prometheus, query: 'up', parameters: { threshold: '5' } }),
     "KedaTrigger.prometheus: parameters['threshold'] is '5': use the prop threshold"],
-  [() => KedaTrigger.raw({ type: '', metadata: {} }), "KedaTrigger.raw: type is '': name the type of the trigger, such as 'cron'"],
+  [() => KedaTrigger.raw({ type: '', metadata: {} }), "KedaTrigger.raw: type is '': it is empty: write a value"],
   [() => KedaAuthentication.fromTriggerAuthentication('A'),
     "KedaAuthentication.fromTriggerAuthentication: name is 'A': use 1 to 253 lower-case letters, digits, '-' and '.', each part beginning and ending with a letter or digit"],
 ])('values fail early: %s', (make, message) => {

@@ -101,8 +101,8 @@ test('the name is the id wherever the construct is, or the prop', () => {
 });
 
 test('a template elsewhere is its name and, where known, its namespace', () => {
-  expect(SandboxTemplate.fromName('python')).toEqual({ name: 'python', namespace: undefined });
-  expect(SandboxTemplate.fromName('python', 'shared')).toEqual({ name: 'python', namespace: 'shared' });
+  expect(SandboxTemplate.fromName('python')).toEqual({ isSandboxTemplate: true, name: 'python' });
+  expect(SandboxTemplate.fromName('python', 'shared')).toEqual({ isSandboxTemplate: true, name: 'python', namespace: 'shared' });
 });
 
 test('a template tells what it is made of', () => {

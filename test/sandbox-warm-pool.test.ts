@@ -52,8 +52,8 @@ test('a pool of a template of the app comes after it, whatever the order of the 
 
 test('a pool elsewhere is what is known of it', () => {
   const template = SandboxTemplate.fromName('python');
-  expect(SandboxWarmPool.fromName('pool')).toEqual({ name: 'pool' });
-  expect(SandboxWarmPool.fromName('pool', { namespace: 'agents', template })).toEqual({ name: 'pool', namespace: 'agents', template });
+  expect(SandboxWarmPool.fromName('pool')).toEqual({ isSandboxWarmPool: true, name: 'pool' });
+  expect(SandboxWarmPool.fromName('pool', { namespace: 'agents', template })).toEqual({ isSandboxWarmPool: true, name: 'pool', namespace: 'agents', template });
 });
 
 describe('names of its Sandboxes', () => {

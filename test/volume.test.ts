@@ -1,6 +1,7 @@
 import * as kplus from 'cdk8s-plus-28';
 import { schemaOf } from '../api/test/crd-files';
 import { Relaxation, SandboxVolume, l1 } from '../src';
+import { STRUCTS_JSON } from '../src/generated/shapes.gen';
 import { CONTAINER, podSpec, sandbox, schemaProblems, testChart } from './helpers';
 
 const chart = testChart();
@@ -72,12 +73,16 @@ test.each<[string, SandboxVolume, object]>([
 
 /** Sources by their names in TypeScript, where a cased abbreviation makes them differ from the wire. */
 const SOURCE_PROPS: Readonly<Record<string, string>> = { downwardAPI: 'downwardApi', scaleIO: 'scaleIo' };
+const SHAPES: Record<string, Record<string, string>> = JSON.parse(STRUCTS_JSON);
+const REQUIRED: Readonly<Record<string, unknown>> = { 's': 'x', 'n': 1, '[s': ['x'], 'l1.LocalObjectReference': { name: 'x' } };
 const SOURCES = Object.keys(schemaOf('Sandbox', 'v1beta1', 'spec.podTemplate.spec.volumes[]').properties).filter(name => name !== 'name');
 
 test.each(SOURCES)('a volume can be of source %s', source => {
-  const value = SandboxVolume.of({ name: 'v', [SOURCE_PROPS[source] ?? source]: {} });
+  const type = SHAPES['l1.Volume'][SOURCE_PROPS[source] ?? source].replace('?', '');
+  const required = Object.fromEntries(Object.entries(SHAPES[type]).filter(([, prop]) => !prop.endsWith('?')).map(([name, prop]) => [name, REQUIRED[prop]]));
+  const value = SandboxVolume.of({ name: 'v', [SOURCE_PROPS[source] ?? source]: required });
   const object = sandbox({ volumes: [value], relaxations: [Relaxation.HOST_PATH_VOLUMES, Relaxation.OTHER_VOLUMES] });
-  expect(podSpec(object).volumes).toEqual([{ name: 'v', [source]: {} }]);
+  expect(podSpec(object).volumes.map((each: object) => Object.keys(each).sort())).toEqual([['name', source].sort()]);
 });
 
 test('a volume knows its name and whether it outlives the Pod', () => {

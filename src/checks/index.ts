@@ -1,4 +1,3 @@
-export { mark, requireProtection } from './brand';
 export { checkTreeAtSynth } from './findings';
 export { describe, Problems } from './problems';
 export { Quantity } from './quantity';
@@ -7,3 +6,4 @@ export {
   quantity, time,
 } from './rules';
 export { wholeSeconds } from './seconds';
+export { checkCalls, checkProps, placed } from './shapes';

@@ -1,3 +1,5 @@
+import { show } from './show';
+
 /**
  * What is wrong with the props of one construct, collected so that everything is said at once.
  *
@@ -62,6 +64,6 @@ export class Problems {
  * @internal
  */
 export function describe(where: string, prop: string, value: unknown, remedy: string): string {
-  const shown = typeof value === 'string' ? `'${value}'` : typeof value === 'number' ? String(value) : JSON.stringify(value);
+  const shown = show(value);
   return `${where ? `${where}: ` : ''}${prop}${shown === undefined ? '' : ` is ${shown}`}: ${remedy}`;
 }

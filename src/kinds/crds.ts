@@ -1,5 +1,5 @@
 import { Construct } from 'constructs';
-import { Problems } from '../checks';
+import { checkProps, placed, Problems } from '../checks';
 import { CRDS_JSON } from '../generated/crds.gen';
 import { checkKeys, checkLabels, ClusterScopedObject } from '../objects';
 
@@ -49,7 +49,8 @@ export class AgentSandboxCrds extends Construct {
    * @param props labels and annotations of the definitions
    */
   public constructor(scope: Construct, id: string, props: AgentSandboxCrdsProps = {}) {
-    super(scope, id);
+    super(...placed('AgentSandboxCrds', scope, id));
+    checkProps(this.node.path, 'AgentSandboxCrdsProps', props);
     const problems = Problems.of(this.node.path);
     checkLabels(problems, 'labels', props.labels);
     checkKeys(problems, 'annotations', props.annotations);

@@ -1,6 +1,6 @@
 import { Duration } from 'cdk8s';
 import * as l1 from '../../imports';
-import { Problems, time } from '../checks';
+import { checkCalls, Problems, time } from '../checks';
 
 /** What happens to an object at the end of its lifetime. Its Pod is removed in every case. */
 export enum ShutdownPolicy {
@@ -100,3 +100,4 @@ export class Lifetime {
     return { shutdownTime: this.shutdownTime, shutdownPolicy: this.onExpiry as string as l1.SandboxSpecShutdownPolicy | undefined };
   }
 }
+checkCalls(Lifetime);

@@ -1,7 +1,7 @@
 import { ApiObject, Chart } from 'cdk8s';
 import { Construct, IConstruct } from 'constructs';
 import * as l1 from '../../imports';
-import { checkTreeAtSynth, dnsLabel, Problems } from '../checks';
+import { checkProps, checkTreeAtSynth, dnsLabel, placed, Problems } from '../checks';
 import { SHADOW_POOL_PREFIX } from '../generated/vocabulary.gen';
 import {
   AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, inDifferentNamespaces, ISandboxTemplate, ISandboxWarmPool,
@@ -104,7 +104,8 @@ export class SandboxClaim extends Construct {
    * @param props the claim
    */
   constructor(scope: Construct, id: string, props: SandboxClaimProps) {
-    super(scope, id);
+    super(...placed('SandboxClaim', scope, id));
+    checkProps(this.node.path, 'SandboxClaimProps', props);
     const identity = identityOf(this, id, props);
     this.name = identity.name;
     this.namespace = identity.namespace;
@@ -288,8 +289,7 @@ function shadowPools(root: IConstruct): Map<string, SandboxWarmPool> {
 
 function renderClaimEnv(problems: Problems, props: SandboxClaimProps): l1.SandboxClaimEnvVar[] | undefined {
   const render = (at: Problems, env: { readonly [name: string]: string }, containerName?: string) =>
-    renderEnv(at, Object.fromEntries(Object.entries(env).map(([name, value]) => [name, { value }])))
-      .map(({ name, value }) => ({ name, value: value!, containerName }));
+    renderEnv(at, env).map(({ name, value }) => ({ name, value: value!, containerName }));
   const list = [
     ...render(problems.at('env'), props.env ?? {}),
     ...Object.keys(props.containerEnv ?? {}).sort().flatMap(container => {

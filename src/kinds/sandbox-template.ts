@@ -2,7 +2,7 @@ import { Lazy } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import * as l1 from '../../imports';
-import { checkTreeAtSynth, dnsLabel, dnsSubdomain, Problems, requireProtection } from '../checks';
+import { checkCalls, checkProps, checkTreeAtSynth, dnsLabel, dnsSubdomain, placed, Problems } from '../checks';
 import { ANNOTATION, NETWORK_POLICY_SUFFIX } from '../generated/vocabulary.gen';
 import { SandboxNetwork } from '../network';
 import { AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, ISandboxTemplate, objectMetadata } from '../objects';
@@ -94,7 +94,7 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
     problems.check('name', name, dnsSubdomain);
     problems.check('namespace', namespace, dnsLabel);
     problems.throwIfAny();
-    return { name, namespace };
+    return { isSandboxTemplate: true, name, namespace };
   }
 
   /**
@@ -116,6 +116,9 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
     template.node.addValidation({ validate: () => imported.problems() });
     return template;
   }
+
+  /** Always true: tells templates from all other objects that have a name. */
+  public readonly isSandboxTemplate: boolean = true;
 
   /** Name of the object. */
   public readonly name: string;
@@ -147,7 +150,8 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
    * @param props the template
    */
   constructor(scope: Construct, id: string, props: SandboxTemplateProps) {
-    super(scope, id);
+    super(...placed('SandboxTemplate', scope, id));
+    checkProps(this.node.path, 'SandboxTemplateProps', props);
     const identity = identityOf(this, id, props);
     this.name = identity.name;
     this.namespace = identity.namespace;
@@ -159,7 +163,6 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
 
     const problems = Problems.of(this.node.path);
     checkObject(problems, identity, props);
-    requireProtection(problems, this.isolation, this.network);
     this._blueprint = (props as Prepared)[PREPARED] ?? renderBlueprint(problems, props, this.claimVolumes !== ClaimOverrides.DISALLOWED);
     checkHostNetwork(problems, props, this.network._managed);
     this.checkOptions(problems, props);
@@ -197,6 +200,7 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
     });
   }
 }
+checkCalls(SandboxTemplate);
 
 /** Carries a blueprint that is ready already past the props that it would be made from. */
 const PREPARED = Symbol('prepared blueprint');

@@ -1,7 +1,7 @@
 import { ApiObject, Lazy } from 'cdk8s';
 import { Construct } from 'constructs';
 import * as l1 from '../../imports';
-import { checkTreeAtSynth, dnsLabel, dnsSubdomain, integer, Problems } from '../checks';
+import { checkCalls, checkProps, checkTreeAtSynth, dnsLabel, dnsSubdomain, integer, placed, Problems } from '../checks';
 import {
   AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, inDifferentNamespaces, ISandboxTemplate, ISandboxWarmPool, objectMetadata,
 } from '../objects';
@@ -79,8 +79,11 @@ export class SandboxWarmPool extends Construct implements ISandboxWarmPool {
     problems.check('name', name, dnsSubdomain);
     problems.check('namespace', attributes.namespace, dnsLabel);
     problems.throwIfAny();
-    return { name, ...attributes };
+    return { isSandboxWarmPool: true, name, ...attributes };
   }
+
+  /** Always true: tells pools from all other objects that have a name. */
+  public readonly isSandboxWarmPool: boolean = true;
 
   /** Name of the object. */
   public readonly name: string;
@@ -103,7 +106,8 @@ export class SandboxWarmPool extends Construct implements ISandboxWarmPool {
    * @param props the pool
    */
   constructor(scope: Construct, id: string, props: SandboxWarmPoolProps) {
-    super(scope, id);
+    super(...placed('SandboxWarmPool', scope, id));
+    checkProps(this.node.path, 'SandboxWarmPoolProps', props);
     const identity = identityOf(this, id, props);
     this.name = identity.name;
     this.namespace = identity.namespace;
@@ -177,3 +181,4 @@ export class SandboxWarmPool extends Construct implements ISandboxWarmPool {
     this.autoscaled = true;
   }
 }
+checkCalls(SandboxWarmPool);

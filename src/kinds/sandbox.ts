@@ -1,7 +1,7 @@
 import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import * as l1 from '../../imports';
-import { checkTreeAtSynth, dns1035Label, Problems, requireProtection } from '../checks';
+import { checkProps, checkTreeAtSynth, dns1035Label, placed, Problems } from '../checks';
 import { LABEL, nameHash } from '../generated/vocabulary.gen';
 import { SandboxNetwork } from '../network';
 import { AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, objectMetadata } from '../objects';
@@ -60,7 +60,8 @@ export class Sandbox extends Construct {
    * @param props the sandbox
    */
   constructor(scope: Construct, id: string, props: SandboxProps) {
-    super(scope, id);
+    super(...placed('Sandbox', scope, id));
+    checkProps(this.node.path, 'SandboxProps', props);
     const identity = identityOf(this, id, props);
     this.name = identity.name;
     this.namespace = identity.namespace;
@@ -69,7 +70,6 @@ export class Sandbox extends Construct {
 
     const problems = Problems.of(this.node.path);
     checkObject(problems, identity, props);
-    requireProtection(problems, this.isolation, this.network);
     const blueprint = renderBlueprint(problems, props);
     checkHostNetwork(problems, props, this.network._managed);
     if (this.network._managed && !this.network._rules()) {

@@ -1,6 +1,6 @@
 import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
-import { checkTreeAtSynth, dnsLabel, integer, Problems, qualifiedName, Quantity, quantity } from '../checks';
+import { checkProps, checkTreeAtSynth, dnsLabel, integer, placed, Problems, qualifiedName, Quantity, quantity } from '../checks';
 import { EXTENSIONS_GROUP, GROUP } from '../generated/vocabulary.gen';
 import { checkKeys, checkLabels, ClusterScopedObject, ObjectMetadataProps } from '../objects';
 
@@ -276,7 +276,8 @@ export class SandboxNamespace extends Construct {
    * @param props the namespace
    */
   public constructor(scope: Construct, id: string, props: SandboxNamespaceProps = {}) {
-    super(scope, id);
+    super(...placed('SandboxNamespace', scope, id));
+    checkProps(this.node.path, 'SandboxNamespaceProps', props);
     this.name = props.name ?? id;
 
     const problems = Problems.of(this.node.path);

@@ -1,4 +1,4 @@
-import { Problems } from '../checks';
+import { checkCalls, Problems } from '../checks';
 import { cidr as cidrRule } from './cidr';
 import { NetworkPeer } from './network-peer';
 import { NetworkPort } from './network-port';
@@ -61,6 +61,7 @@ export class ClusterDns {
     problems.throwIfAny();
   }
 }
+checkCalls(ClusterDns);
 
 /** DNS goes over UDP, and over TCP when an answer is long. */
 function onPort(port: number): NetworkPort[] {

@@ -1,7 +1,7 @@
 import { ApiObject, App, Chart } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
 import * as l1 from '../../imports';
-import { dnsLabel, Problems } from '../checks';
+import { checkCalls, dnsLabel, Problems } from '../checks';
 import { NAMESPACE_NAME_LABEL, orderedSelector, selectorOf } from '../objects';
 import { Cidr, cidr as cidrRule } from './cidr';
 import { SPECIAL_IPV4, SPECIAL_IPV6 } from './special-ranges';
@@ -227,6 +227,7 @@ export class NetworkPeer {
     return [...this.peers];
   }
 }
+checkCalls(NetworkPeer);
 
 function namespaces(problems: Problems, options: PodPeerOptions): l1.LabelSelector | undefined {
   const { namespace, namespaceLabels, anyNamespace } = options;

@@ -1,6 +1,6 @@
 import * as kplus from 'cdk8s-plus-28';
 import * as l1 from '../../imports';
-import { integer, portName, portNumber, Problems } from '../checks';
+import { checkCalls, integer, portName, portNumber, Problems } from '../checks';
 
 /** Ports that a network rule allows. */
 export class NetworkPort {
@@ -109,3 +109,4 @@ export class NetworkPort {
     return typeof from === 'number' && from <= 53 && 53 <= (this.port.endPort ?? from);
   }
 }
+checkCalls(NetworkPort);

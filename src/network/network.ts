@@ -1,6 +1,6 @@
 import * as l1 from '../../imports';
 import { toWire } from '../../imports/wire';
-import { dnsLabel, mark, Problems } from '../checks';
+import { checkCalls, dnsLabel, Problems } from '../checks';
 import { ROUTER } from '../generated/vocabulary.gen';
 import { NAMESPACE_NAME_LABEL, selectorOf } from '../objects';
 import { Cidr } from './cidr';
@@ -145,7 +145,6 @@ export class SandboxNetwork {
     private readonly rules: Rules | undefined,
     private readonly presetRules: number,
   ) {
-    mark(this, 'SandboxNetwork');
   }
 
   /**
@@ -213,6 +212,7 @@ export class SandboxNetwork {
     return this.rules!;
   }
 }
+checkCalls(SandboxNetwork);
 
 type Ingress = readonly l1.NetworkPolicyIngressRule[];
 type Egress = readonly l1.NetworkPolicyEgressRule[];

@@ -1,5 +1,8 @@
 /** A SandboxTemplate, of this app or of elsewhere. */
 export interface ISandboxTemplate {
+  /** Always true: tells templates from all other objects that have a name. */
+  readonly isSandboxTemplate: boolean;
+
   /** Name of the object. */
   readonly name: string;
 
@@ -9,6 +12,9 @@ export interface ISandboxTemplate {
 
 /** A SandboxWarmPool, of this app or of elsewhere. */
 export interface ISandboxWarmPool {
+  /** Always true: tells pools from all other objects that have a name. */
+  readonly isSandboxWarmPool: boolean;
+
   /** Name of the object. */
   readonly name: string;
 

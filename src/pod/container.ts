@@ -189,11 +189,11 @@ export interface SandboxContainer {
   readonly resources?: l1.ResourceRequirements;
 
   /**
-   * Environment variables by name; emitted sorted by name.
+   * Environment variables by name, as strings or as values of cdk8s-plus; emitted sorted by name.
    *
    * @default - none
    */
-  readonly env?: { [name: string]: kplus.EnvValue };
+  readonly env?: { [name: string]: string | kplus.EnvValue };
 
   /**
    * ConfigMaps and Secrets whose keys become environment variables.
@@ -499,11 +499,12 @@ function checkRequest(problems: Problems, prop: string, request: l1.Quantity, li
  *
  * @internal
  */
-export function renderEnv(problems: Problems, env: { readonly [name: string]: { readonly value?: any; readonly valueFrom?: any } }): l1.EnvVar[] {
+export function renderEnv(problems: Problems, env: { readonly [name: string]: string | kplus.EnvValue }): l1.EnvVar[] {
   const names = Object.keys(env).sort();
   return names.map((name, index) => {
     problems.check(' key', name, envName);
-    const { value, valueFrom } = env[name];
+    const variable = env[name];
+    const { value, valueFrom } = typeof variable === 'string' ? { value: variable, valueFrom: undefined } : variable;
     for (const match of typeof value === 'string' ? value.replace(/\$\$/g, '').matchAll(/\$\(([^()$]+)\)/g) : []) {
       if (names.indexOf(match[1]) >= index) {
         problems.add(`['${name}']`, value, `$(${match[1]}) does not come before it, as variables are sorted by name: rename one of them, or write $$(${match[1]}) for the text itself`);

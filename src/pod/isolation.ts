@@ -1,5 +1,5 @@
 import * as l1 from '../../imports';
-import { dnsSubdomain, labelValue, mark, Problems, qualifiedName } from '../checks';
+import { checkCalls, dnsSubdomain, labelValue, Problems, qualifiedName } from '../checks';
 import { checkLabels } from '../objects';
 
 /** The hypervisor that runs the virtual machines of Kata Containers. */
@@ -158,7 +158,6 @@ export class Isolation {
     placement: IsolationPlacement,
     private readonly hint: RuntimeClassHint,
   ) {
-    mark(this, 'Isolation');
     const problems = Problems.of(where);
     problems.check(where === 'Isolation.runtimeClass' ? 'name' : 'runtimeClassName', runtimeClassName, dnsSubdomain);
     checkLabels(problems, 'nodeSelector', placement.nodeSelector);
@@ -186,6 +185,7 @@ export class Isolation {
     return new Isolation('Isolation', this.description, runtimeClassName, this, this.hint);
   }
 }
+checkCalls(Isolation);
 
 const TAINT_EFFECTS: readonly string[] = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 const INTEGER = /^(0|-?[1-9]\d*)$/;

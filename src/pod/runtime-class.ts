@@ -1,5 +1,5 @@
 import { Construct } from 'constructs';
-import { dnsLabel, Problems, quantity } from '../checks';
+import { checkProps, dnsLabel, placed, Problems, quantity } from '../checks';
 import { checkObject, ClusterScopedObject, ObjectMetadataProps } from '../objects';
 import { Isolation } from './isolation';
 
@@ -68,7 +68,8 @@ export class SandboxRuntimeClass extends Construct {
    * @param props the runtime class
    */
   public constructor(scope: Construct, id: string, props: SandboxRuntimeClassProps) {
-    super(scope, id);
+    super(...placed('SandboxRuntimeClass', scope, id));
+    checkProps(this.node.path, 'SandboxRuntimeClassProps', props);
     const { isolation, overhead } = props;
     const handler = props.handler ?? isolation._handler;
     this.name = props.name ?? isolation.runtimeClassName ?? id;

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as kplus from 'cdk8s-plus-28';
 import * as l1 from '../../imports';
-import { bytes, dnsLabel, Problems, Quantity } from '../checks';
+import { bytes, checkCalls, dnsLabel, Problems, Quantity } from '../checks';
 import { checkKeys, checkLabels } from '../objects';
 
 /** A volume that outlives the Pod of a sandbox. */
@@ -250,3 +250,4 @@ export class SandboxVolume {
     return this === other || isDeepStrictEqual([this._volume, this._claimTemplate], [other._volume, other._claimTemplate]);
   }
 }
+checkCalls(SandboxVolume);

@@ -1,6 +1,6 @@
 import { ApiObject, Chart, Duration } from 'cdk8s';
 import { Construct } from 'constructs';
-import { dnsSubdomain, integer, Problems, Quantity, quantity } from '../checks';
+import { checkCalls, checkProps, dnsSubdomain, integer, placed, Problems, Quantity, quantity } from '../checks';
 import { EXTENSIONS_GROUP, VERSION } from '../generated/vocabulary.gen';
 import { checkLabels, checkObject, ObjectMetadataProps } from '../objects';
 
@@ -161,6 +161,7 @@ export class WarmPoolMetric {
     return this.render(target);
   }
 }
+checkCalls(WarmPoolMetric);
 
 function checkMetric(problems: Problems, metricName: string, target: string): void {
   // The name becomes a part of a URL path.
@@ -232,6 +233,7 @@ export class ScalingPolicy {
     return { type: this.type, value: this.value, periodSeconds: this.period.toSeconds() };
   }
 }
+checkCalls(ScalingPolicy);
 
 /** How a pool scales in one direction. */
 export interface ScalingRules {
@@ -329,7 +331,8 @@ export class WarmPoolHorizontalPodAutoscaler extends Construct {
    * @param props pool, bounds and metrics
    */
   public constructor(scope: Construct, id: string, props: WarmPoolHorizontalPodAutoscalerProps) {
-    super(scope, id);
+    super(...placed('WarmPoolHorizontalPodAutoscaler', scope, id));
+    checkProps(this.node.path, 'WarmPoolHorizontalPodAutoscalerProps', props);
     const target = scaleTargetOf(this, props.target);
     this.name = props.name ?? target.name;
     this.namespace = target.namespace;

@@ -1,6 +1,6 @@
 import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
-import { integer, Problems } from '../checks';
+import { checkProps, integer, placed, Problems } from '../checks';
 import { LABEL, nameHash } from '../generated/vocabulary.gen';
 import { checkObject, identityOf, inDifferentNamespaces, ISandboxTemplate, objectMetadata, ObjectMetadataProps } from '../objects';
 
@@ -72,7 +72,8 @@ export class SandboxDisruptionBudget extends Construct {
    * @param props the budget
    */
   public constructor(scope: Construct, id: string, props: SandboxDisruptionBudgetProps) {
-    super(scope, id);
+    super(...placed('SandboxDisruptionBudget', scope, id));
+    checkProps(this.node.path, 'SandboxDisruptionBudgetProps', props);
     const { template } = props;
     const identity = identityOf(this, id, props);
     this.name = identity.name;

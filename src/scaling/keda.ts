@@ -1,6 +1,6 @@
 import { ApiObject, Duration } from 'cdk8s';
 import { Construct } from 'constructs';
-import { describe, dnsSubdomain, integer, labelValue, Problems } from '../checks';
+import { checkCalls, checkProps, describe, dnsSubdomain, integer, labelValue, placed, Problems } from '../checks';
 import { checkObject, ObjectMetadataProps } from '../objects';
 import {
   behaviorOf, checkMaximum, checkSeconds, checkTarget, MetricTargetType, scaleTargetOf, scaleTargetRef, ScalingBehavior,
@@ -40,6 +40,7 @@ export class KedaAuthentication {
     return { name: this.name, kind: this.kind };
   }
 }
+checkCalls(KedaAuthentication);
 
 /** Where Prometheus is, and from which value on the pool grows. */
 export interface KedaPrometheusOptions {
@@ -214,6 +215,7 @@ export class KedaTrigger {
     return { type, name, metricType, metadata, authenticationRef: authentication?._ref() };
   }
 }
+checkCalls(KedaTrigger);
 
 function claimRateQuery(target: WarmPoolScaleTarget, window: Duration, namespaceLabel: string): string {
   const namespace = target.namespace === undefined ? '' : `${namespaceLabel}="${target.namespace}",`;
@@ -317,7 +319,8 @@ export class WarmPoolScaledObject extends Construct {
    * @param props pool, bounds and triggers
    */
   public constructor(scope: Construct, id: string, props: WarmPoolScaledObjectProps) {
-    super(scope, id);
+    super(...placed('WarmPoolScaledObject', scope, id));
+    checkProps(this.node.path, 'WarmPoolScaledObjectProps', props);
     const target = scaleTargetOf(this, props.target);
     this.name = props.name ?? target.name;
     this.namespace = target.namespace;

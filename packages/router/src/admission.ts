@@ -1,12 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { isLoopback } from './addresses.js';
 import type { Authentication, Caller, SandboxRef } from './auth/index.js';
-import { bearerToken, readContract, sortHeaders, type Contract } from './contract.js';
+import type { Browser, Identified } from './browser/index.js';
+import type { Route } from './browser/route.js';
+import { bearerToken, readContract, readTimeout, sortHeaders, type Contract } from './contract.js';
 import { Deadline } from './deadline.js';
 import { forwardedHeaders, isHost } from './forwarded.js';
 import type { RateLimits } from './limits.js';
-import { badRequest, cannotConnect, forbidden, tooManyRequests, Refusal } from './refusal.js';
-import type { RequestRecord } from './record.js';
+import { badRequest, cannotConnect, forbidden, tooManyRequests, unauthenticated, Refusal } from './refusal.js';
+import { pathOf, type RequestRecord } from './record.js';
 import type { Resume } from './resume.js';
 import type { KnownSandbox, Obstacle, Question, Target, Targets } from './targets.js';
 
@@ -23,6 +25,8 @@ export interface AdmissionOptions {
   readonly timeoutMs: number;
   /** Headers that tell the sandbox about the trace, as names and values in turn. @default - those of the caller */
   readonly traceHeaders?: (record: RequestRecord) => readonly string[];
+  /** Absent: only headers name a Sandbox. */
+  readonly browser?: Browser;
   /** Absent: suspended Sandboxes stay so, and nobody waits for one that is starting. */
   readonly resume?: Resume;
 }
@@ -39,6 +43,12 @@ export interface Admitted {
   readonly deadline: Deadline;
   /** Under which concurrent requests and connections are limited: the caller and the Sandbox, since many people may be behind one caller. */
   readonly limitKey: string;
+  /** Path and query for the sandbox, byte by byte. */
+  readonly target: string;
+  /** The headers of the sandbox's answer as the client gets them. */
+  readonly answered: (headers: string[]) => string[];
+  /** When the token or the session ends, in milliseconds since 1970; infinite if that is not known. */
+  readonly expiresAt: number;
   /** Resolves with false once the permission is gone: the token has expired or is not good any more, or its owner may not do this any more. */
   readonly isStillAllowed: () => Promise<boolean>;
 }
@@ -60,21 +70,28 @@ export class Admission {
     if (host !== undefined && !isHost(host)) {
       throw badRequest('The Host header is not a name or an address with an optional port.');
     }
-    const contract = readContract(own, this.options.allowLoopback);
+    const { browser } = this.options;
+    const route = browser?.route(record.outside, request.url);
+    const contract = route === undefined ? readContract(own, this.options.allowLoopback) : contractOf(route, own);
     record.id = contract.id;
     record.namespace = contract.namespace;
+    if (route !== undefined) {
+      record.path = pathOf(route.target);
+    }
     const deadline = new Deadline(Math.min(contract.timeoutMs ?? Infinity, this.options.timeoutMs), contract.id);
     try {
-      const token = bearerToken(own.get('authorization'));
-      const permission = this.permit(request, contract, token, isEncrypted, record);
-      const { caller, question } = permission instanceof Promise ? await deadline.bound(permission) : permission;
-      const headers = [...(host === undefined ? [] : ['Host', host]), ...forwarded, ...forwardedHeaders(record.outside)];
+      const permission = await deadline.bound(this.permit(request, contract, route, own.get('authorization'), isEncrypted, record));
+      const { caller, question, identified } = permission;
+      const headers = [...(host === undefined ? [] : ['Host', host]), ...this.forwarded(forwarded, own, route, identified, record)];
       const { traceHeaders } = this.options;
       return {
         caller, contract, question, deadline,
+        target: identified.target,
         headers: traceHeaders === undefined ? headers : withTrace(headers, traceHeaders(record)),
+        answered: browser === undefined ? (given) => given : (given) => browser.answer(given, route, record.outside),
         limitKey: `${caller.key} ${question.uid}`,
-        isStillAllowed: () => this.isStillAllowed(token, question, record.outside.client),
+        expiresAt: Math.min(caller.expiresAt ?? Infinity, identified.expiresAt ?? Infinity),
+        isStillAllowed: () => isStillAllowed(identified, question),
       };
     } catch (error) {
       deadline.clear();
@@ -82,17 +99,38 @@ export class Admission {
     }
   }
 
+  /** Headers for the sandbox besides `Host`. */
+  private forwarded(
+    headers: string[], own: ReadonlyMap<string, string>, route: Route | undefined, { handsOnAuthorization }: Identified, { outside }: RequestRecord,
+  ): string[] {
+    const { browser } = this.options;
+    const authorization = handsOnAuthorization ? own.get('authorization') : undefined;
+    const prefix = route?.isStripped ? route.base : outside.prefix;
+    return [
+      ...(browser === undefined ? headers : browser.cleaned(headers)),
+      ...(authorization === undefined ? [] : ['Authorization', authorization]),
+      ...forwardedHeaders({ ...outside, prefix }),
+    ];
+  }
+
   /** Who asks, and for what, if they may. */
   private async permit(
-    request: IncomingMessage, contract: Contract, token: string | undefined, isEncrypted: boolean, record: RequestRecord,
-  ): Promise<{ caller: Caller; question: Question }> {
+    request: IncomingMessage, contract: Contract, route: Route | undefined, authorization: string | undefined, isEncrypted: boolean,
+    record: RequestRecord,
+  ): Promise<{ caller: Caller; question: Question; identified: Identified }> {
     const { targets, rates, resume } = this.options;
     const { id, namespace, port, podIp, uid } = contract;
-    if (token !== undefined && this.options.authentication.isRequired && !isEncrypted && !this.mayBeInTheClear(request, record)) {
+    const hasCredential = bearerToken(authorization) !== undefined || route !== undefined;
+    if (hasCredential && this.options.authentication.isRequired && !isEncrypted && !this.mayBeInTheClear(request, record)) {
       throw forbidden('A token over plain HTTP is refused, because it can be read on its way: use HTTPS, or start the router with --allow-http-tokens.');
     }
-    const found = this.options.authentication.authenticate(token, record.outside.client);
-    const caller = found instanceof Promise ? await found : found;
+    const identified = await this.identify(request, record, route, authorization);
+    let caller: Caller;
+    try {
+      caller = await identified.caller();
+    } catch (error) {
+      throw error instanceof Refusal && error.status === 401 && identified.expiresAt !== undefined ? identified.challenge() : error;
+    }
     record.caller = caller.name;
     if (!rates.take(caller.key)) {
       throw tooManyRequests('Too many requests.');
@@ -100,6 +138,10 @@ export class Admission {
     const wanted: Question = { namespace, id, port, ...(podIp === undefined ? {} : { podIp }), ...(uid === undefined ? {} : { uid }) };
     const sandbox = targets.sandbox(wanted);
     const ref = { namespace, name: id, ...(sandbox === undefined ? {} : { uid: sandbox.metadata.uid! }) };
+    if (identified.uid !== undefined && ref.uid !== undefined && identified.uid !== ref.uid) {
+      // A later Sandbox of the same name is not the one that the session is for.
+      throw identified.challenge();
+    }
     const allowed = caller.may('connect', ref);
     const isAllowed = typeof allowed === 'boolean' ? allowed : await allowed;
     record.decision = isAllowed ? 'allow' : 'deny';
@@ -109,22 +151,29 @@ export class Admission {
     if (sandbox === undefined) {
       throw cannotConnect(id);
     }
+    if (identified.login !== undefined) {
+      throw await identified.login(sandbox.metadata.uid!, caller);
+    }
     // From here on it is this Sandbox: a later one of the same name is not what was allowed.
     const question: Question = { ...wanted, uid: wanted.uid ?? sandbox.metadata.uid! };
     if (resume !== undefined) {
       await this.wake(resume, caller, ref, question, sandbox);
     }
-    return { caller, question };
+    return { caller, question, identified };
   }
 
-  private async isStillAllowed(token: string | undefined, { namespace, id, uid }: Question, client: string): Promise<boolean> {
-    try {
-      const caller = await this.options.authentication.authenticate(token, client);
-      return await caller.may('connect', { namespace, name: id, uid: uid! });
-    } catch (error) {
-      // Only a clear no ends what was allowed; an API server that does not answer does not.
-      return !(error instanceof Refusal && (error.status === 401 || error.status === 403));
+  private identify(
+    request: IncomingMessage, { outside }: RequestRecord, route: Route | undefined, authorization: string | undefined,
+  ): Identified | Promise<Identified> {
+    const { authentication, browser } = this.options;
+    if (route !== undefined) {
+      return browser!.identify(request, outside, route, authorization);
     }
+    const token = bearerToken(authorization);
+    return {
+      target: request.url!, handsOnAuthorization: false, challenge: () => unauthenticated(),
+      caller: () => authentication.authenticate(token, outside.client),
+    };
   }
 
   /** Where the request goes now. Throws a `Refusal` if it cannot go anywhere. */
@@ -152,6 +201,21 @@ export class Admission {
   /** Whether the token cannot be read on the network: a tunnel through the API server, for example, ends on loopback. */
   private mayBeInTheClear({ socket }: IncomingMessage, { outside }: RequestRecord): boolean {
     return this.options.allowHttpTokens || (outside.isProtoKnown && outside.proto === 'https') || isLoopback(socket.remoteAddress ?? '');
+  }
+}
+
+/** What an address says to the router; of its headers, only the wait counts here. */
+function contractOf({ id, namespace, port }: Route, own: ReadonlyMap<string, string>): Contract {
+  const timeoutMs = readTimeout(own.get('x-sandbox-timeout'));
+  return { id, namespace, port, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+}
+
+async function isStillAllowed({ caller }: Identified, { namespace, id, uid }: Question): Promise<boolean> {
+  try {
+    return await (await caller()).may('connect', { namespace, name: id, uid: uid! });
+  } catch (error) {
+    // Only a clear no ends what was allowed; an API server that does not answer does not.
+    return !(error instanceof Refusal && (error.status === 401 || error.status === 403));
   }
 }
 

@@ -5,8 +5,12 @@ import type { Refusal } from './refusal.js';
 const LINGER_MS = 2_000;
 
 /** Sends a refusal. */
-export function answer(request: IncomingMessage, response: ServerResponse, { status, body, headers }: Refusal): void {
-  send(request, response, status, body, headers);
+export function answer(request: IncomingMessage, response: ServerResponse, { status, body, page, headers }: Refusal): void {
+  if (request.headers['sec-fetch-dest'] === 'document') {
+    send(request, response, status, page, { ...headers, 'content-type': 'text/html; charset=utf-8', 'content-security-policy': "default-src 'none'" });
+  } else {
+    send(request, response, status, body, headers);
+  }
 }
 
 /**
@@ -14,7 +18,7 @@ export function answer(request: IncomingMessage, response: ServerResponse, { sta
  * answer from a client that is still sending; then the connection is closed.
  */
 export function send(
-  request: IncomingMessage, response: ServerResponse, status: number, body: string, headers: Readonly<Record<string, string>> = {},
+  request: IncomingMessage, response: ServerResponse, status: number, body: string, headers: Readonly<Record<string, string | string[]>> = {},
 ): void {
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...headers }).end(body);
   if (!request.complete) {

@@ -125,7 +125,7 @@ function readAddress(text: string | undefined, allowLoopback: boolean): string |
 }
 
 /** Milliseconds of a number of seconds; undefined for what is none, or not more than 0: the configured maximum then counts. */
-function readTimeout(text: string | undefined): number | undefined {
+export function readTimeout(text: string | undefined): number | undefined {
   const seconds = text === undefined || text.trim() === '' ? NaN : Number(text);
   return Number.isFinite(seconds) && seconds > 0 ? Math.max(1, Math.round(seconds * 1000)) : undefined;
 }

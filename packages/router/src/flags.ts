@@ -14,6 +14,9 @@ export type AuthzMode = typeof AUTHZ_MODES[number];
 export const MTLS_MODES = ['off', 'optional', 'required'] as const;
 export type MtlsMode = typeof MTLS_MODES[number];
 
+/** From which sites' pages browsers send a session's cookie. */
+export const SAME_SITE = ['lax', 'strict', 'none'] as const;
+
 /** What the command line says. Durations are milliseconds. */
 export interface Flags {
   readonly version: boolean;
@@ -65,6 +68,26 @@ export interface Flags {
   readonly websocketMaxMessageBytes: number;
   readonly websocketOutliveToken: boolean;
   readonly corsAllowedOrigins: readonly string[];
+  readonly hostRoutingDomain: string;
+  readonly pathRoutingPrefix: string;
+  readonly pathRoutingUnstrippedPrefix: string;
+  readonly pathRoutingRewriteResponses: boolean;
+  readonly authzCookieName: string;
+  readonly authzCookieQueryParam: string;
+  readonly authzCookieSameSite: typeof SAME_SITE[number];
+  readonly authzCookieInsecure: boolean;
+  readonly authzCookieAllowedOrigins: readonly string[];
+  readonly authzCookieKeyFile: readonly string[];
+  readonly authzCookieLifetime: number;
+  readonly browserOidcIssuerUrl?: string;
+  readonly browserOidcClientId?: string;
+  readonly browserOidcClientSecretFile?: string;
+  readonly browserOidcRedirectUrl?: string;
+  readonly browserOidcScopes: readonly string[];
+  readonly browserOidcUsernameClaim: string;
+  readonly browserOidcUsernamePrefix?: string;
+  readonly browserOidcGroupsClaim: string;
+  readonly browserOidcGroupsPrefix: string;
   readonly workers: number;
   readonly shutdownTimeout: number;
   readonly accessLog: boolean;
@@ -106,7 +129,7 @@ const IGNORED_BOOLEANS: readonly string[] = ['cache-enabled', 'enable-otel-metri
 
 const BOOLEANS = [
   'version', 'allow-http-tokens', 'authz-scoped-token-allow-v1', 'allow-loopback-pod-ip', 'resume-on-request', 'access-log', 'enable-tracing',
-  'websocket-outlive-token', ...IGNORED_BOOLEANS,
+  'websocket-outlive-token', 'path-routing-rewrite-responses', 'authz-cookie-insecure', ...IGNORED_BOOLEANS,
 ];
 
 /** Where the flags come from; the process itself unless told otherwise. */
@@ -199,6 +222,27 @@ function command(): Command {
 
   add('--cors-allowed-origins <list>', 'origins of pages, such as https://app.example.com, that may call Sandboxes with a token in a header, or * for all; preflight requests of others are refused', origins, []);
 
+  add('--host-routing-domain <domain>', 'domain of host routes, such as sandboxes.example.com: <name>--<namespace>--<port>.<domain> is the address of a Sandbox; empty for none', domain, '');
+  add('--path-routing-prefix <path>', 'beginning of path routes, such as /sandboxes: <prefix>/<namespace>/<name>/<port>/<path> is the address of a Sandbox, which gets /<path>; empty for none', prefix, '');
+  add('--path-routing-unstripped-prefix <path>', 'the same for programs that know their base path: the Sandbox gets the path as it is; empty for none', prefix, '');
+  add('--path-routing-rewrite-responses <boolean>', 'put the prefix before paths in Location and Set-Cookie of answers', boolean, true);
+  add('--authz-cookie-name <name>', 'of the cookie that holds the session of a browser for one Sandbox; browsers see it with the prefix __Host- or __Secure-', cookieName, 'sandbox-session');
+  add('--authz-cookie-query-param <name>', 'query parameter that carries the token which is exchanged for the cookie', cookieName, 'sandbox_token');
+  add('--authz-cookie-same-site <mode>', 'SameSite of the cookie: lax, strict, or none to use Sandboxes in frames of --authz-cookie-allowed-origins', oneOf(SAME_SITE), 'lax');
+  add('--authz-cookie-insecure <boolean>', 'FOR TESTS ONLY: let the cookie go over plain HTTP', boolean, false);
+  add('--authz-cookie-allowed-origins <list>', 'origins besides its own whose pages may use a Sandbox by the cookie, or sign browsers in by a link', origins, []);
+  add('--authz-cookie-key-file <list>', 'keys that seal sessions, one file each of at least 32 bytes, the same for all replicas; the first seals, all open; default: a random one', list, []);
+  add('--authz-cookie-lifetime <duration>', 'longest session of a browser; it ends with its token in any case', duration(1_000), 43_200_000);
+  add('--browser-oidc-issuer-url <url>', 'OpenID Connect provider where people sign in; default: none', url);
+  add('--browser-oidc-client-id <id>', 'of the router at the provider', String);
+  add('--browser-oidc-client-secret-file <file>', 'its secret; read again when it changes', String);
+  add('--browser-oidc-redirect-url <url>', 'where the provider sends browsers back to: a host of the router that is no Sandbox\'s, such as https://login.sandboxes.example.com/oidc/callback', url);
+  add('--browser-oidc-scopes <list>', 'that the router asks for', list, ['openid']);
+  add('--browser-oidc-username-claim <claim>', 'that holds the user name, as --oidc-username-claim of the API server', String, 'sub');
+  add('--browser-oidc-username-prefix <text>', 'before user names; default: the issuer and #, nothing with the claim email', String);
+  add('--browser-oidc-groups-claim <claim>', 'that holds the groups', String, 'groups');
+  add('--browser-oidc-groups-prefix <text>', 'before groups', String, '');
+
   add('--workers <number>', 'worker processes; 0: one for each core, at most 8', integer(0), 0);
   add('--shutdown-timeout <duration>', 'how long requests may go on after the process was told to end', duration(0), 30_000);
   add('--access-log <boolean>', 'log a line for each request', boolean, true);
@@ -276,7 +320,29 @@ function check(flags: Flags): void {
   );
   problem(!modesGiven.includes('scoped-token') && flags.authzScopedTokenSecretFile.length > 0, '--authz-scoped-token-secret-file has no effect: add scoped-token to --authz-mode');
   problem(!modesGiven.includes('static-token') && flags.authzStaticTokenFile !== undefined, '--authz-static-token-file has no effect: add static-token to --authz-mode');
+  browserProblems(flags).forEach((text) => problem(true, text));
   problem(flags.authzTokenreviewAudiences.length === 0, '--authz-tokenreview-audiences is empty: tokens that were made for somebody else must not count here');
+}
+
+/** What is wrong with the flags of browsers. */
+function browserProblems(flags: Flags): string[] {
+  const { hostRoutingDomain: host, pathRoutingPrefix: path, pathRoutingUnstrippedPrefix: unstripped, browserOidcIssuerUrl: issuer } = flags;
+  const hasRoutes = host !== '' || path !== '' || unstripped !== '';
+  const overlaps = path !== '' && unstripped !== '' && (`${path}/`.startsWith(`${unstripped}/`) || `${unstripped}/`.startsWith(`${path}/`));
+  const needed = ['browserOidcClientId', 'browserOidcClientSecretFile', 'browserOidcRedirectUrl'] as const;
+  const dashed = (name: string) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const redirect = flags.browserOidcRedirectUrl === undefined ? undefined : new URL(flags.browserOidcRedirectUrl);
+  return [
+    ...(overlaps ? ['--path-routing-prefix and --path-routing-unstripped-prefix must not begin with one another'] : []),
+    ...(flags.authzCookieSameSite === 'none' && flags.authzCookieInsecure ? ['--authz-cookie-same-site=none needs secure cookies: leave --authz-cookie-insecure out'] : []),
+    ...(flags.authzCookieKeyFile.length > 0 && !hasRoutes ? ['--authz-cookie-key-file has no effect: give --host-routing-domain or --path-routing-prefix'] : []),
+    ...(issuer === undefined ? needed.filter((name) => flags[name] !== undefined).map((name) => `${dashed(name)} has no effect: give --browser-oidc-issuer-url`)
+      : needed.filter((name) => !flags[name]).map((name) => `--browser-oidc-issuer-url needs ${dashed(name)}`)),
+    ...(issuer !== undefined && !hasRoutes ? ['--browser-oidc-issuer-url has no effect: give --host-routing-domain or --path-routing-prefix'] : []),
+    ...(issuer !== undefined && flags.authzMode.includes('allow-all') ? ['--browser-oidc-issuer-url has no effect: with --authz-mode=allow-all no one signs in'] : []),
+    ...(redirect !== undefined && (redirect.pathname === '/' || redirect.search !== '' || redirect.hash !== '') ? ['--browser-oidc-redirect-url needs a path, and no query'] : []),
+    ...(redirect !== undefined && host !== '' && redirect.hostname.endsWith(`.${host}`) && redirect.hostname.includes('--') ? ['--browser-oidc-redirect-url is the address of a Sandbox'] : []),
+  ];
 }
 
 function oneOf<T extends string>(values: readonly T[]): (text: string) => T {
@@ -308,6 +374,35 @@ function origins(text: string): string[] {
 
 function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;
+}
+
+function domain(text: string): string {
+  if (text !== '' && !/^(?=.{1,190}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(text)) {
+    throw new InvalidArgumentError('give a domain in lower case, such as sandboxes.example.com.');
+  }
+  return text;
+}
+
+function prefix(text: string): string {
+  if (text !== '' && !/^(\/[A-Za-z0-9_-]+)+$/.test(text)) {
+    throw new InvalidArgumentError('give a path of letters, digits, - and _ that does not end in a slash, such as /sandboxes.');
+  }
+  return text;
+}
+
+function cookieName(text: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(text)) {
+    throw new InvalidArgumentError('give 1 to 64 letters, digits, - and _.');
+  }
+  return text;
+}
+
+function url(text: string): string {
+  const isLocal = URL.canParse(text) && ['localhost', '127.0.0.1', '[::1]'].includes(new URL(text).hostname.replace(/^.*\.localhost$/, 'localhost'));
+  if (!URL.canParse(text) || !(new URL(text).protocol === 'https:' || (new URL(text).protocol === 'http:' && isLocal))) {
+    throw new InvalidArgumentError('give an https:// URL; http:// only on localhost.');
+  }
+  return text;
 }
 
 function ports(text: string): PortSet {

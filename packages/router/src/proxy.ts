@@ -83,7 +83,7 @@ export class Proxy {
       let isResent = false;
       for (let attempt = 0; ;) {
         const target = admission.target(question);
-        const exchange = new Exchange(request, response, record, deadline, body);
+        const exchange = new Exchange(request, response, record, admitted, body);
         const failure = await exchange.run(upstreams.pool(target, question.port), target, question.port, headers);
         if (failure === undefined) {
           return;
@@ -132,6 +132,7 @@ interface Failure {
 
 /** One try to get an answer from a sandbox. */
 class Exchange implements Dispatcher.DispatchHandler {
+  private readonly deadline: Deadline;
   private controller?: Dispatcher.DispatchController;
   private isOver = false;
   private hasAnswer = false;
@@ -150,8 +151,10 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   constructor(
     private readonly request: IncomingMessage, private readonly response: ServerResponse, private readonly record: RequestRecord,
-    private readonly deadline: Deadline, private readonly body: RequestBody | null,
-  ) {}
+    private readonly admitted: Admitted, private readonly body: RequestBody | null,
+  ) {
+    this.deadline = admitted.deadline;
+  }
 
   /** Resolves when the answer is complete, or with the reason why the request can be sent again. Rejects if it failed otherwise. */
   public run(pool: Dispatcher, target: Target, port: number, headers: readonly string[]): Promise<Failure | undefined> {
@@ -162,7 +165,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       response.on('close', this.onClose).on('drain', this.onDrain);
       this.forgetDeadline = deadline.onExpiry(() => this.give(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' })));
       pool.dispatch({
-        path: request.url!,
+        path: this.admitted.target,
         method: request.method as Dispatcher.HttpMethod,
         headers: headers[0] === 'Host' ? headers as string[] : ['Host', hostOf(target.address, port), ...headers],
         body,
@@ -189,7 +192,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       return;
     }
     const raw = (controller.rawHeaders ?? []) as readonly Buffer[];
-    response.writeHead(status, message !== undefined && /^[\x20-\x7e]*$/.test(message) ? message : '', answerHeaders(raw, headers.connection));
+    response.writeHead(status, message !== undefined && /^[\x20-\x7e]*$/.test(message) ? message : '', this.admitted.answered(answerHeaders(raw, headers.connection)));
     this.record.status = status;
     // At once, but in one piece with what has come along with them.
     process.nextTick(() => !this.isOver && this.record.bytesOut === 0 && response.flushHeaders());

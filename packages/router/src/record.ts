@@ -4,7 +4,7 @@ import type { Outside } from './forwarded.js';
 export interface RequestRecord {
   readonly method: string;
   /** Without the query, which may hold secrets. */
-  readonly path: string;
+  path: string;
   /** How the client sent it; see `outsideOf`. */
   readonly outside: Outside;
   readonly userAgent?: string;

@@ -1,6 +1,6 @@
 /** What a caller is told instead of getting an answer of the sandbox. The texts are those of the other routers: clients compare them. */
 export class Refusal extends Error {
-  constructor(public readonly status: number, detail: string, public readonly headers: Readonly<Record<string, string>> = {}) {
+  constructor(public readonly status: number, detail: string, public readonly headers: Readonly<Record<string, string | string[]>> = {}) {
     super(detail);
     this.name = 'Refusal';
   }
@@ -8,6 +8,12 @@ export class Refusal extends Error {
   /** The body of the answer. */
   public get body(): string {
     return `${JSON.stringify({ detail: this.message })}\n`;
+  }
+
+  /** The body for a browser that opens a page. */
+  public get page(): string {
+    const text = this.message.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+    return `<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>${this.status}</title><h1>${this.status}</h1><p>${text}</p></html>\n`;
   }
 }
 

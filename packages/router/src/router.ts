@@ -4,14 +4,17 @@ import { Writer, type Cluster, type Logger } from 'agent-sandbox-kube';
 import { accessLogFields, type WriteLine } from './access-log.js';
 import { Admission } from './admission.js';
 import { send } from './answer.js';
+import { AccessReviews } from './auth/access.js';
 import { authenticationOf } from './auth/methods.js';
+import type { Oidc } from './browser/oidc.js';
+import { browserOf } from './browser/setup.js';
 import { Cors } from './cors.js';
 import type { Flags } from './flags.js';
-import { outsideOf } from './forwarded.js';
+import { outsideOf, type Outside } from './forwarded.js';
 import { Counts, RateLimits } from './limits.js';
 import { Listeners } from './listeners.js';
 import type { Metrics } from './metrics.js';
-import { Proxy } from './proxy.js';
+import { Proxy, refuse } from './proxy.js';
 import { pathOf, type RequestRecord } from './record.js';
 import { Resume } from './resume.js';
 import { Targets } from './targets.js';
@@ -44,6 +47,7 @@ export class Router {
   private readonly upgrades: Upgrades;
   private readonly cors: Cors;
   private readonly listeners: Listeners;
+  private readonly oidc: Oidc | undefined;
   private readonly closeAuthentication: () => void;
   private readonly stop = new AbortController();
   private watching?: Promise<void>;
@@ -62,14 +66,21 @@ export class Router {
     this.targets = new Targets({ cluster, namespaces: flags.cacheNamespace, additionalPorts: flags.additionalPorts, allowLoopback });
     this.upstreams = new Upstreams(flags.upstreamConnectTimeout);
     this.targets.onGone((podUid) => this.upstreams.forget(podUid));
-    const { authentication, close } = authenticationOf(flags, cluster, logger);
-    this.closeAuthentication = close;
+    const access = new AccessReviews({ cluster, logger, accessTtlMs: flags.authzAccessTtl, cacheSize: flags.authzTokenreviewCacheSize });
+    const { authentication, close } = authenticationOf(flags, cluster, logger, access);
+    const browser = browserOf(flags, authentication, access, logger);
+    this.oidc = browser?.oidc;
+    this.closeAuthentication = () => {
+      close();
+      browser?.close();
+    };
     const writer = this.targets.connect(new Writer(cluster, { fieldManager: 'agent-sandbox-router' }));
     this.admission = new Admission({
       authentication, targets: this.targets, allowLoopback,
       rates: new RateLimits(flags.rateLimit, flags.rateLimitBurst),
       allowHttpTokens: flags.allowHttpTokens,
       timeoutMs: flags.proxyTimeout,
+      ...(browser === undefined ? {} : { browser: browser.browser }),
       ...(tracing === undefined ? {} : { traceHeaders: (record: RequestRecord) => tracing.headersOf(record) }),
       ...(flags.resumeOnRequest ? { resume: new Resume({ targets: this.targets, writer, timeoutMs: flags.resumeTimeout, logger }) } : {}),
     });
@@ -135,31 +146,44 @@ export class Router {
     if (this.isDraining) {
       response.shouldKeepAlive = false;
     }
-    if (pathOf(request.url!) === '/healthz') {
+    const outside = outsideOf(request.headers, request.socket.remoteAddress ?? '', isEncrypted, this.options.flags.trustedProxyCidrs);
+    if (pathOf(request.url!) === '/healthz' && !this.isHostRoute(outside)) {
       send(request, response, 200, '{"status":"ok"}');
       return;
     }
     if (this.cors.handle(request, response)) {
       return;
     }
-    const record = this.begin(request, isEncrypted);
+    const record = this.begin(request, outside);
     // Over when the connection has it, not when we have written it.
     response.once('close', () => this.end(record));
+    if (this.oidc?.isFor(record.outside, record.path)) {
+      void this.oidc.handle(request).then((refusal) => refuse(request, response, refusal, record));
+      this.count(1);
+      return;
+    }
     void this.proxy.handle(request, response, isEncrypted, record);
     this.count(1);
   }
 
   private onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, isEncrypted: boolean): void {
-    const record = this.begin(request, isEncrypted);
+    const outside = outsideOf(request.headers, request.socket.remoteAddress ?? '', isEncrypted, this.options.flags.trustedProxyCidrs);
+    const record = this.begin(request, outside);
     this.count(1);
     void this.upgrades.handle(request, socket, head, isEncrypted, record).finally(() => this.end(record));
   }
 
-  private begin(request: IncomingMessage, isEncrypted: boolean): RequestRecord {
+  /** Whether the whole host is a sandbox's, so that no path of it is the router's. */
+  private isHostRoute({ host }: Outside): boolean {
+    const { hostRoutingDomain: domain } = this.options.flags;
+    return domain !== '' && host?.toLowerCase().replace(/:\d*$/, '').endsWith(`.${domain}`) === true;
+  }
+
+  private begin(request: IncomingMessage, outside: Outside): RequestRecord {
     const record: RequestRecord = {
       method: request.method!,
       path: pathOf(request.url!),
-      outside: outsideOf(request.headers, request.socket.remoteAddress ?? '', isEncrypted, this.options.flags.trustedProxyCidrs),
+      outside,
       ...(request.headers['user-agent'] === undefined ? {} : { userAgent: request.headers['user-agent'] }),
       startedAt: performance.now(),
       status: 0,

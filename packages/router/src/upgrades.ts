@@ -3,7 +3,6 @@ import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Admission, Admitted } from './admission.js';
 import { namedByConnection } from './contract.js';
-import type { Deadline } from './deadline.js';
 import type { Counts } from './limits.js';
 import { UpstreamError, answerHeaders, pause, refuse, type RetryOptions } from './proxy.js';
 import type { RequestRecord } from './record.js';
@@ -106,7 +105,7 @@ export class Upgrades {
   ): Promise<void> {
     const { deadline } = admitted;
     const { socket, target } = await this.dial(admitted, client, record);
-    const upstream = this.ask(request, socket, [...handshake(request, admitted, target)]);
+    const upstream = this.ask(request, admitted.target, socket, [...handshake(request, admitted, target)]);
     const answered = new Promise<[IncomingMessage, Socket, Buffer] | [IncomingMessage]>((resolve, reject) => {
       upstream.once('upgrade', (answer, upgraded, rest) => resolve([answer, upgraded as Socket, rest]));
       upstream.once('response', (answer) => resolve([answer]));
@@ -122,13 +121,13 @@ export class Upgrades {
     }
     record.status = answer.statusCode!;
     if (upgraded === undefined) {
-      await relay(answer, response, deadline, record);
+      await relay(answer, response, admitted, record);
       return;
     }
     deadline.clear();
     const head = client.release();
     response.detachSocket(client.socket);
-    client.socket.write(statusLine(answer));
+    client.socket.write(statusLine(answer, admitted));
     const tunnel = new Tunnel(client.socket, upgraded, isWebSocket(answer), this.options.limits);
     const stopWatching = this.options.outliveToken ? () => undefined : endWithToken(tunnel, admitted);
     this.tunnels.add(tunnel);
@@ -167,9 +166,9 @@ export class Upgrades {
     }
   }
 
-  private ask(request: IncomingMessage, socket: Socket, headers: string[]): ClientRequest {
+  private ask(request: IncomingMessage, target: string, socket: Socket, headers: string[]): ClientRequest {
     const upstream = httpRequest({
-      createConnection: () => socket, method: request.method!, path: request.url!, headers: headers as any, setHost: false,
+      createConnection: () => socket, method: request.method!, path: target, headers: headers as any, setHost: false,
     });
     upstream.end();
     return upstream;
@@ -201,15 +200,15 @@ function* handshake(request: IncomingMessage, { headers, question }: Admitted, {
  * Ends a connection when the token ends that it was opened with, or its owner may not use the Sandbox any more. Returns a function
  * that ends this.
  */
-function endWithToken(tunnel: Tunnel, { caller, isStillAllowed }: Admitted): () => void {
+function endWithToken(tunnel: Tunnel, { expiresAt, isStillAllowed }: Admitted): () => void {
   const look = async () => {
     if (!await isStillAllowed()) {
       tunnel.close('no longer permitted', POLICY_VIOLATION);
     }
   };
   const check = setInterval(() => void look(), RECHECK_MS);
-  const expiry = caller.expiresAt === undefined ? undefined
-    : setTimeout(() => tunnel.close('the token has expired', POLICY_VIOLATION), Math.min(Math.max(0, caller.expiresAt - Date.now()), LONGEST_TIMER_MS));
+  const expiry = expiresAt === Infinity ? undefined
+    : setTimeout(() => tunnel.close('the token has expired', POLICY_VIOLATION), Math.min(Math.max(0, expiresAt - Date.now()), LONGEST_TIMER_MS));
   return () => {
     clearInterval(check);
     clearTimeout(expiry);
@@ -221,8 +220,8 @@ function isWebSocket({ headers }: IncomingMessage): boolean {
 }
 
 /** The head of a 101 answer as the client gets it. */
-function statusLine({ statusMessage, rawHeaders, headers }: IncomingMessage): string {
-  const kept = answerHeaders(rawHeaders, [...namedByConnection(headers.connection) ?? []].filter((name) => name !== 'upgrade').join(','));
+function statusLine({ statusMessage, rawHeaders, headers }: IncomingMessage, { answered }: Admitted): string {
+  const kept = answered(answerHeaders(rawHeaders, [...namedByConnection(headers.connection) ?? []].filter((name) => name !== 'upgrade').join(',')));
   const lines = [`HTTP/1.1 101 ${statusMessage || 'Switching Protocols'}`, 'Connection: Upgrade', `Upgrade: ${headers.upgrade ?? ''}`];
   for (let i = 0; i < kept.length; i += 2) {
     lines.push(`${kept[i]}: ${kept[i + 1]}`);
@@ -231,9 +230,9 @@ function statusLine({ statusMessage, rawHeaders, headers }: IncomingMessage): st
 }
 
 /** Hands on an ordinary answer to an upgrade request for as long as it moves, and ends the connection. */
-function relay(answer: IncomingMessage, response: ServerResponse, deadline: Deadline, record: RequestRecord): Promise<void> {
+function relay(answer: IncomingMessage, response: ServerResponse, { deadline, answered }: Admitted, record: RequestRecord): Promise<void> {
   return new Promise((resolve) => {
-    response.writeHead(answer.statusCode!, answer.statusMessage ?? '', [...answerHeaders(answer.rawHeaders, answer.headers.connection), 'Connection', 'close']);
+    response.writeHead(answer.statusCode!, answer.statusMessage ?? '', [...answered(answerHeaders(answer.rawHeaders, answer.headers.connection)), 'Connection', 'close']);
     response.flushHeaders();
     deadline.refresh();
     deadline.onExpiry(() => response.destroy());

@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { SESSION_KEY_VARIABLE, randomSessionKey } from './browser/setup.js';
 import { Endpoints, exitSoon, untilAborted } from 'agent-sandbox-program';
 import { AggregatorRegistry } from 'prom-client';
 import type { Flags } from './flags.js';
@@ -48,6 +49,8 @@ export async function runPrimary({ flags }: RunOptions, signal: AbortSignal): Pr
   });
   const failed = new AbortController();
   const crashes: number[] = [];
+  // Sessions of browsers have to count in all workers.
+  const environment = { [SESSION_KEY_VARIABLE]: randomSessionKey() };
   cluster.on('message', (worker, message: Message) => {
     if (message.router === 'ready') {
       ready.add(worker);
@@ -69,14 +72,14 @@ export async function runPrimary({ flags }: RunOptions, signal: AbortSignal): Pr
     if (!wasReady || recent > MOST_CRASHES) {
       failed.abort();
     } else {
-      cluster.fork();
+      cluster.fork(environment);
     }
   });
   try {
     await health.bind();
     await measures.bind();
     for (let i = 0; i < count; i++) {
-      cluster.fork();
+      cluster.fork(environment);
     }
     await Promise.race([untilAborted(signal), untilAborted(failed.signal)]);
   } catch (error) {

@@ -2,6 +2,7 @@ import type { Cluster, Logger } from 'agent-sandbox-kube';
 import type { Flags } from '../flags.js';
 import { RateLimits } from '../limits.js';
 import { WatchedFiles } from '../watched-file.js';
+import type { AccessReviews } from './access.js';
 import type { Authenticator } from './caller.js';
 import { Authentication } from './index.js';
 import { TokenReviews } from './reviews.js';
@@ -12,7 +13,9 @@ import { StaticToken } from './static-token.js';
 const FAILURE_BURST_SECONDS = 5;
 
 /** The ways to authenticate that the flags ask for, and what has to be closed in the end. Throws if a file is no good. */
-export function authenticationOf(flags: Flags, cluster: Cluster, logger: Logger): { authentication: Authentication; close: () => void } {
+export function authenticationOf(
+  flags: Flags, cluster: Cluster, logger: Logger, access: AccessReviews,
+): { authentication: Authentication; close: () => void } {
   const failures = new RateLimits(flags.authzFailureRateLimit, Math.max(1, flags.authzFailureRateLimit * FAILURE_BURST_SECONDS));
   const modes = flags.authzMode;
   const methods: Authenticator[] = [];
@@ -32,10 +35,9 @@ export function authenticationOf(flags: Flags, cluster: Cluster, logger: Logger)
     }
     if (modes.includes('tokenreview')) {
       methods.push(new TokenReviews({
-        cluster, logger, failures,
+        cluster, logger, failures, access,
         audiences: flags.authzTokenreviewAudiences,
         tokenTtlMs: flags.authzTokenreviewTtl,
-        accessTtlMs: flags.authzAccessTtl,
         cacheSize: flags.authzTokenreviewCacheSize,
       }));
     }

@@ -1,0 +1,87 @@
+import { hash } from 'node:crypto';
+import { GROUP, type KubeObject, type Resource } from 'agent-sandbox-api';
+import type { Cluster, Logger } from 'agent-sandbox-kube';
+import { Refusal } from '../refusal.js';
+import type { Action, Caller, SandboxRef } from './caller.js';
+import { Remembered } from './remembered.js';
+
+/** Milliseconds for one question to the API server. */
+const TIMEOUT_MS = 3_000;
+
+/** A user as the API server knows one. */
+export interface User {
+  readonly username: string;
+  readonly uid?: string;
+  readonly groups?: readonly string[];
+  readonly extra?: { readonly [key: string]: readonly string[] };
+}
+
+/** A question to the API server that is asked by creating an object. */
+export interface Review extends KubeObject {
+  spec?: unknown;
+  status?: { authenticated?: boolean; audiences?: readonly string[]; user?: Partial<User>; error?: string; allowed?: boolean };
+}
+
+const ACCESS_REVIEWS: Resource<Review> = {
+  group: 'authorization.k8s.io', version: 'v1', kind: 'SubjectAccessReview', plural: 'subjectaccessreviews', namespaced: false,
+};
+
+/** What each action is called in RBAC: using a Sandbox is `create` on `sandboxes/proxy`, as for Pods. */
+const PERMISSIONS: { readonly [A in Action]: { readonly verb: string; readonly subresource?: string } } = {
+  connect: { verb: 'create', subresource: 'proxy' },
+  resume: { verb: 'patch' },
+};
+
+export interface AccessOptions {
+  readonly cluster: Cluster;
+  /** Milliseconds that a decision about a Sandbox is remembered. */
+  readonly accessTtlMs: number;
+  /** Decisions that are remembered. */
+  readonly cacheSize: number;
+  readonly logger: Logger;
+}
+
+/** What users may do, as the API server says (SubjectAccessReview). Answers are remembered for a short time. */
+export class AccessReviews {
+  private readonly decisions: Remembered<boolean>;
+
+  constructor(private readonly options: AccessOptions) {
+    this.decisions = new Remembered(options.cacheSize, options.accessTtlMs);
+  }
+
+  /** The caller that a user is. */
+  public caller(user: User, expiresAt?: number): Caller {
+    const key = `user:${hash('sha256', JSON.stringify(user), 'base64')}`;
+    return {
+      key,
+      name: user.username,
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+      may: (action, sandbox) => {
+        const question = `${action} ${sandbox.namespace}/${sandbox.name} ${key}`;
+        const known = this.decisions.known(question);
+        return known === undefined ? this.decisions.ask(question, () => this.access(user, action, sandbox)) : known.value;
+      },
+    };
+  }
+
+  private async access({ username, uid, groups, extra }: User, action: Action, { namespace, name }: SandboxRef): Promise<boolean> {
+    const { cluster, logger } = this.options;
+    const resourceAttributes = { group: GROUP, resource: 'sandboxes', namespace, name, ...PERMISSIONS[action] };
+    const spec = { user: username, uid, groups, extra, resourceAttributes };
+    const { status } = await askReview(cluster, logger, 'subjectaccessreview', ACCESS_REVIEWS, spec);
+    return status?.allowed === true;
+  }
+}
+
+/** Asks the API server. Throws a 500 without its reason if it does not answer. */
+export async function askReview(cluster: Cluster, logger: Logger, what: string, resource: Resource<Review>, spec: object): Promise<Review> {
+  try {
+    return await cluster.request<Review>({ verb: 'create', resource }, {
+      body: { apiVersion: `${resource.group}/${resource.version}`, kind: resource.kind, spec }, timeoutMs: TIMEOUT_MS, maxRetries: 0,
+    });
+  } catch (error) {
+    // The reason names accounts and addresses of the cluster, so it is for the operator alone.
+    logger.error({ err: error }, `${what} failed`);
+    throw new Refusal(500, `${what}: the API server did not answer the question`);
+  }
+}
