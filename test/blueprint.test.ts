@@ -194,6 +194,14 @@ describe('the group that owns fresh volumes', () => {
     expect(podSpec(object).securityContext.fsGroup).toBe(1000);
   });
 
+  test.each<[string, Partial<SandboxProps>]>([
+    ['the container that mounts it is root', { containers: [{ ...CONTAINER, mounts: [data], relaxations: [Relaxation.RUN_AS_ROOT] }] }],
+    ['the Pod is root', { containers: [{ ...CONTAINER, mounts: [data] }], relaxations: [Relaxation.RUN_AS_ROOT] }],
+    ['the volume is an existing claim', { containers: [{ ...CONTAINER, mounts: [{ path: '/data', volume: SandboxVolume.of({ name: 'data', persistentVolumeClaim: { claimName: 'datasets' } }) }] }] }],
+  ])('is 1000 where %s', (_, props) => {
+    expect(group(props)).toBe(1000);
+  });
+
   test('is what the Pod names', () => {
     expect(group({ containers: [{ ...CONTAINER, mounts: [data] }], securityContext: { fsGroup: 2000 } })).toBe(2000);
   });
@@ -202,8 +210,6 @@ describe('the group that owns fresh volumes', () => {
     ['nothing is mounted', {}],
     ['a persistent volume is not mounted', { volumes: [data.volume] }],
     ['volumes live as long as the Pod', { containers: [{ ...CONTAINER, mounts: [{ path: '/tmp', volume: SandboxVolume.emptyDir('tmp') }] }] }],
-    ['the container that mounts it is root', { containers: [{ ...CONTAINER, mounts: [data], relaxations: [Relaxation.RUN_AS_ROOT] }] }],
-    ['the Pod is root', { containers: [{ ...CONTAINER, mounts: [data] }], relaxations: [Relaxation.RUN_AS_ROOT] }],
     ['the Pod runs on Windows', { containers: [{ ...CONTAINER, mounts: [data] }], os: { name: 'windows' } }],
   ])('is not set where %s', (_, props) => {
     expect(group(props)).toBeUndefined();

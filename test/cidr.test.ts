@@ -1,7 +1,7 @@
 import { BlockList } from 'node:net';
 import * as fc from 'fast-check';
 import { Cidr, cidr } from '../src/network/cidr';
-import { METADATA_SERVERS, SPECIAL_IPV4, SPECIAL_IPV6 } from '../src/network/special-ranges';
+import { METADATA_SERVERS, SPECIAL_IPV4, SPECIAL_IPV6 } from '../src/generated/semantics.gen';
 
 const parse = (text: string): Cidr => {
   const parsed = Cidr.tryParse(text);
@@ -218,7 +218,7 @@ describe('special ranges', () => {
   });
 
   test('metadata servers are in the range that leaves them out, and the range is special', () => {
-    for (const { address, range } of METADATA_SERVERS) {
+    for (const { cidr: address, range } of METADATA_SERVERS) {
       expect(parse(range).contains(parse(address))).toBe(true);
       expect([...SPECIAL_IPV4, ...SPECIAL_IPV6].some(special => parse(special).contains(parse(range)))).toBe(true);
     }

@@ -179,3 +179,18 @@ test('synthesizing twice gives the same', () => {
   const object = fromPod(chart, pod(chart));
   expect(manifest(chart, 'SandboxTemplate')).toEqual(object);
 });
+
+test('persistent volumes of the Pod are writable for its group', () => {
+  const chart = testChart();
+  const pod = new kplus.Pod(chart, 'pod', { containers: [{ image: 'a:1' }] });
+  pod.containers[0].mount('/data', kplus.Volume.fromPersistentVolumeClaim(chart, 'volume', kplus.PersistentVolumeClaim.fromClaimName(chart, 'claim', 'datasets')));
+  SandboxTemplate.fromPod(chart, 'python', pod, { isolation: Isolation.gvisor() });
+  expect(podSpec(manifest(chart, 'SandboxTemplate')).securityContext.fsGroup).toBe(1000);
+});
+
+test('annotations that weaken the isolation need a relaxation', () => {
+  const chart = testChart();
+  const pod = new kplus.Pod(chart, 'pod', { metadata: { annotations: { 'dev.gvisor.flag.network': 'host' } }, containers: [{ image: 'a:1' }] });
+  SandboxTemplate.fromPod(chart, 'python', pod, { isolation: Isolation.gvisor() });
+  expect(() => synth(chart)).toThrow("metadata.annotations['dev.gvisor.flag.network'] is 'host': it is an instruction to gVisor");
+});

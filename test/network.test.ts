@@ -7,7 +7,12 @@ import { ClusterDns } from '../src/network/cluster-dns';
 import { SandboxNetwork } from '../src/network/network';
 import { NetworkPeer } from '../src/network/network-peer';
 import { NetworkPort } from '../src/network/network-port';
-import { SPECIAL_IPV4, SPECIAL_IPV6 } from '../src/network/special-ranges';
+import { SPECIAL_IPV4, SPECIAL_IPV6 } from '../src/generated/semantics.gen';
+
+const parse = (text: string): Cidr => Cidr.tryParse(text)!;
+/** A part of the internet without the special ranges in it. */
+const part = (cidr: string): NetworkPeer =>
+  NetworkPeer.cidr(cidr, { except: [...SPECIAL_IPV4, ...SPECIAL_IPV6].filter(range => parse(cidr).contains(parse(range)) && range !== cidr) });
 
 /** The rules as they are written to a template. */
 const wire = (network: SandboxNetwork): any => JSON.parse(JSON.stringify(toWire('SandboxNetworkPolicy', network._rules())));
@@ -26,14 +31,14 @@ const internet = {
     cidr: '0.0.0.0/0',
     except: [
       '0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '168.63.129.16/32', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24',
-      '192.168.0.0/16', '198.18.0.0/15', '224.0.0.0/4', '240.0.0.0/4',
+      '192.0.2.0/24', '192.88.99.0/24', '192.168.0.0/16', '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4',
     ],
   },
 };
 const internet6 = {
   ipBlock: {
     cidr: '::/0',
-    except: ['::1/128', '64:ff9b::/96', '64:ff9b:1::/48', '100::/64', '2001::/32', '2002::/16', 'fc00::/7', 'fe80::/10', 'fec0::/10', 'ff00::/8'],
+    except: ['::/96', '64:ff9b::/96', '64:ff9b:1::/48', '100::/63', '2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20', '5f00::/16', 'fc00::/7', 'fe80::/10', 'fec0::/10', 'ff00::/8'],
   },
 };
 
@@ -80,10 +85,10 @@ describe('presets', () => {
     const [v4, v6] = wire(network).egress[1].to;
     expect(v4.ipBlock.except).toEqual([
       '0.0.0.0/8', '1.2.3.4/32', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '168.63.129.16/32', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24',
-      '192.168.0.0/16', '198.18.0.0/15', '203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4',
+      '192.0.2.0/24', '192.88.99.0/24', '192.168.0.0/16', '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4',
     ]);
     expect(v6.ipBlock.except).toEqual([
-      '::1/128', '64:ff9b::/96', '64:ff9b:1::/48', '100::/64', '2001::/32', '2001:db8::/32', '2002::/16', 'fc00::/7', 'fe80::/10', 'fec0::/10', 'ff00::/8',
+      '::/96', '64:ff9b::/96', '64:ff9b:1::/48', '100::/63', '2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20', '5f00::/16', 'fc00::/7', 'fe80::/10', 'fec0::/10', 'ff00::/8',
     ]);
   });
 
@@ -101,7 +106,6 @@ describe('presets', () => {
         `${((value >> (16 - prefix)) << (16 - prefix)).toString(16)}::/${prefix}`),
     );
     fc.assert(fc.property(fc.array(clusterCidr, { maxLength: 3 }), clusterCidrs => {
-      const parse = (text: string): Cidr => Cidr.tryParse(text)!;
       const whole = ['0.0.0.0/0', '::/0'].map(parse);
       const left = [...SPECIAL_IPV4, ...SPECIAL_IPV6, ...clusterCidrs].map(parse);
       fc.pre(whole.every(block => !block.isCoveredBy(left)));
@@ -331,16 +335,38 @@ describe('ports', () => {
 });
 
 describe('metadata servers', () => {
+  test('the remedy for a wide network is whole: it is accepted, and leaves out every special range', () => {
+    fc.assert(fc.property(fc.constantFrom(4, 6), fc.integer({ min: 0, max: 12 }), fc.bigInt({ min: 0n, max: 0xfffn }), (family, prefix, bits) => {
+      const size = family === 4 ? 32n : 128n;
+      const first = prefix === 0 ? 0n : ((bits % (1n << BigInt(prefix))) << (size - BigInt(prefix)));
+      const text = family === 4 ? [24n, 16n, 8n, 0n].map(shift => (first >> shift) & 255n).join('.') : `${(first >> 112n).toString(16)}::`;
+      let block: NetworkPeer;
+      try {
+        block = NetworkPeer.cidr(`${text}/${prefix}`);
+      } catch {
+        return; // not canonical
+      }
+      const attempt = (peer: NetworkPeer) => {
+        try {
+          SandboxNetwork.denyAll().allowEgressTo(peer);
+          return undefined;
+        } catch (error) {
+          return /except: \[([^\]]*)\]/.exec((error as Error).message)?.[1].split(', ').map(each => each.slice(1, -1));
+        }
+      };
+      const except = attempt(block);
+      if (except && parse(`${text}/${prefix}`).isCoveredBy(except.map(parse)) === false) {
+        expect(attempt(NetworkPeer.cidr(`${text}/${prefix}`, { except }))).toBeUndefined();
+      }
+    }));
+  });
+
   test.each([
     ['the server itself', NetworkPeer.cidr('169.254.169.254/32')],
     ['its range', NetworkPeer.cidr('169.254.0.0/16')],
     ['its IPv6 address', NetworkPeer.cidr('fd00:ec2::254/128')],
     ['a private network', NetworkPeer.cidr('10.0.0.0/8')],
-    ['the rules that the controller has by default', NetworkPeer.anyOf(
-      NetworkPeer.cidr('0.0.0.0/0', { except: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16'] }),
-      NetworkPeer.cidr('::/0', { except: ['fc00::/7', 'fe80::/10'] }),
-    )],
-    ['everything without the server', NetworkPeer.cidr('0.0.0.0/0', { except: ['169.254.169.254/32'] })],
+    ['public addresses by translation', NetworkPeer.cidr('64:ff9b::808:808/128')],
   ])('%s can be allowed', (_, peer) => {
     expect(() => SandboxNetwork.denyAll().allowEgressTo(peer)).not.toThrow();
   });
@@ -355,8 +381,13 @@ describe('errors', () => {
   const cidr = (network: string, ...except: string[]): NetworkPeer => NetworkPeer.cidr(network, { except });
   const label = "use at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit";
   const nothingToAddTo = 'it has no rules to add to, and rules would replace it as a whole: begin with another preset, such as SandboxNetwork.publicInternet()';
-  const metadata = 'where clouds hand out the credentials of the node: add except: ';
-  const remedy = ', or use SandboxNetwork.publicInternet(); who needs that server allows it by itself';
+  const all4 = `except: [${SPECIAL_IPV4.map(range => `'${range}'`).join(', ')}]`;
+  const all6 = `except: [${SPECIAL_IPV6.map(range => `'${range}'`).join(', ')}]`;
+  const credentials = 'clouds hand out the credentials of the node: use SandboxNetwork.publicInternet(), or';
+  const needed = 'and allow what is needed of these ranges by itself';
+  const wide4 = `it reaches 0.0.0.0/8 (this host), 10.0.0.0/8 (private), 100.64.0.0/10 (shared) and 13 more that are not public; at 169.254.169.254 ${credentials} ${all4} ${needed}`;
+  const wide6 = `it reaches ::/96 (unspecified, loopback, and IPv4-compatible), 64:ff9b::/96 (NAT64), 64:ff9b:1::/48 (local NAT64) and 10 more that are not public; at fd00:42::42 ${credentials} ${all6} ${needed}`;
+  const translated = 'gateways translate it to IPv4 addresses, private ones and metadata servers among them: allow the IPv4 networks instead';
 
   test.each<[string, () => unknown]>([
     // networks
@@ -413,17 +444,22 @@ describe('errors', () => {
     [`SandboxNetwork.allowIngressFrom: preset is 'controllerDefault': ${nothingToAddTo}`, () => SandboxNetwork.controllerDefault().allowIngressFrom(NetworkPeer.anyPod())],
 
     // the internet with what is around it
-    [`SandboxNetwork.allowEgressTo: peer is '0.0.0.0/0': it reaches 169.254.169.254, ${metadata}['169.254.0.0/16']${remedy}`, () => egress(cidr('0.0.0.0/0'))],
-    [`SandboxNetwork.allowEgressTo: peer is '0.0.0.0/0': it reaches 169.254.169.254, ${metadata}['169.254.0.0/16']${remedy}`, () => egress(cidr('0.0.0.0/0', '10.0.0.0/8', '169.254.0.0/17'))],
-    [`SandboxNetwork.allowEgressTo: peer is '128.0.0.0/1': it reaches 169.254.169.254, ${metadata}['169.254.0.0/16']${remedy}`, () => egress(cidr('128.0.0.0/1'))],
-    [`SandboxNetwork.allowEgressTo: peer is '::/0': it reaches fd00:ec2::254 and fd20:ce::254, ${metadata}['fd00:ec2::/32', 'fd20:ce::/32']${remedy}`, () => egress(cidr('::/0'))],
-    [`SandboxNetwork.dnsOnly: dns is '0.0.0.0/0': it reaches 169.254.169.254, ${metadata}['169.254.0.0/16']${remedy}`, () => SandboxNetwork.dnsOnly({ dns: ClusterDns.nodeLocal('0.0.0.0/0') })],
+    [`SandboxNetwork.allowEgressTo: peer is '0.0.0.0/0': ${wide4}`, () => egress(cidr('0.0.0.0/0'))],
+    [`SandboxNetwork.allowEgressTo: peer is '0.0.0.0/0': ${wide4}`, () => egress(cidr('0.0.0.0/0', '169.254.169.254/32'))],
+    [`SandboxNetwork.allowEgressTo: peer is '::/0': ${wide6}`, () => egress(cidr('::/0'))],
+    [`SandboxNetwork.allowEgressTo: peer is '::/0': ${wide6.replace('and 10 more', 'and 8 more').replace('at fd00:42::42 ', '').replace('; clouds hand out the credentials of the node', '')}`, () => egress(cidr('::/0', 'fc00::/7', 'fe80::/10'))],
+    [`SandboxNetwork.allowEgressTo: peer is '172.0.0.0/8': it reaches 172.16.0.0/12 (private): use SandboxNetwork.publicInternet(), or except: ['172.16.0.0/12'] ${needed}`, () => egress(cidr('172.0.0.0/8'))],
+    [`SandboxNetwork.allowEgressTo: peer is '64:ff9b::/96': ${translated}`, () => egress(cidr('64:ff9b::/96'))],
+    [`SandboxNetwork.allowEgressTo: peer is '64:ff9b::a9fe:a9fe/128': ${translated}, such as '169.254.169.254/32'`, () => egress(cidr('64:ff9b::a9fe:a9fe/128'))],
+    [`SandboxNetwork.allowEgressTo: peer is '2002::/16': ${translated}`, () => egress(cidr('2002::/16'))],
+    ["SandboxNetwork.allowEgressTo: peer is '100.64.0.0/10': it reaches 100.100.100.200, where clouds hand out the credentials of the node: add except: ['100.100.100.200/32']; if sandboxes need that server, allow it by itself", () => egress(cidr('100.64.0.0/10'))],
+    [`SandboxNetwork.dnsOnly: dns is '0.0.0.0/0': ${wide4}`, () => SandboxNetwork.dnsOnly({ dns: ClusterDns.nodeLocal('0.0.0.0/0') })],
     ["SandboxNetwork.allowEgressTo: peer is '0.0.0.0/1, 128.0.0.0/1': together they are all IPv4 addresses: use SandboxNetwork.publicInternet(), or one NetworkPeer.cidr('0.0.0.0/0', { except: [...] })",
-      () => egress(cidr('128.0.0.0/1', '169.254.0.0/16')).allowEgressTo(cidr('0.0.0.0/1'))],
+      () => egress(part('128.0.0.0/1')).allowEgressTo(part('0.0.0.0/1'))],
     ["SandboxNetwork.allowEgressTo: peer is '::/1, 8000::/1': together they are all IPv6 addresses: use SandboxNetwork.publicInternet(), or one NetworkPeer.cidr('::/0', { except: [...] })",
-      () => egress(NetworkPeer.anyOf(cidr('::/1'), cidr('8000::/1', 'fc00::/7')))],
+      () => egress(NetworkPeer.anyOf(part('::/1'), part('8000::/1')))],
     ["SandboxNetwork.allowEgressTo: peer is '0.0.0.0/1, 128.0.0.0/2, 192.0.0.0/2': together they are all IPv4 addresses: use SandboxNetwork.publicInternet(), or one NetworkPeer.cidr('0.0.0.0/0', { except: [...] })",
-      () => egress(NetworkPeer.anyOf(cidr('192.0.0.0/2'), cidr('0.0.0.0/1'), cidr('10.0.0.0/8'), cidr('128.0.0.0/2', '169.254.0.0/16')))],
+      () => egress(NetworkPeer.anyOf(part('192.0.0.0/2'), part('0.0.0.0/1'), cidr('10.0.0.0/8'), part('128.0.0.0/2')))],
   ])('%s', (message, act) => {
     let thrown: unknown;
     try {

@@ -74,6 +74,10 @@ const BREAKS: readonly (readonly [Relaxation, where: string, Partial<SandboxProp
     "volumes is 'docker': a hostPath volume shows the node to the sandbox: use another volume, or name it"],
   [Relaxation.OTHER_VOLUMES, 'pod', { volumes: [SandboxVolume.of({ name: 'share', nfs: { server: 'nfs.example', path: '/' } })] },
     "volumes is 'share': use a PersistentVolumeClaim instead of nfs, or name it"],
+  [Relaxation.UNCONFINED_APPARMOR, 'pod', { podAnnotations: { 'container.apparmor.security.beta.kubernetes.io/sandbox': 'unconfined' } },
+    "podAnnotations['container.apparmor.security.beta.kubernetes.io/sandbox'] is 'unconfined': it switches AppArmor off: leave it out, or name it"],
+  [Relaxation.RUNTIME_ANNOTATIONS, 'pod', { podAnnotations: { 'k8s.v1.cni.cncf.io/networks': 'storage' } },
+    "podAnnotations['k8s.v1.cni.cncf.io/networks'] is 'storage': it is an instruction to the network plugin, which adds networks, past what the isolation promises: leave it out, or name it"],
   [Relaxation.UNSAFE_SYSCTLS, 'pod', { securityContext: { sysctls: [{ name: 'kernel.msgmax', value: '1' }] } }, "securityContext.sysctls is 'kernel.msgmax': name it"],
 ];
 

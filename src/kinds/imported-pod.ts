@@ -4,7 +4,7 @@ import * as l1 from '../../imports';
 import { Problems } from '../checks';
 import { SandboxNetwork } from '../network';
 import {
-  checkHostNetwork, checkNamespacedReferences, checkPodMetadata, checkPodSecurity, containerSecurityContext, Isolation, mergeNodeSelectors,
+  checkHostNetwork, checkNamespacedReferences, checkPodMetadata, checkPodSecurity, containerSecurityContext, FS_GROUP, Isolation, mergeNodeSelectors,
   mergeTolerations, podSecurityContext, Relaxation,
 } from '../pod';
 
@@ -50,7 +50,7 @@ export class ImportedPod {
     const manifest = ApiObject.of(this.pod).toJson();
     this.checkInside(problems);
     const labels = Object.fromEntries(Object.entries<string>(manifest.metadata.labels ?? {}).filter(([key]) => key !== ADDRESS_LABEL));
-    checkPodMetadata(problems, 'metadata.labels', 'metadata.annotations', labels, manifest.metadata.annotations);
+    checkPodMetadata(problems, 'metadata.labels', 'metadata.annotations', labels, manifest.metadata.annotations, () => this.relaxations);
     const metadata = {
       labels: Object.keys(labels).length > 0 ? labels : undefined,
       annotations: manifest.metadata.annotations,
@@ -86,7 +86,7 @@ export class ImportedPod {
       runtimeClassName: isolation.runtimeClassName,
       containers: secured(wire.containers)!,
       initContainers: secured(wire.initContainers),
-      securityContext: podSecurityContext(this.podContext(wire.securityContext), windows, undefined),
+      securityContext: podSecurityContext(this.podContext(wire.securityContext), windows, mountsPersistentVolumes(wire) ? FS_GROUP : undefined),
       nodeSelector: mergeNodeSelectors(problems, wire.nodeSelector, isolation),
       tolerations: mergeTolerations(wire.tolerations, isolation),
     };
@@ -99,4 +99,8 @@ export class ImportedPod {
   private podContext(context: l1.PodSecurityContext | undefined): l1.PodSecurityContext | undefined {
     return this.relaxations.includes(Relaxation.RUN_AS_ROOT) ? { runAsNonRoot: false, ...context } : context;
   }
+}
+
+function mountsPersistentVolumes(spec: l1.PodSpec): boolean {
+  return (spec.volumes ?? []).some(volume => volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined);
 }

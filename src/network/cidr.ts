@@ -53,6 +53,11 @@ export class Cidr {
       : `bits are set behind the prefix: write '${cidr}' for the network, or '${Cidr.of(bits, value, bits)}' for the address`;
   }
 
+  /** The IPv4 network that the addresses of an IPv6 network hold after so many bits. */
+  public static embedded(cidr: Cidr, before: number, prefix: number): Cidr {
+    return Cidr.of(32, (cidr.first >> BigInt(128 - before - 32)) & 0xffffffffn, prefix);
+  }
+
   private static of(bits: 32 | 128, address: bigint, prefix: number): Cidr {
     return new Cidr(bits, masked(address, bits, prefix), prefix);
   }

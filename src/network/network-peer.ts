@@ -2,9 +2,9 @@ import { ApiObject, App, Chart } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
 import * as l1 from '../../imports';
 import { checkCalls, dnsLabel, Problems } from '../checks';
+import { SPECIAL_IPV4, SPECIAL_IPV6 } from '../generated/semantics.gen';
 import { NAMESPACE_NAME_LABEL, orderedSelector, selectorOf } from '../objects';
 import { Cidr, cidr as cidrRule } from './cidr';
-import { SPECIAL_IPV4, SPECIAL_IPV6 } from './special-ranges';
 
 /** Where Pods are. At most one of the options. */
 export interface PodPeerOptions {

@@ -7,7 +7,7 @@ import { Cidr } from './cidr';
 import { ClusterDns } from './cluster-dns';
 import { NetworkPeer, PublicInternetPeerOptions } from './network-peer';
 import { NetworkPort } from './network-port';
-import { METADATA_SERVERS } from './special-ranges';
+import { reachProblem } from './reach';
 
 /** The preset that keeps no NetworkPolicy. */
 const UNMANAGED = 'unmanaged';
@@ -152,8 +152,8 @@ export class SandboxNetwork {
    *
    * @param peer who it can connect to
    * @param ports ports of the peer; left out: all. Of Pods these are the container ports, not those of a Service
-   * @throws if the preset has no rules to add to, if `ports` is empty (which would allow all), if a CIDR holds the
-   * metadata server of a cloud among other addresses, or if the CIDRs of the network are the whole internet in parts
+   * @throws if the preset has no rules to add to, if `ports` is empty (which would allow all), if a CIDR reaches
+   * special ranges among other addresses (private, link-local with the metadata servers of clouds, translated and so on), or if the CIDRs of the network are the whole internet in parts
    */
   public allowEgressTo(peer: NetworkPeer, ports?: NetworkPort[]): SandboxNetwork {
     const problems = Problems.of('SandboxNetwork.allowEgressTo');
@@ -246,16 +246,9 @@ function toPeer(problems: Problems, prop: string, peer: NetworkPeer, ports: Netw
   for (const { ipBlock } of to) {
     const block = ipBlock && Cidr.tryParse(ipBlock.cidr)!;
     const holes = (ipBlock?.except ?? []).map(each => Cidr.tryParse(each)!);
-    const reached = METADATA_SERVERS.filter(({ address, range }) => {
-      const server = Cidr.tryParse(address)!;
-      // A network that is as narrow as the range of the server was meant.
-      return block?.contains(server) && !Cidr.tryParse(range)!.contains(block) && !holes.some(hole => hole.contains(server));
-    });
-    if (reached.length > 0) {
-      const addresses = reached.map(server => server.address.split('/')[0]).join(' and ');
-      const ranges = reached.map(server => `'${server.range}'`).join(', ');
-      problems.add(prop, ipBlock!.cidr,
-        `it reaches ${addresses}, where clouds hand out the credentials of the node: add except: [${ranges}], or use SandboxNetwork.publicInternet(); who needs that server allows it by itself`);
+    const remedy = block && reachProblem(block, holes);
+    if (remedy) {
+      problems.add(prop, ipBlock!.cidr, remedy);
     }
   }
   return { to, ...portsOf(problems, ports) };

@@ -30,8 +30,13 @@ export function openVolumes({ podTemplate: { spec }, volumeClaimTemplates = [] }
   return [...new Set(mounted)].filter(name => !defined.includes(name)).sort();
 }
 
-/** Non-root containers write to fresh volumes as this group, unless the Pod names another. */
-const FS_GROUP = 1000;
+/** Containers write to persistent volumes as this group, whatever their user is, unless the Pod names another. @internal */
+export const FS_GROUP = 1000;
+
+/** Whether a volume outlives the Pod. What nothing defines, claims bring, and they bring persistent volumes only. */
+function isPersistent(volume: SandboxVolume): boolean {
+  return volume.isPersistent || !volume._isDefined || volume._volume?.persistentVolumeClaim !== undefined || volume._volume?.ephemeral !== undefined;
+}
 
 /**
  * Checks and renders what Sandboxes and templates have in common.
@@ -46,14 +51,13 @@ export function renderBlueprint(problems: Problems, props: SandboxPodProps, clai
     checkDefined(problems, props.volumes ?? [], containers.all, volumes);
   }
   const claimTemplates = volumes.flatMap(volume => volume._claimTemplate ?? []);
-  checkPodMetadata(problems, 'podLabels', 'podAnnotations', props.podLabels, props.podAnnotations);
+  checkPodMetadata(problems, 'podLabels', 'podAnnotations', props.podLabels, props.podAnnotations, container =>
+    [...(props.relaxations ?? []), ...(containers.all.find(({ rendered }) => rendered.container.name === container)?.props.relaxations ?? [])]);
   checkPodFields(problems, props);
   containers.all.forEach(({ at, props: container }) => checkVolumeDevices(at, container.volumeDevices, volumes));
 
-  const asRoot = (relaxations: readonly Relaxation[] | undefined) => relaxations?.includes(Relaxation.RUN_AS_ROOT) ?? false;
-  const writers = containers.all.filter(({ props: container }) => !asRoot(container.relaxations) && !asRoot(props.relaxations));
-  // What nothing defines here, claims bring, and they bring persistent volumes only.
-  const mountsClaims = writers.some(({ rendered }) => rendered.volumes.some(volume => volume.isPersistent || !volume._isDefined));
+  const mounted = containers.all.flatMap(({ rendered }) => rendered.volumes);
+  const mountsClaims = mounted.some(volume => isPersistent(volumes.find(({ name }) => name === volume.name) ?? volume));
   const spec: l1.PodSpec = {
     containers: containers.main.map(({ rendered }) => rendered.container),
     initContainers: containers.init.length > 0 ? containers.init.map(({ rendered }) => rendered.container) : undefined,

@@ -1,4 +1,4 @@
-export { Blueprint, openVolumes, renderBlueprint } from './blueprint';
+export { Blueprint, FS_GROUP, openVolumes, renderBlueprint } from './blueprint';
 export { renderEnv, SandboxContainer, SandboxMount, SandboxPort } from './container';
 export { Isolation, IsolationPlacement, IsolationProps, KataHypervisor, KataIsolationProps } from './isolation';
 export { checkNamespacedReferences } from './namespaced-references';

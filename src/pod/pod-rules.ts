@@ -2,21 +2,26 @@ import * as l1 from '../../imports';
 import { absolutePath, dnsLabel, dnsSubdomain, integer, oneOf, Problems } from '../checks';
 import { RESERVED_ANNOTATIONS, RESERVED_PREFIXES, ROUTER } from '../generated/vocabulary.gen';
 import { checkKeys, checkLabels } from '../objects';
+import { checkAnnotations } from './annotations';
 import { SandboxContainer } from './container';
 import { checkTolerations, Isolation } from './isolation';
 import { SandboxPodProps } from './pod-props';
+import { Relaxation } from './relaxation';
 import { SandboxVolume } from './volume';
 
 /**
- * Labels and annotations of a Pod: well-formed, and none of those that the controller keeps for itself.
+ * Labels and annotations of a Pod: well-formed, none of those that the controller keeps for itself, and none that weakens
+ * the Pod without a relaxation.
  *
  * @internal
  */
 export function checkPodMetadata(
   problems: Problems, labelsProp: string, annotationsProp: string,
   labels: { readonly [key: string]: string } | undefined, annotations: { readonly [key: string]: string } | undefined,
+  relaxations?: (container?: string) => readonly Relaxation[],
 ): void {
   checkLabels(problems, labelsProp, labels);
+  checkAnnotations(problems, annotationsProp, annotations, relaxations);
   checkKeys(problems, annotationsProp, annotations);
   for (const [prop, map] of [[labelsProp, labels], [annotationsProp, annotations]] as const) {
     for (const key of Object.keys(map ?? {})) {

@@ -57,6 +57,9 @@ export enum Relaxation {
   /** Pod: volume types other than those of the restricted standard, such as `nfs`. */
   OTHER_VOLUMES = 'OTHER_VOLUMES',
 
+  /** Pod: annotations that are instructions to the container runtime or the network plugin (`dev.gvisor.flag.*`, `io.katacontainers.*`). */
+  RUNTIME_ANNOTATIONS = 'RUNTIME_ANNOTATIONS',
+
   /** Pod: sysctls that are not known as safe. */
   UNSAFE_SYSCTLS = 'UNSAFE_SYSCTLS',
 }
