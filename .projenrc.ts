@@ -237,6 +237,13 @@ const swc = (module: 'commonjs' | 'es6') => ['@swc/jest', {
   module: { type: module },
   sourceMaps: 'inline',
 }];
+const CONSTRUCTS = {
+  testMatch: ['**/*.test.ts'],
+  transform: { '\\.ts$': swc('commonjs') },
+  moduleNameMapper: { '^cdk8s-agent-sandbox$': '<rootDir>/src/index.ts', '^(\\.{1,2}/.*)\\.js$': '$1' },
+};
+// Pods that really run take the machine for themselves: these tests run alone, after the others.
+const NODE_TESTS = 'node';
 new JsonFile(project, 'jest.config.json', {
   marker: false,
   obj: {
@@ -250,10 +257,10 @@ new JsonFile(project, 'jest.config.json', {
         displayName: 'constructs',
         testEnvironment: 'node',
         roots: ['<rootDir>/test', '<rootDir>/api'],
-        testMatch: ['**/*.test.ts'],
-        transform: { '\\.ts$': swc('commonjs') },
-        moduleNameMapper: { '^cdk8s-agent-sandbox$': '<rootDir>/src/index.ts', '^(\\.{1,2}/.*)\\.js$': '$1' },
+        testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/node/'],
+        ...CONSTRUCTS,
       },
+      { displayName: NODE_TESTS, testEnvironment: 'node', roots: ['<rootDir>/test/node'], ...CONSTRUCTS },
       ...workspaces.map(workspace => workspace.jestProject(swc('es6'))),
     ],
   },
@@ -263,7 +270,8 @@ project.tasks.addEnvironment('JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION', '2
 const JEST = 'jest --ci --forceExit';
 // ES modules under jest need a flag of Node's.
 const JEST_ENV = { NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' };
-project.testTask.exec(JEST, { receiveArgs: true, env: JEST_ENV });
+// First, because it takes all words up to the next option.
+project.testTask.exec(JEST.replace('jest', `jest --ignoreProjects ${NODE_TESTS}`), { receiveArgs: true, env: JEST_ENV });
 
 // ---------------------------------------------------------------- lint
 new TextFile(project, 'eslint.config.mjs', {
@@ -336,6 +344,12 @@ project.addTask('bench:router', { description: 'Compare the router with a direct
 project.addTask('bundle', { description: 'Bundle controller, router and runtime into one file each, in dist/bundle', exec: 'tsx scripts/bundle.ts', receiveArgs: true });
 project.addTask('testbed', { description: 'Build, start and stop a real control plane', exec: 'tsx testbed/src/cli.ts', receiveArgs: true });
 
+const testNode = project.addTask('test:node', {
+  description: 'Run the tests on a real node, with all that it needs built; --all runs the long ones, too',
+  exec: 'tsx scripts/node-tests.ts',
+  receiveArgs: true,
+});
+
 const testAll = project.addTask('test:all', { description: 'Build the control plane if it is missing, then the library, then run every check and test' });
 testAll.exec('tsx testbed/src/cli.ts build --if-missing');
 testAll.spawn(project.preCompileTask);
@@ -344,6 +358,7 @@ testAll.spawn(project.postCompileTask);
 testAll.exec('tsx scripts/committed.ts');
 testAll.spawn(lint);
 testAll.spawn(project.testTask);
+testAll.spawn(testNode);
 
 // ---------------------------------------------------------------- continuous integration
 const workflow = new GithubWorkflow(project.github!, 'build');

@@ -6,16 +6,20 @@
 // src and from lib.
 //
 // Messages to it:    {id, op: 'start', name, command, args, env, log} | {id, op: 'stop', name} | {id, op: 'release'} | {op: 'shutdown'}
+//                    {id, op: 'own', folders, cgroup}: what else to remove
 // Messages from it:  {id, pid?} | {id, error} as answers, {exited: name, code, signal} when a process ends that nobody stopped
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeOwned } from './leftovers.mjs';
 
 const dir = process.argv[2];
 
 /** @type {Map<string, import('node:child_process').ChildProcess>} */
 const children = new Map();
+/** What else belongs to the control plane: folders elsewhere, and the name of a control group. */
+let owned = { folders: [], cgroup: undefined };
 let released = false;
 let ending = false;
 
@@ -31,7 +35,7 @@ function pidNamespace() {
 function note() {
   const pids = Object.fromEntries([...children].map(([name, child]) => [name, child.pid]));
   const file = join(dir, 'processes.json');
-  writeFileSync(`${file}.new`, JSON.stringify({ supervisor: process.pid, children: pids, pidNamespace: pidNamespace() }));
+  writeFileSync(`${file}.new`, JSON.stringify({ supervisor: process.pid, children: pids, pidNamespace: pidNamespace(), owned }));
   renameSync(`${file}.new`, file);
 }
 
@@ -92,6 +96,7 @@ async function exit() {
     for (const name of [...children.keys()].reverse()) {
       await kill(name);
     }
+    await removeOwned(owned).catch(error => console.error(error));
     await rm(dir, { recursive: true, force: true, maxRetries: 5 }).finally(() => process.exit(0));
   }
 }
@@ -101,6 +106,7 @@ async function answer(message) {
   switch (message.op) {
     case 'start': return start(message);
     case 'stop': await kill(message.name); note(); return {};
+    case 'own': owned = { folders: message.folders, cgroup: message.cgroup }; note(); return {};
     case 'release': released = true; return {};
     default: throw new Error(`unknown op ${message.op}`);
   }

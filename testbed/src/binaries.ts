@@ -1,13 +1,18 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { installedPath } from './cache.js';
-import { ProgramName, program } from './programs.js';
+import { PROGRAMS, ProgramName, program } from './programs.js';
 
 /** What every control plane is made of. */
 export const REQUIRED: readonly ProgramName[] = ['etcd', 'kube-apiserver', 'kubectl'];
 
 /** What fake nodes need beyond that. */
 export const FAKE_NODE_PROGRAMS: readonly ProgramName[] = ['kube-controller-manager', 'kube-scheduler', 'kwok'];
+
+/** What a real node needs beyond that. */
+export const NODE_PROGRAMS: readonly ProgramName[] = [
+  'kube-controller-manager', 'kube-scheduler', ...PROGRAMS.filter(({ group }) => group === 'node').map(({ name }) => name),
+];
 
 /** Where the programs of a control plane come from. */
 export interface Binaries {
@@ -61,7 +66,12 @@ export function findPrograms(needs: readonly ProgramName[] = [], env: NodeJS.Pro
   }
   // One sentence for all suites of a machine without any build, whatever each of them needs.
   const what = REQUIRED.some(name => binaries.find(name)) ? `${missing.join(', ')} not built` : 'no Kubernetes control plane is built';
-  return { kind: 'nothing', reason: `${what}: run "npm run testbed -- build"` };
+  return { kind: 'nothing', reason: `${what}: run "npm run testbed -- build${nodeOnly(missing) ? ' --group node' : ''}"` };
+}
+
+/** Whether what is missing is what `build` makes on request only. */
+function nodeOnly(missing: readonly ProgramName[]): boolean {
+  return missing.every(name => program(name).group === 'node');
 }
 
 function cached(env: NodeJS.ProcessEnv): Binaries {
@@ -72,8 +82,8 @@ function assets(dir: string, env: NodeJS.ProcessEnv): Binaries {
   return {
     kind: 'binaries',
     source: `KUBEBUILDER_ASSETS=${dir}`,
-    // Parts of Kubernetes must be of one version; kwok, helm and kubeconform fit any, so ours will do.
-    find: name => existing(join(dir, name)) ?? (program(name).module === 'tools' ? existing(installedPath(program(name), env)) : undefined),
+    // Parts of Kubernetes must be of one version; the other programs fit any, so ours will do.
+    find: name => existing(join(dir, name)) ?? (program(name).module !== 'control-plane' ? existing(installedPath(program(name), env)) : undefined),
   };
 }
 

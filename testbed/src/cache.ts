@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { GoModule, PROGRAMS, Program, moduleDir } from './programs.js';
@@ -15,16 +15,16 @@ export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
 /** Version of a Go module that one of our modules pins, with the leading `v`. */
 export function pinnedVersion(module: GoModule, goModule: string): string {
   const goMod = readFileSync(join(moduleDir(module), 'go.mod'), 'utf8');
-  const line = goMod.split('\n').map(text => text.trim().split(/\s+/)).find(words => words[0] === goModule && words[1]?.startsWith('v'));
+  const line = goMod.split('\n').map(text => text.trim().replace(/^require\s+/, '').split(/\s+/)).find(words => words[0] === goModule && words[1]?.startsWith('v'));
   if (!line) {
     throw new Error(`testbed/go/${module}/go.mod requires no ${goModule}: add it there and run "go mod tidy"`);
   }
   return line[1];
 }
 
-/** Version of a program, with the leading `v`. */
+/** Version of a program, with the leading `v`; `-` for a program of our own. */
 export function programVersion(program: Program): string {
-  return pinnedVersion(program.module, program.versionOf);
+  return program.versionOf === undefined ? '-' : pinnedVersion(program.module, program.versionOf);
 }
 
 /** `-ldflags` of a program: no symbol tables (a third of the size) and its versions. */
@@ -34,12 +34,12 @@ export function linkerFlags(program: Program): string {
 }
 
 /**
- * Folder of the programs of one module. Its name changes with whatever changes the programs: module files, linker flags and
- * platform. The modules are apart, so that a newer helm does not rebuild Kubernetes.
+ * Folder of the programs of one module. Its name changes with whatever changes the programs: module files, sources of our own,
+ * linker flags and platform. The modules are apart, so that a newer helm does not rebuild Kubernetes.
  */
 export function installDir(module: GoModule, env: NodeJS.ProcessEnv = process.env): string {
   const hash = createHash('sha256');
-  for (const file of ['go.mod', 'go.sum']) {
+  for (const file of ['go.mod', 'go.sum', ...goSources(module)]) {
     hash.update(readFileSync(join(moduleDir(module), file)));
   }
   const programs = PROGRAMS.filter(program => program.module === module);
@@ -57,4 +57,8 @@ export function installedPath(program: Program, env: NodeJS.ProcessEnv = process
 
 export function isInstalled(program: Program, env: NodeJS.ProcessEnv = process.env): boolean {
   return existsSync(installedPath(program, env));
+}
+
+function goSources(module: GoModule): string[] {
+  return readdirSync(moduleDir(module), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.go')).sort();
 }

@@ -19,8 +19,9 @@ program.command('build')
 program.command('up')
   .description('start a control plane that runs until "down", with the CRDs of this project')
   .option('--nodes <count>', 'fake nodes', count, 1)
+  .option('--node [count]', 'real nodes instead, whose pods run under runc and gVisor (Linux, root)', count)
   .option('--no-crds', 'install no CRDs')
-  .action(options => up({ nodes: options.nodes, crds: options.crds }));
+  .action(options => up({ nodes: options.nodes, realNodes: options.node === true ? 1 : options.node ?? 0, crds: options.crds }));
 
 program.command('down').description('stop it').action(down);
 program.command('status').description('show versions, what is built, what runs').action(status);

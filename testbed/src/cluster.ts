@@ -1,18 +1,13 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApiClient } from './api-client.js';
 import { installCrds } from './crds.js';
 import { Connection, Identity, Kubeconfig, ServiceAccountIdentity, kubeconfigText, parseServiceAccount, subjectOf } from './kubeconfig.js';
+import { CommandResult, run } from './processes.js';
 import { waitFor } from './wait.js';
 
-/** What a finished command wrote. */
-export interface CommandResult {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+export type { CommandResult } from './processes.js';
 
 export interface KubectlOptions {
   /** @default admin */
@@ -64,17 +59,11 @@ export abstract class Cluster {
   /** Runs kubectl. Throws with its error output if it fails, unless `allowFailure`. */
   public async kubectl(args: readonly string[], options: KubectlOptions = {}): Promise<CommandResult> {
     const { path } = await this.kubeconfig(options.as);
-    const result = await new Promise<CommandResult>((resolve, reject) => {
-      const child = execFile(this.kubectlPath, ['--kubeconfig', path, '--cache-dir', join(this.kubeconfigDir, 'cache'), ...args], {
-        env: { PATH: process.env.PATH, HOME: this.kubeconfigDir }, maxBuffer: 64 * 1024 * 1024,
-      }, (error, stdout, stderr) => (typeof (error?.code ?? 0) === 'number' ? resolve({ code: Number(error?.code ?? 0), stdout, stderr }) : reject(error!)));
-      // A kubectl that fails early closes its input; its error output says why.
-      child.stdin!.on('error', () => undefined).end(options.input ?? '');
+    return run(this.kubectlPath, args, {
+      env: { PATH: process.env.PATH, HOME: this.kubeconfigDir, KUBECONFIG: path, KUBECACHEDIR: join(this.kubeconfigDir, 'cache') },
+      input: options.input,
+      allowFailure: options.allowFailure,
     });
-    if (result.code !== 0 && !options.allowFailure) {
-      throw new Error(`kubectl ${args.join(' ')} failed with ${result.code}: ${result.stderr.trim()}`);
-    }
-    return result;
   }
 
   /**

@@ -12,6 +12,8 @@ export type AuditLevel = 'Metadata' | 'Request' | 'RequestResponse';
 /** Addresses of Services and of pods on fake nodes; nothing listens there. */
 const SERVICE_CIDR = '10.96.0.0/16';
 
+const LOOPBACK = '127.0.0.1';
+
 /** What the command lines depend on. */
 export interface ComponentSettings {
   readonly dir: string;
@@ -20,6 +22,16 @@ export interface ComponentSettings {
   readonly featureGates: Readonly<Record<string, boolean>>;
   readonly ownerReferencesPermissionEnforcement: boolean;
   readonly extraArgs: Partial<Record<ComponentName, readonly string[]>>;
+  /** The network that the control plane has for itself. @default - it shares the loopback interface with this machine */
+  readonly network?: ClusterNetwork;
+}
+
+/** A network with pods in it. */
+export interface ClusterNetwork {
+  /** IPv4 address of the API server. */
+  readonly address: string;
+  /** Ranges of Services, one of each family. */
+  readonly serviceCidrs: readonly string[];
 }
 
 /** Files of a work folder. Every component gets what it needs by path. */
@@ -106,11 +118,17 @@ function etcd({ dir }: ComponentSettings): string[] {
 function apiServer(settings: ComponentSettings, files: WorkFiles): string[] {
   const serving = files.pair('kube-apiserver');
   const proxy = files.pair('front-proxy-client');
+  const kubeletClient = files.pair('kubelet-client');
+  const { network } = settings;
+  const admission = [
+    ...(settings.ownerReferencesPermissionEnforcement ? ['OwnerReferencesPermissionEnforcement'] : []),
+    ...(network ? ['NodeRestriction'] : []),
+  ];
   return [
     `--etcd-servers=unix://${join(settings.dir, ETCD_SOCKET)}`,
-    '--bind-address=127.0.0.1',
+    `--bind-address=${network?.address ?? LOOPBACK}`,
     // Otherwise it looks for an address of another interface, which a machine or container without network does not have.
-    '--advertise-address=127.0.0.1',
+    `--advertise-address=${network?.address ?? LOOPBACK}`,
     `--secure-port=${settings.port}`,
     `--tls-cert-file=${serving.cert}`,
     `--tls-private-key-file=${serving.key}`,
@@ -119,10 +137,17 @@ function apiServer(settings: ComponentSettings, files: WorkFiles): string[] {
     '--service-account-issuer=https://kubernetes.default.svc',
     `--service-account-key-file=${files.pki('tokens.pub')}`,
     `--service-account-signing-key-file=${files.pki('tokens.key')}`,
-    `--service-cluster-ip-range=${SERVICE_CIDR}`,
+    `--service-cluster-ip-range=${network?.serviceCidrs.join(',') ?? SERVICE_CIDR}`,
     '--allow-privileged=true',
-    // It would write the address of the server into the Service `kubernetes`, where a loopback address is refused.
-    '--endpoint-reconciler-type=none',
+    ...(network ? [
+      `--kubelet-certificate-authority=${files.pair('ca').cert}`,
+      `--kubelet-client-certificate=${kubeletClient.cert}`,
+      `--kubelet-client-key=${kubeletClient.key}`,
+      '--kubelet-preferred-address-types=InternalIP',
+    ] : [
+      // It would write the address of the server into the Service `kubernetes`, where a loopback address is refused.
+      '--endpoint-reconciler-type=none',
+    ]),
     `--requestheader-client-ca-file=${files.pair('front-proxy-ca').cert}`,
     '--requestheader-allowed-names=front-proxy-client',
     '--requestheader-username-headers=X-Remote-User',
@@ -130,7 +155,7 @@ function apiServer(settings: ComponentSettings, files: WorkFiles): string[] {
     '--requestheader-extra-headers-prefix=X-Remote-Extra-',
     `--proxy-client-cert-file=${proxy.cert}`,
     `--proxy-client-key-file=${proxy.key}`,
-    ...(settings.ownerReferencesPermissionEnforcement ? ['--enable-admission-plugins=OwnerReferencesPermissionEnforcement'] : []),
+    ...(admission.length > 0 ? [`--enable-admission-plugins=${admission.join(',')}`] : []),
     ...(settings.auditLevel ? [
       `--audit-policy-file=${files.auditPolicy}`,
       `--audit-log-path=${files.auditLog}`,

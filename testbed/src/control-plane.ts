@@ -1,15 +1,20 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { AuditLog } from './audit-log.js';
-import { Binaries, FAKE_NODE_PROGRAMS, findPrograms } from './binaries.js';
+import { Binaries, FAKE_NODE_PROGRAMS, NODE_PROGRAMS, findPrograms } from './binaries.js';
 import { CertificateAuthority } from './certificates.js';
 import { Cluster } from './cluster.js';
 import { AuditLevel, ComponentName, OptionalComponent, WorkFiles } from './components.js';
 import { FakeNodeOptions } from './fake-nodes.js';
 import { Connection } from './kubeconfig.js';
 import { Launcher } from './launcher.js';
+import { INTERNAL_SERVER } from './node/machine-files.js';
+import { API_SERVER_PORT, CONTROL_PLANE_ADDRESS, SERVICE_CIDRS } from './node/network.js';
+import { NodeOptions, NodeTier, TierDescription } from './node/node-tier.js';
+import { RealNode } from './node/real-node.js';
+import { missingForNode } from './node/requirements.js';
 import { loadAuthority } from './pki.js';
-import { isAlive, residentBytes } from './processes.js';
+import { childrenOf, commandLine, isAlive, residentBytes } from './processes.js';
 import { ProgramName } from './programs.js';
 import { Stages, stagesFile } from './stages.js';
 import { Exit, Supervisor } from './supervisor.js';
@@ -19,6 +24,11 @@ import { makeWorkDir, readProcesses, sweep } from './work-dir.js';
 export interface ControlPlaneOptions {
   /** Fake nodes, whose pods kwok brings to life: how many, or what they are like. @default - none */
   readonly fakeNodes?: number | FakeNodeOptions;
+  /**
+   * Real nodes in namespaces of their own, which run pods under runc and gVisor and enforce policies. `true` is one node. Needs
+   * Linux, root and packages; the error says which. @default - none
+   */
+  readonly node?: boolean | NodeOptions;
   /** What happens to pods on fake nodes that do not say it themselves. @default fast */
   readonly stages?: Stages;
   /** Without a controller manager no pod can be created, because nobody makes ServiceAccounts. @default - both with fake nodes, else none */
@@ -50,12 +60,14 @@ interface Description {
   readonly kubectlPath: string;
   readonly components: readonly ComponentName[];
   readonly audited: boolean;
+  readonly tier?: TierDescription;
 }
 
 /** What only the process that started a control plane has. */
 interface Ownership {
   readonly supervisor: Supervisor;
   readonly launcher: Launcher;
+  readonly tier?: NodeTier;
 }
 
 /**
@@ -69,9 +81,14 @@ export class ControlPlane extends Cluster {
    */
   public static async start(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
     const nodes = typeof options.fakeNodes === 'number' ? { count: options.fakeNodes } : options.fakeNodes;
-    const optional = options.components ?? (nodes ? ['kube-controller-manager', 'kube-scheduler'] : []);
+    const realNodes = options.node === true ? {} : options.node || undefined;
+    const missing = realNodes && missingForNode();
+    if (missing) {
+      throw new Error(missing);
+    }
+    const optional = options.components ?? (nodes || realNodes ? ['kube-controller-manager', 'kube-scheduler'] : []);
     const components: ComponentName[] = ['etcd', 'kube-apiserver', ...optional, ...(nodes ? ['kwok' as const] : [])];
-    const binaries = options.binaries ?? findBinaries(nodes ? FAKE_NODE_PROGRAMS : optional);
+    const binaries = options.binaries ?? findBinaries([...nodes ? FAKE_NODE_PROGRAMS : optional, ...realNodes ? NODE_PROGRAMS : []]);
     const stages = stagesFile(options.stages);
     const auditLevel = options.auditLog === true ? 'Metadata' : options.auditLog || undefined;
 
@@ -79,21 +96,31 @@ export class ControlPlane extends Cluster {
     const dir = await makeWorkDir();
     const supervisor = Supervisor.start(dir);
     try {
+      const tier = realNodes && await NodeTier.prepare(dir, supervisor, binaries, realNodes);
       const launcher = new Launcher(supervisor, binaries, {
         dir,
-        port: 0,
+        port: API_SERVER_PORT,
+        network: tier && { address: CONTROL_PLANE_ADDRESS.v4, serviceCidrs: SERVICE_CIDRS },
         auditLevel,
         featureGates: options.featureGates ?? {},
         ownerReferencesPermissionEnforcement: options.ownerReferencesPermissionEnforcement ?? true,
         extraArgs: options.extraArgs ?? {},
-      });
+      }, tier?.withinControlPlane);
       await launcher.writeStages(stages);
-      const { connection, ca } = await launcher.startServer();
-      const description: Description = { connection, kubectlPath: binaries.find('kubectl')!, components, audited: auditLevel !== undefined };
-      const controlPlane = new ControlPlane(dir, description, ca, { supervisor, launcher });
+      const [{ connection, ca }] = await Promise.all([
+        tier ? launcher.startServerBehind(tier.relay, INTERNAL_SERVER) : launcher.startServer(),
+        tier?.startMachines(launcher),
+      ]);
+      const description: Description = {
+        connection, kubectlPath: binaries.find('kubectl')!, components, audited: auditLevel !== undefined, tier: tier?.description,
+      };
+      const controlPlane = new ControlPlane(dir, description, ca, { supervisor, launcher, tier });
       // Before the others: quotas and garbage collection begin with the kinds that there are, and learn of new ones late.
       await Promise.all([options.crds?.length && controlPlane.installCrds(...options.crds), controlPlane.describe(description)]);
-      await launcher.startOthers(controlPlane.admin, components, nodes);
+      await Promise.all([
+        launcher.startOthers(controlPlane.admin, components, nodes),
+        tier?.startNodes(controlPlane.admin, ca),
+      ]);
       supervisor.onExit(reportExit);
       return controlPlane;
     } catch (error) {
@@ -113,6 +140,8 @@ export class ControlPlane extends Cluster {
   public readonly dir: string;
   public readonly kubectlPath: string;
   public readonly components: readonly ComponentName[];
+  /** The real nodes; those that another process started can be used but not broken. */
+  public readonly nodes: readonly RealNode[];
   /** Requests that the API server has answered. Throws on use unless started with `auditLog`. */
   public readonly auditLog: AuditLog;
 
@@ -122,6 +151,7 @@ export class ControlPlane extends Cluster {
     this.dir = dir;
     this.kubectlPath = description.kubectlPath;
     this.components = description.components;
+    this.nodes = ownership?.tier?.nodes ?? description.tier?.nodes.map(node => new RealNode(node)) ?? [];
     this.auditLog = new AuditLog(description.audited ? files.auditLog : undefined, this.admin);
   }
 
@@ -141,7 +171,7 @@ export class ControlPlane extends Cluster {
   public async processes(): Promise<ControlPlaneProcess[]> {
     const processes = await readProcesses(this.dir);
     const pids: Record<string, number> = processes ? { supervisor: processes.supervisor, ...processes.children } : {};
-    return Object.entries(pids).map(([name, pid]) => ({ name, pid, residentBytes: residentBytes(pid) }));
+    return Object.entries(pids).map(([name, pid]) => ({ name, pid: programOf(pid), residentBytes: residentBytes(programOf(pid)) }));
   }
 
   /** Lets it outlive this process; `stop` of an attached one ends it. */
@@ -187,6 +217,11 @@ export class ControlPlane extends Cluster {
     await writeFile(`${file}.new`, JSON.stringify(description), { mode: 0o600 });
     await rename(`${file}.new`, file);
   }
+}
+
+/** A program in a process namespace has a process outside that waits for it. */
+function programOf(pid: number): number {
+  return commandLine(pid).startsWith('nsenter ') ? childrenOf(pid)[0] ?? pid : pid;
 }
 
 function findBinaries(needs: readonly ProgramName[]): Binaries {

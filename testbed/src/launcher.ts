@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { ApiClient } from './api-client.js';
 import { Binaries } from './binaries.js';
-import { CertificateAuthority } from './certificates.js';
+import { CertificateAuthority, KeyPair } from './certificates.js';
 import { ComponentName, ComponentSettings, ETCD_SOCKET, WorkFiles, commandLineOf } from './components.js';
 import { FakeNodeOptions, createFakeNodes, takesPods } from './fake-nodes.js';
 import { Connection } from './kubeconfig.js';
@@ -24,44 +24,75 @@ const PORT_ATTEMPTS = 3;
 /** Lines of a component's log that an error repeats. */
 const LOG_LINES = 15;
 
+/** What leads from this machine to an API server in a network of its own. */
+export const RELAY = 'api-relay';
+
 /** A component did not start or has ended; the message carries the end of its log. */
 export class ComponentError extends Error {
-  constructor(public readonly component: ComponentName, what: string, public readonly log: string) {
+  constructor(public readonly component: string, what: string, public readonly log: string) {
     super(`${component} ${what}. The end of its log:\n${log.trimEnd().split('\n').slice(-LOG_LINES).join('\n')}`);
     this.name = 'ComponentError';
   }
+}
+
+/** A program to run beside the components. */
+export interface Program {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Variables beyond HOME, TMPDIR and PATH. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Brings the components of one control plane up, each when those it needs are ready. */
 export class Launcher {
   private readonly files: WorkFiles;
 
-  constructor(private readonly supervisor: Supervisor, private readonly binaries: Binaries, private settings: ComponentSettings) {
+  /**
+   * @param within what makes the command line of a component one that runs in namespaces
+   */
+  constructor(
+    private readonly supervisor: Supervisor,
+    private readonly binaries: Binaries,
+    private settings: ComponentSettings,
+    private readonly within: (program: string, args: readonly string[]) => Program = (command, args) => ({ command, args }),
+  ) {
     this.files = new WorkFiles(settings.dir);
   }
 
   /** Starts etcd and the API server. Returns how an administrator reaches it, and its authority. */
   public async startServer(): Promise<{ connection: Connection; ca: CertificateAuthority }> {
-    const [{ ca, admin }] = await Promise.all([
-      writePki(this.files),
-      this.spawn('etcd'),
-      this.settings.auditLevel && writeAuditPolicy(this.files, this.settings.auditLevel),
+    const { ca, admin } = await this.startStorage();
+    const connectionTo = (port: number): Connection => ({ server: `https://127.0.0.1:${port}`, ca: ca.cert, ...admin });
+    const connection = await this.onFreePort('kube-apiserver', async port => {
+      this.settings = { ...this.settings, port };
+      await this.spawn('kube-apiserver');
+      await this.untilServing(connectionTo(port));
+      return connectionTo(port);
+    });
+    await writeComponentKubeconfigs(this.files, ca, connection.server);
+    return { connection, ca };
+  }
+
+  /**
+   * Starts etcd and an API server that is reached through a relay only.
+   *
+   * @param relay what listens on a port of the loopback interface and leads to the server
+   * @param server address of the server for the other components
+   */
+  public async startServerBehind(relay: (port: number) => Program, server: string): Promise<{ connection: Connection; ca: CertificateAuthority }> {
+    const { ca, admin } = await this.startStorage();
+    await this.spawn('kube-apiserver');
+    const [connection] = await Promise.all([
+      this.onFreePort(RELAY, async port => {
+        await this.supervisor.kill(RELAY);
+        await this.run(RELAY, relay(port));
+        const reached: Connection = { server: `https://127.0.0.1:${port}`, ca: ca.cert, ...admin };
+        await this.untilServing(reached, RELAY);
+        return reached;
+      }),
+      writeComponentKubeconfigs(this.files, ca, server),
     ]);
-    await this.untilReady('etcd', () => canConnect(join(this.settings.dir, ETCD_SOCKET)));
-    for (let attempt = 1; ; attempt++) {
-      this.settings = { ...this.settings, port: await freePort() };
-      const connection: Connection = { server: `https://127.0.0.1:${this.settings.port}`, ca: ca.cert, ...admin };
-      try {
-        await this.spawn('kube-apiserver');
-        await this.untilServing(connection);
-        await writeComponentKubeconfigs(this.files, ca, connection.server);
-        return { connection, ca };
-      } catch (error) {
-        if (attempt === PORT_ATTEMPTS || !(error instanceof ComponentError && error.log.includes('address already in use'))) {
-          throw error;
-        }
-      }
-    }
+    return { connection, ca };
   }
 
   /** Starts the other components and returns when they do their work. */
@@ -106,27 +137,20 @@ export class Launcher {
     await writeFile(this.files.stages, text);
   }
 
-  private async spawn(component: ComponentName): Promise<void> {
-    await this.supervisor.spawn({
-      name: component,
-      command: this.binaries.find(component)!,
-      args: commandLineOf(component, this.settings),
+  /** Starts a program under a name that no other has. Returns its process id. */
+  public run(name: string, { command, args, env }: Program): Promise<number> {
+    return this.supervisor.spawn({
+      name,
+      command,
+      args,
       // Nothing of the user's environment: no KUBECONFIG, no proxies.
-      env: { HOME: this.settings.dir, TMPDIR: this.settings.dir, PATH: process.env.PATH ?? '' },
-      log: this.files.log(component),
+      env: { HOME: this.settings.dir, TMPDIR: this.settings.dir, PATH: process.env.PATH ?? '', ...env },
+      log: this.files.log(name),
     });
   }
 
-  private async untilServing(connection: Connection): Promise<void> {
-    const client = new ApiClient(connection);
-    try {
-      await this.untilReady('kube-apiserver', async () => (await client.request('GET', '/readyz')).code === 200);
-    } finally {
-      await client.close();
-    }
-  }
-
-  private async untilReady(component: ComponentName, probe: () => Promise<boolean>): Promise<void> {
+  /** Calls `probe` until it returns true. Throws `ComponentError` if the component ends or takes too long. */
+  public async untilReady(component: string, probe: () => Promise<boolean>): Promise<void> {
     const deadline = performance.now() + START_TIMEOUT_MS;
     while (!await probe().catch(() => false)) {
       await this.assertRuns(component);
@@ -137,14 +161,57 @@ export class Launcher {
     }
   }
 
-  private async assertRuns(component: ComponentName): Promise<void> {
+  private async startStorage(): Promise<{ ca: CertificateAuthority; admin: KeyPair }> {
+    const [{ ca, admin }] = await Promise.all([
+      writePki(this.files, this.settings.network ? [this.settings.network.address] : []),
+      this.spawn('etcd'),
+      this.settings.auditLevel && writeAuditPolicy(this.files, this.settings.auditLevel),
+    ]);
+    await this.untilReady('etcd', () => canConnect(join(this.settings.dir, ETCD_SOCKET)));
+    return { ca, admin };
+  }
+
+  private spawn(component: ComponentName): Promise<number> {
+    return this.run(component, this.within(this.binaries.find(component)!, commandLineOf(component, this.settings)));
+  }
+
+  /** Waits until the server answers; it fails with `alsoNeeds`, which has a port of this machine, too. */
+  private async untilServing(connection: Connection, alsoNeeds?: string): Promise<void> {
+    const client = new ApiClient(connection);
+    try {
+      await this.untilReady('kube-apiserver', async () => {
+        if (alsoNeeds) {
+          await this.assertRuns(alsoNeeds);
+        }
+        return (await client.request('GET', '/readyz')).code === 200;
+      });
+    } finally {
+      await client.close();
+    }
+  }
+
+  /** Calls `start` with a free port, and again with another if `component` finds it taken. */
+  private async onFreePort<T>(component: string, start: (port: number) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await start(await freePort());
+      } catch (error) {
+        const taken = error instanceof ComponentError && error.component === component && /address already in use/i.test(error.log);
+        if (!taken || attempt === PORT_ATTEMPTS) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  private async assertRuns(component: string): Promise<void> {
     const exit = this.supervisor.exitOf(component);
     if (exit) {
       throw new ComponentError(component, `ended with ${exit.signal ?? `code ${exit.code}`}`, await this.log(component));
     }
   }
 
-  private log(component: ComponentName): Promise<string> {
+  private log(component: string): Promise<string> {
     return readFile(this.files.log(component), 'utf8').catch(() => '');
   }
 }

@@ -6,22 +6,30 @@ import { Connection, kubeconfigText, subjectOf } from './kubeconfig.js';
 /** Names under which clients reach the API server. */
 const SERVER_NAMES = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', '127.0.0.1', '10.96.0.1'];
 
-/** Users as whom the components talk to the API server; the names of the first two carry the rights they need. */
+/** Users as whom the components talk to the API server; the names that begin with `system:` carry the rights they need. */
 const COMPONENT_USERS: Record<string, CertificateRequest> = {
   'kube-controller-manager': { commonName: 'system:kube-controller-manager' },
   'kube-scheduler': { commonName: 'system:kube-scheduler' },
   'kwok': { commonName: 'testbed-kwok', organizations: ['system:masters'] },
+  'kube-proxy': { commonName: 'system:kube-proxy' },
+  'kube-router': { commonName: 'testbed-kube-router', organizations: ['system:masters'] },
+  'local-path-provisioner': { commonName: 'testbed-local-path-provisioner', organizations: ['system:masters'] },
 };
 
-/** Makes all keys and certificates of a control plane and writes those that its components read. */
-export async function writePki(files: WorkFiles): Promise<{ ca: CertificateAuthority; admin: KeyPair }> {
+/**
+ * Makes all keys and certificates of a control plane and writes those that its components read.
+ *
+ * @param addresses of the server beyond loopback
+ */
+export async function writePki(files: WorkFiles, addresses: readonly string[] = []): Promise<{ ca: CertificateAuthority; admin: KeyPair }> {
   await mkdir(files.pki('.'), { recursive: true, mode: 0o700 });
   const ca = await CertificateAuthority.create('testbed-ca');
   const frontProxyCa = await CertificateAuthority.create('testbed-front-proxy-ca');
   const { user, groups } = subjectOf('admin');
-  const [serving, frontProxy, admin, tokens] = await Promise.all([
-    ca.issue({ commonName: 'kube-apiserver', serverNames: SERVER_NAMES }),
+  const [serving, frontProxy, kubeletClient, admin, tokens] = await Promise.all([
+    ca.issue({ commonName: 'kube-apiserver', serverNames: [...SERVER_NAMES, ...addresses] }),
     frontProxyCa.issue({ commonName: 'front-proxy-client' }),
+    ca.issue({ commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] }),
     ca.issue({ commonName: user, organizations: groups }),
     tokenKeys(),
   ]);
@@ -30,6 +38,7 @@ export async function writePki(files: WorkFiles): Promise<{ ca: CertificateAutho
     writePair(files, 'front-proxy-ca', await frontProxyCa.export()),
     writePair(files, 'kube-apiserver', serving),
     writePair(files, 'front-proxy-client', frontProxy),
+    writePair(files, 'kubelet-client', kubeletClient),
     writeFile(files.pki('tokens.key'), tokens.privateKey, { mode: 0o600 }),
     writeFile(files.pki('tokens.pub'), tokens.publicKey),
   ]);
@@ -57,7 +66,8 @@ export async function writeAuditPolicy(files: WorkFiles, level: AuditLevel): Pro
   await writeFile(files.auditPolicy, JSON.stringify(auditPolicy(level)));
 }
 
-async function writePair(files: WorkFiles, name: string, pair: KeyPair): Promise<void> {
+/** Writes a certificate and its key. */
+export async function writePair(files: WorkFiles, name: string, pair: KeyPair): Promise<void> {
   const { cert, key } = files.pair(name);
   await writeFile(cert, pair.cert);
   await writeFile(key, pair.key, { mode: 0o600 });

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** A Go module under `testbed/go`. Programs of one module share their dependencies, and thereby most of their build. */
-export type GoModule = 'control-plane' | 'tools';
+export type GoModule = 'control-plane' | 'tools' | 'node' | 'gvisor-shim';
 
 /** What is built together. `control-plane` and `tools` by default, `node` on request. */
 export type ProgramGroup = 'control-plane' | 'tools' | 'node';
@@ -11,7 +11,7 @@ export type ProgramGroup = 'control-plane' | 'tools' | 'node';
 export type ProgramName =
   | 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kubectl'
   | 'kwok' | 'helm' | 'kubeconform'
-  | 'kubelet' | 'kube-proxy';
+  | 'kubelet' | 'kube-proxy' | 'kube-router' | 'local-path-provisioner' | 'coredns' | 'probe' | 'containerd-shim-runsc-v1';
 
 /** One program that the testbed builds and runs. */
 export interface Program {
@@ -19,10 +19,10 @@ export interface Program {
   readonly group: ProgramGroup;
   /** The module whose `go.mod` pins it. */
   readonly module: GoModule;
-  /** Import path of its main package. */
+  /** Import path of its main package; one that begins with a dot is a folder of our module. */
   readonly package: string;
-  /** The Go module that carries its version. */
-  readonly versionOf: string;
+  /** The Go module that carries its version, undefined for a program of our own. */
+  readonly versionOf?: string;
   /**
    * Variables that the linker sets, because programs learn versions only from there.
    *
@@ -53,6 +53,9 @@ function kubernetes(name: ProgramName, group: ProgramGroup): Program {
   };
 }
 
+const KUBE_ROUTER = 'github.com/cloudnativelabs/kube-router/v2';
+const LOCAL_PATH = 'github.com/rancher/local-path-provisioner';
+
 /** Every program, in the order in which a build makes them: what a control plane cannot do without comes first. */
 export const PROGRAMS: readonly Program[] = [
   {
@@ -78,6 +81,21 @@ export const PROGRAMS: readonly Program[] = [
   },
   kubernetes('kubelet', 'node'),
   kubernetes('kube-proxy', 'node'),
+  {
+    name: 'kube-router', group: 'node', module: 'node', package: 'github.com/cloudnativelabs/kube-router/v2/cmd/kube-router',
+    versionOf: KUBE_ROUTER, stamps: pinned => ({ [`${KUBE_ROUTER}/pkg/version.Version`]: pinned(KUBE_ROUTER) }),
+  },
+  {
+    name: 'coredns', group: 'node', module: 'node', package: './coredns', versionOf: 'github.com/coredns/coredns', stamps: () => ({}),
+  },
+  {
+    name: 'local-path-provisioner', group: 'node', module: 'node', package: LOCAL_PATH, versionOf: LOCAL_PATH,
+    stamps: pinned => ({ 'main.VERSION': pinned(LOCAL_PATH) }),
+  },
+  { name: 'probe', group: 'node', module: 'node', package: './probe', stamps: () => ({}) },
+  {
+    name: 'containerd-shim-runsc-v1', group: 'node', module: 'gvisor-shim', package: '.', versionOf: 'gvisor.dev/gvisor', stamps: () => ({}),
+  },
 ];
 
 /** Groups that `build` makes unless told otherwise. */

@@ -12,6 +12,13 @@ export interface Command {
   readonly log: string;
 }
 
+/** What a control plane has outside of its work folder. */
+export interface Owned {
+  readonly folders: readonly string[];
+  /** Name below the root of all control groups. */
+  readonly cgroup?: string;
+}
+
 /** How a process ended. */
 export interface Exit {
   readonly code: number | null;
@@ -65,6 +72,11 @@ export class Supervisor {
   /** Tells from now on when a program ends without being asked to. */
   public onExit(listener: (name: string, exit: Exit) => void): void {
     this.listener = listener;
+  }
+
+  /** Names what else is to be removed when everything is killed. */
+  public async own(owned: Owned): Promise<void> {
+    await this.request({ op: 'own', ...owned });
   }
 
   /** Lets the control plane outlive this process. */

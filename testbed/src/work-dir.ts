@@ -2,7 +2,9 @@ import { existsSync, readlinkSync } from 'node:fs';
 import { mkdtemp, readFile, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { commandLine } from './processes.js';
+import { commandLine, run } from './processes.js';
+import { TESTBED_DIR } from './programs.js';
+import type { Owned } from './supervisor.js';
 
 const PREFIX = 'agent-sandbox-testbed-';
 const SHARED_MEMORY = '/dev/shm';
@@ -21,6 +23,7 @@ interface Processes {
   readonly children: Record<string, number>;
   /** Where these process ids are valid; empty where the system has no such thing. */
   readonly pidNamespace: string;
+  readonly owned?: Owned;
 }
 
 /**
@@ -64,6 +67,9 @@ export async function sweep(roots: readonly string[] = [SHARED_MEMORY, tmpdir()]
       const processes = await readProcesses(dir);
       if (await isAbandoned(dir, processes)) {
         Object.values(processes?.children ?? {}).filter(pid => belongsTo(pid, dir)).forEach(pid => process.kill(pid, 'SIGKILL'));
+        if (processes?.owned?.cgroup) {
+          await run(process.execPath, [join(TESTBED_DIR, 'leftovers.mjs'), JSON.stringify(processes.owned)], { env: {} });
+        }
         await rm(dir, { recursive: true, force: true, maxRetries: 5 });
         removed.push(dir);
       }

@@ -104,6 +104,11 @@ describe('what is pinned', () => {
       'kwok': 'v0.8.0',
       'helm': expect.stringMatching(/^v3\.\d+\.\d+$/),
       'kubeconform': expect.stringMatching(/^v0\.\d+\.\d+$/),
+      'kube-router': expect.stringMatching(/^v2\.\d+\.\d+$/),
+      'coredns': expect.stringMatching(/^v1\.\d+\.\d+$/),
+      'local-path-provisioner': expect.stringMatching(/^v0\.0\.\d+$/),
+      'containerd-shim-runsc-v1': expect.stringMatching(/^v0\.0\.0-20250205/),
+      'probe': '-',
     });
   });
 

@@ -3,9 +3,11 @@ import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest } from '@jest/globals';
 import { request } from 'undici';
 import { AuditLog } from '../audit-log.js';
-import { FAKE_NODE_PROGRAMS, Nothing, ProvidedCluster as ProvidedClusterDescription, findPrograms, resolve } from '../binaries.js';
+import { FAKE_NODE_PROGRAMS, NODE_PROGRAMS, Nothing, ProvidedCluster as ProvidedClusterDescription, findPrograms, resolve } from '../binaries.js';
 import { Cluster } from '../cluster.js';
 import { ControlPlane } from '../control-plane.js';
+import { RealNode } from '../node/real-node.js';
+import { missingForNode } from '../node/requirements.js';
 import { ProgramName } from '../programs.js';
 import { ProvidedCluster } from '../provided-cluster.js';
 
@@ -14,6 +16,9 @@ const START_TIMEOUT_MS = 180_000;
 
 /** Milliseconds of a test: more than `waitFor` waits, so that a failing condition is reported in its own words. */
 const TEST_TIMEOUT_MS = 60_000;
+
+/** Milliseconds of a test whose pods start containers. */
+const NODE_TEST_TIMEOUT_MS = 180_000;
 
 /** What a suite cannot do without. A cluster that somebody provides has neither. */
 export type Requirement = 'fakeNodes' | 'auditLog';
@@ -51,7 +56,7 @@ export function describeWithControlPlane(name: string, suite: (testbed: Testbed)
   describe(name, () => {
     let current: Testbed | undefined;
     beforeAll(async () => {
-      const dir = await startShared();
+      const dir = await startShared('/control-plane');
       const cluster = found.kind === 'provided' ? ProvidedCluster.connect(found) : await ControlPlane.attach(dir!);
       const namespace = await cluster.createNamespace(basename(expect.getState().testPath ?? 'test').replace(/\.test\.\w+$/, ''));
       current = { cluster, namespace, get auditLog() { return auditLogOf(cluster); } };
@@ -85,6 +90,74 @@ export function describeWithPrograms(name: string, suite: () => void, needs: rea
   }
 }
 
+/** What a suite on a real node tests with. */
+export interface NodeTestbed {
+  /** The control plane that all such suites of this run share. */
+  readonly cluster: ControlPlane;
+  /** Its node. */
+  readonly node: RealNode;
+  /** A namespace of this suite alone; it is deleted afterwards. */
+  readonly namespace: string;
+}
+
+export interface NodeSuiteOptions {
+  /** Runs only where all tests are asked for (`npm run test:node -- --all`). @default false */
+  readonly long?: boolean;
+}
+
+/** What lets suites run that are left out of a usual run. */
+export const ALL_NODE_TESTS = 'AGENT_SANDBOX_NODE_TESTS_ALL';
+
+/** Why no real node can be started here, undefined if it can. */
+export function reasonForNoNode(): string | undefined {
+  const missing = missingForNode();
+  if (missing) {
+    return missing;
+  }
+  const found = findPrograms(NODE_PROGRAMS);
+  return found.kind === 'nothing' ? found.reason : undefined;
+}
+
+/**
+ * `describe` for tests that need pods which really run: kubelet, runc, gVisor, enforced policies. Where no node can be started,
+ * the tests are reported as skipped and the reason is printed once.
+ */
+export function describeWithNode(name: string, suite: (testbed: NodeTestbed) => void, options: NodeSuiteOptions = {}): void {
+  const left = options.long && process.env[ALL_NODE_TESTS] !== '1' ? 'long: "npm run test:node -- --all" runs it' : undefined;
+  const reason = reasonForNoNode() ?? left;
+  if (reason) {
+    if (reason !== left) {
+      reportSkipped(reason);
+    }
+    describe.skip(`${name} (${reason})`, () => suite(outsideOfNodeTests));
+    return;
+  }
+  jest.setTimeout(NODE_TEST_TIMEOUT_MS);
+  describe(name, () => {
+    let current: NodeTestbed | undefined;
+    beforeAll(async () => {
+      const cluster = await ControlPlane.attach((await startShared('/node'))!);
+      const namespace = await cluster.createNamespace(basename(expect.getState().testPath ?? 'test').replace(/\.test\.\w+$/, ''));
+      current = { cluster, node: cluster.nodes[0], namespace };
+    }, START_TIMEOUT_MS);
+    afterAll(async () => {
+      await current?.cluster.deleteNamespace(current.namespace);
+      await current?.cluster.close();
+    });
+    suite({
+      get cluster() { return (current ?? outsideOfNodeTests).cluster; },
+      get node() { return (current ?? outsideOfNodeTests).node; },
+      get namespace() { return (current ?? outsideOfNodeTests).namespace; },
+    });
+  });
+}
+
+const outsideOfNodeTests: NodeTestbed = {
+  get cluster(): ControlPlane { return tooEarly('cluster'); },
+  get node(): RealNode { return tooEarly('node'); },
+  get namespace(): string { return tooEarly('namespace'); },
+};
+
 function find(requires: readonly Requirement[]): ProvidedClusterDescription | Nothing | { kind: 'binaries' } {
   const found = resolve(requires.includes('fakeNodes') ? FAKE_NODE_PROGRAMS : []);
   return found.kind === 'provided' && requires.length > 0
@@ -116,12 +189,12 @@ function run(): { origin: string; headers: Record<string, string> } | undefined 
 }
 
 /** Has the main process start what suites share. Returns the folder of the control plane, undefined if a cluster is provided. */
-async function startShared(): Promise<string | undefined> {
+async function startShared(path: '/control-plane' | '/node'): Promise<string | undefined> {
   const main = run();
   if (!main) {
     throw new Error('no control plane for this run: set globalSetup and globalTeardown to testbed/src/jest/setup.mjs and teardown.mjs in the jest configuration');
   }
-  const { body } = await request(`${main.origin}/control-plane`, { headers: main.headers });
+  const { body } = await request(`${main.origin}${path}`, { headers: main.headers, headersTimeout: START_TIMEOUT_MS });
   const answer = await body.json() as { dir?: string; error?: string };
   if (answer.error) {
     throw new Error(`the control plane of this run did not start: ${answer.error}`);

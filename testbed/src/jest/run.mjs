@@ -7,8 +7,8 @@ import { createServer } from 'node:http';
 
 /** @type {import('node:http').Server | undefined} */
 let server;
-/** @type {Promise<import('./shared.js').SharedCluster> | undefined} */
-let shared;
+/** What suites share, by the path at which they ask for it. @type {Map<string, Promise<import('./shared.js').SharedCluster>>} */
+const shared = new Map();
 
 /** Suites run in other processes: they find this one by an address with a secret in their environment. */
 export async function setup() {
@@ -26,8 +26,10 @@ export async function setup() {
         response.end();
       });
     } else {
-      shared ??= start();
-      shared.then(
+      const path = request.url ?? '';
+      const cluster = shared.get(path) ?? start(path);
+      shared.set(path, cluster);
+      cluster.then(
         ({ dir }) => response.end(JSON.stringify({ dir })),
         error => response.writeHead(500).end(JSON.stringify({ error: error.message })),
       );
@@ -41,16 +43,17 @@ export async function setup() {
 export async function teardown() {
   server?.close();
   server?.closeAllConnections();
-  const stopped = shared?.then(running => running.stop(), () => undefined);
+  const stopped = [...shared.values()].map(cluster => cluster.then(running => running.stop(), () => undefined));
   // In watch mode the next run starts anew.
-  shared = undefined;
-  await stopped;
+  shared.clear();
+  await Promise.all(stopped);
 }
 
-async function start() {
+/** @param {string} path */
+async function start(path) {
   const { tsImport } = await import('tsx/esm/api');
-  const { startShared } = await tsImport('./shared.ts', import.meta.url);
-  return startShared();
+  const { startShared, startSharedNode } = await tsImport('./shared.ts', import.meta.url);
+  return path === '/node' ? startSharedNode() : startShared();
 }
 
 async function text(request) {

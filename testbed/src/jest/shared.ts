@@ -35,3 +35,15 @@ export async function startShared(): Promise<SharedCluster> {
   const fakeNodes = findPrograms(FAKE_NODE_PROGRAMS).kind === 'binaries' ? FAKE_NODES : undefined;
   return ControlPlane.start({ fakeNodes, auditLog: true, crds });
 }
+
+/**
+ * Starts the control plane with a real node that suites share, or takes the one in the folder that
+ * `AGENT_SANDBOX_TEST_NODE_DIR` names: whoever works on one test need not wait for a node each time.
+ */
+export async function startSharedNode(): Promise<SharedCluster> {
+  const dir = process.env.AGENT_SANDBOX_TEST_NODE_DIR;
+  if (dir) {
+    return { dir, stop: async () => undefined };
+  }
+  return ControlPlane.start({ node: true, auditLog: true, crds: [PROJECT_CRDS_DIR].filter(existsSync) });
+}
