@@ -33,6 +33,8 @@ export interface ValidationRule {
   readonly rule: string;
   readonly message: string;
   readonly fieldPath?: string;
+  /** Whether the rule is also evaluated on creation, when `oldSelf` is an empty optional; otherwise `oldSelf` is an optional value. */
+  readonly optionalOldSelf?: boolean;
 }
 
 export type Definitions = Readonly<Record<string, Schema>>;
@@ -75,6 +77,8 @@ export interface Kind {
   /** Names of the definitions of `spec` and `status`; a kind without `status` has no status subresource either. */
   readonly spec: string;
   readonly status?: string;
+  /** CEL rules on the whole object; they see `metadata.name`. */
+  readonly validations?: readonly ValidationRule[];
   /** Storage version first. */
   readonly versions: readonly [KindVersion, KindVersion];
   /** The types that `spec` and `status` are made of. */

@@ -55,6 +55,7 @@ function versionManifest(kind: Kind, version: KindVersion): Json {
         description: kind.description,
         type: 'object',
         required: ['spec'],
+        ...(kind.validations && { 'x-kubernetes-validations': kind.validations }),
         properties: {
           apiVersion: { type: 'string' },
           kind: { type: 'string' },

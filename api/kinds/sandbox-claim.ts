@@ -113,7 +113,7 @@ export const SANDBOX_CLAIM: Kind = {
       description: 'Observed state of a SandboxClaim.',
       type: 'object',
       properties: {
-        conditions: conditions('`Ready` and `Finished`.'),
+        conditions: conditions('`Ready`, `Finished`, and `UpToDate` while the claim asks for something else than its Sandbox was made with.'),
         sandbox: { $ref: 'SandboxClaimSandboxStatus', description: 'The Sandbox that the claim is bound to.' },
         sandboxName: { type: 'string', description: 'Same as `sandbox.name`, for clients of the first generation.' },
       },
@@ -124,6 +124,7 @@ export const SANDBOX_CLAIM: Kind = {
       properties: {
         name: { type: 'string', description: 'Name of the Sandbox.' },
         podIPs: POD_IPS,
+        serviceFQDN: { type: 'string', description: 'DNS name of the headless Service of the Sandbox; absent when there is none.' },
       },
     },
   },

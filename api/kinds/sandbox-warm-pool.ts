@@ -5,6 +5,7 @@ const SCALE = { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status
 const COLUMNS: readonly PrinterColumn[] = [
   { name: 'Ready', type: 'integer', jsonPath: '.status.readyReplicas' },
   { name: 'Desired', type: 'integer', jsonPath: '.spec.replicas' },
+  { name: 'Up-To-Date', type: 'integer', jsonPath: '.status.updatedReplicas' },
   AGE,
 ];
 
@@ -29,6 +30,12 @@ export const SANDBOX_WARM_POOL: Kind = {
       properties: {
         replicas: { type: 'integer', format: 'int32', minimum: 0, description: 'Number of idle Sandboxes to keep. Leave it out where an autoscaler sets it.' },
         sandboxTemplateRef: { $ref: 'PoolSandboxTemplateRef', description: 'The template of the Sandboxes, in the same namespace.' },
+        readinessGracePeriodSeconds: {
+          type: 'integer',
+          format: 'int32',
+          minimum: 30,
+          description: 'Seconds that an idle Sandbox may be not ready before it is replaced. Absent: the flag `--sandbox-warm-pool-readiness-grace-period` of the controller. A change makes no Sandbox stale.',
+        },
         updateStrategy: { $ref: 'SandboxWarmPoolUpdateStrategy', description: 'What happens to idle Sandboxes when the template changes.' },
       },
     },
@@ -56,6 +63,7 @@ export const SANDBOX_WARM_POOL: Kind = {
       properties: {
         'replicas': { type: 'integer', format: 'int32', description: 'Number of idle Sandboxes that are not being deleted.' },
         'readyReplicas': { type: 'integer', format: 'int32', description: 'Number of idle Sandboxes that are ready.' },
+        'updatedReplicas': { type: 'integer', format: 'int32', description: 'Number of idle Sandboxes that were made from the template as it is now.' },
         'selector': { type: 'string', description: 'Label selector of the idle Sandboxes and their Pods.' },
         'observedGeneration': { type: 'integer', format: 'int64', minimum: 0, description: 'The `metadata.generation` that was last acted on.' },
         'conditions': {

@@ -28,6 +28,16 @@ const KEEPS_SUSPENDED: ValidationRule = {
   message: 'spec.operatingMode is Suspended and this update would drop it: send it along, or set it to Running to resume',
 };
 
+/**
+ * A Service of the Sandbox's name could not be created. Objects that were stored before keep their name and service: a rule that
+ * looked at them, too, would refuse every write of their status.
+ */
+const SERVICE_NAME: ValidationRule = {
+  rule: '!has(self.spec.service) || !self.spec.service || size(self.metadata.name) <= 63 || (oldSelf.hasValue() && has(oldSelf.value().spec.service) && oldSelf.value().spec.service)',
+  message: 'metadata.name must have at most 63 characters where spec.service is true, since the Service has the same name',
+  optionalOldSelf: true,
+};
+
 export const SANDBOX: Kind = {
   group: 'agents.x-k8s.io',
   kind: 'Sandbox',
@@ -37,6 +47,7 @@ export const SANDBOX: Kind = {
   description: 'An isolated, stateful workspace: one Pod with a stable name, storage that survives it, pause and resume, and expiry.',
   spec: 'SandboxSpec',
   status: 'SandboxStatus',
+  validations: [SERVICE_NAME],
   versions: [
     {
       name: 'v1beta1',
@@ -88,7 +99,7 @@ export const SANDBOX: Kind = {
       description: 'Observed state of a Sandbox.',
       type: 'object',
       properties: {
-        conditions: conditions('`Ready`, `Suspended`, `Finished` and `PodScheduled`.'),
+        conditions: conditions('`Ready`, `Suspended`, `Finished`, `PodScheduled`, and `UpToDate` while the Pod was created from another `podTemplate`.'),
         selector: { type: 'string', description: 'Label selector of the Pod.' },
         service: { type: 'string', description: 'Name of the headless Service; absent when there is none.' },
         serviceFQDN: { type: 'string', description: 'DNS name of the headless Service; absent when there is none.' },

@@ -89,9 +89,15 @@ export function conditions(description: string): Schema {
   return { type: 'array', items: { $ref: 'Condition' }, description };
 }
 
+/**
+ * RFC 3339 in the form that every client can read. The format `date-time` alone also accepts a comma before the fraction and
+ * offsets of a day and more, which Go and JavaScript cannot parse: such a time would never come.
+ */
+const RFC3339 = '^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$';
+
 /** Times of lifetimes: absolute, RFC 3339 with a zone. */
 export function time(description: string): Schema {
-  return { type: 'string', format: 'date-time', description };
+  return { type: 'string', format: 'date-time', pattern: RFC3339, description };
 }
 
 export function conditionColumn(name: string, field: 'status' | 'reason'): PrinterColumn {

@@ -56,7 +56,8 @@ test.each<[KindName, VersionName, Json | undefined]>([
 const READY = ['Ready', 'string', ".status.conditions[?(@.type=='Ready')].status"];
 const REASON = ['Reason', 'string', ".status.conditions[?(@.type=='Ready')].reason"];
 const AGE = ['Age', 'date', '.metadata.creationTimestamp'];
-const POOL_COLUMNS = [['Ready', 'integer', '.status.readyReplicas'], ['Desired', 'integer', '.spec.replicas'], AGE];
+const TIME = 'string format=date-time pattern=^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$';
+const POOL_COLUMNS = [['Ready', 'integer', '.status.readyReplicas'], ['Desired', 'integer', '.spec.replicas'], ['Up-To-Date', 'integer', '.status.updatedReplicas'], AGE];
 
 test.each<[KindName, VersionName, string[][] | undefined]>([
   ['Sandbox', 'v1beta1', [READY, REASON, AGE]],
@@ -131,7 +132,7 @@ const BLUEPRINT = {
 
 const SANDBOX_SPEC = {
   ...BLUEPRINT,
-  shutdownTime: 'string format=date-time',
+  shutdownTime: TIME,
   shutdownPolicy: 'string default=Retain enum=Delete|Retain',
   operatingMode: 'string default=Running enum=Running|Suspended',
   replicas: 'integer default=1 format=int32 maximum=1 minimum=0',
@@ -157,7 +158,7 @@ const CLAIM_SPEC = {
   'sandboxTemplateRef.namespace': 'string',
   'warmpool': 'string',
   'lifecycle': 'object',
-  'lifecycle.shutdownTime': 'string format=date-time',
+  'lifecycle.shutdownTime': TIME,
   'lifecycle.ttlSecondsAfterFinished': 'integer format=int32 minimum=0',
   'lifecycle.shutdownPolicy': 'string default=Retain enum=Delete|DeleteForeground|Retain',
   ...METADATA('additionalPodMetadata'),
@@ -173,6 +174,7 @@ const POOL_SPEC = {
   'replicas': 'integer default=1 format=int32 minimum=0',
   'sandboxTemplateRef': 'object required',
   'sandboxTemplateRef.name': 'string required',
+  'readinessGracePeriodSeconds': 'integer format=int32 minimum=30',
   'updateStrategy': 'object',
   'updateStrategy.type': 'string default=OnReplenish enum=Recreate|OnReplenish',
 };
@@ -206,6 +208,7 @@ test.each<[KindName, Record<string, string>]>([
   ['SandboxClaim', {
     ...CONDITIONS,
     ...POD_IPS('sandbox.podIPs'),
+    'sandbox.serviceFQDN': 'string',
     'sandbox': 'object',
     'sandbox.name': 'string',
     'sandboxName': 'string',
@@ -213,6 +216,7 @@ test.each<[KindName, Record<string, string>]>([
   ['SandboxWarmPool', {
     'replicas': 'integer format=int32',
     'readyReplicas': 'integer format=int32',
+    'updatedReplicas': 'integer format=int32',
     'selector': 'string',
     'observedGeneration': 'integer format=int64 minimum=0',
     'conditions': 'array list-map-keys=type list-type=map',

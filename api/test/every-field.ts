@@ -56,7 +56,7 @@ export function everyField(schema: Json, classes: ScalarClasses, minimal = false
   function scalar(node: Json, path: string): unknown {
     switch (node.type) {
       case 'boolean': return count % 2 === 0;
-      case 'integer': return Math.min(Math.max(count, node.minimum ?? count), node.maximum ?? count);
+      case 'integer': return Math.min(Math.max(count, node.minimum ?? count), node.maximum ?? Infinity);
       case 'string': return node.enum?.[count % node.enum.length] ?? (node.format === 'date-time' ? '2027-01-31T17:00:00Z' : `text at ${path}`);
       default: throw new Error(`no value for ${path}: ${JSON.stringify(node)}`);
     }

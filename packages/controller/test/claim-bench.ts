@@ -69,6 +69,7 @@ export class ClaimBench {
     const memory = this.memories.get(name);
     const observed = observeClaim(cache, this.queue, NAMESPACE, name, {
       now: this.model.now,
+      monotonic: this.model.now,
       options: { ...CLAIM_OPTIONS, ...options },
       ...(memory === undefined ? {} : { memory }),
       ...(firstSeen === undefined ? {} : { firstSeen }),

@@ -157,12 +157,14 @@ describe('a claim waits', () => {
     expect(bench.claim.status?.sandbox?.name).toBe('a');
   });
 
-  test('C44 from when they were first seen, not from a creation in whole seconds', () => {
+  test('C44 F3 from when they begin to wait, whatever their creation time', () => {
     const bench = new ClaimBench();
     bench.member('a', {});
-    bench.model.create(claim());
-    bench.model.now += 2500;
-    bench.reconcile('claim', { firstSeen: bench.model.now - 1600 });
+    bench.model.create(claim({}));
+    bench.model.now -= 600_000;
+    bench.reconcile();
+    bench.model.now += 1600;
+    bench.reconcile();
     expect(bench.result?.requeueAfterMs).toBe(400);
   });
 
@@ -170,6 +172,7 @@ describe('a claim waits', () => {
     const bench = new ClaimBench();
     bench.member('a', {});
     bench.model.create(claim());
+    bench.reconcile();
     bench.model.now += 1700;
     bench.reconcile();
     expect(bench.result?.requeueAfterMs).toBe(300);

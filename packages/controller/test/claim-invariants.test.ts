@@ -20,7 +20,7 @@ function endState(model: Model): unknown {
 
 function sandboxPasses(model: Model): void {
   for (const { metadata: { name = '' } } of model.list('Sandbox')) {
-    const observed = observeSandbox(model, NAMESPACE, name, { now: model.now, options: OPTIONS });
+    const observed = observeSandbox(model, NAMESPACE, name, { now: model.now, monotonic: model.now, options: OPTIONS });
     reconcileInModel(reconcileSandbox(observed!), model);
   }
 }

@@ -188,7 +188,7 @@ describe('the process', () => {
   test('writes annotations only when told so, and not when told otherwise as well', () => {
     const annotates = (...args: string[]) => {
       const { model: cache } = bench();
-      return summary(definition(...args).plan(cache, 'agents', 'claim', { now: cache.now, memory: undefined })!.requests)[0] === 'patch SandboxClaim';
+      return summary(definition(...args).plan(cache, 'agents', 'claim', { now: cache.now, monotonic: cache.now, memory: undefined })!.requests)[0] === 'patch SandboxClaim';
     };
     expect([
       annotates(), annotates('--claim-observability-annotations'), annotates('--claim-observability-annotations', '--disable-claim-observability-annotations'),

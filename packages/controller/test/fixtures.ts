@@ -84,6 +84,7 @@ export class SandboxBench {
     const from = this.model.writes.length;
     const observed = observeSandbox(cache, NAMESPACE, name, {
       now: this.model.now,
+      monotonic: this.model.now,
       options: { ...OPTIONS, ...options },
       ...(this.memory === undefined ? {} : { memory: this.memory }),
     });
@@ -140,7 +141,7 @@ export class SandboxBench {
 /** One pass over the template `python`; returns its requests and result. */
 export function reconcileTemplateOnce(model: Model, cache: Model = model, name = 'python'): { writes: Request[]; result: ReconcileResult } {
   const from = model.writes.length;
-  const result = reconcileInModel(reconcileTemplate(observeTemplate(cache, NAMESPACE, name, { now: model.now })), model)!;
+  const result = reconcileInModel(reconcileTemplate(observeTemplate(cache, NAMESPACE, name, { now: model.now, monotonic: model.now })), model)!;
   return { writes: model.writes.slice(from), result };
 }
 

@@ -33,6 +33,8 @@ export class PoolBench {
   public memory: PoolMemory | undefined;
   public result: ReconcileResult | undefined;
   public options: Partial<PoolOptions> = {};
+  /** How far the clock of the controller is ahead of the server's, in milliseconds. */
+  public skewMs = 0;
   /** Who takes Sandboxes. */
   public readonly claimant = this.model.create<KubeObject>({ apiVersion: API_VERSION.extensions, kind: 'SandboxClaim', metadata: { name: 'claim', namespace: NAMESPACE } });
   private draws = 0;
@@ -51,7 +53,8 @@ export class PoolBench {
     const from = this.model.writes.length;
     cache.now = this.model.now;
     const observed = observePool(cache, NAMESPACE, name, (n) => (Math.imul(++this.draws, 0x9e3779b1) >>> 8) % n, {
-      now: this.model.now,
+      now: this.model.now + this.skewMs,
+      monotonic: this.model.now,
       options: { ...POOL_OPTIONS, ...this.options, ...options },
       ...(this.memory === undefined ? {} : { memory: this.memory }),
     });

@@ -11,7 +11,7 @@ import { PoolBench, image } from './pool-fixtures.js';
 /** The Sandbox controller and the kubelet do their work. */
 function runSandboxes(model: Model): void {
   const pass = ({ metadata: { name = '' } }: Sandbox) => {
-    const observed = observeSandbox(model, NAMESPACE, name, { now: model.now, options: OPTIONS });
+    const observed = observeSandbox(model, NAMESPACE, name, { now: model.now, monotonic: model.now, options: OPTIONS });
     return observed === undefined ? undefined : reconcileInModel(reconcileSandbox(observed), model);
   };
   model.list('Sandbox').forEach(pass);

@@ -29,11 +29,11 @@ export function claimController(
   return {
     name: 'sandboxclaim-controller',
     concurrency,
-    reads: ['SandboxClaim', 'Sandbox', 'SandboxWarmPool', 'SandboxTemplate', 'NetworkPolicy'],
-    plan: (cache, namespace, name, { now, memory }) => {
+    reads: ['SandboxClaim', 'Sandbox', 'SandboxWarmPool', 'SandboxTemplate', 'NetworkPolicy', 'Pod'],
+    plan: (cache, namespace, name, context) => {
       const claim = cache.get('SandboxClaim', namespace, name);
       const firstSeen = claim && seen.of(claim);
-      const observed = observeClaim(cache, queue, namespace, name, { now, options, memory, ...(firstSeen === undefined ? {} : { firstSeen }) });
+      const observed = observeClaim(cache, queue, namespace, name, { ...context, options, ...(firstSeen === undefined ? {} : { firstSeen }) });
       return observed && reconcileClaim(observed);
     },
     onMemoryChange: (key, memory: ClaimMemory | undefined) => queue.note(key, memory ?? {}),

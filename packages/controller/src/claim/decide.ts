@@ -2,7 +2,6 @@ import { REASON, type Sandbox, type SandboxTemplate } from 'agent-sandbox-api';
 import { unmetPrecondition, type UnmetPrecondition } from '../blueprint/template-in-use.js';
 import { isDeleting } from '../object/metadata.js';
 import { ownershipOf } from '../object/ownership.js';
-import { parseTime } from '../object/time.js';
 import { refOf, type Ref } from '../reconcile/plan.js';
 import { namespacedReferences } from '../template/foreign.js';
 import type { BindResult } from './bind.js';
@@ -105,11 +104,7 @@ function foreignReferencesText(name: string, references: readonly string[]): str
   return `the SandboxTemplate "${name}" of another namespace names objects of its namespace, which would be others here: ${references.join(', ')}`;
 }
 
-/**
- * Milliseconds that the claim may still wait for members that have no address yet. Creation timestamps have whole seconds and come
- * from another clock, so the time at which this process first saw the claim is used where it is known.
- */
-function graceLeft({ claim, offer, firstSeen, now }: ObservedClaim): number {
-  const since = firstSeen ?? parseTime(claim.metadata.creationTimestamp);
-  return offer.pending && since !== undefined ? Math.max(0, since + GRACE_MS - now) : 0;
+/** Milliseconds that the claim may still wait for members that have no address yet, since it first did so. */
+function graceLeft({ offer, memory, monotonic }: ObservedClaim): number {
+  return offer.pending ? Math.max(0, (memory?.waitingSince ?? monotonic) + GRACE_MS - monotonic) : 0;
 }

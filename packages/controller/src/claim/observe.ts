@@ -4,6 +4,7 @@ import { isStale, recreates } from '../blueprint/stale.js';
 import { indexValue, type Cache } from '../reconcile/cache.js';
 import { isDeleting, labelOf } from '../object/metadata.js';
 import { controllerOf } from '../object/ownership.js';
+import { trackedPodName } from '../sandbox/observed.js';
 import { isClaimableFrom, policyName, templateHash } from '../template/identity.js';
 import { timeLeft } from './expiry.js';
 import { ownSandbox } from './locate.js';
@@ -18,7 +19,7 @@ export function observeClaim(
   queue: WarmQueue,
   namespace: string,
   name: string,
-  rest: Pick<ObservedClaim, 'now' | 'options' | 'memory' | 'firstSeen'>,
+  rest: Pick<ObservedClaim, 'now' | 'monotonic' | 'options' | 'memory' | 'firstSeen'>,
 ): ObservedClaim | undefined {
   const claim = cache.get('SandboxClaim', namespace, name);
   if (claim === undefined) {
@@ -100,13 +101,20 @@ function sourcesOf(cache: Cache, { claim, target }: ObservedClaim): Source[] {
     return pool === undefined ? [] : [{
       pool: key,
       version: [pool, template].map((object) => `${object?.metadata.uid}/${object?.metadata.generation}`).concat(hash ?? '').join(),
-      accepts: (sandbox: Sandbox) => fits(sandbox, pool, template) && (hash === undefined || labelOf(sandbox, LABEL.templateRefHash) === hash),
+      accepts: (sandbox: Sandbox) => fits(sandbox, pool, template) && !isPodTerminating(cache, sandbox)
+        && (hash === undefined || labelOf(sandbox, LABEL.templateRefHash) === hash),
     }];
   });
 }
 
 function fits(sandbox: Sandbox, pool: SandboxWarmPool, template: SandboxTemplate | undefined): boolean {
   return controllerOf(sandbox)?.uid === pool.metadata.uid && (!recreates(pool) || (template !== undefined && !isStale(sandbox, template)));
+}
+
+/** The Sandbox's status says so a moment later; a claim that comes in between must not get it. */
+function isPodTerminating(cache: Cache, sandbox: Sandbox): boolean {
+  const pod = cache.get('Pod', namespaceOf(sandbox), trackedPodName(sandbox));
+  return pod !== undefined && isDeleting(pod);
 }
 
 function keyOf(pool: SandboxWarmPool): string {

@@ -59,7 +59,9 @@ export interface ClaimOptions {
 
 /** What the process remembers about a claim; what must not be lost is in the owner reference of its Sandbox. */
 export interface ClaimMemory extends Interest {
-  /** Since when the status waits to be written. */
+  /** Since when it waits for a member of a pool, in milliseconds on the monotonic clock. */
+  readonly waitingSince?: number;
+  /** Since when the status waits to be written, in milliseconds on the monotonic clock. */
   readonly statusSince?: number;
   /** A Sandbox that may have become the claim's: the answer to the request got lost. */
   readonly uncertain?: Ref;

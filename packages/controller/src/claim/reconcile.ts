@@ -54,17 +54,22 @@ function dropLegacyPolicy({ claim, legacyPolicy }: ObservedClaim): Step<undefine
 
 /** Stores what the claim got in its status, deletes surplus Sandboxes, and reports once the status is stored. */
 function storeStatus(observed: ObservedClaim, decision: Decision, result: BindResult): Plan<ClaimMemory> {
-  const { claim, now, own, target } = observed;
+  const { claim, now, monotonic, own, target } = observed;
   if (result.waitMs !== undefined) {
     const left = timeLeft(claim, claim.status?.conditions, now) ?? Infinity;
-    return { requests: [], requeueAfterMs: Math.min(result.waitMs, left), memory: { ...pendingMemory(observed), waitingFor: target.pools } };
+    const waitingSince = observed.memory?.waitingSince ?? monotonic;
+    return {
+      requests: [],
+      requeueAfterMs: Math.min(result.waitMs, left),
+      memory: { ...pendingMemory(observed), waitingFor: target.pools, waitingSince },
+    };
   }
   const status = claimStatus(claim, result, now);
   if (timeLeft(claim, status.conditions, now) === 0) {
     return markExpired(observed, { ...claim, status });
   }
   const due = statusDueTime(observed, status);
-  const write = due > now ? undefined : statusWrite(claim, status);
+  const write = due > monotonic ? undefined : statusWrite(claim, status);
   const surplus = own === undefined ? [] : surplusOf(observed, own);
   const requests: Request[] = [
     ...(write === undefined ? [] : [write]),
@@ -83,11 +88,11 @@ function ending(
   failures: readonly Failure[],
   due: number,
 ): Omit<Plan<ClaimMemory>, 'requests' | 'next'> {
-  const { claim, now, memory } = observed;
-  const postponed = due > now;
+  const { claim, now, monotonic, memory } = observed;
+  const postponed = due > monotonic;
   const delays = [
     timeLeft(claim, sandbox?.status?.conditions ?? claim.status?.conditions, now),
-    postponed ? due - now : undefined,
+    postponed ? due - monotonic : undefined,
     typeof problem?.retry === 'object' ? problem.retry.afterMs : undefined,
   ].filter((delay): delay is number => delay !== undefined);
   return {
@@ -95,13 +100,13 @@ function ending(
     blockedBy,
     ...(delays.length === 0 ? {} : { requeueAfterMs: Math.max(1, Math.min(...delays)) }),
     memory: postponed || uncertain !== undefined
-      ? { ...(postponed ? { statusSince: memory?.statusSince ?? now } : {}), ...(uncertain === undefined ? {} : { uncertain }) }
+      ? { ...(postponed ? { statusSince: memory?.statusSince ?? monotonic } : {}), ...(uncertain === undefined ? {} : { uncertain }) }
       : null,
   };
 }
 
 /** When the status is to be written: while the claim starts, changes are collected for a while. */
-function statusDueTime({ claim, now, options, memory }: ObservedClaim, status: SandboxClaimStatus): number {
+function statusDueTime({ claim, monotonic: now, options, memory }: ObservedClaim, status: SandboxClaimStatus): number {
   const postpone = options.statusSettleMs > 0 && isStarting(claim, status) && statusWrite(claim, status) !== undefined;
   return postpone ? (memory?.statusSince ?? now) + options.statusSettleMs + AFTER_SANDBOX_MS : now;
 }

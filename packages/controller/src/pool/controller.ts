@@ -19,8 +19,8 @@ export function poolController(concurrency: number, options: PoolOptions): Contr
     name: 'sandboxwarmpool-controller',
     concurrency,
     reads: ['SandboxWarmPool', 'Sandbox', 'SandboxTemplate', 'NetworkPolicy', 'Pod'],
-    plan: (cache, namespace, name, { now, memory }) => {
-      const observed = observePool(cache, namespace, name, randomInt, { now, options, memory });
+    plan: (cache, namespace, name, context) => {
+      const observed = observePool(cache, namespace, name, randomInt, { ...context, options });
       return observed === undefined ? undefined : reconcilePool(observed);
     },
     watches: { SandboxWarmPool: enqueuePool, Sandbox: enqueueForSandbox, SandboxTemplate: enqueueForTemplate, NetworkPolicy: enqueueForPolicy },

@@ -14,7 +14,7 @@ export function observePool(
   namespace: string,
   name: string,
   below: (n: number) => number,
-  rest: Pick<ObservedPool, 'now' | 'options' | 'memory'>,
+  rest: Pick<ObservedPool, 'now' | 'monotonic' | 'options' | 'memory'>,
 ): ObservedPool | undefined {
   const pool = cache.get('SandboxWarmPool', namespace, name);
   if (pool === undefined) {

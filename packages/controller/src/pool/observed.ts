@@ -40,7 +40,7 @@ export interface PoolOptions {
   readonly evictable: boolean;
 }
 
-/** What is remembered between reconciliations. Lost in a restart. */
+/** What is remembered between reconciliations; times are on the monotonic clock. Lost in a restart. */
 export interface PoolMemory {
   /**
    * Whether the cache is known to show every Sandbox that was made for the pool: own writes show at once, but not those of
@@ -52,6 +52,10 @@ export interface PoolMemory {
   /** Until when nothing is made after a loss. */
   readonly heldUntil?: number;
   readonly bucket?: Bucket;
+  /** When this process first saw each Sandbox that is not ready, by UID; milliseconds on the monotonic clock. */
+  readonly unready: ReadonlyMap<string, number>;
+  /** Replacements of Sandboxes that did not become ready. */
+  readonly quota: ReplacementQuota;
   /** Ready Sandboxes at the end of the last reconciliation. */
   readonly ready: number;
   /** Since when the pool has not come closer to its size; absent while it has it, or waits on purpose. */
@@ -62,6 +66,13 @@ export interface PoolMemory {
   readonly reportedUnschedulable: boolean;
   /** Whether the last reconciliation ended with errors. */
   readonly failed?: boolean;
+}
+
+/** How many Sandboxes have been replaced since when. */
+export interface ReplacementQuota {
+  /** Milliseconds on the monotonic clock. */
+  readonly since: number;
+  readonly used: number;
 }
 
 /** Tokens of the rate limit, as of a moment. */

@@ -1,6 +1,6 @@
 import type { Bucket, PoolMemory, PoolOptions } from './observed.js';
 
-/** Until when nothing is made, milliseconds since the epoch; `undefined`: no hold. */
+/** Until when nothing is made, milliseconds on the monotonic clock; `undefined`: no hold. */
 export function holdAfterLoss(
   active: number,
   desired: number,

@@ -11,7 +11,7 @@ import { byDeletionPriority, classify, isReady, type Members } from './members.j
 import { desiredReplicas, type ObservedPool, type PoolMemory } from './observed.js';
 import { holdAfterLoss, takeTokens, type Grant } from './pacing.js';
 import { isUrgent, poolStatus, poolStatusWrite, type PoolState } from './status.js';
-import { findStuck, type Stuck } from './stuck.js';
+import { findStuck, graceMsOf, type Stuck } from './stuck.js';
 import { tolerantSlowStart, slowStart } from './slow-start.js';
 
 /** Failures after which the request may have been carried out all the same. */
@@ -55,8 +55,10 @@ export function reconcilePool(observed: ObservedPool): Plan<PoolMemory> {
   const stuck = findStuck(observed, members.active);
   const step = andThen(repairMembers(observed, members), (repaired) =>
     andThen(deleteMembers(observed, members, stuck, repaired), (population) => createMembers(observed, unmet, population)));
-  return planOf(step, (creation) =>
-    finish(observed, unmet, creation, creation.active === members.active ? stuck : findStuck(observed, creation.active)));
+  return planOf(step, (creation) => {
+    const left = creation.active === members.active ? stuck : findStuck(observed, creation.active);
+    return finish(observed, unmet, creation, { ...left, quota: stuck.quota });
+  });
 }
 
 /** Of two pools with the same hash the younger gets no Sandboxes, since the selectors of both would match. */
@@ -117,7 +119,7 @@ function deleteMembers(observed: ObservedPool, { stale }: Members, stuck: Stuck,
 }
 
 function createMembers(observed: ObservedPool, unmet: UnmetPrecondition | undefined, population: Population): Step<Creation> {
-  const { now, memory, options } = observed;
+  const { monotonic: now, memory, options } = observed;
   const certain = memory?.certain ?? false;
   const desired = desiredReplicas(observed);
   const heldUntil = holdAfterLoss(population.active.length, desired, now, memory, options);
@@ -181,7 +183,7 @@ function createMissing(observed: ObservedPool, count: number): Step<Created> {
 }
 
 function finish(observed: ObservedPool, unmet: UnmetPrecondition | undefined, creation: Creation, stuck: Stuck): Plan<PoolMemory> {
-  const { now, options, memory } = observed;
+  const { monotonic: now, options, memory } = observed;
   const { active, errors, certain, heldUntil, grant, again } = creation;
   const held = stuck.held.length;
   const ready = active.filter(isReady).length;
@@ -215,6 +217,8 @@ function finish(observed: ObservedPool, unmet: UnmetPrecondition | undefined, cr
       ...(heldUntil === undefined ? {} : { heldUntil }),
       ...(bucket === undefined ? {} : { bucket }),
       ready,
+      unready: stuck.unready,
+      quota: stuck.quota,
       ...(stalledSince === undefined ? {} : { stalledSince }),
       ...(statusDue > now ? { statusSince: memory?.statusSince ?? now } : {}),
       reportedUnschedulable: held > 0,
@@ -223,8 +227,8 @@ function finish(observed: ObservedPool, unmet: UnmetPrecondition | undefined, cr
   };
 }
 
-/** When the pool last came closer to its size, milliseconds since the epoch. */
-function lastProgress({ pool, now, memory, options }: ObservedPool, ready: number): number {
+/** When the pool last came closer to its size, milliseconds on the monotonic clock. */
+function lastProgress({ pool, monotonic: now, memory, options }: ObservedPool, ready: number): number {
   if (memory === undefined) {
     // What was said before a restart stays true until something moves.
     return progressReason(pool) === REASON.progressDeadlineExceeded ? now - options.progressDeadlineMs : now;
@@ -235,7 +239,7 @@ function lastProgress({ pool, now, memory, options }: ObservedPool, ready: numbe
 
 /** Reports once that Sandboxes are unschedulable, and once that they no longer are. */
 function schedulingEvent(observed: ObservedPool, held: number): Request[] {
-  const { pool, memory, options: { graceMs } } = observed;
+  const { pool, memory } = observed;
   const reported = memory?.reportedUnschedulable ?? progressReason(pool) === REASON.warmPoolNotProgressing;
   if (reported === held > 0) {
     return [];
@@ -244,7 +248,7 @@ function schedulingEvent(observed: ObservedPool, held: number): Request[] {
   if (held === 0) {
     return [event(pool, { type: 'Normal', reason: REASON.warmPoolProgressing, action, note: 'Warm pool is progressing again' })];
   }
-  const note = `${held}/${desiredReplicas(observed)} sandboxes are unschedulable past the ${formatDuration(graceMs)} readiness grace period; `
+  const note = `${held}/${desiredReplicas(observed)} sandboxes are unschedulable past the ${formatDuration(graceMsOf(observed))} readiness grace period; `
     + 'holding them instead of replacing (replacements would be equally unschedulable)';
   return [event(pool, { type: 'Warning', reason: REASON.warmPoolNotProgressing, action, note })];
 }

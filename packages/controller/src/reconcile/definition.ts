@@ -60,6 +60,8 @@ export interface TracedReconcile {
 export interface ReconcileContext {
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** Milliseconds on a monotonic clock. */
+  readonly monotonic: number;
   /** What an earlier plan left in memory. */
   readonly memory: any;
 }

@@ -38,8 +38,10 @@ export interface Plan<Memory = undefined> {
 
 /** What every reconciler gets besides the objects. */
 export interface Observed {
-  /** The time of the reconciliation, in milliseconds since the epoch. */
+  /** The time of the reconciliation, in milliseconds since the epoch: for times on the wire. */
   readonly now: number;
+  /** The same moment on a monotonic clock, in milliseconds: for everything that is measured in this process. */
+  readonly monotonic: number;
 }
 
 /** Names an object. */

@@ -1,8 +1,9 @@
 import { CONDITION, REASON, type Condition, type Sandbox } from 'agent-sandbox-api';
 import type { CachedPod, PodCondition } from '../core-kinds.js';
-import { withCondition, withoutCondition, type NewCondition } from '../object/conditions.js';
+import { conditionOf, withCondition, withoutCondition, type NewCondition } from '../object/conditions.js';
+import { isDeleting } from '../object/metadata.js';
 import type { Failure } from '../reconcile/plan.js';
-import { isRunning } from './observed.js';
+import { isRunning, isWorkOver } from './observed.js';
 import type { PodResult } from './pod.js';
 import { needsService } from './service.js';
 
@@ -27,7 +28,7 @@ export const EXPIRED: Verdict = { status: 'False', reason: REASON.sandboxExpired
 export function sandboxConditions(sandbox: Sandbox, children: ChildrenState, now: number): Condition[] {
   const verdicts: [type: string, verdict: Verdict | undefined][] = [
     [CONDITION.suspended, suspended(sandbox, children)],
-    [CONDITION.finished, finished(children.pod)],
+    [CONDITION.finished, finished(sandbox, children.pod)],
     [CONDITION.podScheduled, podScheduled(children)],
     [CONDITION.ready, ready(sandbox, children)],
   ];
@@ -58,8 +59,15 @@ function suspended(sandbox: Sandbox, { pod }: ChildrenState): Verdict {
     : { status: 'False', reason: REASON.podNotOwned, message: 'Refused to delete pod because it is not owned by this sandbox' };
 }
 
-function finished({ pod, owned }: PodResult): Verdict | undefined {
-  switch (owned ? pod?.status?.phase : undefined) {
+/**
+ * The end of the work. The end of a Pod that is being deleted or suspended is not the end of its work: its containers were
+ * stopped. Work that ended before stays finished.
+ */
+function finished(sandbox: Sandbox, { pod, owned }: PodResult): Verdict | undefined {
+  if (pod === undefined || !owned || isDeleting(pod) || !isRunning(sandbox)) {
+    return isWorkOver(sandbox) ? conditionOf(sandbox.status?.conditions, CONDITION.finished) : undefined;
+  }
+  switch (pod.status?.phase) {
     case 'Succeeded':
       return POD_SUCCEEDED;
     case 'Failed':
@@ -101,9 +109,9 @@ function ready(sandbox: Sandbox, children: ChildrenState): Verdict {
   if (invalid !== undefined) {
     return notReady(REASON.invalidConfiguration, invalid);
   }
-  const end = finished(children.pod);
+  const end = finished(sandbox, children.pod);
   if (end !== undefined) {
-    return { ...end, status: 'False' };
+    return notReady(end.reason, end.message);
   }
   return dependencies(sandbox, children);
 }
@@ -120,6 +128,9 @@ function dependencies(sandbox: Sandbox, { pod: { pod }, service }: ChildrenState
 function problemOf(pod: CachedPod | undefined): string | undefined {
   if (pod === undefined) {
     return 'Pod does not exist';
+  }
+  if (isDeleting(pod)) {
+    return 'Pod is terminating';
   }
   const phase = pod.status?.phase ?? '';
   if (phase !== 'Running') {

@@ -12,8 +12,8 @@ export function sandboxController(concurrency: number, options: SandboxOptions):
     name: 'sandbox-controller',
     concurrency,
     reads: ['Sandbox', 'Pod', 'Service', 'PersistentVolumeClaim'],
-    plan: (cache, namespace, name, { now, memory }) => {
-      const observed = observeSandbox(cache, namespace, name, { now, options, memory });
+    plan: (cache, namespace, name, context) => {
+      const observed = observeSandbox(cache, namespace, name, { ...context, options });
       return observed === undefined ? undefined : reconcileSandbox(observed);
     },
     watches: { Sandbox: enqueueSandbox, Pod: enqueueOwners, Service: enqueueOwners, PersistentVolumeClaim: enqueueOwners },

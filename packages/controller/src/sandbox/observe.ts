@@ -8,7 +8,7 @@ export function observeSandbox(
   cache: Cache,
   namespace: string,
   name: string,
-  rest: Pick<ObservedSandbox, 'now' | 'options' | 'memory'>,
+  rest: Pick<ObservedSandbox, 'now' | 'monotonic' | 'options' | 'memory'>,
 ): ObservedSandbox | undefined {
   const sandbox = cache.get('Sandbox', namespace, name);
   if (sandbox === undefined) {

@@ -1,5 +1,6 @@
-import { ANNOTATION, nameHash, type Sandbox } from 'agent-sandbox-api';
+import { ANNOTATION, CONDITION, nameHash, type Sandbox } from 'agent-sandbox-api';
 import type { CachedPod, PersistentVolumeClaim, Service } from '../core-kinds.js';
+import { isConditionTrue } from '../object/conditions.js';
 import { annotationOf } from '../object/metadata.js';
 import type { Failure, Observed, Ref } from '../reconcile/plan.js';
 
@@ -32,7 +33,7 @@ export interface SandboxOptions {
   readonly statusSettleMs: number;
 }
 
-/** Since when postponed writes of a Sandbox are due, in milliseconds since the epoch. Lost in a restart, the windows begin again. */
+/** Since when postponed writes of a Sandbox wait, in milliseconds on the monotonic clock. After a restart the windows begin again. */
 export interface SandboxMemory {
   readonly podMetadataSince?: number;
   readonly statusSince?: number;
@@ -48,6 +49,15 @@ export interface ChildResult {
 /** Whether the Sandbox should have a Pod: both generations of the API have their own switch, and each can turn it off. */
 export function isRunning(sandbox: Sandbox): boolean {
   return sandbox.spec.operatingMode !== 'Suspended' && sandbox.spec.replicas !== 0;
+}
+
+/**
+ * Whether the work of the Sandbox has ended for good: its Pod ran to the end and is not to be restarted. A Pod that is deleted
+ * afterwards is not created again. Suspending and resuming the Sandbox starts the work anew.
+ */
+export function isWorkOver(sandbox: Sandbox): boolean {
+  const { restartPolicy = 'Always' } = sandbox.spec.podTemplate.spec;
+  return isRunning(sandbox) && restartPolicy !== 'Always' && isConditionTrue(sandbox.status?.conditions, CONDITION.finished);
 }
 
 /** The name under which the Sandbox's Pod is looked for. */

@@ -5,7 +5,7 @@ import { annotationOf, isDeleting } from '../object/metadata.js';
 import { controllerReference, describeController, ownershipOf, type Ownership } from '../object/ownership.js';
 import { create, get, mergePatch, refOf, refusal, remove, type Failure } from '../reconcile/plan.js';
 import { all, ask, andThen, value, type Step } from '../reconcile/step.js';
-import { isRunning, nameOf, namespaceOf, volumeClaimName, type ChildResult, type ObservedSandbox } from './observed.js';
+import { isRunning, isWorkOver, nameOf, namespaceOf, volumeClaimName, type ChildResult, type ObservedSandbox } from './observed.js';
 import { newPodMetadata, reconciledPodMetadata } from './pod-metadata.js';
 import { adoptionRemedy, mayAdopt } from './volumes.js';
 
@@ -48,7 +48,7 @@ export function reconcilePod(observed: ObservedSandbox, mayCreate: boolean): Ste
   if (found.pod !== undefined) {
     return usePod(observed, found.pod);
   }
-  if (!mayCreate) {
+  if (!mayCreate || isWorkOver(sandbox)) {
     return value({ ...nothing, ...untracked(sandbox) });
   }
   return createPod(observed);
@@ -110,8 +110,8 @@ function usePod(observed: ObservedSandbox, pod: CachedPod): Step<PodResult> {
   if (patch === undefined) {
     return value(own);
   }
-  const due = ownership === 'own' ? dueTime(observed) : observed.now;
-  if (observed.now < due) {
+  const due = ownership === 'own' ? dueTime(observed) : observed.monotonic;
+  if (observed.monotonic < due) {
     return value({ ...own, postponedUntil: due });
   }
   // An adoption is locked, so that of two Sandboxes that want the same Pod one fails.
@@ -137,7 +137,7 @@ function metadataPatch(sandbox: Sandbox, pod: CachedPod, ownership: Ownership): 
 }
 
 /** When the metadata of an owned Pod is to be patched, together with the changes collected until then. */
-function dueTime({ now, options, memory }: ObservedSandbox): number {
+function dueTime({ monotonic: now, options, memory }: ObservedSandbox): number {
   return options.writeBehindMs <= 0 ? now : (memory?.podMetadataSince ?? now) + Math.min(options.writeBehindMs, LONGEST_POSTPONEMENT_MS);
 }
 

@@ -64,11 +64,11 @@ function keptService({ sandbox }: ObservedSandbox): Step<ServiceResult> {
 }
 
 function finish(observed: ObservedSandbox, children: ChildrenState): Plan<SandboxMemory> {
-  const { sandbox, now } = observed;
+  const { sandbox, now, monotonic } = observed;
   const { pod, errors } = children;
   const status = sandboxStatus(observed, children);
   const statusDue = statusDueTime(observed, status);
-  const write = statusDue > now || !isWorthWriting(sandbox, status) ? undefined : statusWrite(sandbox, status);
+  const write = statusDue > monotonic || !isWorthWriting(sandbox, status) ? undefined : statusWrite(sandbox, status);
   const requests: Request[] = [
     ...(pod.tracking === undefined ? [] : [trackingWrite(sandbox, pod.tracking)]),
     ...(write === undefined ? [] : [write]),
@@ -77,15 +77,15 @@ function finish(observed: ObservedSandbox, children: ChildrenState): Plan<Sandbo
   const left = timeLeft(sandbox, now);
   const delays = [
     ...(left === undefined ? [] : [expiryRequeue(left)]),
-    ...(pod.postponedUntil === undefined ? [] : [pod.postponedUntil - now]),
-    ...(statusDue > now ? [statusDue - now] : []),
+    ...(pod.postponedUntil === undefined ? [] : [pod.postponedUntil - monotonic]),
+    ...(statusDue > monotonic ? [statusDue - monotonic] : []),
   ];
   return {
     requests,
     // Only a user or another controller can resolve a conflict, and the change that does so requeues the Sandbox.
     errors: pod.conflict === undefined ? errors : errors.filter((error) => error.message !== pod.conflict),
     ...(delays.length === 0 ? {} : { requeueAfterMs: Math.min(...delays) }),
-    memory: memoryAfter(observed, pod.postponedUntil !== undefined, statusDue > now),
+    memory: memoryAfter(observed, pod.postponedUntil !== undefined, statusDue > monotonic),
   };
 }
 
@@ -99,14 +99,14 @@ function trackingWrite(sandbox: Sandbox, name: string | null): Request {
 }
 
 /** When the status is to be written: while the Sandbox starts, changes are collected for a while. */
-function statusDueTime({ sandbox, now, options, memory }: ObservedSandbox, status: SandboxStatus): number {
+function statusDueTime({ sandbox, monotonic: now, options, memory }: ObservedSandbox, status: SandboxStatus): number {
   const changed = statusWrite(sandbox, status) !== undefined && isWorthWriting(sandbox, status);
   const postpone = options.statusSettleMs > 0 && changed && isStarting(sandbox, status);
   const idle = poolNameOf(sandbox) !== undefined && !status.podIPs?.length;
   return postpone ? (memory?.statusSince ?? now) + options.statusSettleMs * (idle ? IDLE_FACTOR : 1) : now;
 }
 
-function memoryAfter({ now, memory }: ObservedSandbox, podMetadata: boolean, status: boolean): SandboxMemory | null {
+function memoryAfter({ monotonic: now, memory }: ObservedSandbox, podMetadata: boolean, status: boolean): SandboxMemory | null {
   if (!podMetadata && !status) {
     return null;
   }

@@ -107,7 +107,7 @@ export class Controller {
   private async runOnce(key: string, send: Send) {
     const { definition, caches, clock } = this.options;
     const { namespace = '', name } = parseKey(key);
-    const plan = definition.plan(caches, namespace, name, { now: clock.now(), memory: this.memories.get(key) });
+    const plan = definition.plan(caches, namespace, name, { now: clock.now(), monotonic: clock.monotonic(), memory: this.memories.get(key) });
     if (plan === undefined) {
       this.remember(key, null);
       this.blockers.set(key, []);

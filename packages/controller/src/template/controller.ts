@@ -15,7 +15,7 @@ export function templateController(concurrency: number): ControllerDefinition {
     name: 'sandboxtemplate-controller',
     concurrency,
     reads: ['SandboxTemplate', 'NetworkPolicy', 'Sandbox', 'Pod'],
-    plan: (cache, namespace, name, { now, memory }) => reconcileTemplate(observeTemplate(cache, namespace, name, { now, memory })),
+    plan: (cache, namespace, name, context) => reconcileTemplate(observeTemplate(cache, namespace, name, context)),
     watches: { SandboxTemplate: enqueueTemplate, NetworkPolicy: enqueueForPolicy, Sandbox: enqueueForHash, Pod: enqueueForHash },
     traced: { kind: 'SandboxTemplate', span: 'ReconcileSandboxTemplate' },
   };

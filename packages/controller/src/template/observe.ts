@@ -3,7 +3,7 @@ import { indexValue, type Cache } from '../reconcile/cache.js';
 import type { ObservedTemplate } from './reconcile.js';
 
 /** Reads a template, or the remains of a deleted one, from the cache. */
-export function observeTemplate(cache: Cache, namespace: string, name: string, rest: Pick<ObservedTemplate, 'now' | 'memory'>): ObservedTemplate {
+export function observeTemplate(cache: Cache, namespace: string, name: string, rest: Pick<ObservedTemplate, 'now' | 'monotonic' | 'memory'>): ObservedTemplate {
   const template = cache.get('SandboxTemplate', namespace, name);
   const policy = cache.get('NetworkPolicy', namespace, `${name}${NETWORK_POLICY_SUFFIX}`);
   const hash = indexValue(namespace, nameHash(name));

@@ -1,0 +1,58 @@
+import { describeWithControlPlane } from '../../../testbed/src/jest/index.js';
+import { ClusterBench, textOf } from './cluster-bench.js';
+
+/** A Pod spec whose Pod behaves as an annotation says. */
+const template = (annotations: { [key: string]: string } = {}, spec: object = {}) => ({
+  podTemplate: { metadata: { annotations }, spec: { containers: [{ name: 'main', image: 'image' }], ...spec } },
+});
+/** Longer than a test takes. */
+const SLOW_DELETION = { 'testbed/delete-after': '50s' };
+
+describeWithControlPlane('conditions that tell the truth, on an API server', (testbed) => {
+  const bench = new ClusterBench(testbed, 'truth-controller');
+
+  beforeAll(() => bench.start(), 60_000);
+  afterAll(() => bench.end());
+
+  test('F1 a Pod with a deletion timestamp makes Sandbox and claim not ready, and is not handed out', async () => {
+    await bench.create('SandboxTemplate', 'slow', template(SLOW_DELETION));
+    await bench.create('SandboxWarmPool', 'slow', { replicas: 1, sandboxTemplateRef: { name: 'slow' } });
+    await bench.until('SandboxWarmPool', 'slow', ({ status }) => status?.readyReplicas === 1);
+    await bench.create('SandboxClaim', 'first', { warmPoolRef: { name: 'slow' } });
+    const { status: { sandbox: { name: held } } } = await bench.ready('SandboxClaim', 'first');
+    const idle = await bench.some('Sandbox', (sandbox) => sandbox.metadata.name !== held && textOf(sandbox, 'Ready').startsWith('True'));
+    // The claim that comes at the same moment must not get the member whose Pod is on its way out.
+    await bench.admin.delete(bench.ref('Pod', idle.metadata.name));
+    await bench.create('SandboxClaim', 'second', { warmPoolRef: { name: 'slow' } });
+    const { status: { sandbox: { name: other } } } = await bench.ready('SandboxClaim', 'second');
+    expect(other).not.toBe(idle.metadata.name);
+    await bench.condition('Sandbox', idle.metadata.name, 'Ready', /^False\/DependenciesNotReady: Pod is terminating/);
+    await bench.admin.delete(bench.ref('Pod', held));
+    await bench.condition('SandboxClaim', 'first', 'Ready', /^False\/DependenciesNotReady: Pod is terminating/);
+  }, 90_000);
+
+  test('F2 neither suspending a Sandbox nor deleting its Pod ends the work, so that no TTL runs out', async () => {
+    await bench.create('SandboxTemplate', 'ttl', template());
+    for (const name of ['suspended', 'deleted']) {
+      await bench.create('SandboxClaim', name, { sandboxTemplateRef: { name: 'ttl' }, lifecycle: { ttlSecondsAfterFinished: 0, shutdownPolicy: 'Delete' } });
+      await bench.ready('SandboxClaim', name);
+    }
+    const before = await bench.get('Pod', 'deleted');
+    await bench.merge('Sandbox', 'suspended', { spec: { operatingMode: 'Suspended' } });
+    await bench.admin.delete(bench.ref('Pod', 'deleted'));
+    await bench.condition('Sandbox', 'suspended', 'Suspended', /^True/);
+    await bench.until('Pod', 'deleted', ({ metadata }) => metadata.uid !== before.metadata.uid);
+    await bench.ready('SandboxClaim', 'deleted');
+    await bench.merge('Sandbox', 'suspended', { spec: { operatingMode: 'Running' } });
+    await bench.ready('SandboxClaim', 'suspended');
+  }, 90_000);
+
+  test('F7 finished work does not run again because its Pod is deleted', async () => {
+    await bench.create('Sandbox', 'once', template({ 'testbed/pod-behavior': 'succeed' }, { restartPolicy: 'Never' }));
+    await bench.condition('Sandbox', 'once', 'Finished', /^True\/PodSucceeded/);
+    await bench.admin.delete(bench.ref('Pod', 'once'));
+    const sandbox = await bench.until('Sandbox', 'once', ({ status }) => !(status.replicas > 0));
+    expect(textOf(sandbox, 'Finished')).toBe('True/PodSucceeded: Pod completed successfully');
+    expect((await bench.writesOf(/^once$/)).filter((write) => write === 'create pods')).toHaveLength(1);
+  });
+}, { requires: ['fakeNodes', 'auditLog'] });
