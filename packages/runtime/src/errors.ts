@@ -6,6 +6,22 @@ export class PathEscapesError extends Error {
   }
 }
 
+/** A parameter of a request is not what the request takes, or what it asks for makes no sense. */
+export class ArgumentError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ArgumentError';
+  }
+}
+
+/** As many watches are open as the runtime allows. */
+export class TooManyWatchesError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'TooManyWatchesError';
+  }
+}
+
 /** A program could not be started. `errno` is the name of the system's error; the message has the words of Python. */
 export class SpawnError extends Error {
   constructor(public readonly errno: string, word: string) {
@@ -99,4 +115,9 @@ export function messageOf(error: unknown): string {
 export function reasonOf(error: unknown): string {
   const text = messageOf(error);
   return errnoOf(error) !== undefined ? text.replace(/, \w+( '.*')?$/s, '') : text;
+}
+
+/** An error as the system would report it. */
+export function systemError(code: string, message: string): Error {
+  return Object.assign(new Error(`${code}: ${message}`), { code });
 }

@@ -8,6 +8,10 @@ export interface Flags {
   readonly version: boolean;
   readonly listenHost: string;
   readonly port: number;
+  /** Further ports for the same; 0: none. */
+  readonly restPort: number;
+  readonly grpcPort: number;
+  readonly authTokenFile?: string;
   readonly baseDir: string;
   readonly execTimeoutSeconds: number;
   readonly maxOutputBytes: number;
@@ -43,6 +47,9 @@ function command(): Command {
   program.option('--version', 'print the version and exit', false);
   add('--listen-host <address>', 'address to listen on', String, '0.0.0.0');
   add('--port <number>', 'port to listen on; 0 for any', integer(0, 65535), 8888);
+  add('--rest-port <number>', 'another port for the same, where clients of sandboxd look for its REST API (8080); 0 for none', integer(0, 65535), 0, 'SANDBOX_REST_PORT');
+  add('--grpc-port <number>', 'another port for the same, where clients of sandboxd look for gRPC (9090); 0 for none', integer(0, 65535), 0, 'SANDBOX_GRPC_PORT');
+  add('--auth-token-file <file>', 'file with a token that callers have to show, except probes of health', String, undefined, 'SANDBOX_AUTH_TOKEN_FILE');
   add('--base-dir <directory>', 'root of files and working directory of commands; made if missing', String, undefined);
   add('--exec-timeout-seconds <number>', 'longest time that a command of /execute may take', seconds);
   add('--max-output-bytes <number>', 'kept of each stream of a command', integer(1), DEFAULTS.maxOutputBytes, 'SANDBOX_MAX_OUTPUT_BYTES');

@@ -3,8 +3,12 @@ import { onStop, runProgram } from 'agent-sandbox-program';
 import { pino, type Logger } from 'pino';
 import type { AgentOptions } from './computer-use/agent.js';
 import { DomainPatternError, DomainPolicy } from './computer-use/policy.js';
+import { chromiumSandboxProblem, SANDBOX_REMEDY } from './computer-use/sandbox.js';
 import { UnsupportedPlatformError } from './errors.js';
+import { sweepTemporaryFiles, ownTemporaryFiles } from './files/temporary.js';
 import { baseDirOf, execTimeoutOf, parseFlags, type Flags } from './flags.js';
+import { listenAlso } from './http/h2c.js';
+import { TokenFile, TokenFileError } from './http/token.js';
 import { becomeInit } from './init.js';
 import { agentRoute } from './plain/agent.js';
 import { Runtime } from './runtime.js';
@@ -17,21 +21,34 @@ async function run(given: Flags): Promise<void> {
   becomeInit(logger);
   try {
     const agent = given.computerUse ? agentOptionsOf(given) : undefined;
+    const started = Date.now();
+    ownTemporaryFiles(given.port);
+    const token = given.authTokenFile === undefined ? undefined : new TokenFile(given.authTokenFile);
     const runtime = await Runtime.open({
       ...given,
       baseDir: baseDirOf(given, process.env),
       execTimeoutSeconds: execTimeoutOf(given, process.env, logger),
       env: { ...process.env },
+      token,
       logger,
     });
     const server = await createServer(runtime, [...COMMON_ROUTES, ...(agent ? [agentRoute(agent)] : COMMAND_ROUTES)]);
     await server.listen({ host: given.listenHost, port: given.port });
+    const further = [given.restPort, given.grpcPort].filter(port => port !== 0);
+    const others = await Promise.all(further.map(port => listenAlso(server.server, given.listenHost, port)));
+    if (agent === undefined) {
+      // Not waited for: a volume may hold millions of files.
+      void sweepTemporaryFiles(runtime.tree.base, started, logger, runtime.stopped);
+    } else if (agent.chromiumSandbox) {
+      void chromiumSandboxProblem().then(problem => problem !== undefined && logger.warn(`runs of the agent will fail: ${problem}: ${SANDBOX_REMEDY}`));
+    }
     onStop(signal => void stop(given, logger, signal, async () => {
+      others.forEach(other => other.close());
       await Promise.all([runtime.stop(), server.close()]);
       await runtime.close();
     }));
   } catch (error) {
-    if (error instanceof UnsupportedPlatformError || error instanceof DomainPatternError) {
+    if (error instanceof UnsupportedPlatformError || error instanceof DomainPatternError || error instanceof TokenFileError) {
       logger.fatal(error.message);
     } else if (error instanceof Error && 'syscall' in error) {
       // The system refuses an address or a directory: a stack would say nothing about it.

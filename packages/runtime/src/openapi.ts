@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEFAULT_MAX_ENTRIES, MAX_ENTRIES } from './files/entries.js';
 import type { RuntimeOptions } from './options.js';
 import { STATUS_OF_CODE } from './sandboxd/errors.js';
 import { ExecuteRequest, ResizeTtyRequest, SendSignalRequest, StartRequest, WriteStdinRequest } from './sandboxd/messages.js';
@@ -41,8 +42,10 @@ const PLAIN_ENTRY = object({ name: string, size: integer, type: oneOf('file', 'd
 const MODE: Schema = { type: 'string', pattern: '^0[0-7]{3}$' };
 const TIME: Schema = { type: 'string', format: 'date-time' };
 const ENTRY = object({ name: string, size: integer, type: oneOf('file', 'directory'), modified_at: TIME, mode: MODE });
+const STAT = object({ 'path': string, 'type': oneOf('file', 'directory', 'symlink'), 'size': integer, 'modified_at': TIME, 'mode': MODE, 'target?': string });
+const ARCHIVE = oneOf('tar', 'tar.gz');
 const WATCH_EVENT = {
-  oneOf: [object({ event: oneOf('ready') }), object({ event: oneOf('changed'), entry: ENTRY }), object({ event: oneOf('removed'), name: string })],
+  oneOf: [object({ event: oneOf('ready') }), object({ event: oneOf('error'), message: string }), object({ event: oneOf('changed'), entry: ENTRY }), object({ event: oneOf('removed'), name: string })],
 };
 const PROCESS_EVENT = {
   oneOf: [
@@ -118,19 +121,41 @@ const COMMANDS_AND_FILES = {
   },
   '/v1/files/{path}': {
     get: {
-      summary: 'Read a file, list or watch a directory',
-      parameters: [PATH, query('watch', boolean, 'Changes of a directory instead, one object to a line')],
+      summary: 'Read a file, list, watch or pack a directory',
+      parameters: [
+        PATH,
+        query('recursive', boolean, 'List or watch what is below, too; names are then paths'),
+        query('max_entries', { type: 'integer', minimum: 1, maximum: MAX_ENTRIES, default: DEFAULT_MAX_ENTRIES }, 'Of a recursive listing'),
+        query('stat', boolean, 'What is at the path instead, links as links'),
+        query('watch', boolean, 'Changes in a directory instead, one object to a line'),
+        query('archive', ARCHIVE, 'What is in a directory as an archive'),
+      ],
       responses: {
-        200: answer('', { ...binary, ...json(object({ path: string, entries: array(ENTRY) })), 'application/x-ndjson': { schema: WATCH_EVENT } }),
-        206: answer('', binary), 304: answer(''), 412: answer(''), 416: answer(''), ...failures(400, 403, 404, 500),
+        200: answer('', {
+          ...binary, 'application/x-tar': {}, 'application/gzip': {},
+          ...json({ oneOf: [object({ 'path': string, 'entries': array(ENTRY), 'truncated?': boolean }), STAT] }),
+          'application/x-ndjson': { schema: WATCH_EVENT },
+        }),
+        206: answer('', binary), 304: answer(''), 412: answer(''), 416: answer(''), ...failures(400, 403, 404, 429, 500),
       },
     },
     head: { summary: 'The headers of a file', parameters: [PATH], responses: { 200: answer(''), 403: answer(''), 404: answer('') } },
     put: {
-      summary: 'Write a file, or make a directory',
-      parameters: [PATH, query('mode', MODE, 'Permissions'), query('type', oneOf('file', 'directory'), 'What to make')],
-      requestBody: { content: { ...binary, ...multipart } },
-      responses: { 204: answer(''), ...failures(400, 403, 404, 409, 413, 500) },
+      summary: 'Write a file, make a directory, or unpack an archive into one',
+      parameters: [
+        PATH, query('mode', MODE, 'Permissions'), query('type', oneOf('file', 'directory'), 'What to make'), query('archive', ARCHIVE, 'The body is an archive of what is to be in the directory'),
+        { name: 'If-None-Match', in: 'header', description: 'Write only if nothing is there', schema: oneOf('*') },
+      ],
+      requestBody: { content: { ...binary, ...multipart, 'application/x-tar': {}, 'application/gzip': {} } },
+      responses: { 200: answer('Unpacked', json(object({ entries: integer, skipped: array(string) }))), 204: answer(''), ...failures(400, 403, 404, 409, 412, 413, 500) },
+    },
+    post: {
+      summary: 'Move or copy a file or a directory',
+      parameters: [
+        PATH, { ...query('action', oneOf('move', 'copy'), 'What to do'), required: true }, { ...query('destination', string, 'Path, like the first one'), required: true },
+        query('overwrite', boolean, 'Replace what is at the destination'),
+      ],
+      responses: { 204: answer(''), ...failures(400, 403, 404, 409, 500) },
     },
     delete: {
       summary: 'Remove a file or a directory',

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { TokenFile } from './http/token.js';
 
 /** What a runtime is configured with; `flags.ts` fills it from the command line and the environment. */
 export interface RuntimeOptions {
@@ -20,6 +21,8 @@ export interface RuntimeOptions {
   readonly metadataEnvPrefix: string;
   /** Whether there is an agent instead of commands and files. */
   readonly computerUse: boolean;
+  /** Token that callers have to show. Without one, anyone who can connect may call. */
+  readonly token?: TokenFile;
   readonly logger: Logger;
 }
 

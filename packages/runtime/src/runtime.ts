@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { TooManyWatchesError } from './errors.js';
 import { Tree } from './files/tree.js';
 import { metadataOf } from './metadata.js';
 import { Metrics } from './metrics.js';
@@ -6,8 +6,8 @@ import type { RuntimeOptions } from './options.js';
 import { Processes } from './process/processes.js';
 import { PIPE_GRACE_MS } from './process/run.js';
 
-/** O_PATH, see `Tree`. */
-const O_PATH = 0o10000000;
+/** Watches at a time: each takes an instance of inotify, of which a user has 128 by default. */
+const MAX_WATCHES = 64;
 
 /** What the handlers of all requests share. */
 export class Runtime {
@@ -17,6 +17,7 @@ export class Runtime {
   public readonly metadata: { readonly [name: string]: string };
   /** How long descendants may hold the streams of a program that has ended, in milliseconds. */
   public pipeGraceMs = PIPE_GRACE_MS;
+  private watches = 0;
   private readonly stopper = new AbortController();
 
   private constructor(public readonly options: RuntimeOptions, public readonly tree: Tree) {
@@ -35,10 +36,17 @@ export class Runtime {
     return this.stopper.signal;
   }
 
-  /** Holds on to an object behind a handle beyond the callback that found it. */
-  public async hold(self: string): Promise<{ readonly path: string; readonly close: () => Promise<void> }> {
-    const handle = await open(self, O_PATH);
-    return { path: `/proc/self/fd/${handle.fd}`, close: () => handle.close() };
+  /** Counts a watch while it runs. Throws `TooManyWatchesError`. */
+  public async watching<T>(run: () => Promise<T>): Promise<T> {
+    if (this.watches >= MAX_WATCHES) {
+      throw new TooManyWatchesError(`${MAX_WATCHES} watches are open already, which is the limit`);
+    }
+    this.watches++;
+    try {
+      return await run();
+    } finally {
+      this.watches--;
+    }
   }
 
   /** Health turns bad, streams end, programs are ended. */

@@ -1,7 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import websocket from '@fastify/websocket';
 import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { BodyTooLargeError, messageOf } from './errors.js';
+import { grpcHandler, SERVICES, type GrpcHandler } from './grpc/handler.js';
+import { serveHttp2 } from './http/h2c.js';
 import { sendJson } from './http/json.js';
 import { refusalOf } from './http/origin.js';
 import { routingTarget } from './http/target.js';
@@ -10,7 +13,7 @@ import { handleExecute } from './plain/execute.js';
 import { handleDownload, handleExists, handleList, handleUpload } from './plain/files.js';
 import { InvalidBodyError } from './plain/validation.js';
 import type { Runtime } from './runtime.js';
-import { handleDelete, handleGet, handlePut } from './sandboxd/files.js';
+import { handleDelete, handleGet, handlePost, handlePut } from './sandboxd/files.js';
 import { CALLS, handleCall } from './sandboxd/process-json.js';
 import { handleSocket, MAX_SOCKET_MESSAGE_BYTES } from './sandboxd/socket.js';
 import { handleHealth, handleHealthz, handleMetadata } from './sandboxd/status.js';
@@ -23,6 +26,9 @@ export interface Route {
   readonly handler: Handler;
 }
 
+/** Bodies that are answered by the services of gRPC; JSON for processes is our own, see PROTOCOL.md. */
+const GRPC_TYPES = /^application\/(grpc|connect\+|proto)/;
+const GRPC_PATHS = SERVICES.flatMap(service => service.methods.map(method => `/${service.typeName}/${method.name}`));
 const PROCESS_SERVICE = '/process.v1.ProcessService';
 /** Headers have to arrive within this time; bodies may take as long as they take. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -61,6 +67,7 @@ export const COMMAND_ROUTES: readonly Route[] = [
   { method: 'GET', url: '/v1/files/', handler: handleGet },
   { method: 'HEAD', url: '/v1/files/', handler: handleGet },
   { method: 'PUT', url: '/v1/files/', handler: handlePut },
+  { method: 'POST', url: '/v1/files/', handler: handlePost },
   { method: 'DELETE', url: '/v1/files/', handler: handleDelete },
   { method: 'GET', url: '/v1/health', handler: handleHealth },
   { method: 'GET', url: '/v1/metadata', handler: handleMetadata },
@@ -87,10 +94,10 @@ export async function createServer(runtime: Runtime, routes: readonly Route[]): 
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   server.addHook('onRequest', async (request, reply) => {
-    const refusal = refusalOf(request.headers, runtime.options.allowedOrigins);
+    const refusal = refuse(runtime, request.raw);
     if (refusal !== undefined) {
       request.raw.resume();
-      sendJson(reply.header('connection', 'close'), 403, { detail: refusal });
+      sendJson(reply.header('connection', 'close'), refusal.status, { detail: refusal.detail });
       return reply;
     }
     return undefined;
@@ -115,10 +122,20 @@ export async function createServer(runtime: Runtime, routes: readonly Route[]): 
   server.setErrorHandler((error, request, reply) => fail(error, request, reply));
   server.setNotFoundHandler((request, reply) => notFound(routes, request, reply));
   await server.register(websocket, { options: { maxPayload: MAX_SOCKET_MESSAGE_BYTES } });
+  const commands = routes.some(route => route.url === `${PROCESS_SERVICE}/Start`);
+  const grpc = commands ? grpcHandler(runtime) : undefined;
   for (const { method, url, handler } of routes) {
-    server.route({ method, url, handler: respond(handler, runtime) });
+    server.route({ method, url, handler: respond(grpc === undefined ? handler : orGrpc(handler, grpc), runtime) });
   }
-  if (routes.some(route => route.url === `${PROCESS_SERVICE}/Start`)) {
+  if (grpc !== undefined) {
+    for (const url of GRPC_PATHS.filter(each => !routes.some(route => route.url === each))) {
+      server.route({ method: 'POST', url, handler: respond(async (_, request, reply) => handOver(grpc, request, reply), runtime) });
+    }
+    const end = serveHttp2(server.server, {
+      handler: (request, response) => answerHttp2(runtime, grpc, request, response),
+      firstByteTimeoutMs: HEADERS_TIMEOUT_MS,
+    });
+    server.addHook('preClose', async () => end());
     server.route({
       method: 'GET',
       url: `${PROCESS_SERVICE}/Start`,
@@ -127,6 +144,47 @@ export async function createServer(runtime: Runtime, routes: readonly Route[]): 
     });
   }
   return server;
+}
+
+/** Leaves a request whose body is a message of gRPC, gRPC-Web or Connect to the services. */
+function orGrpc(handler: Handler, grpc: GrpcHandler): Handler {
+  return async (runtime, request, reply) => {
+    const isCall = GRPC_TYPES.test(request.headers['content-type'] ?? '') && GRPC_PATHS.includes(request.url.split('?')[0]!);
+    return isCall ? handOver(grpc, request, reply) : handler(runtime, request, reply);
+  };
+}
+
+function handOver(grpc: GrpcHandler, request: FastifyRequest, reply: FastifyReply): void {
+  reply.hijack();
+  grpc(request.raw, reply.raw);
+}
+
+function answerHttp2(runtime: Runtime, grpc: GrpcHandler, request: Http2ServerRequest, response: Http2ServerResponse): void {
+  const started = performance.now();
+  const path = request.url.split('?')[0]!;
+  const route = GRPC_PATHS.includes(path) ? path : 'none';
+  response.once('close', () => {
+    const seconds = (performance.now() - started) / 1000;
+    runtime.metrics.requestEnded(request.method, route, response.statusCode, seconds);
+    runtime.options.logger.info({ method: request.method, route, status: response.statusCode, ms: Math.round(seconds * 1000) }, 'request');
+  });
+  const refusal = refuse(runtime, request);
+  if (refusal !== undefined) {
+    response.writeHead(refusal.status, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ detail: refusal.detail }));
+    return;
+  }
+  grpc(request, response);
+}
+
+/** Whether a request is refused before anything is done for it: it comes from a web page, or lacks the token. */
+function refuse(runtime: Runtime, { url, headers }: Pick<IncomingMessage, 'url' | 'headers'>): { readonly status: number; readonly detail: string } | undefined {
+  const page = refusalOf(headers, runtime.options.allowedOrigins);
+  if (page !== undefined) {
+    return { status: 403, detail: page };
+  }
+  const token = runtime.options.token?.refusalOf(url, headers);
+  return token === undefined ? undefined : { status: 401, detail: token };
 }
 
 function respond(handler: Handler, runtime: Runtime) {

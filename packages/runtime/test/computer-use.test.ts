@@ -283,7 +283,7 @@ describeWithChromium('computer use, with chromium', () => {
   test('a browser that does not start is a failure', async () => {
     expect(await run(['done'], { chromium: '/no/such/browser' })).toMatchObject({ exit_code: EXIT.failed, stderr: expect.stringMatching(/^\/no\/such\/browser did not start: .*\n$/) });
     const sandboxed = await run(['done'], { chromium: '/no/such/browser', chromiumSandbox: true });
-    expect(sandboxed.stderr).toContain('where there is neither, --agent-chromium-sandbox false\n');
+    expect(sandboxed.stderr).toContain('--agent-chromium-sandbox=false, where the container is the only border\n');
   });
 });
 

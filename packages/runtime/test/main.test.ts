@@ -1,5 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmod, chown, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, readlink, realpath, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -111,6 +112,27 @@ describe('the program, as one file', () => {
     expect(log).toContain('"msg":"ended"');
   });
 
+  test('serves the ports that clients of sandboxd know, asks for its token, and sweeps what an earlier run left', async () => {
+    await mkdir(join(directory, 'app/deep'), { recursive: true });
+    const left = join(directory, 'app/deep/.sandboxd-tmp-00000000-1');
+    await writeFile(left, '');
+    await utimes(left, new Date(0), new Date(0));
+    await writeFile(join(directory, 'token'), 'secret-token');
+    const url = await start([...NODE, ...FLAGS, '--auth-token-file', join(directory, 'token')], {
+      SANDBOX_REST_PORT: String(await freePort()), SANDBOX_GRPC_PORT: String(await freePort()),
+    });
+    const ports = await eventually('three ports', async () => {
+      const found = (await listening(child!.pid!)).filter(port => port !== Number(new URL(url).port));
+      return found.length === 2 && found;
+    });
+    for (const port of ports) {
+      const answers = await Promise.all(['', 'Bearer secret-token'].map(authorization => fetch(`http://127.0.0.1:${port}/v1/metadata`, { headers: { authorization } })));
+      expect(answers.map(answer => answer.status)).toEqual([401, 200]);
+    }
+    await eventually('swept', async () => !(await readdir(join(directory, 'app/deep'))).length);
+    expect(log).not.toContain('secret-token');
+  });
+
   test('a terminal without the optional package is an error that names it', async () => {
     const url = await start([...NODE, ...FLAGS]);
     const body = JSON.stringify({ config: { command: ['sh'] }, pty: { cols: 80, rows: 24 } });
@@ -135,6 +157,7 @@ describe('the program, as one file', () => {
   test.each<[string, readonly string[], string]>([
     ['an unknown flag', ['--nonsense'], "unknown option '--nonsense'"],
     ['a base directory that is a file', ['--base-dir', '/proc/version'], "'/proc/version': choose another --listen-host, --port or --base-dir"],
+    ['a token file that is missing', ['--auth-token-file', '/no/such/token'], '--auth-token-file cannot be read: ENOENT'],
     ['a domain that is none', ['--computer-use', '--agent-allowed-domains', 'http://x'], "--agent-allowed-domains has 'http://x'"],
   ])('%s ends it with 1 and a reason', async (_, flags, reason) => {
     child = spawn(NODE[0]!, [...NODE.slice(1), ...FLAGS, ...flags], { stdio: ['ignore', 'pipe', 'ignore'] });
@@ -143,6 +166,23 @@ describe('the program, as one file', () => {
     await eventually('reason', () => log.includes(reason));
   });
 });
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise(resolve => server.close(resolve));
+  return port;
+}
+
+/** Ports of IPv4 that a process listens on. */
+async function listening(pid: number): Promise<number[]> {
+  const inodes = new Set((await Promise.all((await readdir(`/proc/${pid}/fd`)).map(fd => readlink(`/proc/${pid}/fd/${fd}`).catch(() => ''))))
+    .map(target => /^socket:\[(\d+)\]$/.exec(target)?.[1]));
+  const rows = (await readFile(`/proc/${pid}/net/tcp`, 'utf8')).trim().split('\n').slice(1).map(row => row.trim().split(/\s+/));
+  return rows.filter(row => row[3] === '0A' && inodes.has(row[9])).map(row => parseInt(row[1]!.split(':')[1]!, 16));
+}
 
 describe('flags', () => {
   test('have defaults, and --help prints them', () => {

@@ -1,7 +1,9 @@
-import { mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { mkdir, readdir, readFile, readlink, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { pack } from 'tar-stream';
 import { eventually, Harness, multipart, type Call } from './harness.js';
 
 jest.setTimeout(60_000);
@@ -11,7 +13,7 @@ const TIME = new Date('2026-01-31T17:00:00.700Z');
 describe('files of sandboxd', () => {
   let runtime: Harness;
   beforeAll(async () => {
-    runtime = await Harness.start({ env: { SANDBOX_NAME: 'box', SANDBOX_TOKEN: 't', SANDBOX_API_KEY: 'k', SANDBOX_author: 'a', OTHER: 'o' }, maxUploadBytes: 1000 });
+    runtime = await Harness.start({ env: { SANDBOX_NAME: 'box', SANDBOX_TOKEN: 't', SANDBOX_API_KEY: 'k', SANDBOX_author: 'a', OTHER: 'o' }, maxUploadBytes: 1_000_000 });
     const base = runtime.base;
     await mkdir(join(base, 'dir/empty'), { recursive: true });
     await writeFile(join(base, 'dir/b.txt'), 'hello', { mode: 0o640 });
@@ -43,7 +45,7 @@ describe('files of sandboxd', () => {
     ['PUT', 'm?type=socket', 400, 'INVALID_ARGUMENT', { body: 'x' }],
     ['PUT', 'up/x', 403, 'PERMISSION_DENIED', { body: 'x' }],
     ['PUT', 'dir/b.txt/x', 404, 'NOT_FOUND', { body: 'x' }],
-    ['PUT', 'big', 413, 'RESOURCE_EXHAUSTED', { body: Buffer.alloc(1001) }],
+    ['PUT', 'big', 413, 'RESOURCE_EXHAUSTED', { body: Buffer.alloc(1_000_001) }],
     ['PUT', 'm', 400, 'INVALID_ARGUMENT', multipart([{ field: 'other', filename: 'a', content: 'x' }])],
     ['PUT', 'm', 400, 'INVALID_ARGUMENT', { headers: { 'content-type': 'multipart/form-data' }, body: 'x' }],
     ['PUT', 'dir/b.txt?type=directory', 409, 'CONFLICT'],
@@ -117,6 +119,130 @@ describe('files of sandboxd', () => {
     expect((await tree.call('/v1/files/?recursive=true', { method: 'DELETE' })).status).toBe(204);
     expect([await readdir(tree.base), (await readdir(tree.outside)).sort()]).toEqual([[], ['app', 'secret']]);
     await tree.stop();
+  });
+
+  test('a file is only made, never replaced, with If-None-Match', async () => {
+    const put = (body: string) => runtime.call('/v1/files/once', { method: 'PUT', body, headers: { 'if-none-match': '*' } });
+    expect((await put('first')).status).toBe(204);
+    expect(await put('second')).toMatchObject({ status: 412, json: { code: 'CONFLICT' } });
+    expect(await readFile(join(runtime.base, 'once'), 'utf8')).toBe('first');
+    const many = await Promise.all(Array.from({ length: 20 }, (_, index) => runtime.call('/v1/files/race', { method: 'PUT', body: String(index), headers: { 'if-none-match': '*' } })));
+    expect(many.map(answer => answer.status).sort()).toEqual([204, ...Array(19).fill(412)]);
+    expect((await readdir(runtime.base)).filter(name => name.startsWith('.sandboxd'))).toEqual([]);
+  });
+
+  test('what is at a path is told, links as links', async () => {
+    expect((await runtime.call('/v1/files/dir/b.txt?stat=true')).json).toEqual({ path: '/dir/b.txt', type: 'file', size: 5, modified_at: '2026-01-31T17:00:00Z', mode: '0640' });
+    expect((await runtime.call('/v1/files/dir/out?stat=true')).json).toMatchObject({ type: 'symlink', target: '../../secret' });
+    expect((await runtime.call('/v1/files/?stat=true')).json).toMatchObject({ path: '/', type: 'directory' });
+    expect((await runtime.call('/v1/files/dir/out/x?stat=true')).status).toBe(403);
+  });
+
+  test('a tree is listed with paths, without what links lead to, and up to a limit', async () => {
+    await mkdir(join(runtime.base, 'tree/a/b'), { recursive: true });
+    await Promise.all(['tree/a/b/1', 'tree/a/2', 'tree/c'].map(name => writeFile(join(runtime.base, name), '')));
+    await symlink('a', join(runtime.base, 'tree/link'));
+    await symlink('../..', join(runtime.base, 'tree/up'));
+    const { json } = await runtime.call('/v1/files/tree?recursive=true');
+    expect([json.path, json.truncated, json.entries.map((each: any) => `${each.name} ${each.type}`)]).toEqual([
+      '/tree', false, ['a directory', 'a/2 file', 'a/b directory', 'a/b/1 file', 'c file', 'link directory'],
+    ]);
+    const cut = (await runtime.call('/v1/files/tree?recursive=true&max_entries=2')).json;
+    expect([cut.truncated, cut.entries.length]).toEqual([true, 2]);
+  });
+
+  test('moves and copies, and refuses what would lose or leave something', async () => {
+    const post = async (from: string, query: string) => {
+      const answer = await runtime.call(`/v1/files/${from}?${query}`, { method: 'POST' });
+      return answer.status === 204 ? 204 : [answer.status, answer.json.code];
+    };
+    await mkdir(join(runtime.base, 'm/d/e'), { recursive: true });
+    await writeFile(join(runtime.base, 'm/d/e/f'), 'f', { mode: 0o600 });
+    await writeFile(join(runtime.base, 'm/x'), 'x');
+    await symlink('../../../secret', join(runtime.base, 'm/d/out'));
+    expect(await post('m/d', 'action=copy&destination=n/copy')).toBe(204);
+    expect(await readFile(join(runtime.base, 'n/copy/e/f'), 'utf8')).toBe('f');
+    expect((await stat(join(runtime.base, 'n/copy/e/f'))).mode & 0o777).toBe(0o600);
+    expect(await readlink(join(runtime.base, 'n/copy/out'))).toBe('../../../secret');
+    expect(await post('m/x', 'action=move&destination=n/copy')).toEqual([409, 'CONFLICT']);
+    expect(await post('m/x', 'action=move&destination=n/copy&overwrite=true')).toBe(204);
+    expect(await readFile(join(runtime.base, 'n/copy'), 'utf8')).toBe('x');
+    expect(await post('m/d', 'action=move&destination=n/copy&overwrite=1')).toBe(204);
+    expect(await readdir(join(runtime.base, 'n/copy'))).toEqual(['e', 'out']);
+    expect(await post('n/copy', 'action=copy&destination=n/copy/e/g')).toEqual([400, 'INVALID_ARGUMENT']);
+    expect(await post('n/copy', 'action=copy&destination=n&overwrite=true')).toEqual([400, 'INVALID_ARGUMENT']);
+    expect(await post('n/copy', 'action=move&destination=n/copy&overwrite=true')).toEqual([400, 'INVALID_ARGUMENT']);
+    expect(await post('', 'action=move&destination=n/z')).toEqual([400, 'INVALID_ARGUMENT']);
+    expect(await post('n/nope', 'action=move&destination=n/z')).toEqual([404, 'NOT_FOUND']);
+    expect(await post('n/copy', 'action=move&destination=..%2Fz')).toEqual([403, 'PERMISSION_DENIED']);
+    expect(await post('..%2Fsecret', 'action=copy&destination=n/z')).toEqual([403, 'PERMISSION_DENIED']);
+    expect(await post('n/copy', 'action=rename&destination=n/z')).toEqual([400, 'INVALID_ARGUMENT']);
+    expect(await post('n/copy', 'action=move')).toEqual([400, 'INVALID_ARGUMENT']);
+    expect(await readdir(join(runtime.base, 'n'))).toEqual(['copy']);
+  });
+
+  test('a pipe is not copied, and its tree leaves nothing behind', async () => {
+    await mkdir(join(runtime.base, 'pipes'));
+    expect(spawnSync('mkfifo', [join(runtime.base, 'pipes/fifo')]).status).toBe(0);
+    const answer = await runtime.call('/v1/files/pipes?action=copy&destination=pipes2', { method: 'POST' });
+    expect([answer.status, answer.json.message]).toEqual([400, "'pipes/fifo' is neither a file, a directory nor a link and cannot be copied"]);
+    expect((await readdir(runtime.base)).filter(name => name.startsWith('pipes2') || name.startsWith('.'))).toEqual([]);
+  });
+
+  test.each(['tar', 'tar.gz'])('a directory comes out and goes in as %s', async (format) => {
+    await mkdir(join(runtime.base, 'pack/empty'), { recursive: true });
+    await writeFile(join(runtime.base, 'pack/run.sh'), 'x'.repeat(300_000), { mode: 0o755 });
+    await writeFile(join(runtime.base, 'pack/nothing'), '');
+    await symlink('run.sh', join(runtime.base, 'pack/link')).catch(() => undefined);
+    const archive = await runtime.call(`/v1/files/pack?archive=${format}`);
+    expect([archive.status, archive.headers['content-type']]).toEqual([200, format === 'tar' ? 'application/x-tar' : 'application/gzip']);
+    const listed = spawnSync('tar', [format === 'tar' ? '-tf' : '-tzf', '-'], { input: archive.body }).stdout.toString();
+    expect(listed).toBe('empty/\nlink\nnothing\nrun.sh\n');
+    const unpacked = await runtime.call(`/v1/files/in/${format}?archive=${format}`, { method: 'PUT', body: archive.body });
+    expect([unpacked.status, unpacked.json]).toEqual([200, { entries: 4, skipped: [] }]);
+    const at = join(runtime.base, 'in', format);
+    expect([(await stat(join(at, 'run.sh'))).mode & 0o777, (await stat(join(at, 'run.sh'))).size, await readlink(join(at, 'link'))]).toEqual([0o755, 300_000, 'run.sh']);
+  });
+
+  test('an archive cannot write outside, neither by names nor through links of its own', async () => {
+    const tar = (...entries: readonly [name: string, type: 'file' | 'symlink' | 'link' | 'fifo', link?: string][]) => new Promise<Buffer>((resolve) => {
+      const archive = pack();
+      const chunks: Buffer[] = [];
+      archive.on('data', chunk => chunks.push(chunk as Buffer)).on('end', () => resolve(Buffer.concat(chunks)));
+      entries.forEach(([name, type, linkname]) => archive.entry({ name, type, linkname, size: type === 'file' ? 1 : 0 }, type === 'file' ? 'x' : ''));
+      archive.finalize();
+    });
+    const put = async (body: Buffer, query = 'archive=tar') => {
+      const answer = await runtime.call(`/v1/files/evil?${query}`, { method: 'PUT', body });
+      return [answer.status, answer.json.code ?? answer.json];
+    };
+    expect(await put(await tar(['../../stolen', 'file']))).toEqual([403, 'PERMISSION_DENIED']);
+    expect(await put(await tar(['l', 'symlink', '/'], ['l/tmp/stolen', 'file']))).toEqual([403, 'PERMISSION_DENIED']);
+    expect(await put(await tar(['m', 'symlink', '../..'], ['m/stolen', 'file']))).toEqual([403, 'PERMISSION_DENIED']);
+    expect(await put(await tar(['h', 'link', '../../secret']))).toEqual([403, 'PERMISSION_DENIED']);
+    expect(await put(await tar(['pipe', 'fifo'], ['fine', 'file'], ['hard', 'link', 'fine']))).toEqual([200, { entries: 2, skipped: ['pipe'] }]);
+    expect(await readFile(join(runtime.base, 'evil/hard'), 'utf8')).toBe('x');
+    expect(await put(Buffer.from('not an archive'.repeat(100)))).toEqual([400, 'INVALID_ARGUMENT']);
+    expect(await put(Buffer.from('not compressed'), 'archive=tar.gz')).toEqual([400, 'INVALID_ARGUMENT']);
+    expect(await put((await tar(['cut', 'file'])).subarray(0, 512))).toEqual([400, 'INVALID_ARGUMENT']);
+    expect(await put(Buffer.from(''), 'archive=zip')).toEqual([400, 'INVALID_ARGUMENT']);
+    expect(await readdir(runtime.outside)).toEqual(['app', 'secret']);
+  });
+
+  test('a watch can have the directories below, and tells when its own goes', async () => {
+    await mkdir(join(runtime.base, 'below/old'), { recursive: true });
+    let lines = '';
+    const ended = new Promise<void>(resolve => {
+      request({ host: '127.0.0.1', port: runtime.port, path: '/v1/files/below?watch=true&recursive=true' }, response => {
+        response.on('data', (chunk: Buffer) => lines += chunk.toString()).once('end', () => resolve());
+      }).end();
+    });
+    await eventually('ready', () => lines.includes('"ready"'));
+    await runtime.call('/v1/files/below/old/new/f', { method: 'PUT', body: 'abc' });
+    await eventually('seen', () => lines.includes('"name":"old/new/f","size":3'));
+    await runtime.call('/v1/files/below?recursive=true', { method: 'DELETE' });
+    await ended;
+    expect(JSON.parse(lines.trim().split('\n').at(-1)!)).toEqual({ event: 'error', message: expect.stringContaining('removed') });
   });
 
   test('metadata has what the prefix says and no secrets', async () => {

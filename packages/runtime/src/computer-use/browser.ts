@@ -5,6 +5,7 @@ import type { Browser as Chromium, BrowserContext, Page } from 'playwright-core'
 import { messageOf } from '../errors.js';
 import { DomainPolicy } from './policy.js';
 import { EgressProxy } from './proxy.js';
+import { chromiumSandboxProblem, SANDBOX_REMEDY } from './sandbox.js';
 
 /** The size that the model was made for. */
 export const SCREEN = { width: 1440, height: 900 };
@@ -34,7 +35,7 @@ export interface BrowserOptions {
 export class BrowserStartError extends Error {
   constructor({ executable, sandbox }: BrowserOptions, cause: unknown) {
     const reasons = messageOf(cause).split('\n').filter(line => /error|fatal|no such|enoent|doesn't exist|sandbox/i.test(line)).slice(0, 3);
-    const remedy = sandbox ? '; its sandbox needs user namespaces and a user who is not root: where there is neither, --agent-chromium-sandbox false' : '';
+    const remedy = sandbox ? `; its sandbox needs user namespaces and a user who is not root: ${SANDBOX_REMEDY}` : '';
     super(`${executable} did not start: ${reasons.map(line => line.trim()).join(' ')}${remedy}`);
     this.name = 'BrowserStartError';
   }
@@ -57,6 +58,10 @@ export class Browser {
   public static async launch(options: BrowserOptions): Promise<Browser> {
     // Only where it is needed: it is the largest dependency.
     const { chromium } = await import('playwright-core');
+    const problem = options.sandbox ? await chromiumSandboxProblem() : undefined;
+    if (problem !== undefined) {
+      throw new BrowserStartError(options, new Error(`sandbox: ${problem}`));
+    }
     const proxy = new EgressProxy(new DomainPolicy(options.allowedDomains));
     const home = await mkdtemp(join(tmpdir(), 'browser-'));
     try {

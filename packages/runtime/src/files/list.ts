@@ -60,11 +60,9 @@ export function plainEntry({ name, stats }: Entry): { name: string; size: number
 
 /** Entry of `/v1/files`: whole seconds, four octal digits. */
 export function sandboxdEntry({ name, stats }: Entry): { name: string; size: number; type: string; modified_at: string; mode: string } {
-  return {
-    name,
-    size: stats.size,
-    type: stats.isDirectory() ? 'directory' : 'file',
-    modified_at: `${new Date(Math.floor(stats.mtimeMs / 1000) * 1000).toISOString().slice(0, 19)}Z`,
-    mode: (stats.mode & 0o777).toString(8).padStart(4, '0'),
-  };
+  return { name, size: stats.size, type: stats.isDirectory() ? 'directory' : 'file', modified_at: timeText(stats.mtimeMs), mode: modeText(stats.mode) };
 }
+
+export const timeText = (ms: number): string => `${new Date(Math.floor(ms / 1000) * 1000).toISOString().slice(0, 19)}Z`;
+
+export const modeText = (mode: number): string => (mode & 0o777).toString(8).padStart(4, '0');

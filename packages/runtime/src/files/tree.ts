@@ -1,7 +1,7 @@
 import { constants, type Stats } from 'node:fs';
 import { mkdir, open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
-import { errnoOf, messageOf, PathEscapesError, UnsupportedPlatformError } from '../errors.js';
+import { errnoOf, messageOf, PathEscapesError, systemError, UnsupportedPlatformError } from '../errors.js';
 
 /** Linux's O_PATH, which Node has no name for: a handle on the object itself, without reading it. */
 const O_PATH = 0o10000000;
@@ -34,6 +34,8 @@ export interface LocateOptions {
   readonly makeParents?: boolean;
   /** `/base/x` means `x` in the base directory instead of `base/x` below it (sandboxd). */
   readonly stripBase?: boolean;
+  /** A link in the last place is what is found, instead of what it leads to. */
+  readonly keepLink?: boolean;
 }
 
 /**
@@ -122,7 +124,7 @@ class Walk {
       const stats = await handle.stat();
       if (stats.isDirectory()) {
         this.down(name, handle);
-      } else if (stats.isSymbolicLink()) {
+      } else if (stats.isSymbolicLink() && !(options.keepLink && !this.more)) {
         await handle.close();
         if (++links > MAX_LINKS) {
           throw systemError('ELOOP', 'too many symbolic links');
@@ -130,7 +132,7 @@ class Walk {
         this.follow(await readlink(`${this.directory}/${name}`));
       } else {
         this.last = handle;
-        if (this.pending.some(each => each !== '' && each !== '.')) {
+        if (this.more) {
           this.refuseEscape(name);
           throw systemError('ENOTDIR', 'not a directory');
         }
@@ -145,6 +147,11 @@ class Walk {
 
   private get directory(): string {
     return `/proc/self/fd/${(this.directories.at(-1) ?? this.root).fd}`;
+  }
+
+  /** Whether there are components to go. */
+  private get more(): boolean {
+    return this.pending.some(each => each !== '' && each !== '.');
   }
 
   private push(path: string): void {
@@ -208,7 +215,7 @@ class Walk {
           throw error;
         }
         this.refuseEscape(name);
-        if (!this.pending.some(each => each !== '' && each !== '.')) {
+        if (!this.more) {
           return undefined;
         }
         if (!makeParents) {
@@ -246,8 +253,4 @@ function ignoreExisting(error: unknown): void {
   if (errnoOf(error) !== 'EEXIST') {
     throw error;
   }
-}
-
-function systemError(code: string, message: string): Error {
-  return Object.assign(new Error(`${code}: ${message}`), { code });
 }

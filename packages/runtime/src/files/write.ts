@@ -1,14 +1,15 @@
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open, rename, unlink } from 'node:fs/promises';
+import { link, open, rename, unlink } from 'node:fs/promises';
+import { systemError } from '../errors.js';
+import { temporaryName } from './temporary.js';
 import type { Location } from './tree.js';
 
-/** Prefix of files that are being written. */
-export const TEMPORARY_PREFIX = '.sandboxd-tmp-';
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 export interface WriteOptions {
   readonly mode?: number;
+  /** Fail with EEXIST if there is something at the location when the file is complete. */
+  readonly createOnly?: boolean;
   readonly committed?: () => Promise<void>;
 }
 
@@ -20,11 +21,14 @@ export interface WriteOptions {
  * system's errors, among them EISDIR when the location is a directory.
  */
 export async function writeFile(location: Location, source: AsyncIterable<Buffer>, options: WriteOptions = {}): Promise<void> {
+  if (options.createOnly && location.found) {
+    throw systemError('EEXIST', 'there is something at the path');
+  }
   if (location.name === '' || location.found?.stats.isDirectory()) {
-    throw Object.assign(new Error('EISDIR: illegal operation on a directory'), { code: 'EISDIR' });
+    throw systemError('EISDIR', 'illegal operation on a directory');
   }
   const mode = options.mode ?? (location.found?.stats.isFile() ? location.found.stats.mode & 0o1777 : undefined);
-  const temporary = `${location.directory}/${TEMPORARY_PREFIX}${randomBytes(9).toString('hex')}`;
+  const temporary = `${location.directory}/${temporaryName()}`;
   const handle = await open(temporary, CREATE, mode === undefined ? 0o666 : 0o600);
   try {
     try {
@@ -39,7 +43,14 @@ export async function writeFile(location: Location, source: AsyncIterable<Buffer
       await handle.close();
     }
     await options.committed?.();
-    await rename(temporary, `${location.directory}/${location.name}`);
+    const target = `${location.directory}/${location.name}`;
+    if (options.createOnly) {
+      // Unlike a rename, a hard link never replaces what is there.
+      await link(temporary, target);
+      await unlink(temporary);
+    } else {
+      await rename(temporary, target);
+    }
   } catch (error) {
     await unlink(temporary).catch(() => undefined);
     throw error;
