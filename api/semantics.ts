@@ -1,4 +1,4 @@
-import { ANNOTATION, CREATED_BY } from './vocabulary';
+import { ANNOTATION, CREATED_BY, ROUTER } from './vocabulary';
 
 /* What the fields and keys of the API mean, for every program and construct that reads them. */
 
@@ -140,3 +140,22 @@ export const METADATA_SERVERS: readonly MetadataServer[] = [
 export const NO_POD_RANGES: readonly string[] = [
   ...SPECIAL_RANGES.filter(({ pods }) => !pods).map(({ cidr }) => cidr), ...METADATA_SERVERS.map(({ cidr }) => cidr), '255.255.255.255/32',
 ];
+
+/**
+ * The rules of the NetworkPolicy that the controller keeps for a template without rules: the router may connect, and every address but
+ * private and link-local ones may be connected to. The ranges are those of the original controller, and fewer than `SPECIAL_RANGES`.
+ */
+export const CONTROLLER_DEFAULT_RULES = {
+  ingress: [{
+    from: [{
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': ROUTER.namespace } },
+      podSelector: { matchLabels: { ...ROUTER.labels } },
+    }],
+  }],
+  egress: [{
+    to: [
+      { ipBlock: { cidr: '0.0.0.0/0', except: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16'] } },
+      { ipBlock: { cidr: '::/0', except: ['fc00::/7', 'fe80::/10'] } },
+    ],
+  }],
+};

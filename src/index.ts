@@ -27,6 +27,9 @@ export {
   SandboxNamespaceQuota,
 } from './namespace';
 export {
+  IsolationAnswer, NetworkAnswer, NetworkEndpoint, NetworkMatrixRow, NetworkModel, NetworkModelProps, ReachedRange, Reachability,
+} from './policy';
+export {
   AgentSandboxController, AgentSandboxControllerProps, ControllerFlagProps, ControllerImplementation,
   ControllerLogLevel, InstalledProgramProps, MonitoringProps, RouterGatewayProps, RouterProps,
 } from './install';

@@ -113,6 +113,10 @@ function notation(type: ts.TypeNode, prefix: string): Notation {
     return type.types.map(one => notation(one, prefix)).join('|');
   }
   if (ts.isTypeReferenceNode(type) && type.typeArguments === undefined) {
+    const alias = type.getSourceFile().statements.find(node => ts.isTypeAliasDeclaration(node) && node.name.text === type.typeName.getText());
+    if (alias) {
+      return notation((alias as ts.TypeAliasDeclaration).type, prefix);
+    }
     return qualified(type.typeName.getText(), prefix);
   }
   return '*';

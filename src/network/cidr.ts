@@ -58,7 +58,8 @@ export class Cidr {
     return Cidr.of(32, (cidr.first >> BigInt(128 - before - 32)) & 0xffffffffn, prefix);
   }
 
-  private static of(bits: 32 | 128, address: bigint, prefix: number): Cidr {
+  /** The network of a prefix length that holds an address. */
+  public static of(bits: 32 | 128, address: bigint, prefix: number): Cidr {
     return new Cidr(bits, masked(address, bits, prefix), prefix);
   }
 

@@ -1,4 +1,4 @@
-export { Cidr } from './cidr';
+export { Cidr, cidr } from './cidr';
 export { ClusterDns } from './cluster-dns';
 export { CidrPeerOptions, NetworkPeer, PodPeerOptions, PublicInternetPeerOptions } from './network-peer';
 export { NetworkPort } from './network-port';

@@ -7,6 +7,9 @@ import { Probe } from './probe';
 import { Relaxation } from './relaxation';
 import { SandboxVolume } from './volume';
 
+/** A value of a variable as it is, or from elsewhere. With a name, because jsii-rosetta translates no union without one. */
+type EnvironmentValue = string | kplus.EnvValue;
+
 /** A port that a container listens on. */
 export interface SandboxPort {
   /** Port number, 1 to 65535. */
@@ -193,7 +196,7 @@ export interface SandboxContainer {
    *
    * @default - none
    */
-  readonly env?: { [name: string]: string | kplus.EnvValue };
+  readonly env?: { [name: string]: EnvironmentValue };
 
   /**
    * ConfigMaps and Secrets whose keys become environment variables.

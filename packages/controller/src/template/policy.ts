@@ -1,29 +1,13 @@
-import { LABEL, ROUTER, type NetworkPolicyPort, type SandboxNetworkPolicy, type SandboxTemplate } from 'agent-sandbox-api';
+import { CONTROLLER_DEFAULT_RULES, LABEL, type NetworkPolicyPort, type SandboxNetworkPolicy, type SandboxTemplate } from 'agent-sandbox-api';
 import type { NetworkPolicy, NetworkPolicySpec } from '../core-kinds.js';
 import { semanticallyEqual } from '../object/diff.js';
 import { isDeleting } from '../object/metadata.js';
 import { ownershipOf } from '../object/ownership.js';
 import { isManaged, templateHash } from './identity.js';
 
-/** What the Pods of a template may do when the template has no rules of its own: the router in, the public internet out. */
-const DEFAULT_RULES: Required<SandboxNetworkPolicy> = {
-  ingress: [{
-    from: [{
-      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': ROUTER.namespace } },
-      podSelector: { matchLabels: ROUTER.labels },
-    }],
-  }],
-  egress: [{
-    to: [
-      { ipBlock: { cidr: '0.0.0.0/0', except: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16'] } },
-      { ipBlock: { cidr: '::/0', except: ['fc00::/7', 'fe80::/10'] } },
-    ],
-  }],
-};
-
 /** The policy for the Pods of a template in a namespace. A direction without rules is denied. */
 export function desiredPolicySpec(template: SandboxTemplate, namespace: string): NetworkPolicySpec {
-  const { ingress = [], egress = [] } = template.spec.networkPolicy ?? DEFAULT_RULES;
+  const { ingress = [], egress = [] }: SandboxNetworkPolicy = template.spec.networkPolicy ?? CONTROLLER_DEFAULT_RULES;
   return {
     podSelector: { matchLabels: { [LABEL.templateRefHash]: templateHash(template, namespace) } },
     policyTypes: ['Ingress', 'Egress'],

@@ -1,0 +1,429 @@
+import { Construct } from 'constructs';
+import { checkCalls, Problems } from '../checks';
+import { SPECIAL_RANGES } from '../generated/semantics.gen';
+import { cidr, ClusterDns, NetworkPort } from '../network';
+import { AddressSet } from './address-set';
+import { DESTINATIONS } from './destinations';
+import { decide, Decision, PolicySet, PortPoint, portPoints, Surroundings, Target } from './evaluate';
+import { manifestsOf, placed, PlacedManifest } from './manifests';
+import { NetworkEndpoint } from './network-endpoint';
+import { Direction, isTemplate, namespacedPolicies, outcomeOf, tierPolicies } from './policies';
+import { Namespaces, PodGroup, podGroups } from './pods';
+
+/** Whether a connection is possible. */
+export enum Reachability {
+  /** A rule, or the absence of any policy, allows it. */
+  ALLOWED = 'allowed',
+
+  /** A policy applies and no rule of it allows the connection. */
+  DENIED = 'denied',
+
+  /** The manifests do not tell: the reasons say what is missing. */
+  UNKNOWN = 'unknown',
+}
+
+/** Facts about the cluster that manifests do not hold. */
+export interface NetworkModelProps {
+  /**
+   * Ranges from which Pods get their addresses, in CIDR notation. Rules with an `ipBlock` can match Pods.
+   *
+   * @default - any special range in which Pods can be: private, shared, benchmarking, documentation, reserved and unique local ones
+   */
+  readonly podCidrs?: string[];
+
+  /**
+   * Ranges that hold the addresses of nodes, in CIDR notation.
+   *
+   * @default - any address
+   */
+  readonly nodeCidrs?: string[];
+
+  /**
+   * Ranges that hold the addresses of API servers, in CIDR notation. Most network plugins match the address of the server itself,
+   * not that of the Service `kubernetes`.
+   *
+   * @default - any address
+   */
+  readonly apiServerCidrs?: string[];
+
+  /**
+   * Port of API servers: 1 to 65535.
+   *
+   * @default 6443
+   */
+  readonly apiServerPort?: number;
+
+  /**
+   * The name servers of the cluster.
+   *
+   * @default ClusterDns.kubeDns()
+   */
+  readonly dns?: ClusterDns;
+}
+
+/** Whether a connection is possible, and why. */
+export interface NetworkAnswer {
+  /** The answer. */
+  readonly reachability: Reachability;
+
+  /** The rules, or the lack of rules, that decide; each names its object. */
+  readonly reasons: string[];
+
+  /** Construct paths, or positions in the list of manifests, of the objects that decide. */
+  readonly places: string[];
+
+  /** An address for which the answer holds, if the question was about addresses. */
+  readonly example?: string;
+}
+
+/** Addresses outside of the cluster that a sandbox reaches on some ports. */
+export interface ReachedRange {
+  /** TCP, UDP or SCTP. */
+  readonly protocol: string;
+
+  /** The first port. */
+  readonly fromPort: number;
+
+  /** The last port. */
+  readonly toPort: number;
+
+  /** The addresses as the fewest networks in CIDR notation, IPv4 first. */
+  readonly cidrs: string[];
+
+  /** False where the manifests do not tell whether the connection is possible. */
+  readonly certain: boolean;
+}
+
+/** One sandbox of the matrix. */
+export interface NetworkMatrixRow {
+  /** The object: `SandboxTemplate agents/python`. */
+  readonly sandbox: string;
+
+  /** What becomes of its policy: `controller default`, `deny all`, `ingress only`, `egress only`, `custom`, `unmanaged`, or `own` for a Sandbox without a template. */
+  readonly policy: string;
+
+  /** Destination to `allowed`, `denied` or `unknown`. */
+  readonly cells: { [destination: string]: string };
+}
+
+/** Whether two tenants are isolated from each other. */
+export interface IsolationAnswer {
+  /** True only if every connection between the two is denied. */
+  readonly isolated: boolean;
+
+  /** A connection that is possible or not known to be impossible, with the rule; absent if isolated. */
+  readonly counterexample?: string;
+}
+
+const PROTOCOLS = ['TCP', 'UDP', 'SCTP'];
+const POD_CIDRS = SPECIAL_RANGES.filter(({ pods }) => pods).map(each => each.cidr);
+const KUBELET_PORT = 10250;
+
+/**
+ * What sandboxes can reach and what can reach them, worked out from manifests: NetworkPolicies, the policies that the controller derives
+ * from SandboxTemplates, and ClusterNetworkPolicies (`policy.networking.k8s.io`). Nothing is sampled: addresses and ports are computed as
+ * sets. Answers hold for a network plugin that implements the API as specified, and see Pods after Service translation.
+ */
+export class NetworkModel {
+  /**
+   * The model of an app or a chart.
+   *
+   * @param scope the app, chart or construct
+   * @param props facts about the cluster
+   * @throws if a CIDR is not well-formed
+   */
+  public static of(scope: Construct, props: NetworkModelProps = {}): NetworkModel {
+    return new NetworkModel(manifestsOf(scope), props);
+  }
+
+  /**
+   * The model of manifests: parsed YAML, `Testing.synth(chart)`, or the objects of a cluster.
+   *
+   * @param manifests objects of Kubernetes; lists are opened
+   * @param props facts about the cluster
+   * @throws if a CIDR is not well-formed
+   */
+  public static ofManifests(manifests: any[], props: NetworkModelProps = {}): NetworkModel {
+    return new NetworkModel(placed(manifests), props);
+  }
+
+  private readonly groups: readonly PodGroup[];
+  private readonly policies: PolicySet;
+  private readonly around: Surroundings;
+
+  private constructor(private readonly manifests: readonly PlacedManifest[], private readonly props: NetworkModelProps) {
+    const problems = Problems.of('NetworkModel');
+    for (const prop of ['podCidrs', 'nodeCidrs', 'apiServerCidrs'] as const) {
+      props[prop]?.forEach((value, index) => problems.check(`${prop}[${index}]`, value, cidr));
+    }
+    problems.throwIfAny();
+    this.groups = podGroups(manifests);
+    this.policies = { namespaced: namespacedPolicies(manifests, this.groups), tiers: tierPolicies(manifests) };
+    this.around = {
+      namespaces: new Namespaces(manifests),
+      podAddresses: AddressSet.of(...props.podCidrs ?? POD_CIDRS),
+      nodeAddresses: props.nodeCidrs && AddressSet.of(...props.nodeCidrs),
+    };
+  }
+
+  /** The sandboxes of the set, as endpoints: templates and Sandboxes without a template, in the order of the manifests. */
+  public sandboxes(): NetworkEndpoint[] {
+    const seen = new Set<string>();
+    return this.groups.filter(group => group.isSandbox && !seen.has(group.place) && seen.add(group.place)).map(({ place }) => {
+      const { kind, metadata: { name, namespace } } = this.manifests.find(each => each.place === place)!.manifest;
+      return kind === 'Sandbox' ? NetworkEndpoint.sandbox(name, namespace) : NetworkEndpoint.template(name, namespace);
+    });
+  }
+
+  /**
+   * Whether Pods can connect. Both ends count: the egress of the one and the ingress of the other.
+   *
+   * @param from the Pods that connect
+   * @param to what they connect to
+   * @param port the port; undefined is the usual port of a named destination, and any port otherwise
+   * @throws if `from` or `to` is an object that is not in the set
+   */
+  public canReach(from: NetworkEndpoint, to: NetworkEndpoint, port?: NetworkPort): NetworkAnswer {
+    const target = this.targetOf(to);
+    const answers = this.groupsOf('from', from).flatMap(subject => target.targets.flatMap(each =>
+      this.pointsOf(port, target.ports).map(point => this.connection(subject, each, point, target.isOneOf))));
+    return strongest(answers);
+  }
+
+  /**
+   * What can connect to a sandbox: each group of Pods in the set, the other Pods of its namespace, and hosts outside of the cluster.
+   *
+   * @param to the sandbox
+   * @param port the port; undefined is any
+   * @returns name of the source to answer
+   * @throws if the sandbox is not in the set
+   */
+  public whoCanReach(to: NetworkEndpoint, port?: NetworkPort): { [source: string]: NetworkAnswer } {
+    const result: { [source: string]: NetworkAnswer } = {};
+    const targets = this.groupsOf('to', to);
+    const ask = (name: string, source: Target) => {
+      result[name] = strongest(targets.flatMap(target => this.pointsOf(port, []).map(point => {
+        return source.kind === 'pods'
+          ? this.connection(source.pods, { kind: 'pods', pods: target }, point, false)
+          : answerOf(source, this.decisions(target, 'ingress', source, point));
+      })));
+    };
+    for (const group of this.groups) {
+      ask(group.object, { kind: 'pods', pods: group });
+    }
+    for (const namespace of new Set(targets.map(target => target.namespace))) {
+      ask(`other Pods of ${namespace ?? 'its namespace'}`, { kind: 'pods', pods: unknownPods(namespace) });
+    }
+    ask('hosts outside of the cluster', { kind: 'addresses', set: AddressSet.ALL });
+    return result;
+  }
+
+  /**
+   * All addresses outside of the cluster that a sandbox can reach, as sets. Neighbouring ports with the same addresses are one entry.
+   *
+   * @param from the sandbox
+   * @throws if it is not in the set
+   */
+  public reaches(from: NetworkEndpoint): ReachedRange[] {
+    const target: Target = { kind: 'addresses', set: AddressSet.ALL };
+    const result: ReachedRange[] = [];
+    for (const protocol of PROTOCOLS) {
+      for (const certain of [true, false]) {
+        const wanted = certain ? 'allowed' : 'unknown';
+        let previous: { range: ReachedRange; set: AddressSet } | undefined;
+        for (const point of portPoints(this.policies, this.groups, protocol)) {
+          const set = this.groupsOf('from', from)
+            .flatMap(subject => this.decisions(subject, 'egress', target, point))
+            .filter(({ verdict }) => verdict === wanted)
+            .reduce((all, each) => all.union(each.set), AddressSet.EMPTY);
+          const continues = previous !== undefined && previous.range.toPort + 1 === point.from && previous.set.equals(set);
+          const range = { protocol, fromPort: continues ? previous!.range.fromPort : point.from, toPort: point.to, cidrs: set.toCidrs(), certain };
+          if (continues) {
+            result.pop();
+          }
+          previous = set.isEmpty ? undefined : { range, set };
+          if (previous) {
+            result.push(range);
+          }
+        }
+      }
+    }
+    return result;
+  }
+
+  /** Every sandbox of the set against every named destination, the name servers, the API server, the nodes and the Pods of other sandboxes. */
+  public matrix(): NetworkMatrixRow[] {
+    return this.sandboxes().map(sandbox => {
+      const { place } = this.groupsOf('from', sandbox)[0];
+      const { manifest } = this.manifests.find(each => each.place === place)!;
+      const cells: { [destination: string]: string } = {
+        'cluster-dns': this.reachesDns(sandbox).reachability,
+        'api-server': this.canReach(sandbox, NetworkEndpoint.apiServer()).reachability,
+        'kubelet': this.canReach(sandbox, NetworkEndpoint.nodes()).reachability,
+        'pods-of-own-namespace': this.canReachPods(sandbox, 'own').reachability,
+        'pods-of-other-namespaces': this.canReachPods(sandbox, 'other').reachability,
+      };
+      DESTINATIONS.forEach(({ name }) => (cells[name] = this.canReach(sandbox, NetworkEndpoint.named(name)).reachability));
+      return { sandbox: sandbox.description, policy: isTemplate(manifest) ? outcomeOf(manifest) : 'own', cells };
+    });
+  }
+
+  /**
+   * Whether the Pods of two namespaces cannot connect to each other, in either direction: those of the set, and any others.
+   *
+   * @param a one namespace
+   * @param b the other namespace
+   */
+  public isolatedFrom(a: string, b: string): IsolationAnswer {
+    for (const [from, to] of [[a, b], [b, a]]) {
+      const sources = this.groups.filter(group => group.namespace === from && group.isSandbox);
+      const targets = [...this.groups.filter(group => group.namespace === to), unknownPods(to)];
+      for (const source of sources) {
+        for (const target of targets) {
+          for (const point of this.pointsOf(undefined, [])) {
+            const answer = this.connection(source, { kind: 'pods', pods: target }, point, false);
+            if (answer.reachability !== Reachability.DENIED) {
+              return { isolated: false, counterexample: `${source.object} to ${target.object}, ${describePoint(point)}: ${answer.reachability}: ${answer.reasons.join('; ')}` };
+            }
+          }
+        }
+      }
+    }
+    return { isolated: true };
+  }
+
+  private canReachPods(sandbox: NetworkEndpoint, which: 'own' | 'other'): NetworkAnswer {
+    return strongest(this.groupsOf('from', sandbox).flatMap(subject => {
+      const pods = which === 'own' ? unknownPods(subject.namespace) : unknownPods('(another namespace)');
+      return this.pointsOf(undefined, []).map(point => answerOf({ kind: 'pods', pods }, this.decisions(subject, 'egress', { kind: 'pods', pods }, point)));
+    }));
+  }
+
+  /** Whether a sandbox reaches the name servers that the model was told of. */
+  private reachesDns(sandbox: NetworkEndpoint): NetworkAnswer {
+    const { peer, ports } = this.props.dns ?? ClusterDns.kubeDns();
+    const targets = peer._peers().map((each): Target => (each.ipBlock
+      ? { kind: 'addresses', set: AddressSet.of(each.ipBlock.cidr) }
+      : { kind: 'pods', pods: { ...unknownPods(each.namespaceSelector?.matchLabels?.['kubernetes.io/metadata.name']), labels: each.podSelector?.matchLabels ?? {}, mayHave: () => false } }));
+    return strongest(this.groupsOf('from', sandbox).flatMap(subject => targets.flatMap(target =>
+      ports.flatMap(port => this.pointsOf(port, [])).map(point => answerOf(target, this.decisions(subject, 'egress', target, point))))));
+  }
+
+  private decisions(subject: PodGroup, direction: Direction, target: Target, point: PortPoint): Decision[] {
+    return decide({ policies: this.policies, around: this.around, subject, direction, target, point });
+  }
+
+  private connection(from: PodGroup, target: Target, point: PortPoint, isOneOf: boolean): NetworkAnswer {
+    const egress = answerOf(target, this.decisions(from, 'egress', target, point), isOneOf);
+    if (target.kind === 'addresses') {
+      return egress;
+    }
+    const source: Target = { kind: 'pods', pods: from };
+    return both(egress, answerOf(source, this.decisions(target.pods, 'ingress', source, point)));
+  }
+
+  private groupsOf(role: string, endpoint: NetworkEndpoint): PodGroup[] {
+    const query = endpoint?._query;
+    if (query?.kind === 'pods') {
+      return [{ ...unknownPods(query.namespace), ...query.labels, object: endpoint.description }];
+    }
+    const found = query?.kind === 'object' ? this.groups.filter(({ place }) => {
+      const { kind, metadata } = this.manifests.find(each => each.place === place)!.manifest;
+      return kind === query.objectKind && metadata.name === query.name && metadata.namespace === query.namespace;
+    }) : [];
+    if (found.length === 0) {
+      const problems = Problems.of('NetworkModel');
+      problems.add(role, endpoint?.description, `no Pods of this set are meant: write one of ${this.groups.map(group => group.object).join(', ') || 'none: the set makes no Pods'}`);
+      problems.throwIfAny();
+    }
+    return found;
+  }
+
+  private targetOf(endpoint: NetworkEndpoint): { readonly targets: Target[]; readonly ports: PortPoint[]; readonly isOneOf: boolean } {
+    const query = endpoint?._query;
+    const hosts = (set: AddressSet, ports: PortPoint[], isOneOf: boolean) => ({ targets: [{ kind: 'addresses', set } as Target], ports, isOneOf });
+    switch (query?.kind) {
+      case 'addresses':
+        return hosts(query.set, query.port === undefined ? [] : [{ protocol: query.protocol ?? 'TCP', from: query.port, to: query.port }], false);
+      case 'api server': {
+        const port = this.props.apiServerPort ?? 6443;
+        return hosts(AddressSet.of(...this.props.apiServerCidrs ?? ['0.0.0.0/0']), [{ protocol: 'TCP', from: port, to: port }], true);
+      }
+      case 'nodes':
+        return hosts(AddressSet.of(...this.props.nodeCidrs ?? ['0.0.0.0/0']), [{ protocol: 'TCP', from: KUBELET_PORT, to: KUBELET_PORT }], true);
+      default:
+        return { targets: this.groupsOf('to', endpoint).map(pods => ({ kind: 'pods', pods })), ports: [], isOneOf: false };
+    }
+  }
+
+  /** The ports that a question is about, cut so that no rule tells two ports of an entry apart. */
+  private pointsOf(port: NetworkPort | undefined, usual: readonly PortPoint[]): PortPoint[] {
+    if (port === undefined && usual.length > 0) {
+      return [...usual];
+    }
+    const asked = port?._toPolicyPort();
+    const number = asked?.port?.value as number | string | undefined;
+    const protocols = asked ? [String(asked.protocol ?? 'TCP')] : PROTOCOLS;
+    return protocols.flatMap(protocol => portPoints(this.policies, this.groups, protocol).flatMap(point => {
+      if (typeof number !== 'number') {
+        return [point];
+      }
+      const from = Math.max(point.from, number);
+      const to = Math.min(point.to, asked?.endPort ?? number);
+      return from <= to ? [{ protocol, from, to }] : [];
+    }));
+  }
+}
+
+checkCalls(NetworkModel);
+
+/** Pods of which only the namespace is known. */
+function unknownPods(namespace: string | undefined): PodGroup {
+  return {
+    object: `other Pods of ${namespace ?? 'the namespace'}`, place: '', namespace, labels: {}, mayHave: () => true, isSandbox: false, ports: [],
+    hostNetwork: false,
+  };
+}
+
+/**
+ * One answer for a target. Of several addresses, one that is reached is enough; where the target is one unknown address of them, all
+ * have to be.
+ */
+function answerOf(target: Target, decisions: readonly Decision[], isOneOf = false): NetworkAnswer {
+  const of = (verdict: Decision['verdict']) => decisions.filter(decision => decision.verdict === verdict);
+  const [allowed, unknown, denied] = [of('allowed'), of('unknown'), of('denied')];
+  const partly = isOneOf && allowed.length > 0 && unknown.length + denied.length > 0;
+  const [deciding, certain] = allowed.length > 0
+    ? [allowed, Reachability.ALLOWED]
+    : unknown.length > 0 ? [unknown, Reachability.UNKNOWN] : [denied, Reachability.DENIED];
+  const reasons = deciding.map(({ reason }) => reason);
+  return {
+    reachability: partly ? Reachability.UNKNOWN : certain,
+    reasons: [...new Set(partly ? ['its address is not known, and only some addresses are allowed', ...reasons] : reasons)],
+    places: [...new Set(deciding.flatMap(({ place }) => place || []))],
+    example: target.kind === 'addresses' ? deciding.reduce((set, each) => set.union(each.set), AddressSet.EMPTY).example : undefined,
+  };
+}
+
+/** Egress of the one end and ingress of the other. */
+function both(egress: NetworkAnswer, ingress: NetworkAnswer): NetworkAnswer {
+  const ends = [egress, ingress];
+  const order = [Reachability.DENIED, Reachability.UNKNOWN, Reachability.ALLOWED];
+  const weakest = order.find(each => ends.some(({ reachability }) => reachability === each))!;
+  const deciding = ends.filter(({ reachability }) => reachability === weakest);
+  return {
+    reachability: weakest,
+    reasons: [...new Set(deciding.flatMap(({ reasons }) => reasons))],
+    places: [...new Set(deciding.flatMap(({ places }) => places))],
+  };
+}
+
+/** The answer of which the most is possible. */
+function strongest(answers: readonly NetworkAnswer[]): NetworkAnswer {
+  const order = [Reachability.ALLOWED, Reachability.UNKNOWN, Reachability.DENIED];
+  return order.flatMap(each => answers.find(({ reachability }) => reachability === each) ?? [])[0];
+}
+
+function describePoint({ protocol, from, to }: PortPoint): string {
+  return `${protocol} ${from === to ? from : `${from}-${to}`}`;
+}
