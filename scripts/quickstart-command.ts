@@ -4,12 +4,12 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { RUNTIME_PORT } from '../src/generated/vocabulary.gen';
 import { Programs } from './quickstart-programs';
 import type { ControlPlane } from '../testbed/src/index.js';
 
 /** Where the runtime of the sandbox listens: Pods of the fake node have addresses that lead nowhere. */
 const RUNTIME_ADDRESS = '127.0.0.2';
-const RUNTIME_PORT = 8888;
 
 /** The service account that the team's program runs as. */
 const CALLER = 'agent';

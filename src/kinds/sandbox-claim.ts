@@ -2,6 +2,7 @@ import { ApiObject, Chart } from 'cdk8s';
 import { Construct, IConstruct } from 'constructs';
 import * as l1 from '../../imports';
 import { checkProps, checkTreeAtSynth, dnsLabel, placed, Problems } from '../checks';
+import { DEFAULT_LABEL_DOMAINS, reservedAnnotationDomain } from '../generated/semantics.gen';
 import { SHADOW_POOL_PREFIX } from '../generated/vocabulary.gen';
 import {
   AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, inDifferentNamespaces, ISandboxTemplate, ISandboxWarmPool,
@@ -81,10 +82,6 @@ export interface SandboxClaimProps extends AgentSandboxObjectProps {
    */
   readonly volumes?: SandboxVolume[];
 }
-
-/** Prefixes of annotations that the controller refuses from claims, with everything below them. */
-const REFUSED_ANNOTATION_DOMAINS: readonly string[] = ['kubernetes.io', 'k8s.io', 'agents.x-k8s.io'];
-const ALLOWED_ANNOTATION = 'cluster-autoscaler.kubernetes.io/safe-to-evict';
 
 /**
  * A request for one Sandbox: a warm one from a pool where there is one, else a new one from the template.
@@ -319,12 +316,11 @@ function checkClaimMetadata(problems: Problems, props: SandboxClaimProps): void 
   checkPodMetadata(problems, 'podLabels', 'podAnnotations', props.podLabels, props.podAnnotations);
   for (const key of Object.keys(props.podLabels ?? {})) {
     if (!key.includes('/')) {
-      problems.add('podLabels key', key, `the controller takes labels with a permitted domain only: write 'sandbox.users.io/${key}', or a domain that it is configured with`);
+      problems.add('podLabels key', key, `the controller takes labels with a permitted domain only: write '${DEFAULT_LABEL_DOMAINS[0]}/${key}', or a domain that it is configured with`);
     }
   }
   for (const key of Object.keys(props.podAnnotations ?? {})) {
-    const domain = key.includes('/') ? key.slice(0, key.indexOf('/')).toLowerCase() : '';
-    if (key !== ALLOWED_ANNOTATION && REFUSED_ANNOTATION_DOMAINS.some(refused => domain === refused || domain.endsWith(`.${refused}`))) {
+    if (reservedAnnotationDomain(key) !== undefined) {
       problems.add('podAnnotations key', key, 'the controller refuses annotations of this domain from claims: use a domain of your own');
     }
   }

@@ -15,7 +15,7 @@ export interface SandboxLike {
  * Whether a Sandbox is meant to run: neither `operatingMode` nor `replicas` says no. An absent field says yes, because objects
  * that were stored as `v1alpha1` have no `operatingMode`.
  */
-export function isMeantToRun({ spec }: SandboxLike): boolean {
+export function isMeantToRun({ spec }: Pick<SandboxLike, 'spec'>): boolean {
   return spec?.operatingMode !== 'Suspended' && spec?.replicas !== 0;
 }
 
@@ -26,7 +26,7 @@ export const RUNNING = { operatingMode: 'Running', replicas: 1 } as const;
 export const SUSPENDED = { operatingMode: 'Suspended', replicas: 0 } as const;
 
 /** Name of the Pod of a Sandbox: its annotation `podName`, or the name of the Sandbox if that is absent or empty. */
-export function podNameOf({ metadata }: SandboxLike): string {
+export function podNameOf({ metadata }: Pick<SandboxLike, 'metadata'>): string {
   return metadata?.annotations?.[ANNOTATION.podName] || (metadata?.name ?? '');
 }
 
@@ -121,20 +121,20 @@ export interface MetadataServer {
   readonly cloud: string;
 }
 
-/** The metadata and credential servers of clouds. Each is in a special range. */
+/** The metadata and credential servers of clouds; of those with the same range, the best known comes first. Each is in a special range. */
 export const METADATA_SERVERS: readonly MetadataServer[] = [
   { cidr: '100.100.100.200/32', range: '100.100.100.200/32', cloud: 'Alibaba Cloud' },
   { cidr: '168.63.129.16/32', range: '168.63.129.16/32', cloud: 'Azure (WireServer)' },
+  { cidr: '169.254.169.254/32', range: '169.254.0.0/16', cloud: 'nearly all clouds' },
   { cidr: '169.254.0.23/32', range: '169.254.0.0/16', cloud: 'Tencent Cloud' },
   { cidr: '169.254.42.42/32', range: '169.254.0.0/16', cloud: 'Scaleway' },
-  { cidr: '169.254.169.254/32', range: '169.254.0.0/16', cloud: 'nearly all clouds' },
   { cidr: '169.254.170.2/32', range: '169.254.0.0/16', cloud: 'AWS (ECS tasks)' },
   { cidr: '169.254.170.23/32', range: '169.254.0.0/16', cloud: 'AWS (EKS Pod Identity)' },
   { cidr: '192.0.0.192/32', range: '192.0.0.192/32', cloud: 'Oracle Cloud (classic)' },
   { cidr: 'fd00:42::42/128', range: 'fd00:42::42/128', cloud: 'Scaleway' },
   { cidr: 'fd00:a9fe:a9fe::1/128', range: 'fd00:a9fe:a9fe::1/128', cloud: 'Linode' },
-  { cidr: 'fd00:ec2::23/128', range: 'fd00:ec2::/32', cloud: 'AWS (EKS Pod Identity)' },
   { cidr: 'fd00:ec2::254/128', range: 'fd00:ec2::/32', cloud: 'AWS' },
+  { cidr: 'fd00:ec2::23/128', range: 'fd00:ec2::/32', cloud: 'AWS (EKS Pod Identity)' },
   { cidr: 'fd20:ce::254/128', range: 'fd20:ce::/32', cloud: 'Google Cloud' },
   { cidr: 'fe80::a9fe:a9fe/128', range: 'fe80::/10', cloud: 'OpenStack' },
 ];

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { ANNOTATION, CREATED_BY, EXTENSIONS_GROUP, LABEL, SandboxClaim, VERSION, VolumeClaimTemplate } from 'agent-sandbox-api';
 import { SandboxInputError } from './errors.js';
 
-
 /** When a claim ends by itself. */
 export interface Lifetime {
   /** Seconds from now; a positive integer. Not together with `until`. @default - no limit */

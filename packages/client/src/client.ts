@@ -1,4 +1,4 @@
-import { SANDBOX_CLAIMS, SandboxClaim, keyOf } from 'agent-sandbox-api';
+import { RUNTIME_PORT, SANDBOX_CLAIMS, SandboxClaim, keyOf } from 'agent-sandbox-api';
 import {
   ApiError, Cluster, Credentials, Logger, Reader, Writer, isAlreadyExists, isNotFound, loadCredentials, silentLogger, sleep, systemClock,
 } from 'agent-sandbox-kube';
@@ -104,7 +104,7 @@ export class SandboxClient implements AsyncDisposable {
 
   /** Throws `SandboxInputError`. Makes no request. */
   constructor(private readonly options: SandboxClientOptions = {}) {
-    const { headers = {}, port = 8888 } = options;
+    const { headers = {}, port = RUNTIME_PORT } = options;
     const reserved = Object.keys(headers).find(name => /^(x-sandbox-|authorization$|host$)/i.test(name));
     if (reserved !== undefined && (reserved.toLowerCase() !== 'authorization' || options.token)) {
       throw new SandboxInputError(`headers has "${reserved}", which the client sets itself`, { remedy: 'leave it out' });
@@ -344,7 +344,7 @@ export class SandboxClient implements AsyncDisposable {
       tokens: options.token,
       allowInsecureTokens: options.allowInsecureTokens ?? false,
       sendAddress: options.sendPodAddress ?? true,
-      port: options.port ?? 8888,
+      port: options.port ?? RUNTIME_PORT,
       headers: { 'user-agent': 'agent-sandbox-client', ...options.headers },
       timeoutMs,
       trace: options.trace,

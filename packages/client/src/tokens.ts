@@ -1,11 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { Resource } from 'agent-sandbox-api';
+import { ROUTER_AUDIENCE, Resource } from 'agent-sandbox-api';
 import { Cluster } from 'agent-sandbox-kube';
 import { untilAborted } from './deadline.js';
 import { SandboxAccessError, SandboxInputError } from './errors.js';
-
-/** Audience that routers ask tokens of the API server for, unless they are told otherwise. */
-export const ROUTER_AUDIENCE = 'agent-sandbox-router';
 
 /** The sandbox that a token is for. */
 export interface TokenTarget {

@@ -1,3 +1,4 @@
+export * from './block-list.js';
 export * from './build-info.js';
 export * from './command-line.js';
 export * from './duration.js';

@@ -1,17 +1,12 @@
-import { BlockList, SocketAddress, isIP } from 'node:net';
+import { SocketAddress, isIP, type BlockList } from 'node:net';
+import { NO_POD_RANGES } from 'agent-sandbox-api';
+import { blockListOf } from 'agent-sandbox-program';
 
-/** Where no Pod of a sandbox can be, whatever the API says: this machine, its link, groups, and what clouds serve credentials from. */
-const NEVER = blockList([
-  '0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '255.255.255.255/32',
-  'fe80::/10', 'ff00::/8',
-  // metadata services outside of link-local: Azure, Alibaba Cloud, Oracle Cloud, AWS over IPv6
-  '168.63.129.16/32', '100.100.100.200/32', '192.0.0.192/32', 'fd00:ec2::254/128',
-  // IPv4 in IPv6: another way to write an address of above; with them the unspecified and the loopback address
-  '::/96', '64:ff9b::/96', '64:ff9b:1::/48', '2002::/16',
-]);
+/** Where no Pod can be, whatever its status says: this machine, its link, multicast, and what clouds serve credentials from. */
+const NEVER = blockListOf(NO_POD_RANGES);
 /** IPv4-mapped; not in the list, because to a `BlockList` that range is all of IPv4. */
 const MAPPED = /^::ffff:[^:]+\.[^:]+$/i;
-const LOOPBACK = blockList(['127.0.0.0/8', '::1/128']);
+const LOOPBACK = blockListOf(['127.0.0.0/8', '::1/128']);
 
 /** The one way to write an address, or undefined for what is not an IP address. Zones (`fe80::1%eth0`) are none. */
 export function canonicalAddress(text: string): string | undefined {
@@ -63,13 +58,4 @@ export function clientChain(peer: string, forwardedFor: string | undefined, trus
     chain.unshift(withoutMapping(address));
   }
   return chain;
-}
-
-function blockList(cidrs: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const cidr of cidrs) {
-    const [address, bits] = cidr.split('/') as [string, string];
-    list.addSubnet(address, Number(bits), isIP(address) === 6 ? 'ipv6' : 'ipv4');
-  }
-  return list;
 }

@@ -1,5 +1,5 @@
 import type { Logger, Writer } from 'agent-sandbox-kube';
-import { SANDBOXES } from 'agent-sandbox-api';
+import { RUNNING, SANDBOXES } from 'agent-sandbox-api';
 import { cannotConnect, timedOut } from './refusal.js';
 import { type KnownSandbox, type Question, type Targets } from './targets.js';
 
@@ -38,7 +38,7 @@ export class Resume {
     const { writer, logger } = this.options;
     try {
       // Both at once: either of them alone still says no, and the API refuses such half measures.
-      await writer.mergePatch(SANDBOXES, { namespace, name: id }, { spec: { operatingMode: 'Running', replicas: 1 } }, { uid });
+      await writer.mergePatch(SANDBOXES, { namespace, name: id }, { spec: RUNNING }, { uid });
       logger.info({ sandbox: `${namespace}/${id}` }, 'resumed for a request');
     } catch (error) {
       logger.error({ err: error, sandbox: `${namespace}/${id}` }, 'could not be resumed');

@@ -1,5 +1,6 @@
 import {
-  ANNOTATION, GROUP, LABEL, PODS, RUNTIME_PORT, SANDBOXES, controllerOf, type KubeObject, type ObjectMeta, type Pod, type PodTemplate,
+  ANNOTATION, GROUP, LABEL, PODS, RUNTIME_PORT, SANDBOXES, controllerOf, isMeantToRun, podNameOf,
+  type KubeObject, type ObjectMeta, type Pod, type PodTemplate,
 } from 'agent-sandbox-api';
 import { Informer, type Cluster, type InformerMetrics, type Writer } from 'agent-sandbox-kube';
 import { canonicalAddress, isReachable } from './addresses.js';
@@ -118,7 +119,7 @@ export class Targets {
     if (sandbox === undefined) {
       return 'unknown';
     }
-    const { namespace, name, uid, annotations } = sandbox.metadata;
+    const { namespace, uid } = sandbox.metadata;
     if (question.uid !== undefined && question.uid !== uid) {
       return 'otherUid';
     }
@@ -128,7 +129,7 @@ export class Targets {
     if (sandbox.spec.isSuspended) {
       return 'suspended';
     }
-    const pod = this.pods.store.get(`${namespace}/${annotations?.[ANNOTATION.podName] ?? name}`) as unknown as KnownPod | undefined;
+    const pod = this.pods.store.get(`${namespace}/${podNameOf(sandbox)}`) as unknown as KnownPod | undefined;
     const owner = pod && controllerOf(pod);
     // A Pod that merely claims to be the Sandbox's must not get its requests.
     if (pod === undefined || owner?.uid !== uid || owner?.kind !== 'Sandbox' || !owner.apiVersion.startsWith(`${GROUP}/`)) {
@@ -168,7 +169,7 @@ function trimSandbox({ metadata, spec }: WireSandbox): KnownSandbox {
       annotations: pick(metadata.annotations, ANNOTATION.podName),
     },
     spec: {
-      isSuspended: spec.operatingMode === 'Suspended' || spec.replicas === 0,
+      isSuspended: !isMeantToRun({ spec }),
       ports: [...new Set(ports)],
       ...(Number.isNaN(expiresAt) ? {} : { expiresAt }),
     },

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { WebSocketServer } from 'ws';
+import { FORBIDDEN_ADDRESSES, POD_ADDRESSES, PUBLIC_ADDRESSES } from '../../api/test/semantics-cases.js';
 import { ACTION_NAMES, keys } from '../src/computer-use/actions.js';
 import { EXIT, runAgent, type AgentOptions, type AgentResult } from '../src/computer-use/agent.js';
 import { DomainPolicy, isPublic } from '../src/computer-use/policy.js';
@@ -49,6 +50,14 @@ describe('the list of allowed domains', () => {
     ['64:ff9b::a00:1', false], ['2002:a00:1::', false], ['2001:db8::1', false], ['no address', false],
   ])('%s is public: %s', (address, expected) => {
     expect(isPublic(address)).toBe(expected);
+  });
+
+  test.each([...FORBIDDEN_ADDRESSES, ...POD_ADDRESSES])('%s is not public', address => {
+    expect(isPublic(address)).toBe(false);
+  });
+
+  test.each(PUBLIC_ADDRESSES)('%s is public', address => {
+    expect(isPublic(address)).toBe(true);
   });
 });
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { RUNTIME_PORT } from 'agent-sandbox-api';
 import { loadCredentials } from 'agent-sandbox-kube';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { SandboxClient } from '../client.js';
@@ -38,7 +39,7 @@ export function addGlobalOptions(command: Command): Command {
     .addOption(new Option('--in-cluster', 'reach the pods themselves, from inside the cluster').conflicts(['routerNamespace']))
     .option('--router-namespace <name>', 'where the router is that a tunnel through the API server leads to (default: agent-sandbox-system)')
     .option('--ca-file <file>', 'authorities that the router\'s certificate is checked with, PEM')
-    .option('--port <number>', 'port of the runtime', portNumber, 8888)
+    .option('--port <number>', 'port of the runtime', portNumber, RUNTIME_PORT)
     .option('--token-file <file>', `token for the router (or ${TOKEN_VARIABLE})`)
     .addOption(new Option('--service-account <[namespace/]name>', 'get tokens of this ServiceAccount for the router').conflicts('tokenFile'))
     .option('--allow-insecure-token', 'send the token over plain HTTP to other hosts too')

@@ -1,3 +1,4 @@
+import { RUNTIME_PORT } from 'agent-sandbox-api';
 import { Agent, buildConnector } from 'undici';
 import { SandboxNotReadyError, SandboxRequestError } from '../errors.js';
 import { urlHost } from '../pod-address.js';
@@ -15,7 +16,7 @@ const MOST_SANDBOXES = 1000;
  *
  * @param port of the runtime
  */
-export function inCluster({ port = 8888 }: { readonly port?: number } = {}): ConnectionPlan {
+export function inCluster({ port = RUNTIME_PORT }: { readonly port?: number } = {}): ConnectionPlan {
   return { mode: 'in-cluster', open: () => new InClusterConnection(port) };
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { DEFAULT_LABEL_DOMAINS, parseLabelDomains } from './pod-metadata.js';
+import { DEFAULT_LABEL_DOMAINS } from 'agent-sandbox-api';
+import { parseLabelDomains } from './pod-metadata.js';
 
 /** The file that lists the domains under which claims may add labels cannot be used; the message says why. */
 export class LabelDomainsError extends Error {

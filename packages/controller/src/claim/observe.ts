@@ -1,10 +1,9 @@
-import { LABEL, NETWORK_POLICY_SUFFIX, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
+import { LABEL, NETWORK_POLICY_SUFFIX, podNameOf, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
 import { observeTemplateInUse, type TemplateInUse } from '../blueprint/template-in-use.js';
 import { isStale, recreates } from '../blueprint/stale.js';
 import { indexValue, type Cache } from '../reconcile/cache.js';
 import { isDeleting, labelOf } from '../object/metadata.js';
 import { controllerOf } from '../object/ownership.js';
-import { trackedPodName } from '../sandbox/observed.js';
 import { isClaimableFrom, policyName, templateHash } from '../template/identity.js';
 import { timeLeft } from './expiry.js';
 import { ownSandbox } from './locate.js';
@@ -113,7 +112,7 @@ function fits(sandbox: Sandbox, pool: SandboxWarmPool, template: SandboxTemplate
 
 /** The Sandbox's status says so a moment later; a claim that comes in between must not get it. */
 function isPodTerminating(cache: Cache, sandbox: Sandbox): boolean {
-  const pod = cache.get('Pod', namespaceOf(sandbox), trackedPodName(sandbox));
+  const pod = cache.get('Pod', namespaceOf(sandbox), podNameOf(sandbox));
   return pod !== undefined && isDeleting(pod);
 }
 

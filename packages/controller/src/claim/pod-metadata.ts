@@ -1,11 +1,5 @@
-import { ANNOTATION, LABEL, ROUTER, type PodMetadata, type SandboxClaim } from 'agent-sandbox-api';
+import { ANNOTATION, LABEL, ROUTER, isUnder, reservedAnnotationDomain, type PodMetadata, type SandboxClaim } from 'agent-sandbox-api';
 import { labelOf, type StringMap } from '../object/metadata.js';
-
-/** Domains under which claims may add labels, unless a file says otherwise. */
-export const DEFAULT_LABEL_DOMAINS: readonly string[] = ['sandbox.users.io'];
-
-/** Domains under which claims may not add annotations: controllers act on them. */
-const RESERVED_ANNOTATION_DOMAINS = ['kubernetes.io', 'k8s.io', 'agents.x-k8s.io'];
 
 /** Labels of idle members that a claimed Sandbox must not carry. */
 export const POOL_LABELS: readonly string[] = [LABEL.warmPool, LABEL.podTemplateHash, LABEL.templateHash];
@@ -43,11 +37,10 @@ function labelProblem(key: string, value: string, allowedDomains: readonly strin
 
 function annotationProblem(key: string): string | undefined {
   const malformed = keyProblem('annotation', key);
-  const prefix = prefixOf(key)?.toLowerCase();
-  if (malformed !== undefined || prefix === undefined || key === ANNOTATION.safeToEvict) {
+  if (malformed !== undefined) {
     return malformed;
   }
-  const domain = RESERVED_ANNOTATION_DOMAINS.find((reserved) => isUnder(prefix, reserved));
+  const domain = reservedAnnotationDomain(key);
   return domain && `the annotation key "${key}" in additionalPodMetadata is reserved: choose a prefix that is not under ${domain}`;
 }
 
@@ -61,10 +54,6 @@ function keyProblem(what: string, key: string): string | undefined {
 function prefixOf(key: string): string | undefined {
   const slash = key.indexOf('/');
   return slash < 0 ? undefined : key.slice(0, slash);
-}
-
-function isUnder(domain: string, parent: string): boolean {
-  return domain === parent || domain.endsWith(`.${parent}`);
 }
 
 /** The domains that a configuration file lists, separated by commas or line breaks; `undefined` when it lists none. */

@@ -1,8 +1,7 @@
-import { CONDITION, EXTENSIONS_GROUP, LABEL, type Sandbox } from 'agent-sandbox-api';
+import { CONDITION, EXTENSIONS_GROUP, LABEL, isMeantToRun, type Sandbox } from 'agent-sandbox-api';
 import { isConditionTrue } from '../object/conditions.js';
 import { isDeleting, labelOf } from '../object/metadata.js';
 import { controllerOf, isOfKind } from '../object/ownership.js';
-import { isRunning } from '../sandbox/observed.js';
 import { IndexedHeap } from './indexed-heap.js';
 
 /** How far a member of a pool is: it can be used, it has a Pod with an address but is not ready, or it has no address yet. */
@@ -295,7 +294,7 @@ export function poolKeyOf(sandbox: Sandbox): string | undefined {
     && isOfKind(controller, EXTENSIONS_GROUP, 'SandboxWarmPool')
     && labelOf(sandbox, LABEL.warmPool) !== undefined
     && labelOf(sandbox, LABEL.templateRefHash) !== undefined
-    && isRunning(sandbox)
+    && isMeantToRun(sandbox)
     && !isConditionTrue(sandbox.status?.conditions, CONDITION.finished)
     ? `${sandbox.metadata.namespace}/${controller!.name}`
     : undefined;

@@ -1,4 +1,4 @@
-import { CREATED_BY, LABEL, type ObjectMeta } from 'agent-sandbox-api';
+import { LABEL, knownCreator, type ObjectMeta } from 'agent-sandbox-api';
 import { parseTime } from './time.js';
 
 /** Anything with a kind and metadata. */
@@ -22,15 +22,10 @@ export function annotationOf(object: { readonly metadata: ObjectMeta }, key: str
   return object.metadata.annotations?.[key];
 }
 
-/** The value of `created-by` as it may appear on Pods and in metrics: values other than the known ones become `unknown`. */
-export function normalizedCreatedBy(value: string): string {
-  return (Object.values(CREATED_BY) as string[]).includes(value) ? value : CREATED_BY.unknown;
-}
-
 /** The normalized `created-by` label of an object, if it has one. */
 export function createdByOf(object: { readonly metadata: ObjectMeta }): string | undefined {
   const value = labelOf(object, LABEL.createdBy);
-  return value ? normalizedCreatedBy(value) : undefined;
+  return value ? knownCreator(value) : undefined;
 }
 
 /** `a` is older than `b`: by creation time, then by UID. */

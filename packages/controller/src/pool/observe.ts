@@ -1,8 +1,7 @@
-import { nameHash } from 'agent-sandbox-api';
+import { nameHash, podNameOf } from 'agent-sandbox-api';
 import { memberName, poolHash, randomSuffix } from '../blueprint/member.js';
 import { observeTemplateInUse } from '../blueprint/template-in-use.js';
 import { indexValue, type Cache } from '../reconcile/cache.js';
-import { trackedPodName } from '../sandbox/observed.js';
 import type { ObservedPool } from './observed.js';
 
 /** Upper bound on random names drawn to avoid a hash that the cache has already. */
@@ -29,7 +28,7 @@ export function observePool(
     sandboxes: [...new Set([...cache.byIndex('Sandbox', 'controller', pool.metadata.uid ?? ''), ...cache.byIndex('Sandbox', 'pool', hash)])],
     templateInUse: observeTemplateInUse(cache, namespace, pool.spec.sandboxTemplateRef.name),
     sameHash: cache.byIndex('SandboxWarmPool', 'nameHash', hash),
-    podOf: (sandbox) => cache.get('Pod', namespace, trackedPodName(sandbox)),
+    podOf: (sandbox) => cache.get('Pod', namespace, podNameOf(sandbox)),
     nameOf: (index) => {
       while (names.length <= index) {
         let draws = 0;

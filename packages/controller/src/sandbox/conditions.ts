@@ -1,9 +1,9 @@
-import { CONDITION, REASON, type Condition, type Sandbox } from 'agent-sandbox-api';
+import { CONDITION, REASON, isMeantToRun, type Condition, type Sandbox } from 'agent-sandbox-api';
 import type { CachedPod, PodCondition } from '../core-kinds.js';
 import { conditionOf, withCondition, withoutCondition, type NewCondition } from '../object/conditions.js';
 import { isDeleting } from '../object/metadata.js';
 import type { Failure } from '../reconcile/plan.js';
-import { isRunning, isWorkOver } from './observed.js';
+import { isWorkOver } from './observed.js';
 import type { PodResult } from './pod.js';
 import { needsService } from './service.js';
 
@@ -48,7 +48,7 @@ function observedBy(sandbox: Sandbox, type: string, verdict: Verdict): NewCondit
 }
 
 function suspended(sandbox: Sandbox, { pod }: ChildrenState): Verdict {
-  if (isRunning(sandbox)) {
+  if (isMeantToRun(sandbox)) {
     return { status: 'False', reason: REASON.notSuspended, message: 'Sandbox is not suspended' };
   }
   if (pod.pod === undefined) {
@@ -64,7 +64,7 @@ function suspended(sandbox: Sandbox, { pod }: ChildrenState): Verdict {
  * stopped. Work that ended before stays finished.
  */
 function finished(sandbox: Sandbox, { pod, owned }: PodResult): Verdict | undefined {
-  if (pod === undefined || !owned || isDeleting(pod) || !isRunning(sandbox)) {
+  if (pod === undefined || !owned || isDeleting(pod) || !isMeantToRun(sandbox)) {
     return isWorkOver(sandbox) ? conditionOf(sandbox.status?.conditions, CONDITION.finished) : undefined;
   }
   switch (pod.status?.phase) {
@@ -103,7 +103,7 @@ function ready(sandbox: Sandbox, children: ChildrenState): Verdict {
   if (errors.length > 0) {
     return notReady(REASON.reconcilerError, `Error seen: ${errors.map((error) => error.message).join('\n')}`);
   }
-  if (!isRunning(sandbox)) {
+  if (!isMeantToRun(sandbox)) {
     return notReady(REASON.sandboxSuspended, pod === undefined ? 'Sandbox is suspended' : 'Sandbox is suspending');
   }
   if (invalid !== undefined) {

@@ -1,7 +1,7 @@
-import { nameHash } from 'agent-sandbox-api';
+import { nameHash, podNameOf } from 'agent-sandbox-api';
 import { indexValue, type Cache } from '../reconcile/cache.js';
 import type { PersistentVolumeClaim } from '../core-kinds.js';
-import { trackedPodName, volumeClaimNames, type ObservedSandbox } from './observed.js';
+import { volumeClaimNames, type ObservedSandbox } from './observed.js';
 
 /** Reads a Sandbox and all that it depends on from the cache; `undefined` when it is gone. */
 export function observeSandbox(
@@ -15,7 +15,7 @@ export function observeSandbox(
     return undefined;
   }
   const hash = indexValue(namespace, nameHash(name));
-  const trackedPod = cache.get('Pod', namespace, trackedPodName(sandbox));
+  const trackedPod = cache.get('Pod', namespace, podNameOf(sandbox));
   const service = cache.get('Service', namespace, name);
   const volumeClaims: { [name: string]: PersistentVolumeClaim } = {};
   for (const claimName of volumeClaimNames(sandbox)) {

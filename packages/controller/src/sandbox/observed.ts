@@ -1,7 +1,6 @@
-import { ANNOTATION, CONDITION, nameHash, type Sandbox } from 'agent-sandbox-api';
+import { CONDITION, isMeantToRun, nameHash, type Sandbox } from 'agent-sandbox-api';
 import type { CachedPod, PersistentVolumeClaim, Service } from '../core-kinds.js';
 import { isConditionTrue } from '../object/conditions.js';
-import { annotationOf } from '../object/metadata.js';
 import type { Failure, Observed, Ref } from '../reconcile/plan.js';
 
 /** What the Sandbox reconciler reads, all of it from the cache. */
@@ -9,7 +8,7 @@ export interface ObservedSandbox extends Observed {
   readonly sandbox: Sandbox;
   /** Pods of the namespace with the Sandbox's name hash as label. */
   readonly pods: readonly CachedPod[];
-  /** The Pod of the name `trackedPodName(sandbox)`, whatever its labels. */
+  /** The Pod of the name `podNameOf(sandbox)`, whatever its labels. */
   readonly trackedPod?: CachedPod;
   /** The Service of the Sandbox's name. */
   readonly service?: Service;
@@ -46,23 +45,13 @@ export interface ChildResult {
   readonly blockedBy: readonly Ref[];
 }
 
-/** Whether the Sandbox should have a Pod: both generations of the API have their own switch, and each can turn it off. */
-export function isRunning(sandbox: Sandbox): boolean {
-  return sandbox.spec.operatingMode !== 'Suspended' && sandbox.spec.replicas !== 0;
-}
-
 /**
  * Whether the work of the Sandbox has ended for good: its Pod ran to the end and is not to be restarted. A Pod that is deleted
  * afterwards is not created again. Suspending and resuming the Sandbox starts the work anew.
  */
 export function isWorkOver(sandbox: Sandbox): boolean {
   const { restartPolicy = 'Always' } = sandbox.spec.podTemplate.spec;
-  return isRunning(sandbox) && restartPolicy !== 'Always' && isConditionTrue(sandbox.status?.conditions, CONDITION.finished);
-}
-
-/** The name under which the Sandbox's Pod is looked for. */
-export function trackedPodName(sandbox: Sandbox): string {
-  return annotationOf(sandbox, ANNOTATION.podName) || nameOf(sandbox);
+  return isMeantToRun(sandbox) && restartPolicy !== 'Always' && isConditionTrue(sandbox.status?.conditions, CONDITION.finished);
 }
 
 export function volumeClaimName(template: string, sandbox: Sandbox): string {

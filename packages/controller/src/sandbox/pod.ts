@@ -1,11 +1,11 @@
-import { ANNOTATION, type Sandbox } from 'agent-sandbox-api';
+import { ANNOTATION, isMeantToRun, type Sandbox } from 'agent-sandbox-api';
 import type { CachedPod, Pod } from '../core-kinds.js';
 import { mapDiff } from '../object/diff.js';
 import { annotationOf, isDeleting } from '../object/metadata.js';
 import { controllerReference, describeController, ownershipOf, type Ownership } from '../object/ownership.js';
 import { create, get, mergePatch, refOf, refusal, remove, type Failure } from '../reconcile/plan.js';
 import { all, ask, andThen, value, type Step } from '../reconcile/step.js';
-import { isRunning, isWorkOver, nameOf, namespaceOf, volumeClaimName, type ChildResult, type ObservedSandbox } from './observed.js';
+import { isWorkOver, nameOf, namespaceOf, volumeClaimName, type ChildResult, type ObservedSandbox } from './observed.js';
 import { newPodMetadata, reconciledPodMetadata } from './pod-metadata.js';
 import { adoptionRemedy, mayAdopt } from './volumes.js';
 
@@ -38,7 +38,7 @@ const LONGEST_POSTPONEMENT_MS = 1000;
 export function reconcilePod(observed: ObservedSandbox, mayCreate: boolean): Step<PodResult> {
   const { sandbox } = observed;
   const found = findPods(observed);
-  if (!isRunning(sandbox)) {
+  if (!isMeantToRun(sandbox)) {
     return suspend(sandbox, found);
   }
   const conflict = conflictOf(observed);
@@ -67,7 +67,7 @@ export function findPods({ sandbox, pods, trackedPod }: ObservedSandbox): Found 
 /** The text of the conflict when a running Sandbox controls several Pods. */
 export function conflictOf(observed: ObservedSandbox): string | undefined {
   const count = findPods(observed).owned.length;
-  return count > 1 && isRunning(observed.sandbox)
+  return count > 1 && isMeantToRun(observed.sandbox)
     ? `multiple Pods (${count}) are controlled by this Sandbox; refusing to choose or create a Pod`
     : undefined;
 }

@@ -1,4 +1,6 @@
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
+import { GLOBAL_UNICAST_IPV6, SPECIAL_IPV4, SPECIAL_IPV6 } from 'agent-sandbox-api';
+import { blockListOf } from 'agent-sandbox-program';
 
 /** One entry of the allow-list. */
 interface Pattern {
@@ -55,24 +57,12 @@ function parse(entry: string): Pattern {
   };
 }
 
-/** Ranges that are not the public internet: RFC 6890 and its registry, and the address of Azure's platform. */
-const SPECIAL = new BlockList();
-for (const [network, prefix] of [
-  ['0.0.0.0', 8], ['10.0.0.0', 8], ['100.64.0.0', 10], ['127.0.0.0', 8], ['168.63.129.16', 32], ['169.254.0.0', 16], ['172.16.0.0', 12],
-  ['192.0.0.0', 24], ['192.0.2.0', 24], ['192.168.0.0', 16], ['198.18.0.0', 15], ['198.51.100.0', 24], ['203.0.113.0', 24], ['224.0.0.0', 4], ['240.0.0.0', 4],
-] as const) {
-  SPECIAL.addSubnet(network, prefix, 'ipv4');
-}
-/** Of IPv6, only global unicast is public, without the parts of it that lead to IPv4 or nowhere. */
-const GLOBAL_V6 = new BlockList();
-GLOBAL_V6.addSubnet('2000::', 3, 'ipv6');
-for (const [network, prefix] of [['2001::', 23], ['2001:db8::', 32], ['2002::', 16]] as const) {
-  SPECIAL.addSubnet(network, prefix, 'ipv6');
-}
+const SPECIAL = blockListOf([...SPECIAL_IPV4, ...SPECIAL_IPV6]);
+const GLOBAL_UNICAST = blockListOf([GLOBAL_UNICAST_IPV6]);
 
 /** Whether an address is on the public internet. Addresses that carry an IPv4 address are not. */
 export function isPublic(address: string): boolean {
   const family = isIP(address);
   return family === 4 ? !SPECIAL.check(address, 'ipv4')
-    : family === 6 && GLOBAL_V6.check(address, 'ipv6') && !SPECIAL.check(address, 'ipv6');
+    : family === 6 && GLOBAL_UNICAST.check(address, 'ipv6') && !SPECIAL.check(address, 'ipv6');
 }
