@@ -6,6 +6,7 @@ export { SandboxConnection } from './connection/index.js';
 export type { ConnectionPlan, DirectOptions, GatewayOptions, TlsOptions, TunnelOptions } from './connection/index.js';
 export * from './errors.js';
 export type { FileEntry, FileEvent, Files, ReadOptions } from './files.js';
+export type { Forward, ForwardOptions } from './forward/forward.js';
 export type { Process, ProcessSignal, StartOptions, TerminalSize } from './process.js';
 export type { Progress } from './readiness.js';
 export type { Sandbox, SandboxState, SandboxStatus, WaitOptions } from './sandbox.js';

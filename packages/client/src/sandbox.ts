@@ -4,6 +4,7 @@ import { Commands, ExecutionResult, resultOf } from './commands.js';
 import { checkTimeout } from './deadline.js';
 import { SandboxInputError, SandboxNotFoundError } from './errors.js';
 import { Files } from './files.js';
+import { Forward, ForwardOptions } from './forward/forward.js';
 import { selectPodAddress } from './pod-address.js';
 import { readyOf, waitForSandbox } from './readiness.js';
 import { SandboxTarget } from './target.js';
@@ -111,6 +112,14 @@ export class Sandbox implements AsyncDisposable {
       body: JSON.stringify({ query }),
       reads: false,
     }, LARGEST_ANSWER));
+  }
+
+  /**
+   * Opens a port of the sandbox on this machine, for browsers and other programs: a listener on 127.0.0.1 that adds headers and token. Its
+   * address has a key of its own, so other users and pages of the machine cannot use it. It lives until it is closed.
+   */
+  public forward(options: ForwardOptions): Promise<Forward> {
+    return Forward.start(this.transport, options);
   }
 
   /** What the controller says now. Does not throw for a Sandbox that does not exist. */

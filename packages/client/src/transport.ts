@@ -170,7 +170,7 @@ export class Transport {
     const route = await this.options.connection.route(this.target, signal);
     const { headers, token, address } = await this.headers(route, undefined, signal);
     return {
-      route,
+      route: route.viaRouter || port === undefined ? route : { ...route, origin: withPort(route.origin, port) },
       headers: route.viaRouter && port !== undefined ? { ...headers, 'x-sandbox-port': String(port) } : headers,
       refused: status => {
         this.doubt(status);
@@ -417,6 +417,10 @@ export class Transport {
     }
     return Buffer.concat(chunks);
   }
+}
+
+function withPort(origin: string, port: number): string {
+  return Object.assign(new URL(origin), { port: String(port) }).origin;
 }
 
 /** Content in pieces, each of which is a sign of life. */

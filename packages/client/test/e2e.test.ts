@@ -1,6 +1,9 @@
 import { execFile, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdir, readlink, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawn as spawnTerminal } from '@lydell/node-pty';
 import { Client as McpClient } from '@modelcontextprotocol/sdk/client/index.js';
@@ -52,7 +55,7 @@ describeWithPrograms('client, router, runtime and controller together', () => {
   test('a warm sandbox, through the tunnel: commands, files, processes', async () => {
     const sandbox = await connect().create({ pool: 'pool' });
     expect(sandbox.name).not.toBe(sandbox.claimName);
-    expect(await sandbox.commands.run(['sh', '-c', 'echo "it\'s $0"; echo bad >&2; exit 3', 'me'])).toEqual({ stdout: 'it\'s me\n', stderr: 'bad\n', exitCode: 3, timedOut: false });
+    expect(await sandbox.commands.run(['sh', '-c', 'echo "it\'s $0"; echo bad >&2; exit 3', 'me'])).toMatchObject({ stdout: 'it\'s me\n', stderr: 'bad\n', exitCode: 3, timedOut: false, truncated: false });
     expect(await sandbox.commands.run('sleep 60', { timeoutMs: 200 })).toMatchObject({ timedOut: true, exitCode: 1 });
 
     const content = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
@@ -202,6 +205,31 @@ describeWithPrograms('client, router, runtime and controller together', () => {
     await waitFor(async () => (await sandbox.status()).address !== address, { what: 'the status to tell the new address' });
   });
 
+  test('a forward to a port survives the router and the Pod', async () => {
+    const sandbox = await connectDirectly().create({ pool: 'pool' });
+    const serve = async () => {
+      const { address } = await sandbox.status();
+      const program = 'require("http").createServer((request, response) => response.end(request.headers.host)).listen(9001, process.argv[1])';
+      return sandbox.commands.start(['node', '-e', program, address!]);
+    };
+    await serve();
+    await using forward = await sandbox.forward({ port: 9001 });
+    const key = new URL(forward.url).searchParams.get('agent-sandbox-key')!;
+    const ask = async () => (await fetch(`http://127.0.0.1:${forward.listenPort}/`, { headers: { 'x-agent-sandbox-key': key } })).text();
+    const host = new URL(world.closedUrl).host;
+    await waitFor(async () => (await ask()) === host, { what: 'the program to listen' });
+    let asked: Promise<string>;
+    await world.restartRouter(async () => {
+      asked = ask();
+    });
+    expect(await asked!).toBe(host);
+    await sandbox.suspend();
+    expect(await ask()).not.toBe(host);
+    await sandbox.resume();
+    await serve();
+    await waitFor(async () => (await ask()) === host, { what: 'the program to listen again' });
+  });
+
   describe('the command line', () => {
     const args = async (...rest: string[]) => {
       const { path } = await world.controlPlane.kubeconfig({ serviceAccount: `${TEAM}/agent` });
@@ -239,8 +267,35 @@ describeWithPrograms('client, router, runtime and controller together', () => {
       terminal.write('stty size; exit 5\r');
       expect(await exit).toBe(5);
       expect(output).toContain('Sandbox of pool pool: ready');
-      expect(output).toMatch(/\n25 90\r+\n/);
+      // Exactly what the terminal in the sandbox wrote: this one adds no \r to it.
+      expect(output).toMatch(/\n25 90\r\n/);
       expect(await left()).toEqual([]);
+    });
+
+    test('leaves the screen to programs that use all of it', async () => {
+      const terminal = spawnTerminal(process.execPath, await args('shell', '--pool', 'pool', '--', 'sh', '-c', 'stty raw -echo; printf "1\\n2\\033[5;1H3"; head -c 1 | od -An -c'), {
+        cols: 90, rows: 25, env: env(),
+      });
+      let output = '';
+      terminal.onData(text => (output += text));
+      const exit = new Promise<number>(resolve => terminal.onExit(({ exitCode }) => resolve(exitCode)));
+      await waitFor(() => output.includes(';1H3'), { what: 'the screen', lastSeen: () => output });
+      expect(output).toContain('1\n2\u001b[5;1H3');
+      terminal.write('\u0003');
+      expect(await exit).toBe(0);
+      expect(output).toContain('003');
+    });
+
+    test('copies a directory in and out, through the tunnel', async () => {
+      const sandbox = await connect().create({ pool: 'pool' });
+      await mkdir(join(world.dir, 'tree', 'sub'), { recursive: true });
+      await writeFile(join(world.dir, 'tree', 'sub', 'run.sh'), 'echo copied', { mode: 0o755 });
+      await symlink('sub/run.sh', join(world.dir, 'tree', 'link'));
+      const copy = async (...rest: string[]) => promisify(execFile)(process.execPath, await args('cp', '-r', ...rest), { env: env() });
+      await copy(join(world.dir, 'tree'), `${sandbox.claimName}:`);
+      expect((await sandbox.commands.run('tree/link')).stdout).toBe('copied\n');
+      await copy(`${sandbox.claimName}:tree`, join(world.dir, 'back'));
+      expect([await readlink(join(world.dir, 'back', 'link')), (await stat(join(world.dir, 'back', 'sub', 'run.sh'))).mode & 0o777]).toEqual(['sub/run.sh', 0o755]);
     });
 
     test('serves agents, and deletes their sandboxes when they hang up', async () => {

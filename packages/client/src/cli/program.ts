@@ -6,7 +6,8 @@ import { FileEntry } from '../files.js';
 import { serveMcp } from '../mcp/server.js';
 import { copyFiles } from './copy/copy.js';
 import { placeOf } from './copy/place.js';
-import { GlobalOptions, addGlobalOptions, clientOf, duration, lines, variable } from './options.js';
+import { ForwardFlags, forwardPort } from './forward.js';
+import { GlobalOptions, addGlobalOptions, clientOf, duration, lines, portNumber, variable } from './options.js';
 import { EXIT, ExitError, Streams, deliver, harmless, messageOf, print, table, withTask } from './output.js';
 import { RunFlags, openShell, runCommand } from './run.js';
 import { KEPT_LIFETIME_MS, SandboxOptions, createSandbox, endable, inSandbox } from './session.js';
@@ -146,6 +147,19 @@ Ctrl-C), ${EXIT.brokenPipe} when its output was not read to the end.`);
     .option('-c, --container <name>', 'container of the pod (default: the first)')
     .action(withClient((client, signal, options: GlobalOptions & LogOptions, claim: string) =>
       showLogs(client, claim, options, surroundings, signal)));
+
+  for (const [name, description, opens] of [
+    ['forward', 'open a port of a sandbox on this machine, and print an address for browsers', false],
+    ['open', 'the same, and open the address in a browser', true],
+  ] as const) {
+    add(name, description)
+      .argument('<claim>')
+      .argument('[port]', 'port in the sandbox (default: the one that its Pod declares besides that of the runtime)', portNumber)
+      .option('--listen-port <number>', 'port on this machine (default: one that is free)', portNumber)
+      .option('--path <path>', 'path to open', '/')
+      .action(withClient((client, signal, options: GlobalOptions & ForwardFlags, claim: string, port: number | undefined) =>
+        forwardPort(client, claim, port, options, opens, surroundings, signal)));
+  }
 
   addGlobalOptions(program.command('mcp').description('serve sandboxes to AI agents: the Model Context Protocol on stdin and stdout'))
     .addOption(new Option('--pool <name>', 'pool for sandboxes of which the agent names none'))

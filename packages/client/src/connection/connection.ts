@@ -27,6 +27,8 @@ export interface Route {
   readonly viaRouter: boolean;
   /** Whether nobody on the way can read what is sent: TLS, the tunnel, or the own machine. */
   readonly isPrivate: boolean;
+  /** Whether requests must name the host of `origin`, because something in front of the router tells its hosts apart. @default false */
+  readonly needsOwnHost?: boolean;
 }
 
 /** Finds ways to sandboxes. One serves all sandboxes of a client. */

@@ -12,7 +12,7 @@ export interface DirectOptions {
 /** A router at a known address: no discovery, no check before the first request. */
 export function direct({ url, tls }: DirectOptions): ConnectionPlan {
   const { origin, prefix } = parseUrl(url, tls);
-  return { mode: 'direct', open: () => new DirectConnection({ origin, prefix, dispatcher: agentOf(tls), viaRouter: true, isPrivate: isPrivateOrigin(origin) }) };
+  return { mode: 'direct', open: () => new DirectConnection({ origin, prefix, dispatcher: agentOf(tls), viaRouter: true, isPrivate: isPrivateOrigin(origin), needsOwnHost: true }) };
 }
 
 /** Connections without limits of their own: deadlines are kept by those who ask. */
