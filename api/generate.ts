@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { generateCrds } from './generators/crds';
+import { generateFlags } from './generators/flags';
 import { generateL1 } from './generators/l1';
 import { generateShapes } from './generators/shapes';
 import { generateWireTypes } from './generators/wire-types';
@@ -15,7 +16,7 @@ const OWNED_FOLDERS = ['crds', 'imports'];
 
 /** All generated files, by path below the repository root. */
 export function generatedFiles(): Record<string, string> {
-  return { ...generateCrds(), ...generateL1(), ...generateWireTypes(), ...generateShapes() };
+  return { ...generateCrds(), ...generateL1(), ...generateWireTypes(), ...generateFlags(), ...generateShapes() };
 }
 
 /** What differs between the generated files and those on disk: one line each. */
@@ -46,17 +47,23 @@ function main(check: boolean): void {
     }
     return;
   }
+  // The shapes are made from props, of which those of flags are generated.
+  write(generateFlags());
   const files = generatedFiles();
+  write(files);
+  for (const path of strangers(files)) {
+    rmSync(join(ROOT, path));
+    console.log(`removed ${path}`);
+  }
+}
+
+function write(files: Record<string, string>): void {
   for (const [path, text] of Object.entries(files)) {
     if (read(path) !== text) {
       mkdirSync(dirname(join(ROOT, path)), { recursive: true });
       writeFileSync(join(ROOT, path), text);
       console.log(`wrote ${relative(process.cwd(), join(ROOT, path))}`);
     }
-  }
-  for (const path of strangers(files)) {
-    rmSync(join(ROOT, path));
-    console.log(`removed ${path}`);
   }
 }
 

@@ -31,7 +31,7 @@ export {
 } from './policy';
 export {
   AgentSandboxController, AgentSandboxControllerProps, ControllerFlagProps, ControllerImplementation,
-  ControllerLogLevel, InstalledProgramProps, MonitoringProps, RouterGatewayProps, RouterProps,
+  ControllerLogLevel, InstalledProgramProps, MonitoringProps, RouterFlagProps, RouterGatewayProps, RouterProps,
 } from './install';
 export {
   AgentSandboxObjectProps, AgentSandboxVersion, ISandboxTemplate, ISandboxWarmPool, ObjectMetadataProps,

@@ -37,7 +37,7 @@ export function generateShapes(): Record<string, string> {
       collect(found, ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true), 'l1.', false);
     }
   }
-  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts') && !file.endsWith('.gen.ts')).sort();
+  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts') && (!file.endsWith('.gen.ts') || file.endsWith('-flags.gen.ts'))).sort();
   for (const file of files) {
     collect(found, ts.createSourceFile(file, readFileSync(join(SRC, file), 'utf8'), ts.ScriptTarget.Latest, true), '', true);
   }

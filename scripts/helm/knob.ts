@@ -1,4 +1,5 @@
 import { Duration } from 'cdk8s';
+import { Flag } from '../../api/flags/flag';
 import { AgentSandboxControllerProps } from '../../src';
 
 /** What a value is, in Helm and in the props: how it is read, written, checked, and recognised in what is synthesized. */
@@ -18,6 +19,8 @@ export interface Knob {
   /** `null`, `''`, `[]` and `{}` leave the prop unset, and so does a boolean that has its default. */
   readonly default: unknown;
   readonly description: string;
+  /** The flag that it is, which says what values there may be. */
+  readonly flag?: Flag;
   /** What there is to choose from. */
   readonly choices?: readonly string[];
   /** Another value that is there for this one to count; without it the prop is not set. */

@@ -1,11 +1,38 @@
+import { CONTROLLER } from '../../api/flags/controller';
+import { Flag } from '../../api/flags/flag';
+import { ROUTER } from '../../api/flags/router';
+import { FlagType } from '../../api/flags/rules';
+import { defaultWords, flagWords } from '../../api/flags/words';
 import { Knob, KnobType } from './knob';
 
 const knob = (value: string, prop: string, type: KnobType, default_: unknown, description: string, more: Partial<Knob> = {}): Knob =>
   ({ value, prop, type, default: default_, description, ...more });
 
-/** A flag of the controller; unset is the program's default. */
-const flag = (name: string, type: KnobType, description: string, more: Partial<Knob> = {}): Knob =>
-  knob(`controller.${name}`, name, type, type === 'boolean' ? false : null, description, more);
+/** What the chart needs to know of a flag besides its row. */
+type Details = { readonly [prop: string]: Partial<Knob> };
+
+const CONTROLLER_DETAILS: Details = {
+  leaderElect: { together: { replicas: 1 } },
+  namespaces: { value: 'namespaces' },
+};
+const ROUTER_DETAILS: Details = {
+  additionalPorts: { sentinel: ['6999'] },
+  trustedProxyCidrs: { sentinel: ['203.0.113.77/32'] },
+};
+const EXTRA_ARGS = 'Further arguments, which are appended as they are.';
+
+/** The value of a flag. Unset is the default of the program. */
+function flagKnob(flag: Flag, values: string, props: string, details: Details, more: Partial<Knob> = {}): Knob {
+  const { name, default: preset } = flag.prop!;
+  const type = KNOB_TYPES[flag.type];
+  const shown = preset ?? (type === 'boolean' ? flag.default ?? false : type === 'strings' ? [] : type === 'integer' || type === 'number' ? null : '');
+  const unset = type === 'boolean' || preset !== undefined ? '' : ` Unset: ${defaultWords(flag)}.`;
+  return knob(values + name, props + name, type, shown, flagWords(flag) + unset, { flag, ...more, ...details[name] });
+}
+
+const KNOB_TYPES: { readonly [type in FlagType]: KnobType } = {
+  boolean: 'boolean', integer: 'integer', number: 'number', duration: 'duration', seconds: 'number', text: 'string', choice: 'string', list: 'strings', logLevel: 'string',
+};
 
 /** What the Deployments of controller and router have in common. */
 function program(values: string, props: string, replicas: number, grace: string, more: Partial<Knob> = {}): Knob[] {
@@ -38,7 +65,7 @@ const NAME = '{{ include "agent-sandbox.name" $ }}';
 const router = (name: string, prop: string, type: KnobType, default_: unknown, description: string, more: Partial<Knob> = {}): Knob =>
   knob(`router.${name}`, `router.${prop}`, type, default_, description, { with: 'router.enabled', ...more });
 
-/** Every value of the Helm chart. Flags are in the order of the command line. */
+/** Every value of the Helm chart. Flags are in the order of the command line; api/flags has their rows. */
 export const KNOBS: readonly Knob[] = [
   ...program('', '', 1, '30'),
   knob('nameOverride', 'name', 'string', '', 'Name of the objects of the controller. Default: agent-sandbox-controller.', { expression: NAME }),
@@ -52,34 +79,8 @@ export const KNOBS: readonly Knob[] = [
   knob('networkPolicy.metricsNamespaces', 'metricsNamespaces', 'strings', [], 'Namespaces that may fetch metrics. Empty: all.'),
   knob('networkPolicy.apiServerPorts', 'apiServerPorts', 'integers', [443, 6443, 8443, 16443], 'Ports of the API server behind its Service.'),
 
-  flag('extensions', 'boolean', 'Whether the controllers of claims, templates and warm pools run.', { default: true }),
-  flag('leaderElect', 'boolean', 'Whether replicas agree on one that works.', { default: true, together: { replicas: 1 } }),
-  knob('namespaces', 'namespaces', 'strings', [], 'Namespaces to look at; Roles there take the place of the ClusterRoles. They have to exist. Empty: the whole cluster.'),
-  flag('clusterDomain', 'string', 'Suffix of the names of Services. Unset: cluster.local.', { default: '' }),
-  flag('kubeApiQps', 'number', 'Requests per second to the API server. Unset: no limit.'),
-  flag('kubeApiBurst', 'integer', 'Requests at once before that limit applies. Unset: 10.'),
-  flag('apiConnections', 'integer', 'Connections to the API server, at least.'),
-  flag('sandboxConcurrentWorkers', 'integer', 'Sandboxes in work at the same time. Unset: 100.'),
-  flag('sandboxClaimConcurrentWorkers', 'integer', 'Claims in work at the same time. Unset: 50.'),
-  flag('sandboxWarmPoolConcurrentWorkers', 'integer', 'Warm pools in work at the same time. Unset: 1.'),
-  flag('sandboxTemplateConcurrentWorkers', 'integer', 'Templates in work at the same time. Unset: 1.'),
-  flag('sandboxWarmPoolMaxBatchSize', 'integer', 'Sandboxes that a pool makes or deletes in one pass. Unset: 300.'),
-  flag('sandboxWarmPoolReplenishDelay', 'duration', 'How long a pool waits after it lost a member. Unset: not at all.', { default: '' }),
-  flag('sandboxWarmPoolMaxRefillRate', 'number', 'Sandboxes per second that a pool makes. Unset: no limit.'),
-  flag('sandboxWarmPoolReadinessGracePeriod', 'duration', 'How long a member may be without readiness before it is replaced. Unset: 5m.', { default: '' }),
-  flag('sandboxWarmPoolUnschedulableRecheckInterval', 'duration', 'How often members that no node takes are looked at. Unset: 1m.', { default: '' }),
-  flag('sandboxWarmPoolMaxReplicas', 'integer', 'Most Sandboxes of a pool, whatever it asks for. Unset: no limit.'),
-  flag('sandboxWarmPoolProgressDeadline', 'duration', 'How long a pool may come no closer to its size before it says so. Unset: 10m.', { default: '' }),
-  flag('sandboxWarmPoolStatusWindow', 'duration', 'How long a pool status that only counts may wait. Unset: 1s.', { default: '' }),
-  flag('enableWarmPoolEviction', 'boolean', 'Whether the cluster autoscaler may evict idle members.', { default: true }),
-  flag('disableClaimEvents', 'boolean', 'Whether claims get no Events.'),
-  flag('claimObservabilityAnnotations', 'boolean', 'Whether claims are annotated with the times when they were seen and ready. Costs writes.'),
-  flag('cacheLabelSelectors', 'boolean', 'Whether only Pods and Services with the label of a Sandbox are kept in memory.'),
-  flag('sandboxWriteBehindWindow', 'duration', "How long a change of a Pod's metadata may wait, at most 1s. Unset: not at all.", { default: '', sentinel: '707ms' }),
-  flag('sandboxStatusSettleWindow', 'duration', 'How long the status of a starting Sandbox may wait. Unset: 1s.', { default: '' }),
-  flag('enableTracing', 'boolean', 'Whether traces are sent by OTLP; `env` says where to.'),
-  flag('logLevel', 'string', 'How much the controller says. Unset: info.', { default: '', choices: ['', 'debug', 'info', 'error'], sentinel: 'zz-level-zz' }),
-  flag('extraArgs', 'strings', 'Further arguments, as they are.', { default: [] }),
+  ...CONTROLLER.flags.filter(({ prop }) => prop).map(flag => flagKnob(flag, 'controller.', '', CONTROLLER_DETAILS)),
+  knob('controller.extraArgs', 'extraArgs', 'strings', [], EXTRA_ARGS),
 
   knob('monitoring.serviceMonitor.enabled', 'monitoring.serviceMonitor', 'boolean', false, 'Whether there are ServiceMonitors.'),
   knob('monitoring.serviceMonitor.labels', 'monitoring.serviceMonitorLabels', 'map', {}, 'Labels of the ServiceMonitors.'),
@@ -100,26 +101,8 @@ export const KNOBS: readonly Knob[] = [
   router('staticTokenSecret', 'staticTokenSecret', 'secret', '', 'Secret whose key `token` opens every sandbox.'),
   router('tokenReview', 'tokenReview', 'boolean', true, 'Whether tokens of the cluster are taken.', { together: { 'router.staticTokenSecret': 'zz-any-zz' } }),
   router('allowUnauthenticated', 'allowUnauthenticated', 'boolean', false, 'Whether nobody has to say who they are. Whoever can connect can then run code in every sandbox.'),
-  router('allowHttpTokens', 'allowHttpTokens', 'boolean', false, 'Whether tokens may come over plain HTTP from other hosts: for routers behind something that ends TLS.'),
-  router('tokenAudiences', 'tokenAudiences', 'strings', [], 'Audiences of which tokens must have one. Empty: agent-sandbox-router.'),
-  router('resumeOnRequest', 'resumeOnRequest', 'boolean', false, 'Whether a request for a suspended sandbox resumes it, if the caller may patch it.'),
-  router('resumeTimeout', 'resumeTimeout', 'duration', '', 'How long such a request waits. Unset: 1m.'),
-  router('additionalPorts', 'additionalPorts', 'strings', [], 'Ports that sandboxes need not declare: "3000", "8000-8100" or "*".', { sentinel: ['6999'] }),
-  router('proxyTimeout', 'proxyTimeout', 'duration', '', 'Longest wait for an answer. Unset: 3m.'),
-  router('maxRequestBodyBytes', 'maxRequestBodyBytes', 'integer', null, 'Longest request body. Unset: no limit.'),
-  router('rateLimit', 'rateLimit', 'number', null, 'Requests per second of one caller. Unset: no limit.'),
-  router('rateLimitBurst', 'rateLimitBurst', 'integer', null, 'Requests of one caller at once before that limit applies. Unset: 100.'),
-  router('maxRequestsPerCaller', 'maxRequestsPerCaller', 'integer', null, 'Requests of one caller at the same time. Unset: 500.'),
-  router('maxConnections', 'maxConnections', 'integer', null, 'Connections at the same time. Unset: 10000.'),
-  router('maxConnectionsPerClient', 'maxConnectionsPerClient', 'integer', null, 'Connections of one address at the same time. Unset: 1000.'),
-  router('websocketIdleTimeout', 'websocketIdleTimeout', 'duration', '', 'How long a WebSocket may be silent. Unset: 1h.'),
-  router('websocketMaxLifetime', 'websocketMaxLifetime', 'duration', '', 'How long a WebSocket may last. Unset: 24h.'),
-  router('trustedProxyCidrs', 'trustedProxyCidrs', 'strings', [], 'Addresses whose X-Forwarded-For says who the client is.', { sentinel: ['203.0.113.77/32'] }),
-  router('workers', 'workers', 'integer', 1, 'Worker processes in each Pod.'),
-  router('accessLog', 'accessLog', 'boolean', true, 'Whether there is a log line for each request.'),
-  router('logLevel', 'logLevel', 'string', '', 'How much the router says. Unset: info.', { choices: ['', 'debug', 'info', 'error'], sentinel: 'zz-router-level-zz' }),
-  router('enableTracing', 'enableTracing', 'boolean', false, 'Whether traces are sent by OTLP, also without OTEL_EXPORTER_OTLP_ENDPOINT in `env`.'),
-  router('extraArgs', 'extraArgs', 'strings', [], 'Further arguments, as they are.'),
+  ...ROUTER.flags.filter(({ prop }) => prop).map(flag => flagKnob(flag, 'router.', 'router.', ROUTER_DETAILS, { with: 'router.enabled' })),
+  router('extraArgs', 'extraArgs', 'strings', [], EXTRA_ARGS),
   router('clientNamespaces', 'clientNamespaces', 'strings', [], 'Namespaces that may connect. Empty: everybody.'),
   router('autoscaling.minReplicas', 'minReplicas', 'integer', 2, 'Pods that the autoscaler goes down to, at least 2.', { with: 'router.autoscaling.maxReplicas' }),
   router('autoscaling.maxReplicas', 'maxReplicas', 'integer', null, 'Pods that the autoscaler goes up to; takes the place of `replicas`. Unset: no autoscaler.'),

@@ -18,7 +18,8 @@ export interface Sentinel {
 export const NAMESPACE = 'zz-namespace-zz';
 const RELEASE_NAMESPACE = '$.Release.Namespace';
 
-const FIRST = 7_070_000;
+/** The first of the numbers. None of them is a multiple of 1000, so that as milliseconds they are no seconds. */
+const FIRST = 7_070_001;
 
 export class Sentinels {
   private readonly all: Sentinel[];
@@ -81,7 +82,7 @@ function isRaw({ type }: Knob): boolean {
 }
 
 function sentinel(knob: Knob, number: number): Sentinel {
-  const text = `zz-${number}-zz`;
+  const text = knob.flag?.type === 'logLevel' ? String(number) : `zz-${number}-zz`;
   const path = `$.Values.${knob.value}`;
   const made = (value: unknown, shown: string, inner: string): Sentinel => {
     const expression = knob.expression ?? `{{ ${inner} }}`;
@@ -95,7 +96,7 @@ function sentinel(knob: Knob, number: number): Sentinel {
     case 'number':
       return made(number + 0.5, String(number + 0.5), path);
     case 'duration':
-      return made(`${number}s`, `${number}s`, path);
+      return knob.flag ? made(`${number}ms`, `${number}ms`, path) : made(`${number}s`, `${number}s`, path);
     case 'quantity':
       return made(`${number}Ki`, `${number}Ki`, path);
     case 'strings':

@@ -51,6 +51,12 @@ export const CHECKS = `{{- if and (gt (int64 .Values.replicas) 1) (not .Values.c
 {{- if and .gateway.enabled (not .allowHttpTokens) }}
 {{- fail "router.allowHttpTokens is false: the Gateway ends TLS and speaks plain HTTP to the router, which would refuse every token: set it to true" }}
 {{- end }}
+{{- range $ports := .additionalPorts }}
+{{- $ends := splitList "-" $ports }}
+{{- if and (eq (len $ends) 2) (gt (atoi (first $ends)) (atoi (last $ends))) }}
+{{- fail (printf "router.additionalPorts has %q: a range begins with its lower port" $ports) }}
+{{- end }}
+{{- end }}
 {{- if and .gateway.enabled .gateway.className .gateway.namespace }}
 {{- fail "router.gateway.namespace: the Gateway is in the namespace of the release: leave it or className out" }}
 {{- end }}

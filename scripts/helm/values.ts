@@ -1,3 +1,5 @@
+import { Flag } from '../../api/flags/flag';
+import { INTEGER_MAX, LOG_LEVEL_NAMES, TEXT_RULES, TextRule, TextRuleName, boundsOf, numeral } from '../../api/flags/rules';
 import { Knob, isBoolean, isSet, setAt } from './knob';
 
 type Schema = { [keyword: string]: unknown };
@@ -70,11 +72,15 @@ function schemaOf(knob: Knob): Schema {
     return { type: 'string', enum: knob.choices };
   }
   const orNull = (type: string) => (knob.default === null ? [type, 'null'] : type);
+  if (knob.flag) {
+    return flagSchema(knob.flag, orNull);
+  }
   switch (knob.type) {
     case 'boolean': case 'part': return { type: 'boolean' };
-    case 'integer': case 'seconds': case 'milliseconds': return { type: orNull('integer'), minimum: knob.type === 'integer' && knob.value.includes('eplicas') ? 1 : 0 };
+    case 'integer': case 'seconds': case 'milliseconds':
+      return { type: orNull('integer'), minimum: knob.type === 'integer' && knob.value.includes('eplicas') ? 1 : 0, maximum: INTEGER_MAX };
     case 'number': return { type: orNull('number') };
-    case 'duration': return { type: 'string', pattern: isSet(knob.default) ? '^[0-9]+(ms|s|m|h)$' : '^([0-9]+(ms|s|m|h))?$' };
+    case 'duration': return { type: 'string', pattern: `^(${durationPattern(1000, INTEGER_MAX * 1000, ['s', 'm', 'h'])})${isSet(knob.default) ? '' : '?'}$` };
     case 'quantity': return { type: ['string', 'number'], pattern: '^([0-9]+(\\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?)?$' };
     case 'strings': return { type: 'array', items: { type: 'string', minLength: 1 } };
     case 'integers': return { type: 'array', minItems: 1, items: { type: 'integer', minimum: 1, maximum: 65535 } };
@@ -88,6 +94,34 @@ function schemaOf(knob: Knob): Schema {
     };
     default: return { type: 'string' };
   }
+}
+
+/** What the program accepts. A value that leaves the flag out is `null`, or an empty text or list. */
+function flagSchema(flag: Flag, orNull: (type: string) => string | string[]): Schema {
+  const { least, most } = boundsOf(flag);
+  switch (flag.type) {
+    case 'boolean': return { type: 'boolean' };
+    case 'integer': return { type: orNull('integer'), minimum: least, maximum: most };
+    case 'number': case 'seconds': return { type: orNull('number'), ...(least > -Infinity && { minimum: least }), ...(most < Infinity && { maximum: most }) };
+    case 'duration': return { type: 'string', pattern: `^(${durationPattern(least, most)})?$` };
+    case 'logLevel': return { type: 'string', pattern: `^(${LOG_LEVEL_NAMES.join('|')}|[0-9]+)?$` };
+    case 'choice': return { type: 'string', enum: ['', ...flag.choices!] };
+    case 'text': return textSchema(flag.items, '?');
+    case 'list': return { type: 'array', ...(flag.unique && { uniqueItems: true }), items: textSchema(flag.items ?? 'word') };
+  }
+}
+
+function textSchema(name: TextRuleName = 'any', optional = ''): Schema {
+  const { pattern, maxLength }: TextRule = TEXT_RULES[name];
+  return { type: 'string', pattern: `^(${pattern})${optional}$`, ...(maxLength !== undefined && { maxLength }) };
+}
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+/** Durations of one unit, between bounds in milliseconds. */
+function durationPattern(least: number, most: number, units: readonly (keyof typeof UNITS)[] = ['ms', 's', 'm', 'h']): string {
+  return units.map(unit => [unit, Math.ceil(least / UNITS[unit]), Math.floor(most / UNITS[unit])] as const)
+    .filter(([, from, to]) => from <= to).map(([unit, from, to]) => `${numeral(from, to)}${unit}`).join('|');
 }
 
 /** The values as a table for the README. */
@@ -107,12 +141,15 @@ export function exampleOf(knob: Knob): unknown {
   if (knob.choices) {
     return knob.choices.find(choice => choice !== '' && choice !== knob.default);
   }
+  if (knob.flag?.type === 'logLevel') {
+    return 'debug';
+  }
   switch (knob.type) {
     case 'integer': return knob.value.endsWith('maxReplicas') ? 7 : 3;
     case 'seconds': return 90;
     case 'milliseconds': return 1500;
     case 'number': return 2.5;
-    case 'duration': return /WriteBehind/.test(knob.value) ? '250ms' : knob.value.endsWith('scrapeTimeout') ? '7s' : '90s';
+    case 'duration': return knob.value.endsWith('scrapeTimeout') ? '7s' : '90s';
     case 'quantity': return knob.value.includes('limits') ? '3Gi' : '200Mi';
     case 'strings': return /Ports$/.test(knob.value) ? ['3000', '8000-8100'] : /Cidrs$/.test(knob.value) ? ['10.0.0.0/8', 'fd00::/8'] : ['first', 'second'];
     case 'integers': return [6443, 7443];

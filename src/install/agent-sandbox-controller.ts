@@ -4,7 +4,8 @@ import { dns1035Label, dnsLabel, dnsSubdomain, portNumber, Problems } from '../c
 import { AgentSandboxCrds } from '../kinds';
 import { checkKeys, checkLabels } from '../objects';
 import { controllerAccount, controllerDeployment, InstalledController, metricsService } from './controller';
-import { checkFlags } from './controller-flags';
+import { CONTROLLER_FLAGS } from './controller-flags.gen';
+import { checkFlags } from './flag';
 import { ControllerImplementation, UPSTREAM_TAG } from './implementation';
 import { checkMonitoring, monitoring } from './monitoring';
 import { CONTROLLER, CONTROLLER_PORTS, DEFAULT_NAMESPACE, ROUTER_NAME, selectorLabels } from './names';
@@ -82,7 +83,15 @@ function check(chart: Chart, { name, namespace, implementation }: InstalledContr
   checkLabels(problems, 'labels', props.labels);
   checkKeys(problems, 'crdAnnotations', props.crdAnnotations);
   checkProgram(problems, props);
-  checkFlags(problems, props, implementation);
+  checkFlags(problems, CONTROLLER_FLAGS, props);
+  if (implementation !== ControllerImplementation.BUNDLED) {
+    for (const [prop, { original }] of Object.entries(CONTROLLER_FLAGS)) {
+      const value = props[prop as keyof typeof CONTROLLER_FLAGS];
+      if (!original && value !== undefined) {
+        problems.add(prop, value, `the controller of ${UPSTREAM_TAG} has no such flag: leave it out`);
+      }
+    }
+  }
   if (implementation === ControllerImplementation.UPSTREAM_V0_5_6 && !isUpstreamImage(props.image)) {
     problems.add('image', props.image, `flags and role are those of ${UPSTREAM_TAG}: use an image with this tag, or its digest`);
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Construct } from 'constructs';
-import { flagArgs } from './controller-flags';
+import { CONTROLLER_FLAGS } from './controller-flags.gen';
+import { flagArgs } from './flag';
 import { ControllerImplementation, FIXED_ARGS } from './implementation';
 import { CONFIG, CONTROLLER_PORTS } from './names';
 import { networkPolicy, podsOf } from './network-policies';
@@ -63,7 +64,7 @@ export function controllerDeployment(scope: Construct, controller: InstalledCont
     selector,
     replicas,
     several: replicas > 1,
-    args: [...FIXED_ARGS[controller.implementation], ...flagArgs(props)],
+    args: [...FIXED_ARGS[controller.implementation], ...flagArgs(CONTROLLER_FLAGS, props), ...(props.extraArgs ?? [])],
     ports: CONTROLLER_PORTS,
     probes: {
       // Caches of a large cluster take their time; whoever has no endpoint after a minute has not started.

@@ -1,7 +1,9 @@
 export { AgentSandboxController } from './agent-sandbox-controller';
-export { ControllerFlagProps, ControllerLogLevel } from './controller-flags';
+export { ControllerFlagProps } from './controller-flags.gen';
 export { ControllerImplementation } from './implementation';
+export { ControllerLogLevel } from './log-level';
 export { MonitoringProps } from './monitoring';
 export { AgentSandboxControllerProps } from './props';
+export { RouterFlagProps } from './router-flags.gen';
 export { RouterGatewayProps, RouterProps } from './router-props';
 export { InstalledProgramProps } from './workload';

@@ -3,7 +3,7 @@ import { Construct } from 'constructs';
 import { Problems, wholeSeconds } from '../checks';
 import { checkLabels } from '../objects';
 import { Alert, controllerAlerts, routerAlerts } from './alerts';
-import { goDuration } from './controller-flags';
+import { goDuration } from './flag';
 import { dashboard } from './dashboard';
 import { object } from './objects';
 

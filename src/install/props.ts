@@ -1,4 +1,4 @@
-import { ControllerFlagProps } from './controller-flags';
+import { ControllerFlagProps } from './controller-flags.gen';
 import { ControllerImplementation } from './implementation';
 import { MonitoringProps } from './monitoring';
 import { RouterProps } from './router-props';

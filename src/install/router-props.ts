@@ -1,6 +1,5 @@
-import { Duration } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
-import { ControllerLogLevel } from './controller-flags';
+import { RouterFlagProps } from './router-flags.gen';
 import { InstalledProgramProps } from './workload';
 
 /** A Gateway of the Gateway API in front of the router. */
@@ -45,7 +44,7 @@ export interface RouterGatewayProps {
  * The router: the one way into sandboxes from outside of their namespace. Whoever asks has to show a token of the cluster with
  * its audience, and needs `create` of `sandboxes/proxy`, unless props say otherwise.
  */
-export interface RouterProps extends InstalledProgramProps {
+export interface RouterProps extends InstalledProgramProps, RouterFlagProps {
   /**
    * Secret of the type `kubernetes.io/tls`: the router then also listens on 8443, and takes tokens from everywhere there.
    *
@@ -54,26 +53,11 @@ export interface RouterProps extends InstalledProgramProps {
   readonly tlsSecret?: kplus.ISecret;
 
   /**
-   * Whether tokens may come over plain HTTP (8080) from other hosts, too: for routers behind something that ends TLS.
-   * Without it plain HTTP takes them from tunnels only (`kubectl port-forward` and the clients' tunnel mode).
-   *
-   * @default false
-   */
-  readonly allowHttpTokens?: boolean;
-
-  /**
    * Whether tokens of the cluster are taken (TokenReview and SubjectAccessReview).
    *
    * @default true
    */
   readonly tokenReview?: boolean;
-
-  /**
-   * Audiences of which tokens of the cluster must have one.
-   *
-   * @default - 'agent-sandbox-router'
-   */
-  readonly tokenAudiences?: string[];
 
   /**
    * Secret with the keys of scoped tokens, each of at least 32 bytes: such tokens are taken, too.
@@ -102,133 +86,6 @@ export interface RouterProps extends InstalledProgramProps {
    * @default false
    */
   readonly allowUnauthenticated?: boolean;
-
-  /**
-   * Whether a request for a suspended sandbox resumes it, if the caller may patch it. A ValidatingAdmissionPolicy then
-   * holds the router itself to the fields `operatingMode` and `replicas`.
-   *
-   * @default false
-   */
-  readonly resumeOnRequest?: boolean;
-
-  /**
-   * How long such a request waits for the sandbox.
-   *
-   * @default - 1 minute
-   */
-  readonly resumeTimeout?: Duration;
-
-  /**
-   * Ports that sandboxes need not declare, besides 8888: `3000`, `8000-8100`, or `*` for all.
-   *
-   * @default - none
-   */
-  readonly additionalPorts?: string[];
-
-  /**
-   * Longest wait for an answer, and between two pieces of a body.
-   *
-   * @default - 3 minutes
-   */
-  readonly proxyTimeout?: Duration;
-
-  /**
-   * Longest request body, in bytes; 0 is no limit.
-   *
-   * @default - no limit
-   */
-  readonly maxRequestBodyBytes?: number;
-
-  /**
-   * Requests per second of one caller on average; 0 is no limit. Per Pod and worker.
-   *
-   * @default - no limit
-   */
-  readonly rateLimit?: number;
-
-  /**
-   * Requests of one caller at once before `rateLimit` applies.
-   *
-   * @default - 100
-   */
-  readonly rateLimitBurst?: number;
-
-  /**
-   * Requests of one caller at the same time, without WebSockets; 0 is no limit. Per worker, like all limits.
-   *
-   * @default - 500
-   */
-  readonly maxRequestsPerCaller?: number;
-
-  /**
-   * Connections at the same time; 0 is no limit.
-   *
-   * @default - 10,000
-   */
-  readonly maxConnections?: number;
-
-  /**
-   * Connections of one address at the same time, `trustedProxyCidrs` apart; 0 is no limit.
-   *
-   * @default - 1,000
-   */
-  readonly maxConnectionsPerClient?: number;
-
-  /**
-   * How long a WebSocket may be silent; 0 is no limit.
-   *
-   * @default - 1 hour
-   */
-  readonly websocketIdleTimeout?: Duration;
-
-  /**
-   * How long a WebSocket may last; 0 is no limit.
-   *
-   * @default - 1 day
-   */
-  readonly websocketMaxLifetime?: Duration;
-
-  /**
-   * Addresses whose `X-Forwarded-For` says who the client is.
-   *
-   * @default - none
-   */
-  readonly trustedProxyCidrs?: string[];
-
-  /**
-   * Worker processes in each Pod; 0 is one for each core of the node, at most 8.
-   *
-   * @default 1
-   */
-  readonly workers?: number;
-
-  /**
-   * Whether there is a log line for each request.
-   *
-   * @default - true
-   */
-  readonly accessLog?: boolean;
-
-  /**
-   * How much the router says.
-   *
-   * @default - info
-   */
-  readonly logLevel?: ControllerLogLevel;
-
-  /**
-   * Whether traces are sent by OTLP over gRPC.
-   *
-   * @default - if `env` has OTEL_EXPORTER_OTLP_ENDPOINT
-   */
-  readonly enableTracing?: boolean;
-
-  /**
-   * Further arguments, as they are.
-   *
-   * @default - none
-   */
-  readonly extraArgs?: string[];
 
   /**
    * Namespaces that may connect to the router.

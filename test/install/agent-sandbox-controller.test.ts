@@ -172,7 +172,7 @@ test('the controller of the original gets its own flags and role', () => {
 test('all problems are said at once', () => {
   expect(messageOf(() => new AgentSandboxController(testApp(), 'chart', {
     image: '', name: 'A', replicas: 2, leaderElect: false, namespaces: ['a', 'a'], sandboxConcurrentWorkers: 0, memory: '2Gi', apiServerPorts: [],
-    sandboxWriteBehindWindow: Duration.seconds(2),
+    sandboxWriteBehindWindow: Duration.millis(0.5),
   }))).toBe([
     '8 problems:',
     "  chart: name is 'A': use 1 to 63 lower-case letters, digits and '-', beginning with a letter and ending with a letter or digit",
@@ -180,7 +180,7 @@ test('all problems are said at once', () => {
     "  chart: memoryLimit is '1Gi': it is less than memory, '2Gi': raise the one or lower the other",
     "  chart: namespaces[1] is 'a': it is in the list already: remove one",
     '  chart: sandboxConcurrentWorkers is 0: use a whole number from 1 to 2147483647',
-    "  chart: sandboxWriteBehindWindow is '2s': use at most one second",
+    "  chart: sandboxWriteBehindWindow is '0.5ms': use a duration such as 500ms or 1m30s, from 0s to 596h31m23.647s in whole milliseconds",
     '  chart: leaderElect is false: several replicas would all work: leave it out, or use one replica',
     '  chart: apiServerPorts is []: name at least one, or leave it out',
   ].join('\n'));
@@ -189,7 +189,7 @@ test('all problems are said at once', () => {
 test('the flags of the original go with its image only', () => {
   expect(messageOf(() => install({ implementation: ControllerImplementation.UPSTREAM_V0_5_6, namespaces: ['a'] }))).toBe([
     '2 problems:',
-    '  agent-sandbox: namespaces is ["a"]: the controller of the original has no such flag: leave it out',
+    '  agent-sandbox: namespaces is ["a"]: the controller of v0.5.6 has no such flag: leave it out',
     `  agent-sandbox: image is '${IMAGE}': flags and role are those of v0.5.6: use an image with this tag, or its digest`,
   ].join('\n'));
 });

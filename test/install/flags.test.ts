@@ -3,8 +3,8 @@ import * as path from 'node:path';
 import { Duration } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
 import { ControllerFlagProps, ControllerLogLevel, RouterProps } from '../../src';
-import { CONTROLLER_FLAGS } from '../../src/install/controller-flags';
-import { ROUTER_FLAGS } from '../../src/install/router-flags';
+import { CONTROLLER_FLAGS } from '../../src/install/controller-flags.gen';
+import { ROUTER_FLAGS } from '../../src/install/router-flags.gen';
 import { granted } from '../cluster/support/rights';
 import { testChart } from '../helpers';
 import { ROUTER, controllerPod, install, routerPod } from './helpers';
@@ -25,14 +25,6 @@ function evaluated(program: string, module: string, exports: string, statements:
   });
   return (stdout + stderr).trim();
 }
-
-/** Flags of the router that the Deployment fixes, or for which there is `extraArgs`. */
-const ROUTER_EXTRA_ARGS: readonly string[] = [
-  'allow-loopback-pod-ip', 'authz-access-ttl', 'authz-failure-rate-limit', 'authz-scoped-token-allow-v1', 'authz-tokenreview-cache-size',
-  'authz-tokenreview-ttl', 'config', 'health-probe-bind-address', 'http-bind-address', 'idle-timeout', 'kubeconfig', 'max-header-bytes',
-  'metrics-bind-address', 'mtls-mode', 'read-header-timeout', 'shutdown-timeout', 'tls-client-ca-file', 'upstream-connect-timeout', 'upstream-max-retries',
-  'upstream-retry-initial-delay', 'upstream-retry-max-delay', 'version', 'websocket-max-connections-per-client', 'websocket-max-message-bytes',
-];
 
 const CONTROLLER: Required<ControllerFlagProps> = {
   extensions: true,
@@ -82,20 +74,6 @@ test('the router takes every flag that the chart can set', () => {
   const { args } = routerPod(props, { namespaces: ['a'] }).spec.containers[0];
   expect(Object.keys(ROUTER_FLAGS).filter(prop => !(prop in props))).toEqual([]);
   expect(against('router', args)).toBe('');
-});
-
-test('the chart sets every flag of the programs, but for those that are its own business', () => {
-  const controller = evaluated('controller', 'flags', '{ parseFlags }', "let help = ''; try { parseFlags(['--help'], text => (help += text)); } catch {} console.log(help);");
-  const flags = [...controller.matchAll(/^ +--([a-z-]+) </gm)].map(([, flag]) => flag);
-  expect(flags.filter(flag => !Object.values<string>(CONTROLLER_FLAGS).includes(flag)).sort()).toEqual([
-    // addresses and files that the Deployment fixes
-    'allowed-label-domains-file', 'health-probe-bind-address', 'kubeconfig', 'leader-election-namespace', 'metrics-bind-address', 'version',
-    // the other way to say claim-observability-annotations=false
-    'disable-claim-observability-annotations',
-  ].sort());
-  const router = JSON.parse(evaluated('router', 'flags', '{ flagHelp }', 'console.log(JSON.stringify(flagHelp().map(({ name }) => name.slice(2))));')) as string[];
-  const set = ['authz-mode', 'https-bind-address', 'tls-cert-file', 'tls-key-file', 'authz-scoped-token-secret-file', 'authz-static-token-file', 'cache-namespace'];
-  expect(router.filter(flag => !set.includes(flag) && !Object.values<string>(ROUTER_FLAGS).includes(flag)).sort()).toEqual(ROUTER_EXTRA_ARGS);
 });
 
 test('the router gets exactly the rights that it asks for', () => {

@@ -41,7 +41,7 @@ test('the manifests have one Deployment for each program, and no image that coul
 
 test('no prop of the construct is out of reach, but for those that Helm decides', () => {
   const props = new Set(KNOBS.map(({ prop }) => prop.split('.')[0]));
-  const declared = fs.readdirSync(path.join(ROOT, 'src', 'install')).filter(file => ['props.ts', 'controller-flags.ts', 'workload.ts'].includes(file))
+  const declared = fs.readdirSync(path.join(ROOT, 'src', 'install')).filter(file => ['props.ts', 'controller-flags.gen.ts', 'workload.ts'].includes(file))
     .flatMap(file => [...fs.readFileSync(path.join(ROOT, 'src', 'install', file), 'utf8').matchAll(/^export interface (\w+Props) .*?^}/gms)])
     .flatMap(([text]) => [...text.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, prop]) => prop));
   expect(declared.filter(prop => !props.has(prop)).sort()).toEqual(['crdAnnotations', 'createNamespace', 'implementation', 'namespace']);
@@ -132,6 +132,9 @@ describeWithPrograms('the Helm chart', () => {
     ['a text for a number', { replicas: 'two' }, /replicas/],
     ['several replicas that all work', { 'replicas': 2, 'controller.leaderElect': false }, /several replicas would all work/],
     ['a router that lets nobody say who they are', { 'router.enabled': true, 'router.image': IMAGE, 'router.tokenReview': false }, /name another way to say who one is/],
+    ['a range of ports that ends before it begins', { 'router.enabled': true, 'router.image': IMAGE, 'router.additionalPorts': ['9000-8000'] }, /begins with its lower port/],
+    ['a port that is none', { 'router.additionalPorts': ['70000'] }, /additionalPorts/],
+    ['a duration that no timer of the program can wait', { 'controller.sandboxWarmPoolProgressDeadline': '720h' }, /sandboxWarmPoolProgressDeadline/],
     ['a Gateway whose requests are all refused', { 'router.enabled': true, 'router.image': IMAGE, 'router.gateway.enabled': true }, /set it to true/],
   ])('refuses %s', (_what, changes, message) => {
     expect(() => rendered(valuesWith(changes))).toThrow(message);

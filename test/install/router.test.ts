@@ -107,8 +107,8 @@ test.each<[string, object, string]>([
   ['a lonely router', { maxReplicas: 3, minReplicas: 1 }, 'router.minReplicas is 1: use a whole number from 2: the last router has no substitute'],
   ['half an autoscaler', { minReplicas: 3 }, 'router.minReplicas is 3: it is for an autoscaler: set maxReplicas as well, or leave it out'],
   ['a Gateway whose requests are all refused', { gateway: { className: 'gke' } }, 'router.allowHttpTokens is false: the Gateway ends TLS and speaks plain HTTP to the router, which would refuse every token: set it to true'],
-  ['a port that is none', { additionalPorts: ['http'] }, "router.additionalPorts[0] is 'http': use a port, a range such as '8000-8100', or '*'"],
-  ['a network that is none', { trustedProxyCidrs: ['10.0.0.1/8'] }, "router.trustedProxyCidrs[0] is '10.0.0.1/8': bits are set behind the prefix: write '10.0.0.0/8' for the network, or '10.0.0.1/32' for the address"],
+  ['a port that is none', { additionalPorts: ['http'] }, "router.additionalPorts[0] is 'http': use a port from 1 to 65535, a range such as '8000-8100', or '*'"],
+  ['a network that is none', { trustedProxyCidrs: ['10.0.0.1/33'] }, "router.trustedProxyCidrs[0] is '10.0.0.1/33': use an address or a network such as '10.0.0.0/8' or 'fd00::/8'"],
 ])('refuses %s', (_what, router, message) => {
   expect(messageOf(() => withRouter(router))).toBe(`agent-sandbox: ${message}`);
 });

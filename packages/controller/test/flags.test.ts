@@ -19,9 +19,9 @@ test('takes flags of the original that have no effect, and says so', () => {
 });
 
 test.each([
-  ['--sandbox-concurrent-workers=0', 'give a number of at least 1.'],
+  ['--sandbox-concurrent-workers=0', 'give a whole number from 1 to 2147483647.'],
   ['--sandbox-warm-pool-max-refill-rate=Infinity', 'give a number of at least 0.'],
-  ['--sandbox-warm-pool-readiness-grace-period=0', 'give a duration such as 500ms or 1m30s, more than 0, at most 24 days.'],
+  ['--sandbox-warm-pool-readiness-grace-period=0', 'give a duration such as 500ms or 1m30s, from 1ms to 596h31m23.647s in whole milliseconds.'],
   ['--kube-api-qps=fast', 'give a number.'],
   ['--extensions=maybe', 'give true or false.'],
   ['--no-such-flag', 'unknown option'],
@@ -37,6 +37,6 @@ test.each([['0', 0], ['250ms', 250], ['1.5s', 1500], ['1h2m3s', 3_723_000], ['-1
 test('the help writes defaults as the command line takes them', () => {
   let help = '';
   expect(() => parseFlags(['--help'], text => void (help += text))).toThrow(FlagError);
-  expect(help).toContain('before it is replaced (default: 5m0s)');
-  expect(help).toContain('so that Roles suffice (default: none)');
+  expect(help).toContain('before it is replaced. (default: 5m0s)');
+  expect(help).toContain('Roles in these namespaces then take the place of the ClusterRole. (default: the whole cluster)');
 });

@@ -20,7 +20,7 @@ test('prints its version', async () => {
 test('refuses a wrong flag with exit code 1', async () => {
   const { output, exit } = start('--sandbox-concurrent-workers=0');
   expect(await exit).toBe(1);
-  expect(output()).toContain('give a number of at least 1.');
+  expect(output()).toContain('give a whole number from 1 to 2147483647.');
 }, 60_000);
 
 describeWithControlPlane('the program', (testbed) => {
