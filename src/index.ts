@@ -33,6 +33,7 @@ export {
   AgentSandboxController, AgentSandboxControllerProps, ControllerFlagProps, ControllerImplementation,
   ControllerLogLevel, InstalledProgramProps, MonitoringProps, RouterFlagProps, RouterGatewayProps, RouterProps,
 } from './install';
+export { Checks, Finding, FindingSeverity } from './findings';
 export {
   AgentSandboxObjectProps, AgentSandboxVersion, ISandboxTemplate, ISandboxWarmPool, ObjectMetadataProps,
 } from './objects';

@@ -1,4 +1,5 @@
-export { checkTreeAtSynth } from './findings';
+export { checkTreeAtSynth, setTreeCheck } from './findings';
+export { nearest } from './nearest';
 export { describe, Problems } from './problems';
 export { Quantity } from './quantity';
 export {
@@ -7,3 +8,4 @@ export {
 } from './rules';
 export { wholeSeconds } from './seconds';
 export { checkCalls, checkProps, placed } from './shapes';
+export { show } from './show';

@@ -200,7 +200,7 @@ export function placed(kind: string, scope: Construct, id: string): [scope: Cons
   }
   if (!Construct.isConstruct(scope)) {
     problems.add('scope', scope, `define it in a chart: new ${kind}(chart, ${typeof id === 'string' ? `'${id}'` : "'python'"}, { … })`);
-  } else if (!scope.node.scopes.some(Chart.isChart)) {
+  } else if (!Chart.isChart(scope) && !scope.node.scopes.some(Chart.isChart)) {
     problems.add('scope', scope, "define it in a chart: new Chart(app, 'agents', { namespace: 'agents' })");
   }
   problems.throwIfAny();

@@ -16,6 +16,7 @@ export const STRUCTS_JSON = `{
   "EmptyDirOptions": {"inMemory":"b?","sizeLimit":"s?"},
   "ExternalMetricProps": {"matchLabels":"{s?","metricName":"s","target":"s","targetType":"MetricTargetType?"},
   "FilesOptions": {"defaultMode":"n?","items":"{s?","optional":"b?"},
+  "Finding": {"field":"s","message":"s","object":"s","place":"s","remedy":"s","rule":"s","severity":"FindingSeverity"},
   "GrpcProbeOptions": {"failureThreshold":"n?","initialDelay":"Duration?","period":"Duration?","port":"n?","service":"s?","successThreshold":"n?","terminationGracePeriod":"Duration?","timeout":"Duration?"},
   "HttpProbeOptions": {"failureThreshold":"n?","headers":"{s?","https":"b?","initialDelay":"Duration?","period":"Duration?","port":"n?","successThreshold":"n?","terminationGracePeriod":"Duration?","timeout":"Duration?"},
   "InstalledProgramProps": {"affinity":"l1.Affinity?","cpu":"s?","cpuLimit":"s?","env":"[l1.EnvVar?","image":"s","imagePullPolicy":"kplus.ImagePullPolicy?","imagePullSecrets":"[kplus.ISecret?","memory":"s?","memoryLimit":"s?","nodeSelector":"{s?","podAnnotations":"{s?","podLabels":"{s?","priorityClassName":"s?","replicas":"n?","serviceAccountAnnotations":"{s?","terminationGracePeriod":"Duration?","tolerations":"[l1.Toleration?"},
@@ -28,6 +29,7 @@ export const STRUCTS_JSON = `{
   "KedaPrometheusProps": {"activationThreshold":"n?","authentication":"KedaAuthentication?","metricType":"MetricTargetType?","parameters":"{s?","query":"s","serverAddress":"s","threshold":"n"},
   "KedaTriggerProps": {"authentication":"KedaAuthentication?","metadata":"{s","metricType":"MetricTargetType?","name":"s?","type":"s"},
   "LifetimeOptions": {"onExpiry":"ShutdownPolicy?"},
+  "Mistake": {"field":"s","instead":"s","kinds":"*?","lines":"s"},
   "MonitoringProps": {"additionalRuleGroups":"[*?","claimLatencyThreshold":"Duration?","dashboard":"b?","dashboardLabels":"{s?","prometheusRule":"b?","prometheusRuleLabels":"{s?","scrapeInterval":"Duration?","scrapeTimeout":"Duration?","serviceMonitor":"b?","serviceMonitorLabels":"{s?"},
   "NetworkAnswer": {"example":"s?","places":"[s","reachability":"Reachability","reasons":"[s"},
   "NetworkMatrixRow": {"cells":"{s","policy":"s","sandbox":"s"},
@@ -182,6 +184,7 @@ export const ENUMS_JSON = `{
   "ClaimOverrides": {"DISALLOWED":"Disallowed","ALLOWED":"Allowed","OVERRIDES":"Overrides"},
   "ControllerImplementation": {"BUNDLED":"Bundled","UPSTREAM_V0_5_6":"UpstreamV0.5.6"},
   "ControllerLogLevel": {"DEBUG":"debug","INFO":"info","WARN":"warn","ERROR":"error","PANIC":"panic"},
+  "FindingSeverity": {"ERROR":"error","WARNING":"warning"},
   "KataHypervisor": {"QEMU":"QEMU","CLOUD_HYPERVISOR":"Cloud Hypervisor","FIRECRACKER":"Firecracker"},
   "MetricTargetType": {"AVERAGE_VALUE":"AverageValue","VALUE":"Value"},
   "PodSecurityLevel": {"PRIVILEGED":"privileged","BASELINE":"baseline","RESTRICTED":"restricted"},
@@ -201,6 +204,7 @@ export const ENUMS_JSON = `{
 
 /** Parameters of methods: `Class.method` where they are static, `Class#method` where they are not. */
 export const METHODS: Readonly<Record<string, readonly string[]>> = {
+  'Checks.of': ['subject:*'],
   'ClusterDns.custom': ['peer:NetworkPeer', 'ports:[NetworkPort'],
   'ClusterDns.nodeLocal': ['cidr:s?'],
   'Isolation.gvisor': ['props:IsolationProps?'],

@@ -1,5 +1,5 @@
 import { Construct } from 'constructs';
-import { checkProps, placed, Problems } from '../checks';
+import { checkProps, checkTreeAtSynth, placed, Problems } from '../checks';
 import { CRDS_JSON } from '../generated/crds.gen';
 import { checkKeys, checkLabels, ClusterScopedObject } from '../objects';
 
@@ -62,5 +62,6 @@ export class AgentSandboxCrds extends Construct {
         metadata: { ...definition.metadata, labels: props.labels, annotations: props.annotations },
       });
     }
+    checkTreeAtSynth(this);
   }
 }

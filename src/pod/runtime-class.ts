@@ -1,5 +1,5 @@
 import { Construct } from 'constructs';
-import { checkProps, dnsLabel, placed, Problems, quantity } from '../checks';
+import { checkProps, checkTreeAtSynth, dnsLabel, placed, Problems, quantity } from '../checks';
 import { checkObject, ClusterScopedObject, ObjectMetadataProps } from '../objects';
 import { Isolation } from './isolation';
 
@@ -99,5 +99,6 @@ export class SandboxRuntimeClass extends Construct {
       overhead: overhead && { podFixed: { cpu: overhead.cpu, memory: overhead.memory } },
       scheduling: nodeSelector || tolerations ? { nodeSelector, tolerations } : undefined,
     });
+    checkTreeAtSynth(this);
   }
 }

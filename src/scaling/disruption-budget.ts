@@ -1,6 +1,6 @@
 import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
-import { checkProps, integer, placed, Problems } from '../checks';
+import { checkProps, checkTreeAtSynth, integer, placed, Problems } from '../checks';
 import { LABEL, nameHash } from '../generated/vocabulary.gen';
 import { checkObject, identityOf, inDifferentNamespaces, ISandboxTemplate, objectMetadata, ObjectMetadataProps } from '../objects';
 
@@ -99,6 +99,7 @@ export class SandboxDisruptionBudget extends Construct {
         unhealthyPodEvictionPolicy: props.unhealthyPodEvictionPolicy,
       },
     });
+    checkTreeAtSynth(this);
   }
 }
 

@@ -1,0 +1,53 @@
+import { Construct, IConstruct } from 'constructs';
+import { checkCalls, Problems } from '../checks';
+import { CONTRADICTION_RULES } from './contradictions';
+import { Finding, FindingSeverity } from './finding';
+import { NAME_RULES } from './names';
+import { REFERENCE_RULES } from './references';
+import { FIELD_RULES } from './fields';
+import { Rule, run, Subject, World } from './world';
+
+/** All rules, in the order in which they are applied. @internal */
+export const RULES: readonly Rule[] = [...NAME_RULES, ...REFERENCE_RULES, ...CONTRADICTION_RULES, ...FIELD_RULES];
+
+const AT_SYNTH = RULES.filter(rule => !rule.manifestsOnly && rule.severity === FindingSeverity.ERROR);
+
+/**
+ * Finds what is wrong in objects and between them: in a tree of constructs, or in manifests that something else has written.
+ * Synthesis runs the same rules and fails for findings of the severity ERROR. The rules are in docs/reference/rules.md.
+ */
+export class Checks {
+  /**
+   * Findings of an app, a chart or any other construct, or of a list of manifests.
+   *
+   * @param subject a construct, with everything below it, or a list of objects as in manifests
+   * @returns findings in the order of the rules; none means that all is well
+   * @throws if it is neither
+   */
+  public static of(subject: any): Finding[] {
+    if (Construct.isConstruct(subject)) {
+      return run(World.ofTree(subject), RULES.filter(rule => !rule.manifestsOnly));
+    }
+    if (!Array.isArray(subject)) {
+      const problems = Problems.of('Checks.of');
+      problems.add('subject', subject, 'use an app, a chart or another construct, or a list of manifests');
+      problems.throwIfAny();
+    }
+    return Checks._ofManifests(subject.map((manifest: any, index: number) => ({ manifest, place: `manifests[${index}]` })));
+  }
+
+  /** @internal */
+  public static _ofManifests(located: ReadonlyArray<{ readonly manifest: any; readonly place: string }>): Finding[] {
+    const objects = located.flatMap(({ manifest, place }): { manifest: any; place: string }[] => (manifest?.kind === 'List' && Array.isArray(manifest.items)
+      ? manifest.items.map((item: any, index: number) => ({ manifest: item, place: `${place} items[${index}]` })) : [{ manifest, place }]));
+    return run(new World(objects.filter(({ manifest }) => typeof manifest === 'object' && manifest !== null).map(({ manifest, place }) => Subject.ofManifest(manifest, place))), RULES);
+  }
+
+  private constructor() {}
+}
+checkCalls(Checks);
+
+/** What synthesis refuses in a tree. @internal */
+export function treeFindings(root: IConstruct): Finding[] {
+  return run(World.ofTree(root), AT_SYNTH);
+}

@@ -1,0 +1,222 @@
+import { Problems, Quantity } from '../checks';
+import { NAMESPACE_NAME_LABEL } from '../objects';
+import { checkPodSecurity } from '../pod';
+import { EXTENSIONS_GROUP, GROUP, ROUTER, SHADOW_POOL_PREFIX } from '../generated/vocabulary.gen';
+import { FindingSeverity } from './finding';
+import { blueprints, containersOf, templateOf } from './pods';
+import { Rule, Subject, World } from './world';
+
+const LEVELS = ['restricted', 'baseline', 'privileged'] as const;
+type Level = typeof LEVELS[number];
+
+/** The strictest level that a namespace can still enforce with a relaxation. */
+const BASELINE: readonly string[] = ['RUN_AS_ROOT', 'PRIVILEGE_ESCALATION', 'DEFAULT_CAPABILITIES', 'OTHER_VOLUMES'];
+const BASELINE_CAPABILITIES: readonly string[] = [
+  'AUDIT_WRITE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'MKNOD', 'NET_BIND_SERVICE', 'SETFCAP', 'SETGID', 'SETPCAP', 'SETUID', 'SYS_CHROOT',
+];
+
+export const CONTRADICTION_RULES: readonly Rule[] = [
+  {
+    id: 'namespace-level',
+    severity: FindingSeverity.ERROR,
+    summary: 'A namespace of this app enforces a Pod Security level that the Pods of a Sandbox or template do not meet.',
+    check: (world, report) => {
+      for (const blueprint of blueprints(world)) {
+        const namespace = namespaceOf(world, blueprint);
+        const enforced = namespace?.manifest.metadata?.labels?.['pod-security.kubernetes.io/enforce'] as Level | undefined;
+        if (!enforced || enforced === 'privileged' || !LEVELS.includes(enforced)) {
+          continue;
+        }
+        const { level, because } = levelOf(blueprint.spec.podTemplate?.spec ?? {});
+        if (LEVELS.indexOf(level) > LEVELS.indexOf(enforced)) {
+          report(blueprint, 'spec.podTemplate', undefined, `its Pods need ${because.join(', ')}, and the namespace '${namespace!.name}' (${namespace!.place}) enforces '${enforced}', so that no Pod would be made`,
+            `have the namespace enforce '${level}', or leave the relaxations out`);
+        }
+      }
+    },
+  },
+  {
+    id: 'container-limits',
+    severity: FindingSeverity.ERROR,
+    summary: 'A container asks for more or less than the LimitRange of its namespace allows.',
+    check: (world, report) => {
+      for (const range of world.of('LimitRange')) {
+        const limits = (range.spec.limits ?? []).filter((limit: any) => limit.type === 'Container');
+        for (const blueprint of blueprints(world).filter(each => each.namespaceKey === range.namespaceKey)) {
+          for (const container of containersOf(blueprint.spec.podTemplate?.spec)) {
+            limits.forEach((limit: any) => checkLimits(limit, container.resources ?? {}, (field, value, bound) =>
+              report(blueprint, `container '${container.name}'.resources.${field}`, value, `the LimitRange ${range.place} allows ${bound}, so that no Pod would be made`, 'change one of them')));
+          }
+        }
+      }
+    },
+  },
+  {
+    id: 'quota-needs-amounts',
+    severity: FindingSeverity.ERROR,
+    summary: 'A quota of CPU or memory refuses Pods whose containers name no such amount, and no LimitRange gives defaults.',
+    check: (world, report) => {
+      for (const quota of world.of('ResourceQuota')) {
+        const defaults = world.of('LimitRange').filter(each => each.namespaceKey === quota.namespaceKey).flatMap(each => each.spec.limits ?? []);
+        for (const resource of Object.keys(quota.spec.hard ?? {})) {
+          const [, side, amount] = /^(?:(requests|limits)\.)?(cpu|memory)$/.exec(resource) ?? [];
+          if (!amount) {
+            continue;
+          }
+          const map = side === 'limits' ? 'limits' : 'requests';
+          const hasDefault = defaults.some((limit: any) => limit[map === 'limits' ? 'default' : 'defaultRequest']?.[amount] ?? limit.default?.[amount] ?? limit.max?.[amount]);
+          for (const blueprint of hasDefault ? [] : blueprints(world).filter(each => each.namespaceKey === quota.namespaceKey)) {
+            for (const container of containersOf(blueprint.spec.podTemplate?.spec)) {
+              // The API server takes a limit as the request, too.
+              if ((container.resources?.[map]?.[amount] ?? (map === 'requests' ? container.resources?.limits?.[amount] : undefined)) === undefined) {
+                report(blueprint, `container '${container.name}'.resources.${map}.${amount}`, undefined, `the ResourceQuota ${quota.place} limits ${resource}, and Kubernetes refuses Pods that do not say how much they need`,
+                  `set ${amount} of the container, or give the namespace defaults with containerLimits`);
+              }
+            }
+          }
+        }
+      }
+    },
+  },
+  {
+    id: 'quota-of-sandboxes',
+    severity: FindingSeverity.ERROR,
+    summary: 'The pools of a namespace, at their maximum, are larger than its quota of Sandboxes.',
+    check: (world, report) => {
+      for (const quota of world.of('ResourceQuota')) {
+        const limit = quota.spec.hard?.[`count/sandboxes.${GROUP}`];
+        if (limit === undefined) {
+          continue;
+        }
+        const sizes = world.of('SandboxWarmPool').filter(each => each.isOurs && each.namespaceKey === quota.namespaceKey).map(pool => ({ pool, size: largest(world, pool) }));
+        const others = world.of('Sandbox').filter(each => each.isOurs && each.namespaceKey === quota.namespaceKey).length;
+        const all = sizes.reduce((sum, { size }) => sum + size, others);
+        if (sizes.length > 0 && all > Number(limit)) {
+          report(quota, `spec.hard['count/sandboxes.${GROUP}']`, limit,
+            `the namespace has ${all} Sandboxes when its pools are full (${[...sizes.map(({ pool, size }) => `${pool.name}: ${size}`), ...(others ? [`without a pool: ${others}`] : [])].join(', ')}), not counting those that are claimed`,
+            `raise it to more than ${all}, or make pools smaller`);
+        }
+      }
+    },
+  },
+  {
+    id: 'never-finishes',
+    severity: FindingSeverity.ERROR,
+    summary: 'A claim ends some time after its work has finished, and Pods of its template are restarted for ever.',
+    check: (world, report) => {
+      for (const claim of world.of('SandboxClaim').filter(each => each.isOurs && each.spec.lifecycle?.ttlSecondsAfterFinished !== undefined)) {
+        const spec = templateOf(world, claim)?.spec.podTemplate?.spec;
+        if (spec && (spec.restartPolicy ?? 'Always') === 'Always' && spec.activeDeadlineSeconds === undefined) {
+          report(claim, 'spec.lifecycle.ttlSecondsAfterFinished', claim.spec.lifecycle.ttlSecondsAfterFinished, 'the Pods of its template are always restarted, so their work never finishes',
+            "give the template restartPolicy 'OnFailure' or 'Never', or an active deadline, or end the claim at a point in time (Lifetime.until)");
+        }
+      }
+    },
+  },
+  {
+    id: 'empty-pool',
+    severity: FindingSeverity.WARNING,
+    summary: 'A pool of 0 that no autoscaler of this app scales: every claim starts cold.',
+    check: (world, report) => {
+      for (const pool of world.of('SandboxWarmPool').filter(each => each.isOurs && each.spec.replicas === 0 && !each.name.startsWith(SHADOW_POOL_PREFIX))) {
+        if (scalersOf(world, pool).length === 0) {
+          report(pool, 'spec.replicas', 0, 'every claim of it starts cold', 'keep at least 1, add an autoscaler, or claim the template itself');
+        }
+      }
+    },
+  },
+  {
+    id: 'claim-policy',
+    severity: FindingSeverity.ERROR,
+    summary: 'A claim brings variables or volumes that its template does not let claims bring; the controller refuses it.',
+    check: (world, report) => {
+      for (const claim of world.of('SandboxClaim').filter(each => each.isOurs && (each.spec.env?.length || each.spec.volumeClaimTemplates?.length))) {
+        const template = templateOf(world, claim);
+        for (const [field, policy, prop] of [['env', 'envVarsInjectionPolicy', 'claimEnv'], ['volumeClaimTemplates', 'volumeClaimTemplatesPolicy', 'claimVolumes']]) {
+          if (template && claim.spec[field]?.length && (template.spec[policy] ?? 'Disallowed') === 'Disallowed') {
+            report(claim, `spec.${field}`, claim.spec[field].map((each: any) => each.name ?? each.metadata?.name), `the template ${template.place} does not let claims bring them`,
+              `give it ${policy}: Allowed (${prop}: ClaimOverrides.ALLOWED), or leave them out`);
+          }
+        }
+      }
+    },
+  },
+  {
+    id: 'router-namespace',
+    severity: FindingSeverity.ERROR,
+    summary: 'The network of a template or Sandbox lets a router in, and the router of this app runs in another namespace.',
+    check: (world, report) => {
+      const routers = world.of('Deployment').filter(each => matches(each.spec.template?.metadata?.labels, ROUTER.labels) || each.name === ROUTER.labels.app);
+      const namespaces = routers.map(each => each.namespace);
+      if (routers.length === 0 || namespaces.includes(undefined)) {
+        return;
+      }
+      const policies = [...world.of('SandboxTemplate').filter(each => each.isOurs).map(each => [each, each.spec.networkPolicy?.ingress] as const),
+        ...world.of('NetworkPolicy').filter(each => world.beside(each, 'Sandbox', each.name.replace(/^sandbox-/, ''))).map(each => [each, each.spec.ingress] as const)];
+      for (const [subject, ingress] of policies) {
+        for (const peer of (ingress ?? []).flatMap((rule: any) => rule.from ?? [])) {
+          const named = peer.namespaceSelector?.matchLabels?.[NAMESPACE_NAME_LABEL];
+          if (named !== undefined && matches(peer.podSelector?.matchLabels, ROUTER.labels) && !namespaces.includes(named)) {
+            report(subject, 'the namespace of the router', named, `the router of this app (${routers[0].place}) runs in '${namespaces[0]}', and could not connect`,
+              `use a network with router: { namespace: '${namespaces[0]}' }`);
+          }
+        }
+      }
+    },
+  },
+];
+
+function matches(labels: any, wanted: { readonly [key: string]: string }): boolean {
+  return Object.entries(wanted).every(([key, value]) => labels?.[key] === value);
+}
+
+function namespaceOf(world: World, subject: Subject): Subject | undefined {
+  return subject.namespace === undefined ? undefined : world.of('Namespace').find(each => each.name === subject.namespace);
+}
+
+/** The strictest level that a pod spec meets, and the relaxations that keep it from a stricter one. */
+function levelOf(spec: any): { readonly level: Level; readonly because: readonly string[] } {
+  const problems = Problems.of('');
+  checkPodSecurity(problems, spec, []);
+  const needed = problems.all().map(line => ({ relaxation: /Relaxation\.([A-Z_]+)\]/.exec(line)?.[1] ?? '', line })).filter(({ relaxation }) => relaxation !== '');
+  const names = [...new Set(needed.map(({ relaxation }) => relaxation))];
+  const added = containersOf(spec).flatMap(container => container.securityContext?.capabilities?.add ?? []);
+  const isBaseline = (name: string) => BASELINE.includes(name)
+    || (name === 'ADDED_CAPABILITIES' && added.every(capability => BASELINE_CAPABILITIES.includes(capability)))
+    // Unset is what baseline allows.
+    || (name === 'UNCONFINED_SECCOMP' && needed.every(({ relaxation, line }) => relaxation !== name || !line.includes("'Unconfined'")));
+  const privileged = names.filter(name => !isBaseline(name));
+  return { level: privileged.length > 0 ? 'privileged' : names.length > 0 ? 'baseline' : 'restricted', because: privileged.length > 0 ? privileged : names };
+}
+
+function checkLimits(limit: any, resources: any, say: (field: string, value: string, bound: string) => void): void {
+  const exceeds = (a: unknown, b: unknown) => {
+    const [left, right] = [Quantity.tryParse(String(a)), Quantity.tryParse(String(b))];
+    return left && right ? left.exceeds(right) : false;
+  };
+  for (const [resource, most] of Object.entries(limit.max ?? {})) {
+    for (const map of ['limits', 'requests']) {
+      if (resources[map]?.[resource] !== undefined && exceeds(resources[map][resource], most)) {
+        say(`${map}.${resource}`, resources[map][resource], `at most ${most}`);
+      }
+    }
+  }
+  for (const [resource, least] of Object.entries(limit.min ?? {})) {
+    const request = resources.requests?.[resource] ?? resources.limits?.[resource];
+    if (request !== undefined && exceeds(least, request)) {
+      say(`requests.${resource}`, request, `at least ${least}`);
+    }
+  }
+}
+
+function scalersOf(world: World, pool: Subject): Subject[] {
+  return [...world.of('HorizontalPodAutoscaler'), ...world.of('ScaledObject')].filter(scaler => scaler.namespaceKey === pool.namespaceKey
+    && scaler.spec.scaleTargetRef?.kind === 'SandboxWarmPool' && scaler.spec.scaleTargetRef.name === pool.name
+    && String(scaler.spec.scaleTargetRef.apiVersion).startsWith(EXTENSIONS_GROUP));
+}
+
+/** The largest number of idle Sandboxes of a pool. */
+function largest(world: World, pool: Subject): number {
+  const maxima = scalersOf(world, pool).map(scaler => Number(scaler.spec.maxReplicas ?? scaler.spec.maxReplicaCount ?? 100));
+  return maxima.length > 0 ? Math.max(...maxima) : Number(pool.spec.replicas ?? 1);
+}

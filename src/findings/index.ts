@@ -1,0 +1,9 @@
+import { setTreeCheck } from '../checks';
+import { treeFindings } from './checks';
+import { findingLine } from './finding';
+
+export { Checks } from './checks';
+export { Finding, FindingSeverity } from './finding';
+
+// The constructs below cannot know the rules, which know the constructs.
+setTreeCheck(root => treeFindings(root).map(findingLine));

@@ -1,0 +1,206 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ApiObject, Chart, Duration } from 'cdk8s';
+import * as kplus from 'cdk8s-plus-28';
+import {
+  Checks, ClaimOverrides, FindingSeverity, Isolation, Lifetime, PodSecurityLevel, Relaxation, Sandbox, SandboxClaim, SandboxDisruptionBudget, SandboxNamespace,
+  SandboxNetwork, SandboxRuntimeClass, SandboxTemplate, SandboxVolume, SandboxWarmPool, AgentSandboxController, AgentSandboxCrds, WarmPoolMetric,
+} from '../src';
+import { RULES } from '../src/findings/checks';
+import { MISTAKES } from '../src/findings/mistakes';
+import { CONTAINER, POD, messageOf, synth, testApp, testChart } from './helpers';
+
+const SMALL = { ...CONTAINER, cpu: '1', memory: '1Gi' };
+const found = (chart: Chart) => Checks.of(chart.node.root).map(({ rule, place, field, message, remedy }) => `${place}: ${field}: ${message}: ${remedy} [${rule}]`);
+const metrics = [WarmPoolMetric.claimRate({ target: '1' })];
+
+/** What contradicts itself in one app, and what is said about it. */
+const TREES: readonly (readonly [rule: string, make: (chart: Chart) => unknown, finding: string])[] = [
+  ['duplicate-name', chart => ['a', 'b'].map(id => new SandboxRuntimeClass(chart, id, { isolation: Isolation.gvisor() })),
+    "test/b/Resource: name is 'gvisor': test/a/Resource is a RuntimeClass of this name and the cluster has room for one: rename one"],
+  ['duplicate-name', chart => ['a', 'b'].map(id => new SandboxDisruptionBudget(chart, id, { template: SandboxTemplate.fromName('python'), name: 'same' })),
+    "test/b/Resource: name is 'same': test/a/Resource is a PodDisruptionBudget of this name in the same namespace: rename one"],
+  ['volume-claim-name', chart => [['x-y', 'w'], ['y', 'w-x']].map(([id, volume]) => new Sandbox(chart, id, { ...POD, volumes: [SandboxVolume.persistent(volume, { size: '1Gi' })] })),
+    "test/y/Resource: name is 'y': its volume 'w-x' would be the PersistentVolumeClaim 'w-x-y', which is also that of the volume 'w' of test/x-y/Resource: rename a volume or one of both"],
+  ['two-autoscalers', chart => {
+    const pool = new SandboxWarmPool(chart, 'pool', { template: SandboxTemplate.fromName('python') });
+    pool.autoscale({ maxReplicas: 3, metrics });
+    new ApiObject(chart, 'keda', { apiVersion: 'keda.sh/v1alpha1', kind: 'ScaledObject', metadata: { name: 'keda' }, spec: { scaleTargetRef: { apiVersion: pool.apiVersion, kind: 'SandboxWarmPool', name: 'pool' } } });
+  }, "test/keda: spec.scaleTargetRef.name is 'pool': the HorizontalPodAutoscaler test/pool/Autoscaler/Resource scales this pool already: keep one of them"],
+  ['dead-selector', chart => {
+    const pod = new kplus.Pod(chart, 'pod', { containers: [{ image: 'a:1', portNumber: 80 }] });
+    new kplus.Service(chart, 'service', { selector: pod, ports: [{ port: 80 }] });
+    SandboxTemplate.fromPod(chart, 'python', pod, { isolation: Isolation.gvisor() });
+  }, "test/service/Resource: spec.selector is {\"cdk8s.io/metadata.addr\":\"test-pod-c82fd911\"}: nothing in this app has this label: the Pod was given to SandboxTemplate.fromPod(), which does not emit it: select the template's Pods by a label of your own in podLabels, and say in network of the template what they may talk to"],
+  ['other-namespace', chart => {
+    const other = new Chart(chart.node.root, 'other', { namespace: 'vault' });
+    const secret = new kplus.Secret(other, 'secret', { metadata: { name: 'token' }, stringData: { key: 'x' } });
+    new Sandbox(chart, 'box', { containers: [{ ...CONTAINER, env: { TOKEN: kplus.EnvValue.fromSecretValue({ secret, key: 'key' }) } }], isolation: Isolation.gvisor() });
+  }, "test/box/Resource: spec.podTemplate.spec.container 'sandbox'.env['TOKEN'] is 'token': this app has a Secret of this name in namespace 'vault' only (other/secret/Resource), and 'agents' cannot see it: define it in 'agents', or this object in 'vault'"],
+  ['missing-key', chart => {
+    const config = new kplus.ConfigMap(chart, 'config', { metadata: { name: 'config' }, data: { 'app.yaml': 'x' } });
+    new Sandbox(chart, 'box', { containers: [{ ...CONTAINER, env: { MODE: kplus.EnvValue.fromConfigMap(config, 'mode') } }], isolation: Isolation.gvisor() });
+  }, "test/box/Resource: spec.podTemplate.spec.container 'sandbox'.env['MODE'] is 'mode': the ConfigMap test/config/Resource has no such key: use one of 'app.yaml', or add it there"],
+  ['namespace-level', chart => [new SandboxNamespace(chart, 'agents'),
+    new SandboxTemplate(chart, 'desktop', { containers: [{ ...CONTAINER, relaxations: [Relaxation.RUN_AS_ROOT] }], isolation: Isolation.gvisor() })],
+  "test/desktop/Resource: spec.podTemplate: its Pods need RUN_AS_ROOT, and the namespace 'agents' (test/agents/Resource) enforces 'restricted', so that no Pod would be made: have the namespace enforce 'baseline', or leave the relaxations out"],
+  ['namespace-level', chart => [new SandboxNamespace(chart, 'agents', { enforce: PodSecurityLevel.BASELINE }),
+    new SandboxTemplate(chart, 'docker', { containers: [{ ...CONTAINER, relaxations: [Relaxation.PRIVILEGED] }], isolation: Isolation.gvisor() })],
+  "test/docker/Resource: spec.podTemplate: its Pods need PRIVILEGED, and the namespace 'agents' (test/agents/Resource) enforces 'baseline', so that no Pod would be made: have the namespace enforce 'privileged', or leave the relaxations out"],
+  ['container-limits', chart => [new SandboxNamespace(chart, 'agents', { containerLimits: { max: { cpu: '500m' } } }), new SandboxTemplate(chart, 'python', { containers: [{ ...CONTAINER, cpu: '250m', cpuLimit: '2' }], isolation: Isolation.gvisor() })],
+    "test/python/Resource: container 'sandbox'.resources.limits.cpu is '2': the LimitRange test/agents/ContainerLimits allows at most 500m, so that no Pod would be made: change one of them"],
+  ['quota-needs-amounts', chart => [new SandboxNamespace(chart, 'agents', { quota: { requestsMemory: '20Gi' } }), new SandboxTemplate(chart, 'python', { containers: [{ ...CONTAINER, cpu: '1' }], isolation: Isolation.gvisor() })],
+    "test/python/Resource: container 'sandbox'.resources.requests.memory: the ResourceQuota test/agents/Quota limits requests.memory, and Kubernetes refuses Pods that do not say how much they need: set memory of the container, or give the namespace defaults with containerLimits"],
+  ['quota-of-sandboxes', chart => {
+    new SandboxNamespace(chart, 'agents', { quota: { sandboxes: 20 } });
+    new SandboxWarmPool(chart, 'busy', { template: SandboxTemplate.fromName('python') }).autoscale({ maxReplicas: 18, metrics });
+    new SandboxWarmPool(chart, 'quiet', { template: SandboxTemplate.fromName('python'), replicas: 5 });
+  }, "test/agents/Quota: spec.hard['count/sandboxes.agents.x-k8s.io'] is '20': the namespace has 23 Sandboxes when its pools are full (busy: 18, quiet: 5), not counting those that are claimed: raise it to more than 23, or make pools smaller"],
+  ['never-finishes', chart => new SandboxClaim(chart, 'job', { pool: new SandboxWarmPool(chart, 'pool', { template: new SandboxTemplate(chart, 'python', POD) }), lifetime: Lifetime.afterFinished(Duration.hours(1)) }),
+    "test/job/Resource: spec.lifecycle.ttlSecondsAfterFinished is 3600: the Pods of its template are always restarted, so their work never finishes: give the template restartPolicy 'OnFailure' or 'Never', or an active deadline, or end the claim at a point in time (Lifetime.until)"],
+  ['empty-pool', chart => new SandboxWarmPool(chart, 'pool', { template: SandboxTemplate.fromName('python'), replicas: 0 }),
+    'test/pool/Resource: spec.replicas is 0: every claim of it starts cold: keep at least 1, add an autoscaler, or claim the template itself'],
+  ['claim-policy', chart => {
+    const template = new SandboxTemplate(chart, 'python', POD);
+    new SandboxWarmPool(new Chart(chart.node.root, 'platform', { namespace: 'agents' }), 'pool', { template });
+    // In the words of a chart that knows the pool by name only
+    new SandboxClaim(chart, 'job', { pool: SandboxWarmPool.fromName('pool'), env: { A: '1' } });
+  }, 'test/job/Resource: spec.env is ["A"]: the template test/python/Resource does not let claims bring them: give it envVarsInjectionPolicy: Allowed (claimEnv: ClaimOverrides.ALLOWED), or leave them out'],
+  ['router-namespace', chart => {
+    new AgentSandboxController(chart.node.root, 'install', { namespace: 'sandbox-system', image: 'a:1', router: { image: 'b:1' } });
+    new SandboxTemplate(chart, 'python', POD);
+  }, "test/python/Resource: the namespace of the router is 'agent-sandbox-system': the router of this app (install/Deployment-sandbox-router) runs in 'sandbox-system', and could not connect: use a network with router: { namespace: 'sandbox-system' }"],
+];
+
+test.each(TREES)('%s: a contradiction of an app is found', (rule, make, finding) => {
+  const chart = testChart({ namespace: 'agents' });
+  make(chart);
+  expect(found(chart)).toEqual([`${finding} [${rule}]`]);
+  const { severity } = RULES.find(({ id }) => id === rule)!;
+  if (severity === FindingSeverity.ERROR) {
+    expect(messageOf(() => synth(chart))).toBe(`Validation failed with the following errors:\n  [] ${finding} [${rule}]`);
+  } else {
+    expect(() => synth(chart)).not.toThrow();
+  }
+});
+
+test('definitions twice are found', () => {
+  const chart = testChart();
+  ['a', 'b'].forEach(id => new AgentSandboxCrds(chart, id));
+  expect(found(chart)).toHaveLength(4);
+});
+
+test('what fits together has no findings', () => {
+  const chart = testChart({ namespace: 'agents' });
+  new SandboxNamespace(chart, 'agents', {
+    enforce: PodSecurityLevel.BASELINE, quota: { sandboxes: 30, requestsCpu: '40', limitsMemory: '40Gi' }, containerLimits: { defaultLimit: { cpu: '1', memory: '1Gi' }, max: { cpu: '4' } },
+  });
+  const config = new kplus.ConfigMap(chart, 'config', { data: { mode: 'x' } });
+  const template = new SandboxTemplate(chart, 'python', {
+    containers: [{ ...SMALL, env: { MODE: kplus.EnvValue.fromConfigMap(config, 'mode') }, relaxations: [Relaxation.RUN_AS_ROOT] }],
+    isolation: Isolation.gvisor(), restartPolicy: kplus.RestartPolicy.NEVER, claimEnv: ClaimOverrides.ALLOWED, network: SandboxNetwork.dnsOnly(),
+  });
+  const pool = new SandboxWarmPool(chart, 'pool', { template });
+  pool.autoscale({ maxReplicas: 20, metrics });
+  new SandboxClaim(chart, 'job', { pool, env: { A: '1' }, lifetime: Lifetime.afterFinished(Duration.hours(1)) });
+  new SandboxClaim(chart, 'direct', { template });
+  const pod = new kplus.Deployment(chart, 'web', { containers: [{ image: 'a:1', portNumber: 80 }] });
+  pod.exposeViaService();
+  expect(found(chart)).toEqual([]);
+});
+
+test('findings follow the tree: an object or a patch that comes later counts', () => {
+  const chart = testChart({ namespace: 'agents' });
+  const pool = new SandboxWarmPool(chart, 'pool', { template: SandboxTemplate.fromName('python') });
+  expect(() => synth(chart)).not.toThrow();
+  new ApiObject(chart, 'twin', { apiVersion: pool.apiVersion, kind: 'SandboxWarmPool', metadata: { name: 'pool' } });
+  expect(() => synth(chart)).toThrow('[duplicate-name]');
+});
+
+describe('manifests that something else has written', () => {
+  const API: Record<string, string> = { Sandbox: 'agents.x-k8s.io/v1beta1', SandboxTemplate: 'extensions.agents.x-k8s.io/v1beta1', SandboxClaim: 'extensions.agents.x-k8s.io/v1beta1', SandboxWarmPool: 'extensions.agents.x-k8s.io/v1beta1' };
+  const POD_TEMPLATE = { spec: { containers: [{ name: 'main', image: 'a:1' }] } };
+  const SPECS: Record<string, object> = {
+    Sandbox: { podTemplate: POD_TEMPLATE }, SandboxTemplate: { podTemplate: POD_TEMPLATE }, SandboxClaim: { warmPoolRef: { name: 'pool' } },
+    SandboxWarmPool: { sandboxTemplateRef: { name: 'python' }, replicas: 1 },
+  };
+  const of = (kind: string, spec: object = SPECS[kind], apiVersion = API[kind], more: object = {}) => Checks.of([{ apiVersion, kind, metadata: { name: 'x', namespace: 'agents' }, spec, ...more }]);
+  const brief = (findings: ReturnType<typeof of>) => findings.map(({ rule, field, remedy }) => [rule, field, remedy]);
+
+  test('there are at least 40 mistakes with an answer in their own words', () => {
+    expect(MISTAKES.length).toBeGreaterThanOrEqual(40);
+  });
+
+  test.each(MISTAKES.flatMap(mistake => (mistake.kinds ?? ['Sandbox']).map(kind => [kind, mistake.field, mistake] as const)))('%s %s', (kind, field, mistake) => {
+    const [part, ...path] = field.split('.');
+    const nested = path.reduceRight<any>((value, name) => ({ [name]: value }), 'x');
+    const findings = part === 'spec' ? of(kind, { ...SPECS[kind], ...nested }) : of(kind, SPECS[kind], API[kind], { [part]: nested });
+    expect(brief(findings)).toEqual([['unknown-field', `${field} is 'x'`, `use ${mistake.instead}: ${mistake.lines}`]]);
+  });
+
+  test.each<[string, string, string, string]>([
+    ['SandboxTemplate', 'agents.x-k8s.io/v1beta1', 'wrong-group', 'write apiVersion: extensions.agents.x-k8s.io/v1beta1'],
+    ['SandboxClaim', 'v1', 'wrong-group', 'write apiVersion: extensions.agents.x-k8s.io/v1beta1'],
+    ['Sandbox', 'v1', 'wrong-group', 'write apiVersion: agents.x-k8s.io/v1beta1'],
+    ['Sandbox', 'agents.x-k8s.io/v1', 'wrong-group', 'write apiVersion: agents.x-k8s.io/v1beta1'],
+    ['Sandbox', 'agent-sandbox.x-k8s.io/v1beta1', 'wrong-group', 'write apiVersion: agents.x-k8s.io/v1beta1'],
+    ['SandboxPool', 'extensions.agents.x-k8s.io/v1beta1', 'wrong-kind', 'write apiVersion: extensions.agents.x-k8s.io/v1beta1, kind: SandboxWarmPool'],
+    ['AgentSandbox', 'agents.x-k8s.io/v1beta1', 'wrong-kind', 'write apiVersion: agents.x-k8s.io/v1beta1, kind: Sandbox'],
+    ['SandboxWarmPol', 'extensions.agents.x-k8s.io/v1beta1', 'wrong-kind', 'write apiVersion: extensions.agents.x-k8s.io/v1beta1, kind: SandboxWarmPool'],
+  ])('%s of %s', (kind, apiVersion, rule, remedy) => {
+    expect(of(kind, {}, apiVersion).map(finding => [finding.rule, finding.remedy])).toEqual([[rule, remedy]]);
+  });
+
+  test('a Sandbox of another project is none of ours', () => {
+    expect(of('Sandbox', {}, 'example.com/v1')).toEqual([]);
+  });
+
+  test('fields are held against the schema, with the nearest name', () => {
+    expect(brief(of('Sandbox', { podTemplate: { spec: { containers: [{ name: 'main', imagee: 'a:1', ports: [{ containerPort: '80' }], livenessprobe: {} }] } }, operatingMode: 'suspended', service: 'true' }))).toEqual([
+      ['unknown-field', "spec.podTemplate.spec.containers[0].imagee is 'a:1'", 'use spec.podTemplate.spec.containers[0].image'],
+      ['unknown-field', 'spec.podTemplate.spec.containers[0].livenessprobe', 'use spec.podTemplate.spec.containers[0].livenessProbe'],
+      ['wrong-type', "spec.podTemplate.spec.containers[0].ports[0].containerPort is '80'", 'write 80 without quotes'],
+      ['wrong-type', "spec.service is 'true'", 'write true without quotes'],
+      ['wrong-value', "spec.operatingMode is 'suspended'", "write 'Suspended'"],
+    ]);
+    expect(brief(of('SandboxWarmPool', { replicas: 1 }))).toEqual([['missing-field', 'spec.sandboxTemplateRef', 'add it (object)']]);
+    expect(brief(of('SandboxWarmPool', SPECS.SandboxWarmPool, 'extensions.agents.x-k8s.io/v1alpha1'))).toEqual([['deprecated-version', "apiVersion is 'extensions.agents.x-k8s.io/v1alpha1'", 'write apiVersion: extensions.agents.x-k8s.io/v1beta1']]);
+  });
+
+  test('rules between objects hold as well, and lists are opened', () => {
+    const pool = { apiVersion: API.SandboxWarmPool, kind: 'SandboxWarmPool', metadata: { name: 'pool' }, spec: SPECS.SandboxWarmPool };
+    expect(Checks.of([{ apiVersion: 'v1', kind: 'List', items: [pool, pool] }])).toEqual([{
+      rule: 'duplicate-name', severity: 'error', place: 'manifests[0] items[1]', object: 'SandboxWarmPool pool', field: "name is 'pool'",
+      message: 'manifests[0] items[0] is a SandboxWarmPool of this name in the same namespace', remedy: 'rename one',
+    }]);
+  });
+
+  test('what the constructs write has no findings', () => {
+    const chart = testChart({ namespace: 'agents' });
+    new Sandbox(chart, 'box', { ...POD, volumes: [SandboxVolume.persistent('data', { size: '1Gi' })] });
+    new SandboxClaim(chart, 'claim', { template: new SandboxTemplate(chart, 'python', { ...POD, network: SandboxNetwork.publicInternet({ ipv6: true }) }) });
+    expect(Checks.of(synth(chart))).toEqual([]);
+  });
+
+  test('anything else is refused', () => {
+    expect(() => Checks.of('x')).toThrow("Checks.of: subject is 'x': use an app, a chart or another construct, or a list of manifests");
+    expect(Checks.of([null, undefined, 'text'])).toEqual([]);
+  });
+});
+
+test('5,000 objects are checked with one walk', () => {
+  const app = testApp();
+  let walks = 0;
+  const findAll = app.node.findAll.bind(app.node);
+  app.node.findAll = order => (walks++, findAll(order));
+  const charts = Array.from({ length: 50 }, (_, index) => new Chart(app, `chart-${index}`, { namespace: 'agents' }));
+  charts.forEach((chart, index) => new SandboxClaim(chart, `claim-${index}`, { pool: SandboxWarmPool.fromName('pool') }));
+  charts.forEach(synth);
+  // One for the state of the tree and one for its objects; cdk8s walks on its own.
+  expect(walks).toBeLessThan(50 * 4);
+});
+
+test('docs/reference/rules.md has every rule, with its severity and what it means', () => {
+  const rows = [...readFileSync(join(__dirname, '../docs/reference/rules.md'), 'utf8').matchAll(/^\| `([a-z-]+)` \| (\w+) \| (.*?) \|$/gm)].map(([, ...row]) => row);
+  expect(rows).toEqual(RULES.map(({ id, severity, summary }) => [id, String(severity), summary]));
+});
