@@ -5,6 +5,7 @@ import { poolController } from './pool/controller.js';
 import { sandboxController } from './sandbox/controller.js';
 import type { ControllerDefinition } from './reconcile/definition.js';
 import { templateController } from './template/controller.js';
+import { PolicyFailures } from './template/policy-failures.js';
 
 /** The controllers that the flags ask for. Throws `LabelDomainsError` when the file of the allowed domains cannot be used. */
 export function controllersOf(flags: Flags): ControllerDefinition[] {
@@ -16,6 +17,7 @@ export function controllersOf(flags: Flags): ControllerDefinition[] {
   if (!flags.extensions) {
     return [sandbox];
   }
+  const failures = new PolicyFailures();
   const pool = poolController(flags.sandboxWarmPoolConcurrentWorkers, {
     batchSize: flags.sandboxWarmPoolMaxBatchSize,
     replenishDelayMs: flags.sandboxWarmPoolReplenishDelay,
@@ -26,15 +28,15 @@ export function controllersOf(flags: Flags): ControllerDefinition[] {
     progressDeadlineMs: flags.sandboxWarmPoolProgressDeadline,
     statusWindowMs: flags.sandboxWarmPoolStatusWindow,
     evictable: flags.enableWarmPoolEviction,
-  });
-  return [sandbox, claimsOf(flags), templateController(flags.sandboxTemplateConcurrentWorkers), pool];
+  }, failures);
+  return [sandbox, claimsOf(flags, failures), templateController(flags.sandboxTemplateConcurrentWorkers, failures), pool];
 }
 
-function claimsOf(flags: Flags): ControllerDefinition {
+function claimsOf(flags: Flags, failures: PolicyFailures): ControllerDefinition {
   return claimController(flags.sandboxClaimConcurrentWorkers, {
     labelDomains: readLabelDomains(flags.allowedLabelDomainsFile),
     annotate: flags.claimObservabilityAnnotations && !flags.disableClaimObservabilityAnnotations,
     statusSettleMs: flags.sandboxStatusSettleWindow,
     events: !flags.disableClaimEvents,
-  });
+  }, failures);
 }

@@ -1,4 +1,5 @@
 import type { ObjectMeta, PodStatus } from 'agent-sandbox-api';
+import type { PodProblem } from './reconcile/pod-problem.js';
 
 export type { NetworkPolicy, NetworkPolicySpec, PersistentVolumeClaim, Pod, PodCondition, PodStatus, Service, ServicePort, ServiceSpec } from 'agent-sandbox-api';
 
@@ -9,4 +10,6 @@ export interface CachedPod {
   metadata: ObjectMeta;
   spec?: { nodeName?: string };
   status?: PodStatus;
+  /** Why it does not run or is not ready; computed when it enters the cache. */
+  problem?: PodProblem;
 }

@@ -45,6 +45,7 @@ function setup(plan: (key: string) => Plan | undefined) {
   const clock = new ManualClock();
   const definition: ControllerDefinition = {
     name: 'test',
+    kind: 'Pod',
     concurrency: 1,
     reads: ['Pod'],
     plan: (_, namespace, name) => {

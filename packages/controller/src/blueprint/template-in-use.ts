@@ -5,6 +5,7 @@ import { isDeleting } from '../object/metadata.js';
 import { refOf, type Ref } from '../reconcile/plan.js';
 import { policyName, templateProblem } from '../template/identity.js';
 import { isPolicyReady } from '../template/policy.js';
+import type { PolicyFailures } from '../template/policy-failures.js';
 
 /** A template of the same namespace and what decides whether Sandboxes may be created from it. */
 export interface TemplateInUse {
@@ -16,6 +17,8 @@ export interface TemplateInUse {
   readonly policy?: NetworkPolicy;
   /** Templates of the namespace whose names have the same hash; may contain the template itself. */
   readonly sameHash: readonly SandboxTemplate[];
+  /** What the API server said when it refused the NetworkPolicy. */
+  readonly policyFailure?: string;
 }
 
 /** Why no Sandbox may be created from a template yet, for a condition. */
@@ -27,19 +30,21 @@ export interface UnmetPrecondition {
 }
 
 /** Reads a template that a pool or claim of the namespace uses from the cache. */
-export function observeTemplateInUse(cache: Cache, namespace: string, name: string): TemplateInUse {
+export function observeTemplateInUse(cache: Cache, namespace: string, name: string, failures?: PolicyFailures): TemplateInUse {
   const template = cache.get('SandboxTemplate', namespace, name);
   const policy = cache.get('NetworkPolicy', namespace, `${name}${NETWORK_POLICY_SUFFIX}`);
+  const policyFailure = failures?.get(`${namespace}/${name}`);
   return {
     name,
     ...(template === undefined ? {} : { template }),
     ...(policy === undefined ? {} : { policy }),
     sameHash: cache.byIndex('SandboxTemplate', 'nameHash', indexValue(namespace, nameHash(name))),
+    ...(policyFailure === undefined ? {} : { policyFailure }),
   };
 }
 
 /** The precondition for new Sandboxes that is not met; `undefined`: all are, and the template exists. */
-export function unmetPrecondition({ name, template, policy, sameHash }: TemplateInUse): UnmetPrecondition | undefined {
+export function unmetPrecondition({ name, template, policy, sameHash, policyFailure }: TemplateInUse): UnmetPrecondition | undefined {
   if (template === undefined || isDeleting(template)) {
     return templateNotFound(name);
   }
@@ -49,7 +54,7 @@ export function unmetPrecondition({ name, template, policy, sameHash }: Template
     return { reason: REASON.invalidConfiguration, message: problem, blockedBy: others.map(refOf) };
   }
   if (!isPolicyReady(template, policy)) {
-    const message = `the NetworkPolicy "${policyName(template, template.metadata.namespace ?? '')}" of the SandboxTemplate "${name}" is not in place yet`;
+    const message = `the NetworkPolicy "${policyName(template, template.metadata.namespace ?? '')}" of the SandboxTemplate "${name}" is not in place yet${policyFailure === undefined ? '' : `: ${policyFailure}`}`;
     return { reason: REASON.networkPolicyNotReady, message, blockedBy: [] };
   }
   return undefined;

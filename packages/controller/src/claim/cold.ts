@@ -41,7 +41,7 @@ export function createSandbox(observed: ObservedClaim, template: SandboxTemplate
 }
 
 /** The Sandbox as it is created; its lifetime is controlled by the claim. */
-function newSandbox({ claim }: ObservedClaim, template: SandboxTemplate): Sandbox | Problem {
+export function newSandbox({ claim }: ObservedClaim, template: SandboxTemplate): Sandbox | Problem {
   const namespace = namespaceOf(claim);
   const { podTemplate, volumeClaimTemplates = [], ...rest } = blueprintOf(template);
   const { envVarsInjectionPolicy, volumeClaimTemplatesPolicy } = template.spec;

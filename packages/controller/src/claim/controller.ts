@@ -1,4 +1,4 @@
-import { CONDITION, EXTENSIONS_GROUP, NETWORK_POLICY_SUFFIX, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
+import { CONDITION, EXTENSIONS_GROUP, NETWORK_POLICY_SUFFIX, REASON, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
 import { indexValue, type Cache } from '../reconcile/cache.js';
 import type { NetworkPolicy } from '../core-kinds.js';
 import { conditionOf } from '../object/conditions.js';
@@ -6,6 +6,7 @@ import { semanticallyEqual } from '../object/diff.js';
 import { isDeleting } from '../object/metadata.js';
 import { controllerOf, isOfKind } from '../object/ownership.js';
 import { createdByAttribute, isOwnStatusWrite, statesOf, type Change, type ControllerDefinition, type QueueItem } from '../reconcile/definition.js';
+import { PolicyFailures } from '../template/policy-failures.js';
 import { FirstSeen } from './first-seen.js';
 import { CLAIM_METRICS } from './measures.js';
 import { observeClaim } from './observe.js';
@@ -22,22 +23,25 @@ export interface ClaimControllerOptions extends ClaimOptions {
 export function claimController(
   concurrency: number,
   { events, ...options }: ClaimControllerOptions,
+  failures = new PolicyFailures(),
   clock: () => number = Date.now,
 ): ControllerDefinition {
   const queue = new WarmQueue();
   const seen = new FirstSeen();
   return {
     name: 'sandboxclaim-controller',
+    kind: 'SandboxClaim',
     concurrency,
     reads: ['SandboxClaim', 'Sandbox', 'SandboxWarmPool', 'SandboxTemplate', 'NetworkPolicy', 'Pod'],
     plan: (cache, namespace, name, context) => {
       const claim = cache.get('SandboxClaim', namespace, name);
       const firstSeen = claim && seen.of(claim);
-      const observed = observeClaim(cache, queue, namespace, name, { ...context, options, ...(firstSeen === undefined ? {} : { firstSeen }) });
+      const rest = { ...context, options, ...(firstSeen === undefined ? {} : { firstSeen }) };
+      const observed = observeClaim(cache, queue, namespace, name, rest, failures);
       return observed && reconcileClaim(observed);
     },
     onMemoryChange: (key, memory: ClaimMemory | undefined) => queue.note(key, memory ?? {}),
-    traced: { kind: 'SandboxClaim', span: 'ReconcileSandboxClaim', attributes: createdByAttribute, annotate: true },
+    traced: { span: 'ReconcileSandboxClaim', attributes: createdByAttribute, annotate: true },
     watches: {
       SandboxClaim: (change) => {
         seen.observe(change, clock());
@@ -102,7 +106,7 @@ function enqueueForTemplate({ before, after, origin }: Change<SandboxTemplate>, 
     return [];
   }
   const { namespace = '', name = '' } = after.metadata;
-  return enqueue(claimsOf(cache, namespace, name).filter((claim) => before === undefined || isUnbound(claim, cache)));
+  return enqueue(claimsOf(cache, namespace, name).filter((claim) => before === undefined || isUnbound(claim, cache) || isRejected(claim)));
 }
 
 /** The claims that wait for the policy of a template, which says in its name which one. */
@@ -129,6 +133,11 @@ function claimsOf(cache: Cache, namespace: string, name: string): SandboxClaim[]
     ...cache.byIndex('SandboxClaim', 'template', template),
     ...pools.flatMap((pool) => cache.byIndex('SandboxClaim', 'pool', indexValue(namespace, pool.metadata.name ?? ''))),
   ];
+}
+
+/** Whether the API server refuses the Pod of a claim, which a change of the template may mend. */
+function isRejected({ status }: SandboxClaim): boolean {
+  return conditionOf(status?.conditions, CONDITION.ready)?.reason === REASON.invalidConfiguration;
 }
 
 /** Whether a claim has no Sandbox: none yet, or the one that its status names is gone and it waits for another. */

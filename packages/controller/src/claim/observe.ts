@@ -5,6 +5,7 @@ import { indexValue, type Cache } from '../reconcile/cache.js';
 import { isDeleting, labelOf } from '../object/metadata.js';
 import { controllerOf } from '../object/ownership.js';
 import { isClaimableFrom, policyName, templateHash } from '../template/identity.js';
+import type { PolicyFailures } from '../template/policy-failures.js';
 import { timeLeft } from './expiry.js';
 import { ownSandbox } from './locate.js';
 import { assignmentOf, nameOf, namespaceOf, type ObservedClaim, type Target } from './observed.js';
@@ -19,6 +20,7 @@ export function observeClaim(
   namespace: string,
   name: string,
   rest: Pick<ObservedClaim, 'now' | 'monotonic' | 'options' | 'memory' | 'firstSeen'>,
+  failures?: PolicyFailures,
 ): ObservedClaim | undefined {
   const claim = cache.get('SandboxClaim', namespace, name);
   if (claim === undefined) {
@@ -38,7 +40,7 @@ export function observeClaim(
     ...(namesake === undefined ? {} : { namesake }),
     ...(assigned === undefined ? {} : { assigned }),
     ...(legacyPolicy === undefined ? {} : { legacyPolicy }),
-    target: targetOf(cache, claim),
+    target: targetOf(cache, claim, failures),
     offer: NOTHING,
   };
   return needsMember(observed) ? { ...observed, offer: queue.offer(`${namespace}/${name}`, sourcesOf(cache, observed)) } : observed;
@@ -52,13 +54,13 @@ function needsMember(observed: ObservedClaim): boolean {
     && !claim.spec.env?.length && !claim.spec.volumeClaimTemplates?.length;
 }
 
-function targetOf(cache: Cache, claim: SandboxClaim): Target {
+function targetOf(cache: Cache, claim: SandboxClaim, failures: PolicyFailures | undefined): Target {
   const { warmPoolRef, sandboxTemplateRef, warmpool } = claim.spec;
   const namespace = namespaceOf(claim);
   if (sandboxTemplateRef === undefined) {
     const poolName = warmPoolRef?.name ?? '';
     const pool = cache.get('SandboxWarmPool', namespace, poolName);
-    const found = pool === undefined ? {} : { pool, inUse: observeTemplateInUse(cache, namespace, pool.spec.sandboxTemplateRef.name) };
+    const found = pool === undefined ? {} : { pool, inUse: observeTemplateInUse(cache, namespace, pool.spec.sandboxTemplateRef.name, failures) };
     return { poolName, ...found, pools: pool === undefined ? [] : [keyOf(pool)], foreign: false, permitted: true };
   }
   const { name, namespace: home = namespace } = sandboxTemplateRef;
@@ -66,7 +68,7 @@ function targetOf(cache: Cache, claim: SandboxClaim): Target {
     const inUse = foreignTemplate(cache, namespace, home, name);
     return { pools: [], inUse, foreign: true, permitted: inUse.template !== undefined && isClaimableFrom(inUse.template, namespace) };
   }
-  const template = { inUse: observeTemplateInUse(cache, namespace, name), foreign: false, permitted: true };
+  const template = { inUse: observeTemplateInUse(cache, namespace, name, failures), foreign: false, permitted: true };
   if (!warmpool || warmpool === 'none') {
     return { pools: [], ...template };
   }

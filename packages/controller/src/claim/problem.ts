@@ -14,6 +14,8 @@ export interface Problem {
 
 /** Creation of a missing object requeues the claim; this interval covers an event that was missed. */
 const MISSING_WAIT_MS = 60_000;
+/** The template's controller may learn meanwhile that the API server refuses the policy. */
+const POLICY_WAIT_MS = 2000;
 /** A Sandbox of the claim's name existed and is gone. */
 const CREATE_WAIT_MS = 200;
 
@@ -24,7 +26,7 @@ export const problem = {
   warmPoolNotFound: (name: string): Problem =>
     ({ reason: REASON.warmPoolNotFound, message: `SandboxWarmPool "${name}" not found`, retry: { afterMs: MISSING_WAIT_MS } }),
   invalidConfiguration: (message: string): Problem => ({ reason: REASON.invalidConfiguration, message, retry: { afterMs: MISSING_WAIT_MS } }),
-  networkPolicyNotReady: (message: string): Problem => ({ reason: REASON.networkPolicyNotReady, message, retry: { afterMs: MISSING_WAIT_MS } }),
+  networkPolicyNotReady: (message: string): Problem => ({ reason: REASON.networkPolicyNotReady, message, retry: { afterMs: POLICY_WAIT_MS } }),
   invalidMetadata: (message: string): Problem => ({ reason: REASON.invalidMetadata, message, retry: 'none' }),
   envRejected: (message: string): Problem => ({ reason: REASON.envVarsInjectionRejected, message, retry: 'none' }),
   volumesRejected: (message: string): Problem => ({ reason: REASON.volumeClaimTemplatesError, message, retry: 'none' }),
@@ -37,5 +39,7 @@ export const problem = {
   }),
   /** Anything else: reported in full and retried with back-off. */
   error: (message: string): Problem => ({ reason: REASON.reconcilerError, message: `Error seen: ${message}`, retry: 'backoff' }),
-  failure: ({ message }: Failure): Problem => problem.error(message),
+  failure: ({ reason, message }: Failure): Problem => (reason === 'NamespaceTerminating'
+    ? { reason: REASON.sandboxMissing, message: 'Sandbox does not exist: the namespace is being terminated', retry: { afterMs: MISSING_WAIT_MS } }
+    : problem.error(message)),
 };

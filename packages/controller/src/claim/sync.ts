@@ -1,11 +1,13 @@
-import { LABEL, type Sandbox } from 'agent-sandbox-api';
-import { mapDiff } from '../object/diff.js';
+import { CONDITION, LABEL, LAUNCH_TYPE, REASON, type Sandbox } from 'agent-sandbox-api';
+import { conditionOf } from '../object/conditions.js';
+import { mapDiff, mergeDiff } from '../object/diff.js';
 import { labelOf } from '../object/metadata.js';
 import { mergePatch, type PatchRequest } from '../reconcile/plan.js';
 import { ask, value, type Step } from '../reconcile/step.js';
 import { templateHash } from '../template/identity.js';
 import { podTemplatePatch } from './adopt.js';
 import type { BindResult } from './bind.js';
+import { newSandbox } from './cold.js';
 import { launchTypeOf } from './locate.js';
 import { namespaceOf, templateOf, usableTemplate, type ObservedClaim } from './observed.js';
 import { claimedPodMetadata, createdByLabel, without } from './pod-metadata.js';
@@ -52,6 +54,26 @@ function syncPatch(observed: ObservedClaim, sandbox: Sandbox): PatchRequest | Pr
     ...(createdBy === undefined ? {} : { [LABEL.createdBy]: createdBy }),
     [LABEL.launchType]: labels[LABEL.launchType] || launchTypeOf(claim, sandbox),
   });
-  const body = { ...(diff === undefined ? {} : { metadata: { labels: diff } }), ...podTemplatePatch(sandbox, metadata) };
+  const { spec } = podTemplatePatch(sandbox, metadata) as { spec?: { podTemplate: object } };
+  const mended = mendedPodSpec(observed, sandbox);
+  const podTemplate = { ...spec?.podTemplate, ...(mended === undefined ? {} : { spec: mended }) };
+  const body = {
+    ...(diff === undefined ? {} : { metadata: { labels: diff } }),
+    ...(Object.keys(podTemplate).length === 0 ? {} : { spec: { podTemplate } }),
+  };
   return Object.keys(body).length === 0 ? undefined : mergePatch(sandbox, body);
+}
+
+/**
+ * What a changed template changes in the Sandbox of a claim whose Pod the API server refuses: it has no Pod, so that the new Pod spec
+ * takes effect at once. Sandboxes that run, or have run, stay as they are. `undefined`: nothing.
+ */
+function mendedPodSpec(observed: ObservedClaim, sandbox: Sandbox): object | undefined {
+  const template = templateOf(sandbox, observed);
+  const refused = conditionOf(sandbox.status?.conditions, CONDITION.ready)?.reason === REASON.invalidConfiguration;
+  if (!refused || template === undefined || sandbox.status?.podIPs?.length || launchTypeOf(observed.claim, sandbox) !== LAUNCH_TYPE.cold) {
+    return undefined;
+  }
+  const wanted = newSandbox(observed, template);
+  return 'reason' in wanted ? undefined : mergeDiff(sandbox.spec.podTemplate.spec, wanted.spec.podTemplate.spec);
 }

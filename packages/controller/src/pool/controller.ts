@@ -6,6 +6,7 @@ import { conditionOf } from '../object/conditions.js';
 import { labelOf } from '../object/metadata.js';
 import { controllerOf, isOfKind } from '../object/ownership.js';
 import { statesOf, type Change, type ControllerDefinition, type QueueItem } from '../reconcile/definition.js';
+import { PolicyFailures } from '../template/policy-failures.js';
 import { observePool } from './observe.js';
 import type { PoolOptions } from './observed.js';
 import { reconcilePool } from './reconcile.js';
@@ -14,13 +15,14 @@ import { reconcilePool } from './reconcile.js';
 const BATCH_MS = 100;
 
 /** The SandboxWarmPool controller: reconciles a pool when it, one of its Sandboxes, its template or the template's policy changes. */
-export function poolController(concurrency: number, options: PoolOptions): ControllerDefinition {
+export function poolController(concurrency: number, options: PoolOptions, failures = new PolicyFailures()): ControllerDefinition {
   return {
     name: 'sandboxwarmpool-controller',
+    kind: 'SandboxWarmPool',
     concurrency,
     reads: ['SandboxWarmPool', 'Sandbox', 'SandboxTemplate', 'NetworkPolicy', 'Pod'],
     plan: (cache, namespace, name, context) => {
-      const observed = observePool(cache, namespace, name, randomInt, { ...context, options });
+      const observed = observePool(cache, namespace, name, randomInt, { ...context, options }, failures);
       return observed === undefined ? undefined : reconcilePool(observed);
     },
     watches: { SandboxWarmPool: enqueuePool, Sandbox: enqueueForSandbox, SandboxTemplate: enqueueForTemplate, NetworkPolicy: enqueueForPolicy },
@@ -54,7 +56,7 @@ function relevantState({ metadata, status }: Sandbox): string {
   const { generation, deletionTimestamp, labels = {} } = metadata;
   const ready = conditionOf(status?.conditions, CONDITION.ready);
   const marks = [LABEL.warmPool, LABEL.launchType, LABEL.templateRefHash, LABEL.templateHash].map((key) => labels[key]);
-  return JSON.stringify([generation, deletionTimestamp, controllerOf({ metadata })?.uid, ready?.status, ready?.reason, ...marks]);
+  return JSON.stringify([generation, deletionTimestamp, controllerOf({ metadata })?.uid, ready?.status, ready?.reason, ready?.status === 'False' ? ready.message : '', ...marks]);
 }
 
 /** The pool that controls a Sandbox, or those whose label an unowned one carries. */

@@ -1,12 +1,14 @@
-import { CONDITION, LABEL, LAUNCH_TYPE, type Sandbox, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
+import { CONDITION, LABEL, LAUNCH_TYPE, REASON, type Sandbox, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
 import { poolHash } from '../blueprint/member.js';
 import { isStale, recreates } from '../blueprint/stale.js';
+import type { CachedPod } from '../core-kinds.js';
 import { conditionOf, isConditionTrue } from '../object/conditions.js';
 import { mapDiff } from '../object/diff.js';
 import { isDeleting, isOlder, labelOf, type StringMap } from '../object/metadata.js';
 import { controllerReference, ownershipOf } from '../object/ownership.js';
 import { parseTime } from '../object/time.js';
 import { mergePatch, type PatchRequest } from '../reconcile/plan.js';
+import { PROBE_FAILING } from '../reconcile/pod-problem.js';
 import type { ObservedPool } from './observed.js';
 
 /** The Sandboxes of a pool by what is to be done with them. */
@@ -27,7 +29,7 @@ export interface Members {
  *
  * @param template absent: nothing is stale
  */
-export function classify({ pool, sandboxes }: Pick<ObservedPool, 'pool' | 'sandboxes'>, template: SandboxTemplate | undefined): Members {
+export function classify({ pool, sandboxes, podOf }: Pick<ObservedPool, 'pool' | 'sandboxes' | 'podOf'>, template: SandboxTemplate | undefined): Members {
   const active: Sandbox[] = [];
   const stale: Sandbox[] = [];
   const repairs = new Map<Sandbox, PatchRequest>();
@@ -42,7 +44,7 @@ export function classify({ pool, sandboxes }: Pick<ObservedPool, 'pool' | 'sandb
     }
     if (isDeleting(sandbox)) {
       terminating++;
-    } else if (template !== undefined && (replace || ownership === 'unowned') && isStale(sandbox, template, verdicts)) {
+    } else if (template !== undefined && (replace || ownership === 'unowned' || failureReason(sandbox, podOf(sandbox)) !== undefined) && isStale(sandbox, template, verdicts)) {
       stale.push(sandbox);
     } else {
       active.push(sandbox);
@@ -52,6 +54,22 @@ export function classify({ pool, sandboxes }: Pick<ObservedPool, 'pool' | 'sandb
     }
   }
   return { active, terminating, stale, repairs };
+}
+
+/** Reasons of a Sandbox that is not merely starting. */
+const FAILING: readonly string[] = [
+  REASON.invalidConfiguration, REASON.reconcilerError, REASON.multiplePods, REASON.podFailed, REASON.podSucceeded, REASON.sandboxExpired,
+  REASON.sandboxSuspended,
+];
+
+/** Why a Sandbox does not become ready, as far as more than time is missing: from its own condition or from its Pod. */
+export function failureReason(sandbox: Sandbox, pod: CachedPod | undefined): string | undefined {
+  const ready = conditionOf(sandbox.status?.conditions, CONDITION.ready);
+  if (ready?.status !== 'False') {
+    return undefined;
+  }
+  const cause = pod?.problem?.reason;
+  return FAILING.includes(ready.reason) ? ready.reason : cause === PROBE_FAILING ? undefined : cause;
 }
 
 export function isReady(sandbox: Sandbox): boolean {

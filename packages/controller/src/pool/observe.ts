@@ -2,6 +2,7 @@ import { nameHash, podNameOf } from 'agent-sandbox-api';
 import { memberName, poolHash, randomSuffix } from '../blueprint/member.js';
 import { observeTemplateInUse } from '../blueprint/template-in-use.js';
 import { indexValue, type Cache } from '../reconcile/cache.js';
+import type { PolicyFailures } from '../template/policy-failures.js';
 import type { ObservedPool } from './observed.js';
 
 /** Upper bound on random names drawn to avoid a hash that the cache has already. */
@@ -14,6 +15,7 @@ export function observePool(
   name: string,
   below: (n: number) => number,
   rest: Pick<ObservedPool, 'now' | 'monotonic' | 'options' | 'memory'>,
+  failures?: PolicyFailures,
 ): ObservedPool | undefined {
   const pool = cache.get('SandboxWarmPool', namespace, name);
   if (pool === undefined) {
@@ -26,7 +28,7 @@ export function observePool(
     ...rest,
     pool,
     sandboxes: [...new Set([...cache.byIndex('Sandbox', 'controller', pool.metadata.uid ?? ''), ...cache.byIndex('Sandbox', 'pool', hash)])],
-    templateInUse: observeTemplateInUse(cache, namespace, pool.spec.sandboxTemplateRef.name),
+    templateInUse: observeTemplateInUse(cache, namespace, pool.spec.sandboxTemplateRef.name, failures),
     sameHash: cache.byIndex('SandboxWarmPool', 'nameHash', hash),
     podOf: (sandbox) => cache.get('Pod', namespace, podNameOf(sandbox)),
     nameOf: (index) => {

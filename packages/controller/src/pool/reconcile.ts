@@ -19,6 +19,8 @@ const UNCLEAR: readonly FailureReason[] = ['Timeout', 'Unknown', 'Cancelled'];
 
 /** When to look again at what another writer has just changed, or the cache does not show yet. */
 const SOON_MS = 500;
+/** The template's controller may learn meanwhile that the API server refuses the policy. */
+const POLICY_WAIT_MS = 2000;
 /** When to go on with the next batch. */
 const AT_ONCE_MS = 1;
 
@@ -202,7 +204,8 @@ function finish(observed: ObservedPool, unmet: UnmetPrecondition | undefined, cr
   const failing = errors.length > 0 && memory?.failed === true;
   const statusDue = write === undefined || failing || isUrgent(observed, status) ? now : (memory?.statusSince ?? now) + options.statusWindowMs;
   const delays = [
-    again, grant?.waitMs, heldUntil === undefined ? undefined : heldUntil - now, held > 0 ? options.recheckMs : undefined,
+    again, unmet?.reason === REASON.networkPolicyNotReady ? POLICY_WAIT_MS : undefined,
+    grant?.waitMs, heldUntil === undefined ? undefined : heldUntil - now, held > 0 ? options.recheckMs : undefined,
     stuck.deadline === undefined ? undefined : stuck.deadline - now, statusDue > now ? statusDue - now : undefined,
     deadline === undefined || deadlineExceeded ? undefined : deadline - now,
   ].filter((delay): delay is number => delay !== undefined);

@@ -4,6 +4,7 @@ import type { UnmetPrecondition } from '../blueprint/template-in-use.js';
 import { conditionOf, withCondition, type NewCondition } from '../object/conditions.js';
 import { mergeDiff } from '../object/diff.js';
 import { mergePatch, type Failure, type PatchRequest } from '../reconcile/plan.js';
+import { failureReason } from './members.js';
 import { desiredReplicas, type ObservedPool } from './observed.js';
 
 /** The state of the pool at the end of a reconciliation, for the status. */
@@ -21,12 +22,6 @@ export interface PoolState {
 
 /** Messages of the API server can be long; a part of one will do. */
 const LONGEST_DETAIL = 1000;
-
-/** Reasons of a Sandbox that is not merely starting. */
-const FAILING: readonly string[] = [
-  REASON.invalidConfiguration, REASON.reconcilerError, REASON.multiplePods, REASON.podFailed, REASON.podSucceeded, REASON.sandboxExpired,
-  REASON.sandboxSuspended,
-];
 
 export function poolStatus(observed: ObservedPool, state: PoolState): SandboxWarmPoolStatus {
   const { pool, now } = observed;
@@ -77,7 +72,7 @@ function available(observed: ObservedPool, { active, ready, unmet }: PoolState):
   if (ready >= minimum) {
     return { type, status: 'True', reason: REASON.minimumReplicasAvailable, message: 'The pool has its minimum of ready Sandboxes.' };
   }
-  const failure = failureOf(active);
+  const failure = failureOf(active, observed.podOf);
   const cause = failure ?? unmet;
   return {
     type,
@@ -101,7 +96,7 @@ function progressing(observed: ObservedPool, state: PoolState): NewCondition {
     return not(REASON.warmPoolNotProgressing, 'No node takes the Sandboxes that are not ready.');
   }
   if (deadlineExceeded) {
-    const failure = failureOf(active);
+    const failure = failureOf(active, observed.podOf);
     return not(REASON.progressDeadlineExceeded, `The pool has not come closer to its size in time.${failure === undefined ? '' : ` ${failure.message}`}`);
   }
   const full = ready >= desiredReplicas(observed) || wasFull(observed);
@@ -117,14 +112,12 @@ function limitation({ pool, options: { maxReplicas } }: ObservedPool): string {
 }
 
 /** What is wrong with most of the Sandboxes with which something is wrong, in the words of the first of them by name. */
-function failureOf(active: readonly Sandbox[]): { reason: string; message: string } | undefined {
+function failureOf(active: readonly Sandbox[], podOf: ObservedPool['podOf']): { reason: string; message: string } | undefined {
   const byReason = new Map<string, Sandbox[]>();
   for (const sandbox of active) {
-    const ready = conditionOf(sandbox.status?.conditions, CONDITION.ready);
-    if (ready?.status === 'False' && FAILING.includes(ready.reason)) {
-      const alike = byReason.get(ready.reason) ?? [];
-      alike.push(sandbox);
-      byReason.set(ready.reason, alike);
+    const failure = failureReason(sandbox, podOf(sandbox));
+    if (failure !== undefined) {
+      byReason.set(failure, [...byReason.get(failure) ?? [], sandbox]);
     }
   }
   const [most] = [...byReason].sort(([a, first], [b, second]) => second.length - first.length || (a < b ? -1 : 1));

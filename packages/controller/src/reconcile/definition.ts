@@ -9,6 +9,8 @@ import type { Plan } from './plan.js';
 export interface ControllerDefinition {
   /** Name of the work queue, and of the source of Events and writes: `sandbox-controller`. */
   readonly name: string;
+  /** Kind of the objects that the keys name. */
+  readonly kind: Kind;
   /** Keys that are reconciled concurrently. */
   readonly concurrency: number;
   /** Kinds that the plan reads; a cache is kept of each of them. */
@@ -46,8 +48,6 @@ export interface MetricDefinition {
 
 /** The spans of a reconciliation. */
 export interface TracedReconcile {
-  /** Kind of the reconciled objects. */
-  readonly kind: Kind;
   /** Name of the span of a reconciliation. */
   readonly span: string;
   readonly attributes?: (object: KubeObject) => { readonly [name: string]: string };

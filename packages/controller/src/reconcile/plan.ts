@@ -147,6 +147,7 @@ export type FailureReason =
   | 'TooManyRequests'
   | 'Timeout'
   | 'Cancelled'
+  | 'NamespaceTerminating'
   | 'Refused'
   | 'Unknown';
 

@@ -22,6 +22,9 @@ export interface RunOptions<M> {
  */
 const AFTER_CONFLICT_MS = 1000;
 
+/** When to try again in a namespace that is being terminated: one of its name may have taken its place. */
+const AFTER_TERMINATION_MS = 60_000;
+
 /** Upper bound on the stages of a plan; more than this is a loop. */
 const MAX_STAGES = 100;
 
@@ -46,10 +49,13 @@ export async function runPlan<M>(first: Plan<M>, context: RunOptions<M>): Promis
 
 /** The result of a reconciliation, from its last stage. */
 export function resultOf<M>(last: Plan<M>, outcomes: readonly Outcome[]): ReconcileResult {
-  const errors = [...(last.errors ?? []), ...failuresOf(last.requests, outcomes)];
+  const failures = [...(last.errors ?? []), ...failuresOf(last.requests, outcomes)];
+  // Nothing can be created in a namespace that is being terminated, and what is there goes without our doing.
+  const errors = failures.filter(({ reason }) => reason !== 'NamespaceTerminating');
+  const requeueAfterMs = errors.length < failures.length ? Math.min(last.requeueAfterMs ?? Infinity, AFTER_TERMINATION_MS) : last.requeueAfterMs;
   return {
     errors,
-    ...(errors.length === 0 && last.requeueAfterMs !== undefined ? { requeueAfterMs: last.requeueAfterMs } : {}),
+    ...(errors.length === 0 && requeueAfterMs !== undefined ? { requeueAfterMs } : {}),
     blockedBy: last.blockedBy ?? [],
   };
 }

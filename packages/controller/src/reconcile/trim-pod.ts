@@ -1,5 +1,6 @@
 import { trimManagedFields } from 'agent-sandbox-kube';
 import type { CachedPod, PodStatus } from '../core-kinds.js';
+import { podProblem, type DiagnosedPod } from './pod-problem.js';
 
 /** The Pod as it is cached: with thousands of Pods, the fields that reconcilers never read would take most of the memory. */
 export function trimPod(pod: CachedPod): CachedPod {
@@ -12,5 +13,13 @@ export function trimPod(pod: CachedPod): CachedPod {
     ...(conditions === undefined ? {} : { conditions }),
   };
   const nodeName = pod.spec?.nodeName;
-  return { apiVersion: 'v1', kind: 'Pod', metadata, ...(nodeName === undefined ? {} : { spec: { nodeName } }), status };
+  const problem = podProblem(pod as DiagnosedPod);
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata,
+    ...(nodeName === undefined ? {} : { spec: { nodeName } }),
+    status,
+    ...(problem === undefined ? {} : { problem }),
+  };
 }

@@ -71,7 +71,7 @@ function finished(sandbox: Sandbox, { pod, owned }: PodResult): Verdict | undefi
     case 'Succeeded':
       return POD_SUCCEEDED;
     case 'Failed':
-      return POD_FAILED;
+      return { ...POD_FAILED, message: withCause(POD_FAILED.message, pod) };
     default:
       return undefined;
   }
@@ -134,12 +134,16 @@ function problemOf(pod: CachedPod | undefined): string | undefined {
   }
   const phase = pod.status?.phase ?? '';
   if (phase !== 'Running') {
-    return `Pod exists with phase: ${phase}`;
+    return withCause(`Pod exists with phase: ${phase}`, pod);
   }
   if (podCondition(pod, 'Ready')?.status !== 'True') {
-    return 'Pod is Running but not Ready';
+    return withCause('Pod is Running but not Ready', pod);
   }
   return pod.status?.podIPs?.length ? undefined : 'Pod is Ready but has no podIPs yet';
+}
+
+function withCause(text: string, { problem }: CachedPod): string {
+  return problem === undefined ? text : `${text}: ${problem.message}`;
 }
 
 function notReady(reason: string, message: string): Verdict {

@@ -10,6 +10,7 @@ import { reconcileSandbox } from './reconcile.js';
 export function sandboxController(concurrency: number, options: SandboxOptions): ControllerDefinition {
   return {
     name: 'sandbox-controller',
+    kind: 'Sandbox',
     concurrency,
     reads: ['Sandbox', 'Pod', 'Service', 'PersistentVolumeClaim'],
     plan: (cache, namespace, name, context) => {
@@ -19,7 +20,6 @@ export function sandboxController(concurrency: number, options: SandboxOptions):
     watches: { Sandbox: enqueueSandbox, Pod: enqueueOwners, Service: enqueueOwners, PersistentVolumeClaim: enqueueOwners },
     isLowPriority: (cache, namespace, name) => isPoolMember(cache.get('Sandbox', namespace, name)),
     traced: {
-      kind: 'Sandbox',
       span: 'ReconcileSandbox',
       attributes: (sandbox) => ({
         'sandbox.name': sandbox.metadata.name ?? '', 'sandbox.namespace': sandbox.metadata.namespace ?? '', ...createdByAttribute(sandbox),

@@ -35,6 +35,8 @@ export interface SandboxOptions {
 /** Since when postponed writes of a Sandbox wait, in milliseconds on the monotonic clock. After a restart the windows begin again. */
 export interface SandboxMemory {
   readonly podMetadataSince?: number;
+  /** What the API server refused as invalid, and for which generation: it is not tried again before the spec changes. */
+  readonly refused?: { readonly generation: number | undefined; readonly message: string };
   readonly statusSince?: number;
 }
 

@@ -2,8 +2,9 @@ import { ANNOTATION, CONDITION, REASON, type Sandbox, type SandboxStatus } from 
 import { poolNameOf } from '../blueprint/stale.js';
 import { conditionOf } from '../object/conditions.js';
 import { isDeleting } from '../object/metadata.js';
-import { event, mergePatch, type Plan, type Request } from '../reconcile/plan.js';
-import { all, planOf, andThen, value, type Step } from '../reconcile/step.js';
+import { event, mergePatch, type Failure, type Plan, type Request } from '../reconcile/plan.js';
+import type { PodProblem } from '../reconcile/pod-problem.js';
+import { all, andThen, planOf, value, type Step } from '../reconcile/step.js';
 import type { ChildrenState } from './conditions.js';
 import { expiryRequeue, planExpired, timeLeft } from './expiry.js';
 import { invalidConfiguration } from './names.js';
@@ -32,16 +33,38 @@ export function reconcileSandbox(observed: ObservedSandbox): Plan<SandboxMemory>
     return planExpired(observed);
   }
   const invalid = invalidConfiguration(observed);
-  return planOf(reconcileChildren(observed, invalid === undefined), ({ volumes, pod, service }) => {
+  const known = refusedBefore(observed);
+  return planOf(reconcileChildren(observed, invalid === undefined && known === undefined), ({ volumes, pod, service }) => {
+    const failures = [...volumes.errors, ...pod.errors, ...service.errors];
+    const refused = refusedNow(sandbox, failures) ?? known;
+    const problem = invalid?.message ?? refused?.message;
     const children: ChildrenState = {
-      pod,
+      pod: { ...pod, errors: pod.errors.filter(isRetriable) },
       ...(service.service === undefined ? {} : { service: service.service }),
-      errors: [...volumes.errors, ...pod.errors, ...service.errors],
-      ...(invalid === undefined ? {} : { invalid: invalid.message }),
+      errors: failures.filter(isRetriable),
+      ...(problem === undefined ? {} : { invalid: problem }),
     };
     const blockedBy = [...volumes.blockedBy, ...pod.blockedBy, ...service.blockedBy, ...(invalid?.blockedBy ?? [])];
-    return { ...finish(observed, children), blockedBy };
+    const plan = finish(observed, children, refused);
+    const terminating = failures.filter(({ reason }) => reason === 'NamespaceTerminating');
+    return { ...plan, errors: [...plan.errors ?? [], ...terminating], blockedBy };
   });
+}
+
+/** Whether a request may succeed when it is sent again. */
+function isRetriable({ reason }: Failure): boolean {
+  return reason !== 'Invalid' && reason !== 'NamespaceTerminating';
+}
+
+/** The refusal of an earlier reconciliation that still holds. */
+function refusedBefore({ sandbox, memory }: ObservedSandbox): SandboxMemory['refused'] {
+  return memory?.refused?.generation === sandbox.metadata.generation ? memory?.refused : undefined;
+}
+
+/** What the API server has just refused as invalid. It would refuse it again until the spec changes. */
+function refusedNow({ metadata: { generation } }: Sandbox, failures: readonly Failure[]): SandboxMemory['refused'] {
+  const messages = failures.filter(({ reason }) => reason === 'Invalid').map(({ message }) => message);
+  return messages.length === 0 ? undefined : { generation, message: `the API server refuses this configuration: ${messages.join('\n')}` };
 }
 
 interface Children {
@@ -63,16 +86,17 @@ function keptService({ sandbox }: ObservedSandbox): Step<ServiceResult> {
   return value({ ...(name === undefined ? {} : { service: name }), errors: [], blockedBy: [] });
 }
 
-function finish(observed: ObservedSandbox, children: ChildrenState): Plan<SandboxMemory> {
+function finish(observed: ObservedSandbox, children: ChildrenState, refused: SandboxMemory['refused']): Plan<SandboxMemory> {
   const { sandbox, now, monotonic } = observed;
   const { pod, errors } = children;
   const status = sandboxStatus(observed, children);
-  const statusDue = statusDueTime(observed, status);
+  const statusDue = statusDueTime(observed, status, pod.pod?.problem);
   const write = statusDue > monotonic || !isWorthWriting(sandbox, status) ? undefined : statusWrite(sandbox, status);
   const requests: Request[] = [
     ...(pod.tracking === undefined ? [] : [trackingWrite(sandbox, pod.tracking)]),
     ...(write === undefined ? [] : [write]),
     ...multiplePodsEvent(sandbox, pod.conflict),
+    ...(refused === undefined || refused === observed.memory?.refused ? [] : [refusalEvent(sandbox, refused.message)]),
   ];
   const left = timeLeft(sandbox, now);
   const delays = [
@@ -85,7 +109,7 @@ function finish(observed: ObservedSandbox, children: ChildrenState): Plan<Sandbo
     // Only a user or another controller can resolve a conflict, and the change that does so requeues the Sandbox.
     errors: pod.conflict === undefined ? errors : errors.filter((error) => error.message !== pod.conflict),
     ...(delays.length === 0 ? {} : { requeueAfterMs: Math.min(...delays) }),
-    memory: memoryAfter(observed, pod.postponedUntil !== undefined, statusDue > monotonic),
+    memory: memoryAfter(observed, pod.postponedUntil !== undefined, statusDue > monotonic, refused),
   };
 }
 
@@ -99,21 +123,36 @@ function trackingWrite(sandbox: Sandbox, name: string | null): Request {
 }
 
 /** When the status is to be written: while the Sandbox starts, changes are collected for a while. */
-function statusDueTime({ sandbox, monotonic: now, options, memory }: ObservedSandbox, status: SandboxStatus): number {
+function statusDueTime(
+  { sandbox, monotonic: now, options, memory }: ObservedSandbox,
+  status: SandboxStatus,
+  problem: PodProblem | undefined,
+): number {
   const changed = statusWrite(sandbox, status) !== undefined && isWorthWriting(sandbox, status);
   const postpone = options.statusSettleMs > 0 && changed && isStarting(sandbox, status);
-  const idle = poolNameOf(sandbox) !== undefined && !status.podIPs?.length;
+  // A Pod that does not start is not merely slow: what is wrong is said without further delay.
+  const idle = poolNameOf(sandbox) !== undefined && !status.podIPs?.length && problem === undefined;
   return postpone ? (memory?.statusSince ?? now) + options.statusSettleMs * (idle ? IDLE_FACTOR : 1) : now;
 }
 
-function memoryAfter({ monotonic: now, memory }: ObservedSandbox, podMetadata: boolean, status: boolean): SandboxMemory | null {
-  if (!podMetadata && !status) {
+function memoryAfter(
+  { monotonic: now, memory }: ObservedSandbox,
+  podMetadata: boolean,
+  status: boolean,
+  refused: SandboxMemory['refused'],
+): SandboxMemory | null {
+  if (!podMetadata && !status && refused === undefined) {
     return null;
   }
   return {
     ...(podMetadata ? { podMetadataSince: memory?.podMetadataSince ?? now } : {}),
     ...(status ? { statusSince: memory?.statusSince ?? now } : {}),
+    ...(refused === undefined ? {} : { refused }),
   };
+}
+
+function refusalEvent(sandbox: Sandbox, note: string): Request {
+  return event(sandbox, { type: 'Warning', reason: REASON.sandboxPodCreateFailed, action: 'Reconciling', note });
 }
 
 function multiplePodsEvent(sandbox: Sandbox, conflict: string | undefined): Request[] {

@@ -7,6 +7,7 @@ import { Blockers } from './blockers.js';
 import type { Caches } from './caches.js';
 import { statesOf, type Change, type ControllerDefinition, type QueueItem } from '../reconcile/definition.js';
 import type { Executor } from './executor.js';
+import { ForbiddenKeys } from './forbidden-keys.js';
 import type { RequestPriority } from './request-priority.js';
 import type { Send, Tracing } from './tracing.js';
 
@@ -17,6 +18,11 @@ export class ReconcileError extends Error {
     this.name = 'ReconcileError';
   }
 }
+
+/**
+ * What fails often waits for something that others mend: a quota, an account, a class. Such objects are tried every minute at least.
+ */
+const BACKOFF = { baseMs: 5, maxMs: 60_000 };
 
 export interface ControllerOptions {
   readonly definition: ControllerDefinition;
@@ -43,11 +49,12 @@ export class Controller {
   private working = false;
   private readonly memories = new Map<string, unknown>();
   private readonly blockers = new Blockers();
+  private readonly forbidden = new ForbiddenKeys();
 
   constructor(private readonly options: ControllerOptions) {
     const { definition: { name, concurrency }, clock, queueMetrics } = options;
     this.queue = new WorkQueue({
-      name, clock, lowConcurrency: Math.ceil(concurrency / 2), ...(queueMetrics === undefined ? {} : { metrics: queueMetrics }),
+      name, clock, backoff: BACKOFF, lowConcurrency: Math.ceil(concurrency / 2), ...(queueMetrics === undefined ? {} : { metrics: queueMetrics }),
     });
     for (const kind of options.definition.reads) {
       this.watch(kind);
@@ -85,22 +92,26 @@ export class Controller {
     if (!this.working) {
       return;
     }
-    const isNew = (change.origin !== 'list' && change.origin !== 'resync') || isUntouched(change.after);
+    const isNews = change.origin !== 'list' && change.origin !== 'resync';
     for (const { key, delayMs = 0 } of items) {
-      this.queue.addAfter(key, delayMs, isNew && !this.isLowPriority(key) ? 'normal' : 'low');
+      this.queue.addAfter(key, delayMs, (isNews || this.isUntouched(key)) && !this.isLowPriority(key) ? 'normal' : 'low');
     }
     const { namespace = '', name = '' } = statesOf(change)[0]!.metadata;
     this.blockers.blockedBy(kind, namespace, name).forEach((key) => this.queue.add(key));
+    const next = change.after === undefined ? this.forbidden.next(namespace) : undefined;
+    if (next !== undefined) {
+      this.queue.add(next);
+    }
   }
 
   private async reconcile(key: string, signal: AbortSignal) {
-    const { definition: { traced }, caches, executor, requestPriority, tracing } = this.options;
+    const { definition: { kind, traced }, caches, executor, requestPriority, tracing } = this.options;
     const { namespace = '', name } = parseKey(key);
     const send: Send = (request) => {
       const work = () => executor.send(request, signal);
       return request.op === 'event' || request.op === 'measure' ? work() : this.isLowPriority(key) ? requestPriority.low(work) : requestPriority.normal(work);
     };
-    const object = tracing && traced && caches.get(traced.kind, namespace, name);
+    const object = tracing && traced && caches.get(kind, namespace, name);
     return object ? tracing.reconcile(traced, object, send, (within) => this.runOnce(key, within)) : this.runOnce(key, send);
   }
 
@@ -111,6 +122,7 @@ export class Controller {
     if (plan === undefined) {
       this.remember(key, null);
       this.blockers.set(key, []);
+      this.forbidden.set(key, false);
       return {};
     }
     const { errors, requeueAfterMs, blockedBy } = await runPlan<unknown>(plan, {
@@ -118,6 +130,7 @@ export class Controller {
       remember: (memory) => this.remember(key, memory),
     });
     this.blockers.set(key, blockedBy);
+    this.forbidden.set(key, errors.some(({ reason }) => reason === 'Forbidden'));
     if (errors.length > 0) {
       // The blocker may be an object that the cache never shows: only the back-off limits retries.
       throw new ReconcileError(errors);
@@ -127,6 +140,14 @@ export class Controller {
       this.queue.add(key);
     }
     return requeueAfterMs === undefined ? {} : { requeueAfterMs, priority: this.isLowPriority(key) ? 'low' as const : 'normal' as const };
+  }
+
+  /** Whether an object has never been reconciled: after a restart it goes before the thousands that are most likely in order. */
+  private isUntouched(key: string): boolean {
+    const { definition: { kind }, caches } = this.options;
+    const { namespace = '', name } = parseKey(key);
+    const object = caches.get(kind, namespace, name) as { readonly status?: unknown } | undefined;
+    return object !== undefined && object.status === undefined;
   }
 
   private isLowPriority(key: string): boolean {
@@ -145,7 +166,3 @@ export class Controller {
   }
 }
 
-/** Whether an object has never been reconciled: after a restart it goes before the thousands that are most likely in order. */
-function isUntouched(object: object | undefined): boolean {
-  return object !== undefined && (object as { readonly status?: unknown }).status === undefined;
-}

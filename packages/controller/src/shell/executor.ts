@@ -4,6 +4,7 @@ import type { Kind } from '../reconcile/cache.js';
 import type { KubeObject } from '../object/metadata.js';
 import { failed, ok, type FailureReason, type ListRequest, type MeasureRequest, type Outcome, type Ref, type Request } from '../reconcile/plan.js';
 import { RESOURCES } from './caches.js';
+import type { TerminatingNamespaces } from './terminating-namespaces.js';
 
 const REASONS: { readonly [S in Situation]?: FailureReason } = {
   notFound: 'NotFound',
@@ -22,6 +23,8 @@ export interface ExecutorOptions {
   readonly writer: Writer;
   /** Absent: Events are not sent. */
   readonly events?: EventRecorder;
+  /** Namespaces that are being terminated; shared by all controllers. Absent: each create is sent. */
+  readonly terminating?: TerminatingNamespaces;
   /** Absent: nothing is measured. */
   readonly measure?: (request: MeasureRequest) => void;
 }
@@ -32,9 +35,15 @@ export class Executor {
 
   /** Never throws: what goes wrong is in the outcome. */
   public async send(request: Request, signal: AbortSignal): Promise<Outcome> {
+    if (request.op === 'create' && this.options.terminating?.has(request.object.metadata.namespace ?? '')) {
+      return failed('NamespaceTerminating', `the namespace "${request.object.metadata.namespace}" is being terminated`);
+    }
     try {
       return request.op === 'list' ? { ok: true, items: await this.list(request, signal) } : ok(await this.answer(request, signal));
     } catch (error) {
+      if (isNamespaceTerminating(error) && 'object' in request) {
+        this.options.terminating?.add(request.object.metadata.namespace ?? '');
+      }
       return failed(signal.aborted ? 'Cancelled' : reasonOf(error), error instanceof Error ? error.message : String(error));
     }
   }
@@ -93,7 +102,14 @@ function asObject({ apiVersion, kind, namespace, name, uid }: Ref) {
   return { apiVersion, kind, metadata: { namespace, name, ...(uid === undefined ? {} : { uid }) } };
 }
 
+function isNamespaceTerminating(error: unknown): boolean {
+  return error instanceof ApiError && (error.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating');
+}
+
 function reasonOf(error: unknown): FailureReason {
+  if (isNamespaceTerminating(error)) {
+    return 'NamespaceTerminating';
+  }
   if (error instanceof ApiError) {
     return REASONS[error.situation] ?? 'Unknown';
   }

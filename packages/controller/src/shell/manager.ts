@@ -8,6 +8,7 @@ import { Controller } from './controller.js';
 import type { ControllerDefinition } from '../reconcile/definition.js';
 import { Executor } from './executor.js';
 import { RequestPriority } from './request-priority.js';
+import { TerminatingNamespaces } from './terminating-namespaces.js';
 import { Metrics } from './metrics.js';
 import { countPools } from './pool-counts.js';
 import { countSandboxes } from './sandbox-counts.js';
@@ -67,6 +68,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   // Imported dynamically: OpenTelemetry is loaded only when tracing is enabled.
   const tracing = flags.enableTracing ? (await import('./tracing.js')).Tracing.overGrpc(version, logger) : undefined;
   const requestPriority = new RequestPriority();
+  const terminating = new TerminatingNamespaces(() => cluster.clock.monotonic());
   const recorders: EventRecorder[] = [];
   const queueMetrics = metrics.queues();
   const workerMetrics = metrics.workers();
@@ -75,7 +77,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     recorders.push(events);
     const writer = caches.connect(new Writer(cluster, { fieldManager: definition.name, onWrite }));
     const measure = metrics.measures(definition.metrics ?? []);
-    const executor = new Executor({ reader: new Reader(cluster), writer, measure, ...(definition.silent ? {} : { events }) });
+    const executor = new Executor({ reader: new Reader(cluster), writer, terminating, measure, ...(definition.silent ? {} : { events }) });
     return new Controller({
       definition, caches, executor, requestPriority, clock: cluster.clock, logger, queueMetrics, workerMetrics,
       ...(tracing === undefined ? {} : { tracing }),

@@ -4,20 +4,23 @@ import type { NetworkPolicy } from '../core-kinds.js';
 import { labelOf, type KubeObject } from '../object/metadata.js';
 import { statesOf, type Change, type ControllerDefinition, type QueueItem } from '../reconcile/definition.js';
 import { observeTemplate } from './observe.js';
-import { reconcileTemplate } from './reconcile.js';
+import { PolicyFailures } from './policy-failures.js';
+import { reconcileTemplate, type TemplateMemory } from './reconcile.js';
 
 /** Sandboxes are created in bursts, and a policy needs only a few of them as owners. */
 const BATCH_MS = 200;
 
 /** The SandboxTemplate controller: reconciles a template when it, one of its policies, or the set of Sandboxes and Pods under them changes. */
-export function templateController(concurrency: number): ControllerDefinition {
+export function templateController(concurrency: number, failures = new PolicyFailures()): ControllerDefinition {
   return {
     name: 'sandboxtemplate-controller',
+    kind: 'SandboxTemplate',
     concurrency,
     reads: ['SandboxTemplate', 'NetworkPolicy', 'Sandbox', 'Pod'],
     plan: (cache, namespace, name, context) => reconcileTemplate(observeTemplate(cache, namespace, name, context)),
+    onMemoryChange: (key, memory: TemplateMemory | undefined) => failures.set(key, memory?.refused?.message),
     watches: { SandboxTemplate: enqueueTemplate, NetworkPolicy: enqueueForPolicy, Sandbox: enqueueForHash, Pod: enqueueForHash },
-    traced: { kind: 'SandboxTemplate', span: 'ReconcileSandboxTemplate' },
+    traced: { span: 'ReconcileSandboxTemplate' },
   };
 }
 

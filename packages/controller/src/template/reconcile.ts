@@ -2,7 +2,7 @@ import { LABEL, REASON, nameHash, type Sandbox, type SandboxTemplate } from 'age
 import type { CachedPod, NetworkPolicy } from '../core-kinds.js';
 import { isDeleting, labelOf } from '../object/metadata.js';
 import { controllerReference, describeController, ownershipOf } from '../object/ownership.js';
-import { create, event, mergePatch, refOf, refusal, remove, update, type Failure, type Observed, type Plan, type Ref, type Request } from '../reconcile/plan.js';
+import { create, event, failuresOf, mergePatch, refOf, refusal, remove, stage, update, type Failure, type Observed, type Plan, type Ref, type Request } from '../reconcile/plan.js';
 import { foreignPolicyUpdates } from './foreign.js';
 import { isManaged, policyLabels, policyName, templateProblem } from './identity.js';
 import { holdersOf, isPolicyOf, missingOwners, type Holder } from './owners.js';
@@ -30,6 +30,8 @@ export interface ObservedTemplate extends Observed {
 export interface TemplateMemory {
   /** The problem that an Event has reported already. */
   readonly reported?: string;
+  /** What the API server refused as invalid, and for which generation: it is not tried again before the template changes. */
+  readonly refused?: { readonly generation: number | undefined; readonly message: string };
 }
 
 /** What is to be done with the policy. */
@@ -54,14 +56,26 @@ export function reconcileTemplate(observed: ObservedTemplate): Plan<TemplateMemo
   if (problem !== undefined) {
     return refuse(observed, template, problem);
   }
+  const { generation } = template.metadata;
+  const known = observed.memory?.refused?.generation === generation ? observed.memory?.refused : undefined;
+  if (known !== undefined) {
+    return { requests: labelUpdate(template, namespace) };
+  }
   const actions = policyActions(observed, template, holders);
-  return {
-    requests: [...labelUpdate(template, namespace), ...actions.requests, ...foreignPolicyUpdates(template, observed.foreignPolicies)],
-    errors: actions.errors ?? [],
-    blockedBy: actions.blockedBy ?? [],
-    memory: null,
-  };
+  const requests = [...labelUpdate(template, namespace), ...actions.requests, ...foreignPolicyUpdates(template, observed.foreignPolicies)];
+  return stage<TemplateMemory>(requests, (outcomes) => {
+    const failures = failuresOf(requests, outcomes);
+    const [invalid] = failures.filter(({ reason }) => reason === 'Invalid');
+    return {
+      requests: invalid === undefined ? [] : [event(template, { ...REFUSAL_EVENT, note: invalid.message })],
+      errors: [...actions.errors ?? [], ...failures.filter(({ reason }) => reason !== 'Invalid')],
+      blockedBy: actions.blockedBy ?? [],
+      memory: invalid === undefined ? null : { refused: { generation, message: invalid.message } },
+    };
+  });
 }
+
+const REFUSAL_EVENT = { type: 'Warning', reason: REASON.invalidConfiguration, action: 'Reconciling' } as const;
 
 function policyActions({ policy, namespace, name }: ObservedTemplate, template: SandboxTemplate, holders: readonly Holder[]): PolicyActions {
   if (policy === undefined) {

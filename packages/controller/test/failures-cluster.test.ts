@@ -1,0 +1,95 @@
+import { describeWithControlPlane } from '../../../testbed/src/jest/index.js';
+import { ClusterBench, textOf } from './cluster-bench.js';
+
+const podTemplate = (behavior: string, spec: object = {}) => ({
+  podTemplate: { metadata: { annotations: { 'testbed/pod-behavior': behavior } }, spec: { containers: [{ name: 'main', image: 'image' }], ...spec } },
+});
+const REFUSED = { containers: [{ name: 'Not_A_Name', image: 'image' }] };
+
+describeWithControlPlane('failures on an API server', (testbed) => {
+  const bench = new ClusterBench(testbed, 'failures-controller');
+
+  beforeAll(() => bench.start(), 60_000);
+  afterAll(() => bench.end());
+
+  test('F4 a Pod that the API server refuses is tried once, until the spec changes', async () => {
+    await bench.create('Sandbox', 'refused', podTemplate('ready', REFUSED));
+    await bench.condition('Sandbox', 'refused', 'Ready', /^False\/InvalidConfiguration: the API server refuses this configuration: .*Not_A_Name/s);
+    await bench.merge('Sandbox', 'refused', { metadata: { labels: { touched: 'yes' } } });
+    await bench.merge('Sandbox', 'refused', { spec: podTemplate('ready') });
+    await bench.ready('Sandbox', 'refused');
+    expect((await bench.requests('create', 'pods', /^refused$/)).map(({ code }) => code)).toEqual([422, 201]);
+    expect(bench.problems).toEqual([]);
+  });
+
+  test('F4 a mended template reaches broken members and the cold Sandbox of a claim', async () => {
+    await bench.create('SandboxTemplate', 'broken', podTemplate('ready', REFUSED));
+    await bench.create('SandboxWarmPool', 'broken', { replicas: 2, sandboxTemplateRef: { name: 'broken' } });
+    await bench.create('SandboxClaim', 'cold', { sandboxTemplateRef: { name: 'broken' } });
+    await bench.condition('SandboxWarmPool', 'broken', 'Available', /^False\/InvalidConfiguration: .*Not_A_Name/s);
+    await bench.condition('SandboxClaim', 'cold', 'Ready', /^False\/InvalidConfiguration: .*Not_A_Name/s);
+    await bench.merge('SandboxTemplate', 'broken', { spec: podTemplate('ready') });
+    await bench.until('SandboxWarmPool', 'broken', ({ status }) => status?.readyReplicas === 2);
+    await bench.ready('SandboxClaim', 'cold');
+  });
+
+  test('F5 conditions of Sandbox, claim and pool say why a Pod does not start', async () => {
+    for (const [behavior, cause] of [['image-pull-failure', 'ImagePullBackOff'], ['crash-loop', 'CrashLoopBackOff']] as const) {
+      await bench.create('SandboxTemplate', behavior, podTemplate(behavior));
+      await bench.create('SandboxWarmPool', behavior, { replicas: 1, sandboxTemplateRef: { name: behavior } });
+      await bench.create('SandboxClaim', behavior, { sandboxTemplateRef: { name: behavior } });
+      await bench.condition('Sandbox', behavior, 'Ready', new RegExp(`^False/DependenciesNotReady: .*container "main" .*${cause}`));
+      await bench.condition('SandboxClaim', behavior, 'Ready', new RegExp(`^False/DependenciesNotReady: .*container "main" .*${cause}`));
+      await bench.condition('SandboxWarmPool', behavior, 'Available', new RegExp(`^False/${cause}: .*container "main" .*${cause}`));
+    }
+  }, 90_000);
+
+  test('F5 a scheduling gate and a missing node are named', async () => {
+    await bench.create('Sandbox', 'gated', podTemplate('ready', { schedulingGates: [{ name: 'example.com/gate' }] }));
+    await bench.create('Sandbox', 'homeless', podTemplate('ready', { nodeSelector: { nowhere: 'yes' } }));
+    await bench.condition('Sandbox', 'gated', 'Ready', /^False\/DependenciesNotReady: .*not scheduled: SchedulingGated/);
+    await bench.condition('Sandbox', 'homeless', 'Ready', /^False\/DependenciesNotReady: .*not scheduled: Unschedulable/);
+  });
+
+  test('F5 a NetworkPolicy that the server refuses is named in pool and claim, and a mended template goes on', async () => {
+    const networkPolicy = (cidr: string) => ({ networkPolicy: { egress: [{ to: [{ ipBlock: { cidr } }] }] } });
+    await bench.create('SandboxTemplate', 'policy', { ...podTemplate('ready'), ...networkPolicy('10.0.0.0/99') });
+    await bench.create('SandboxWarmPool', 'policy', { replicas: 1, sandboxTemplateRef: { name: 'policy' } });
+    await bench.create('SandboxClaim', 'policy', { warmPoolRef: { name: 'policy' } });
+    await bench.condition('SandboxWarmPool', 'policy', 'Progressing', /^False\/NetworkPolicyNotReady: .*10\.0\.0\.0\/99/s);
+    await bench.condition('SandboxClaim', 'policy', 'Ready', /^False\/NetworkPolicyNotReady: .*10\.0\.0\.0\/99/s);
+    await bench.merge('SandboxTemplate', 'policy', { spec: networkPolicy('10.0.0.0/8') });
+    await bench.ready('SandboxClaim', 'policy');
+  });
+
+  test('F5 a Sandbox that starts well costs no more than before', async () => {
+    await bench.create('SandboxTemplate', 'well', podTemplate('ready'));
+    await bench.create('SandboxClaim', 'well', { sandboxTemplateRef: { name: 'well' } });
+    await bench.ready('SandboxClaim', 'well');
+    expect(textOf(await bench.get('Sandbox', 'well'), 'Ready')).toBe('True/DependenciesReady: Pod is Ready');
+    const writes = (await bench.writesOf(/^well$/)).filter((write) => !write.includes('templates'));
+    expect(writes.sort()).toEqual(['create pods', 'create sandboxes', 'patch sandboxclaims/status', 'patch sandboxes/status']);
+  });
+}, { requires: ['fakeNodes', 'auditLog'] });
+
+describeWithControlPlane('a namespace that is deleted, on an API server', (testbed) => {
+  test('F9 costs a few refused creates for all of its Sandboxes, and no warnings', async () => {
+    const namespace = await testbed.cluster.createNamespace('ending');
+    const bench = new ClusterBench(testbed, 'ending-controller', namespace);
+    await bench.start();
+    try {
+      const names = Array.from({ length: 40 }, (_, i) => `box-${i}`);
+      await Promise.all(names.map((name) => bench.create('Sandbox', name, podTemplate('ready'), { finalizers: ['test/keep'] })));
+      await Promise.all(names.map((name) => bench.ready('Sandbox', name)));
+      const before = (await bench.requests('create', 'pods')).length;
+      await bench.admin.delete({ apiVersion: 'v1', kind: 'Namespace', name: namespace });
+      await Promise.all(names.map((name) => bench.until('Sandbox', name, ({ metadata }) => metadata.deletionTimestamp !== undefined)));
+      await Promise.all(names.map((name) => bench.merge('Sandbox', name, { metadata: { finalizers: null } })));
+      await bench.admin.waitGone({ apiVersion: 'v1', kind: 'Namespace', name: namespace }, { timeoutMs: 60_000 });
+      expect((await bench.requests('create', 'pods')).length - before).toBeLessThanOrEqual(10);
+      expect(bench.problems).toEqual([]);
+    } finally {
+      await bench.end();
+    }
+  }, 150_000);
+}, { requires: ['fakeNodes', 'auditLog'] });
