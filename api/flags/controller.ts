@@ -1,6 +1,7 @@
 import { Flag, Program } from './flag';
 
 const NO_PROFILER = 'there is no profiler of Go';
+const NO_TLS = 'metrics are served over HTTP; a NetworkPolicy says who may read them';
 const NO_WEBHOOK = 'both versions of the API have one schema, so there is no conversion webhook';
 const NO_ZAP = 'the log is written as lines of JSON';
 const OWN_CONNECTIONS = 'each watch has a connection of its own';
@@ -20,14 +21,20 @@ const IGNORED: readonly Flag[] = [
   ignored('enable-pprof-debug', 'boolean', NO_PROFILER),
   ignored('pprof-block-profile-rate', 'text', NO_PROFILER),
   ignored('pprof-mutex-profile-fraction', 'text', NO_PROFILER),
+  ignored('metrics-secure-serving', 'boolean', NO_TLS, 'v1.0.12'),
+  ignored('metrics-cert-dir', 'text', NO_TLS, 'v1.0.12'),
+  ignored('tls-min-version', 'text', NO_TLS, 'v1.0.12'),
+  ignored('tls-cipher-suites', 'text', NO_TLS, 'v1.0.12'),
+  ignored('disable-sandbox-events', 'boolean', 'Events about Sandboxes tell of failures only', 'v1.0.12'),
+  ignored('sandbox-claim-warm-candidate-grace-period', 'text', 'claims take members of pools that are ready', 'v1.0.12'),
   ignored('zap-devel', 'boolean', NO_ZAP),
   ignored('zap-encoder', 'text', NO_ZAP),
   ignored('zap-stacktrace-level', 'text', NO_ZAP),
   ignored('zap-time-encoding', 'text', NO_ZAP),
 ];
 
-function ignored(name: string, type: 'boolean' | 'text', reason: string): Flag {
-  return { name, type, words: 'No effect.', original: name, ignored: reason };
+function ignored(name: string, type: 'boolean' | 'text', reason: string, since?: 'v1.0.12'): Flag {
+  return { name, type, words: 'No effect.', original: name, since, ignored: reason };
 }
 
 /** The flags of the controller. */

@@ -9,14 +9,15 @@ const IGNORED: readonly Flag[] = [
   ignored('response-header-timeout', 'text', 'the wait for an answer is --proxy-timeout'),
   ignored('enable-otel-metrics', 'boolean', 'metrics are offered for Prometheus only'),
   ignored('authz-tokenreview-require-token', 'boolean', 'requests without a token are always refused'),
+  ignored('authz-trust-forwarded-proto', 'boolean', 'headers of proxies count where --trusted-proxy-cidrs names the proxy', 'v1.0.12'),
   ignored('zap-devel', 'boolean', NO_ZAP),
   ignored('zap-encoder', 'text', NO_ZAP),
   ignored('zap-stacktrace-level', 'text', NO_ZAP),
   ignored('zap-time-encoding', 'text', NO_ZAP),
 ];
 
-function ignored(name: string, type: 'boolean' | 'text', reason: string): Flag {
-  return { name, type, words: 'No effect.', original: name, ignored: reason };
+function ignored(name: string, type: 'boolean' | 'text', reason: string, since?: 'v1.0.12'): Flag {
+  return { name, type, words: 'No effect.', original: name, since, ignored: reason };
 }
 
 /** The flags of the router. */

@@ -1,4 +1,4 @@
-import { LEASE } from './names';
+import { LEASE } from '../generated/rights.gen';
 
 /** What the alerts are about. @internal */
 export interface AlertOptions {

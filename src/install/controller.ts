@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Construct } from 'constructs';
+import { CONTROLLER_RULES, ORIGINAL_CONTROLLER_RULES } from '../generated/rights.gen';
 import { CONTROLLER_FLAGS } from './controller-flags.gen';
 import { flagArgs } from './flag';
 import { ControllerImplementation, FIXED_ARGS } from './implementation';
@@ -7,7 +8,6 @@ import { CONFIG, CONTROLLER_PORTS } from './names';
 import { networkPolicy, podsOf } from './network-policies';
 import { Account, clusterRole, object, role } from './objects';
 import { AgentSandboxControllerProps } from './props';
-import { CONTROLLER_RULES } from './rules';
 import { deployment, httpProbe, serviceAccount } from './workload';
 
 /** The controller as the other parts see it. @internal */
@@ -22,7 +22,7 @@ export interface InstalledController {
 export function controllerAccount(scope: Construct, controller: InstalledController, props: AgentSandboxControllerProps): void {
   const { name, namespace, selector } = controller;
   serviceAccount(scope, controller, props);
-  const rules = CONTROLLER_RULES[controller.implementation];
+  const rules = controller.implementation === ControllerImplementation.BUNDLED ? CONTROLLER_RULES : ORIGINAL_CONTROLLER_RULES;
   const account: Account = { name, namespace };
   const extensions = props.extensions ?? true;
   if (props.namespaces) {

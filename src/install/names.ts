@@ -10,9 +10,6 @@ export const ROUTER_NAME = 'sandbox-router';
 /** Name of the router's Service: clients look for it. @internal */
 export const ROUTER_SERVICE = 'sandbox-router-svc';
 
-/** The Lease of the controller, and of the original's: the two must never work at the same time. @internal */
-export const LEASE = 'a3317529.agent-sandbox.x-k8s.io';
-
 /** The ConfigMap that the controller reads, and its folder in the container. @internal */
 export const CONFIG = { configMap: 'agent-sandbox-config', key: 'allowed-label-domains', folder: '/etc/sandbox-config' } as const;
 

@@ -1,7 +1,7 @@
 import { ApiObject, ApiObjectMetadata } from 'cdk8s';
 import { Construct } from 'constructs';
+import { RbacRule } from '../generated/rights.gen';
 import { ClusterScopedObject } from '../objects';
-import { PolicyRule } from './rules';
 
 type Content = Readonly<Record<string, unknown>>;
 
@@ -22,13 +22,13 @@ export interface Account {
 }
 
 /** A ClusterRole and its binding. @internal */
-export function clusterRole(scope: Construct, name: string, rules: readonly PolicyRule[], account: Account): void {
+export function clusterRole(scope: Construct, name: string, rules: readonly RbacRule[], account: Account): void {
   clusterObject(scope, RBAC, 'ClusterRole', { name }, { rules });
   clusterObject(scope, RBAC, 'ClusterRoleBinding', { name }, binding('ClusterRole', name, account));
 }
 
 /** A Role and its binding in a namespace; undefined is that of the chart. @internal */
-export function role(scope: Construct, name: string, rules: readonly PolicyRule[], account: Account, namespace?: string): void {
+export function role(scope: Construct, name: string, rules: readonly RbacRule[], account: Account, namespace?: string): void {
   object(scope, RBAC, 'Role', { name, namespace }, { rules });
   object(scope, RBAC, 'RoleBinding', { name, namespace }, binding('Role', name, account));
 }

@@ -1,6 +1,7 @@
 import { Duration } from 'cdk8s';
 import { Construct } from 'constructs';
 import { Problems } from '../checks';
+import { ROUTER_RULES } from '../generated/rights.gen';
 import { GROUP, LABEL, ROUTER } from '../generated/vocabulary.gen';
 import { Target } from './monitoring';
 import { ROUTER_NAME, ROUTER_SERVICE, selectorLabels } from './names';
@@ -10,7 +11,6 @@ import { AgentSandboxControllerProps } from './props';
 import { checkRouterFlags, ROUTER_ARGS, routerArgs, routerSecrets } from './router-flags';
 import { checkGateway, gateway } from './router-gateway';
 import { RouterProps } from './router-props';
-import { ROUTER_RULES } from './rules';
 import { checkProgram, deployment, httpProbe, serviceAccount } from './workload';
 
 /** The labels that the policies of templates let in are among those of the Pods. */

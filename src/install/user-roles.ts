@@ -1,6 +1,6 @@
 import { Construct } from 'constructs';
+import { USER_RULES } from '../generated/rights.gen';
 import { clusterObject } from './objects';
-import { USER_RULES } from './rules';
 
 const RBAC = 'rbac.authorization.k8s.io/v1';
 const AGGREGATE = 'rbac.authorization.k8s.io/aggregate-to-';

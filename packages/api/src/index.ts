@@ -2,6 +2,7 @@ export * from './core-kinds.js';
 export * from './object.js';
 export * from './resource.js';
 export * from './resources.gen.js';
+export * from './rights.gen.js';
 export * from './semantics.gen.js';
 export * from './types.gen.js';
 export * from './vocabulary.gen.js';

@@ -11,7 +11,7 @@ await runProgram({ name: 'agent-sandbox-controller', parse: parseFlags, run, ref
 async function run(flags: Flags): Promise<void> {
   const logger = pino({ level: flags.logLevel, serializers: { err: briefErrors(stdSerializers.err, (error) => error instanceof FlagError) } });
   if (flags.ignored.length > 0) {
-    logger.info({ flags: flags.ignored }, 'these flags have no effect');
+    logger.info({ flags: flags.ignored }, 'flags are accepted, but have no effect');
   }
   try {
     await runManager({ flags, definitions: controllersOf(flags), logger, version: VERSION }, stopSignal());

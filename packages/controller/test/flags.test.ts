@@ -15,6 +15,8 @@ test('reads flags as Go programs do: one dash or two, booleans with and without 
 });
 
 test('takes flags of the original that have no effect, and says so', () => {
+  expect(parseFlags(['--metrics-secure-serving', '--metrics-cert-dir=/certs', '--tls-min-version', 'VersionTLS13', '--sandbox-claim-warm-candidate-grace-period=soon']).ignored)
+    .toEqual(['--metrics-secure-serving', '--metrics-cert-dir', '--tls-min-version', '--sandbox-claim-warm-candidate-grace-period']);
   expect(parseFlags(['--enable-webhook=false', '--manage-webhook-certs', '--zap-encoder', 'json']).ignored).toEqual(['--enable-webhook', '--manage-webhook-certs', '--zap-encoder']);
 });
 

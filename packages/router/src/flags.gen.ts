@@ -233,6 +233,7 @@ export const PROGRAM: ProgramTable = {
     { name: 'response-header-timeout', type: 'text', words: 'No effect.', ignored: 'the wait for an answer is --proxy-timeout' },
     { name: 'enable-otel-metrics', type: 'boolean', words: 'No effect.', ignored: 'metrics are offered for Prometheus only' },
     { name: 'authz-tokenreview-require-token', type: 'boolean', words: 'No effect.', ignored: 'requests without a token are always refused' },
+    { name: 'authz-trust-forwarded-proto', type: 'boolean', words: 'No effect.', ignored: 'headers of proxies count where --trusted-proxy-cidrs names the proxy' },
     { name: 'zap-devel', type: 'boolean', words: 'No effect.', ignored: 'the log is written as lines of JSON' },
     { name: 'zap-encoder', type: 'text', words: 'No effect.', ignored: 'the log is written as lines of JSON' },
     { name: 'zap-stacktrace-level', type: 'text', words: 'No effect.', ignored: 'the log is written as lines of JSON' },

@@ -1,3 +1,2 @@
 export * from './auth/scoped-token.js';
 export * from './flags.js';
-export * from './rbac.js';

@@ -28,7 +28,7 @@ export interface Process {
 export async function assemble({ flags, version }: RunOptions): Promise<Process> {
   const logger = loggerOf(flags);
   if (flags.ignored.length > 0) {
-    logger.info({ flags: flags.ignored }, 'these flags have no effect');
+    logger.info({ flags: flags.ignored }, 'flags are accepted, but have no effect');
   }
   const metrics = new Metrics(version);
   const cluster = new Cluster({

@@ -1,6 +1,5 @@
-import { LABEL, nameHash } from 'agent-sandbox-api';
+import { CALLER_RULES, LABEL, ROUTER_RULES, nameHash, type RbacRule } from 'agent-sandbox-api';
 import { describeWithControlPlane } from '../../../testbed/src/jest/index.js';
-import { TOKEN_REVIEW_RULES, callerRules, routerRules, type PolicyRule } from '../src/rbac.js';
 import { bundleProgram, startProgram, type Program } from './program.js';
 import { ask, eventually, freePort, startBackend, type Backend } from './support.js';
 
@@ -38,7 +37,7 @@ describeWithControlPlane('the router on an API server, with the rights that it a
   const setAddress = (name: string, ip: string) => api().merge(podOf(name), {
     status: { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions: [{ type: 'Ready', status: 'True', lastProbeTime: null, lastTransitionTime: '2026-01-01T00:00:00Z' }] },
   }, 'status');
-  const bind = async (name: string, rules: readonly PolicyRule[], subject: object, isClusterWide = false) => {
+  const bind = async (name: string, rules: readonly RbacRule[], subject: object, isClusterWide = false) => {
     const metadata = isClusterWide ? { name: `${testbed.namespace}-${name}` } : meta(name);
     await api().create({ apiVersion: `${RBAC}/v1`, kind: isClusterWide ? 'ClusterRole' : 'Role', metadata, rules });
     await api().create({
@@ -64,10 +63,10 @@ describeWithControlPlane('the router on an API server, with the rights that it a
     backend = await startBackend();
     routerUser = `router-${testbed.namespace}`;
     const subject = { kind: 'User', name: routerUser, apiGroup: RBAC };
-    await bind('router', routerRules({ resumeOnRequest: true }), subject);
-    await bind('router-reviews', TOKEN_REVIEW_RULES, subject, true);
-    await bind('callers', callerRules({ resumeOnRequest: true }), await account('caller'));
-    await bind('connecting', callerRules(), await account('connector'));
+    await bind('router', [...ROUTER_RULES.resolve, ...ROUTER_RULES.resume], subject);
+    await bind('router-reviews', ROUTER_RULES.authorize, subject, true);
+    await bind('callers', [...CALLER_RULES.connect, ...CALLER_RULES.resume], await account('caller'));
+    await bind('connecting', CALLER_RULES.connect, await account('connector'));
     await account('stranger');
     [caller, stranger, wrongAudience] = await Promise.all([tokenOf('caller'), tokenOf('stranger'), tokenOf('caller', 'https://somewhere.else')]) as [string, string, string];
     const { path } = await testbed.cluster.kubeconfig({ user: routerUser, groups: [] });
@@ -152,7 +151,7 @@ describeWithControlPlane('the router on an API server, with the rights that it a
     const requests = await testbed.auditLog.find({ user: routerUser });
     expect(requests.filter(({ code }) => code === 403)).toEqual([]);
     const used = new Set(requests.map(({ verb, resource }) => `${verb} ${resource}`));
-    const granted = [...routerRules({ resumeOnRequest: true }), ...TOKEN_REVIEW_RULES].flatMap(({ verbs, resources }) => resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`)));
+    const granted = [...ROUTER_RULES.resolve, ...ROUTER_RULES.resume, ...ROUTER_RULES.authorize].flatMap(({ verbs, resources }) => resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`)));
     expect([...used].sort()).toEqual([...new Set(granted)].sort());
   });
 }, { requires: ['fakeNodes', 'auditLog'] });

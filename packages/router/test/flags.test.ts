@@ -39,6 +39,10 @@ test('a token in the environment makes it the only way in; no authentication has
   expect(parse(['--authz-mode=allow-all'], { ALLOW_UNAUTHENTICATED_ROUTER: 'no' }).authzMode).toEqual(['allow-all']);
 });
 
+test('knows flags by the names of the Go router', () => {
+  expect(parse(['--authz-cookie-samesite=strict', '--authz-trust-forwarded-proto'])).toMatchObject({ authzCookieSameSite: 'strict', ignored: ['--authz-trust-forwarded-proto'] });
+});
+
 test('takes flags of the Go router that have no effect, and says so', () => {
   expect(parse(['--cache-enabled', '--cluster-domain=x', '-response-header-timeout', '30s']).ignored).toEqual(['--cluster-domain', '--cache-enabled', '--response-header-timeout']);
 });

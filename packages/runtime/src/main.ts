@@ -19,6 +19,9 @@ await runProgram({ name: 'agent-sandbox-runtime', parse: parseFlags, run, refuse
 async function run(given: Flags): Promise<void> {
   const logger = pino({ level: given.logLevel });
   becomeInit(logger);
+  if (given.ignored.length > 0) {
+    logger.info({ flags: given.ignored }, 'flags are accepted, but have no effect');
+  }
   try {
     const agent = given.computerUse ? agentOptionsOf(given) : undefined;
     const started = Date.now();

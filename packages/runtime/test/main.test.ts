@@ -193,6 +193,10 @@ describe('flags', () => {
     expect(parseFlags([])).toMatchObject({ listenHost: '0.0.0.0', port: 8888, maxOutputBytes: 4194304, maxCommands: 64, maxUploadBytes: 0, computerUse: false, allowedOrigins: [], agentAllowedDomains: [] });
   });
 
+  test('of sandboxd have their names, and those without effect are listed', () => {
+    expect(parseFlags(['-root-dir=/work', '--http-idle-timeout', '60s', '--shutdown-timeout=1m30s'])).toMatchObject({ baseDir: '/work', shutdownTimeout: 90, ignored: ['--http-idle-timeout'] });
+  });
+
   test.each([['--port', '70000'], ['--max-commands', '0'], ['--max-output-bytes', '1e3'], ['--exec-timeout-seconds', '-1'], ['--log-level', 'loud'], ['--agent-chromium-sandbox', 'perhaps']])(
     '%s %s is refused', (name, value) => {
       expect(() => parseFlags([name, value])).toThrow(FlagError);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { LEASE } from 'agent-sandbox-api';
 import { Cluster, EventRecorder, LeaderElector, LeadershipLostError, Reader, Writer, loadCredentials, sleep, type Logger } from 'agent-sandbox-kube';
 import { Endpoints, FlagError } from 'agent-sandbox-program';
 import type { Flags } from '../flags.js';
@@ -12,9 +13,6 @@ import { TerminatingNamespaces } from './terminating-namespaces.js';
 import { Metrics } from './metrics.js';
 import { countPools } from './pool-counts.js';
 import { countSandboxes } from './sandbox-counts.js';
-
-/** The Lease of the original: the two must never reconcile one cluster at the same time. */
-const LEASE = 'a3317529.agent-sandbox.x-k8s.io';
 
 /** A connection carries one request at a time. */
 const FEWEST_CONNECTIONS = 32;
