@@ -212,6 +212,7 @@ const client = new Workspace(project, {
   devDependencies: { '@types/ws': '^8', '@types/tar-stream': '^3', 'playwright-core': '^1.56.0' },
   // The first is the name of the program, the second is what `npx agent-sandbox-client` runs.
   bin: { 'agent-sandbox': './lib/main.js', 'agent-sandbox-client': './lib/main.js' },
+  entries: { './compat': 'compat/index' },
 });
 
 const testbed = new Workspace(project, {

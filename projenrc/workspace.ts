@@ -14,6 +14,8 @@ export interface WorkspaceOptions {
   /** Dependencies that only some features need, `name: range`. */
   readonly optionalDependencies?: Record<string, string>;
   readonly devDependencies?: Record<string, string>;
+  /** Entries besides the main one, `name: path below src and lib without extension`. */
+  readonly entries?: Record<string, string>;
   /** Commands that the package installs, `command: file`. */
   readonly bin?: Record<string, string>;
 }
@@ -42,7 +44,9 @@ export class Workspace extends Project {
         description: options.description,
         license: 'Apache-2.0',
         type: 'module',
-        exports: { '.': { [SOURCE_CONDITION]: './src/index.ts', types: './lib/index.d.ts', default: './lib/index.js' } },
+        exports: Object.fromEntries(Object.entries({ '.': 'index', ...options.entries }).map(([name, path]) => [
+          name, { [SOURCE_CONDITION]: `./src/${path}.ts`, types: `./lib/${path}.d.ts`, default: `./lib/${path}.js` },
+        ])),
         bin: options.bin,
         files: ['lib'],
         engines: { node: '>= 20.19.0' },

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { SandboxClosedError, SandboxProtocolError } from './errors.js';
+import { SandboxClosedError, SandboxInputError, SandboxProtocolError } from './errors.js';
 import { multipart } from './multipart.js';
 import { Lines } from './output-window.js';
 import { encodePath, normalizePath } from './path.js';
@@ -27,6 +27,11 @@ export interface ReadOptions extends CallOptions {
   readonly maxBytes?: number;
 }
 
+export interface WriteOptions extends CallOptions {
+  /** Permissions, 0 to 0o777. Not for runtimes without `/v1/files`. @default - those that the runtime gives, usually 0o644 */
+  readonly mode?: number;
+}
+
 const LARGEST_LISTING = 8 * 1024 * 1024;
 const LARGEST_FILE = 256 * 1024 * 1024;
 
@@ -51,11 +56,21 @@ export class Files {
    * Writes a file; directories on the way are made, what was there is replaced. A stream is sent as it comes and only once; other
    * content is sent again only if `maxAttempts` says so.
    */
-  public async write(path: string, content: string | Uint8Array | Readable, options: CallOptions = {}): Promise<void> {
+  public async write(path: string, content: string | Uint8Array | Readable, { mode, ...options }: WriteOptions = {}): Promise<void> {
     const normal = normalizePath(path);
+    if (mode !== undefined && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o777)) {
+      throw new SandboxInputError(`mode is ${mode}`, { remedy: 'give the permissions as a number from 0 to 0o777' });
+    }
     const { contentType, body } = multipart(normal, content);
     await this.transport.buffer({
-      ...options, operation: `write ${JSON.stringify(normal)}`, method: 'POST', path: 'upload', headers: { 'content-type': contentType }, body, reads: false,
+      ...options,
+      operation: `write ${JSON.stringify(normal)}`,
+      ...(mode === undefined
+        ? { method: 'POST', path: 'upload' }
+        : { method: 'PUT', path: `v1/files/${encodePath(normal)}?mode=${mode.toString(8).padStart(4, '0')}` }),
+      headers: { 'content-type': contentType },
+      body,
+      reads: false,
     }, LARGEST_LISTING);
   }
 

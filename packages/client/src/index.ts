@@ -5,7 +5,7 @@ export type { Commands, ExecutionResult, RunOptions } from './commands.js';
 export { SandboxConnection } from './connection/index.js';
 export type { ConnectionPlan, DirectOptions, GatewayOptions, TlsOptions, TunnelOptions } from './connection/index.js';
 export * from './errors.js';
-export type { FileEntry, FileEvent, Files, ReadOptions } from './files.js';
+export type { FileEntry, FileEvent, Files, ReadOptions, WriteOptions } from './files.js';
 export type { Forward, ForwardOptions } from './forward/forward.js';
 export type { Process, ProcessSignal, StartOptions, TerminalSize } from './process.js';
 export type { Progress } from './readiness.js';

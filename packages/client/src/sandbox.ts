@@ -114,6 +114,18 @@ export class Sandbox implements AsyncDisposable {
     }, LARGEST_ANSWER));
   }
 
+  /** Whether the runtime answers: `ok` and the seconds since its start. Throws like a call that only reads. */
+  public async health(options: CallOptions = {}): Promise<{ readonly status: string; readonly uptimeSeconds: number }> {
+    const answer = await this.transport.json({ ...options, operation: 'health', method: 'GET', path: 'v1/health', reads: true }, LARGEST_ANSWER);
+    return { status: String(answer?.status ?? ''), uptimeSeconds: Number(answer?.uptime_seconds) || 0 };
+  }
+
+  /** Variables of the sandbox that its runtime tells: those with its prefix (`SANDBOX_`), without what looks like a secret. */
+  public async metadata(options: CallOptions = {}): Promise<{ readonly env: Readonly<Record<string, string>> }> {
+    const answer = await this.transport.json({ ...options, operation: 'metadata', method: 'GET', path: 'v1/metadata', reads: true }, LARGEST_ANSWER);
+    return { env: answer?.env ?? {} };
+  }
+
   /**
    * Opens a port of the sandbox on this machine, for browsers and other programs: a listener on 127.0.0.1 that adds headers and token. Its
    * address has a key of its own, so other users and pages of the machine cannot use it. It lives until it is closed.
