@@ -323,6 +323,7 @@ project.compileTask.reset('jsii --fail-on-warnings --silence-warnings=reserved-w
 const docs = project.addTask('docs', { description: 'Write API.md and docs/L1.md, and compile every snippet of the documents' });
 docs.exec('jsii-docgen -o API.md -s root');
 docs.exec('jsii-docgen -o docs/L1.md -s cdk8s-agent-sandbox.l1');
+docs.exec('tsx scripts/reference.ts');
 docs.exec('tsx scripts/check-snippets.ts');
 project.postCompileTask.spawn(docs);
 project.addTask('chart', { description: 'Write the Helm chart and the manifests for kubectl from src/install', exec: 'tsx scripts/helm-chart.ts' });
