@@ -33,10 +33,13 @@ const project = new cdk.JsiiProject({
     // without source maps, which would be two thirds of the package
     compilerOptions: { rootDir: '.', outDir: 'lib', declarationMap: false, inlineSourceMap: false, inlineSources: false } as any,
   },
+  // for agent-sandbox-check; jsii libraries carry what they depend on
+  bundledDeps: ['yaml@^2.8.0'],
+  bin: { 'agent-sandbox-check': 'lib/src/cli/main.js' },
   peerDeps: ['cdk8s@^2.68.12', 'cdk8s-plus-28@^2.5.6', 'constructs@^10.5.0'],
   // Development happens on the oldest peers (projen pins them); the newest are what users install.
   devDeps: [
-    '@types/node@^20', '@types/jest@^30', '@swc/core@1.16.18', '@swc/jest@^0.2', 'jest@^30', 'ajv@^8', 'fast-check@^4', 'tsx@^4', 'yaml@^2',
+    '@types/node@^20', '@types/jest@^30', '@swc/core@1.16.18', '@swc/jest@^0.2', 'jest@^30', 'ajv@^8', 'fast-check@^4', 'tsx@^4',
     'esbuild@^0.28', 'tar-stream@^3', '@types/tar-stream@^3', 'fengari@^0.1', '@marcbachmann/cel-js@^8', 'eslint@^9', 'typescript-eslint@^8', '@stylistic/eslint-plugin@^5', 'jsii-docgen@^10',
   ],
   docgen: false,

@@ -33,14 +33,7 @@ export class Checks {
       problems.add('subject', subject, 'use an app, a chart or another construct, or a list of manifests');
       problems.throwIfAny();
     }
-    return Checks._ofManifests(subject.map((manifest: any, index: number) => ({ manifest, place: `manifests[${index}]` })));
-  }
-
-  /** @internal */
-  public static _ofManifests(located: ReadonlyArray<{ readonly manifest: any; readonly place: string }>): Finding[] {
-    const objects = located.flatMap(({ manifest, place }): { manifest: any; place: string }[] => (manifest?.kind === 'List' && Array.isArray(manifest.items)
-      ? manifest.items.map((item: any, index: number) => ({ manifest: item, place: `${place} items[${index}]` })) : [{ manifest, place }]));
-    return run(new World(objects.filter(({ manifest }) => typeof manifest === 'object' && manifest !== null).map(({ manifest, place }) => Subject.ofManifest(manifest, place))), RULES);
+    return checkManifests(subject.map((manifest: any, index: number) => ({ manifest, place: `manifests[${index}]` })));
   }
 
   private constructor() {}
@@ -50,4 +43,28 @@ checkCalls(Checks);
 /** What synthesis refuses in a tree. @internal */
 export function treeFindings(root: IConstruct): Finding[] {
   return run(World.ofTree(root), AT_SYNTH);
+}
+
+/**
+ * Findings of manifests, each with the place where it was found.
+ *
+ * @internal
+ */
+export function checkManifests(located: ReadonlyArray<{ readonly manifest: any; readonly place: string }>): Finding[] {
+  const items = ({ manifest, place }: { readonly manifest: any; readonly place: string }) => (manifest?.kind === 'List' && Array.isArray(manifest.items)
+    ? manifest.items.map((item: any, index: number) => ({ manifest: item, place: `${place} items[${index}]` }))
+    : [{ manifest, place }]);
+  const objects = located.flatMap(items).filter(({ manifest }) => typeof manifest === 'object' && manifest !== null);
+  return run(new World(objects.map(({ manifest, place }) => Subject.ofManifest(manifest, place))), RULES);
+}
+
+/** Id and meaning of a rule. @internal */
+export interface RuleInfo {
+  readonly id: string;
+  readonly summary: string;
+}
+
+/** All rules. @internal */
+export function ruleInfos(): RuleInfo[] {
+  return RULES.map(({ id, summary }) => ({ id, summary }));
 }
