@@ -3,7 +3,7 @@ export { nearest } from './nearest';
 export { describe, Problems } from './problems';
 export { Quantity } from './quantity';
 export {
-  absolutePath, bytes, dns1035Label, dnsLabel, dnsSubdomain, envName, integer, labelValue, oneOf, portName, portNumber, qualifiedName,
+  absolutePath, bytes, dns1035Label, dnsLabel, dnsSubdomain, envName, integer, labelValue, memory, oneOf, portName, portNumber, qualifiedName,
   quantity, time,
 } from './rules';
 export { wholeSeconds } from './seconds';

@@ -87,6 +87,13 @@ export function bytes(value: string): string | undefined {
     : "bytes come whole: write '512Mi' or '512M' for millions of them ('m' is a thousandth)");
 }
 
+/** An amount of memory: a plain number means bytes, and hardly ever is meant to. @internal */
+export function memory(value: string): string | undefined {
+  return bytes(value) ?? (/^\d+$/.test(value) && Number(value) > 0 && Number(value) < 2 ** 20
+    ? `that is ${value} bytes, in which no program runs: write '${value}Mi'`
+    : undefined);
+}
+
 /** One of the values of an enumeration that the schema leaves open. @internal */
 export function oneOf(...values: readonly string[]): Rule<string> {
   const quoted = values.map(value => `'${value}'`);

@@ -75,8 +75,15 @@ export function checkLabels(problems: Problems, prop: string, labels: { readonly
   }
 }
 
+/** What all annotations of an object may have together, keys and values, in bytes. */
+const MAX_ANNOTATIONS = 256 * 1024;
+
 /** @internal */
 export function checkKeys(problems: Problems, prop: string, map: { readonly [key: string]: string } | undefined): void {
+  const size = Object.entries(map ?? {}).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(String(value)), 0);
+  if (size > MAX_ANNOTATIONS) {
+    problems.add(prop, `${size} bytes`, `Kubernetes takes ${MAX_ANNOTATIONS} bytes in all, keys and values: keep large data in a ConfigMap`);
+  }
   for (const key of Object.keys(map ?? {})) {
     problems.check(`${prop} key`, key, qualifiedName);
   }

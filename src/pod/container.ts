@@ -1,6 +1,6 @@
 import * as kplus from 'cdk8s-plus-28';
 import * as l1 from '../../imports';
-import { absolutePath, bytes, dnsLabel, envName, oneOf, portName, portNumber, Problems, Quantity, quantity } from '../checks';
+import { absolutePath, bytes, dnsLabel, envName, memory, oneOf, portName, portNumber, Problems, Quantity, quantity } from '../checks';
 import { nameHash } from '../generated/vocabulary.gen';
 import { containerSecurityContext, withUser } from './pod-security';
 import { Probe } from './probe';
@@ -437,7 +437,9 @@ function checkMounts(problems: Problems, props: SandboxContainer): void {
     }
   });
   (props.writablePaths ?? []).forEach((path, index) => problems.check(`writablePaths[${index}]`, path, absolutePath));
-  const paths = [...(props.mounts ?? []).map(mount => mount.path), ...(props.writablePaths ?? [])];
+  // `/a` and `/a/` are one folder.
+  const folder = (path: string) => path.replace(/(?<=.)\/+$/, '');
+  const paths = [...(props.mounts ?? []).map(mount => mount.path), ...(props.writablePaths ?? [])].map(folder);
   const count = props.mounts?.length ?? 0;
   problems.unique(index => (index < count ? `mounts[${index}].path` : `writablePaths[${index - count}]`), paths, 'mount one volume at a path');
 }
@@ -457,7 +459,7 @@ function writableName(container: string, path: string, taken: Set<string>): stri
 
 const RESOURCES = [
   ['cpu', 'cpu', 'cpuLimit', quantity],
-  ['memory', 'memory', 'memoryLimit', bytes],
+  ['memory', 'memory', 'memoryLimit', memory],
   ['ephemeral-storage', 'ephemeralStorage', 'ephemeralStorageLimit', bytes],
 ] as const;
 
