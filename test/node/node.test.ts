@@ -6,12 +6,12 @@ import { PodBench } from './support/pod-bench';
 describeWithNode('a real node', testbed => {
   const pods = new PodBench(testbed);
 
-  test('is Ready, with both families of addresses, in namespaces of its own', async () => {
+  test('is Ready, in namespaces of its own', async () => {
     const { node, cluster } = testbed;
     const { status, spec } = await cluster.admin.get({ apiVersion: 'v1', kind: 'Node', name: node.name });
     expect(status.conditions).toContainEqual(expect.objectContaining({ type: 'Ready', status: 'True' }));
     expect(status.nodeInfo.kubeletVersion).toMatch(/^v1\.34\./);
-    expect(spec.podCIDRs).toHaveLength(2);
+    expect(spec.podCIDRs).toEqual(['10.244.0.0/24']);
     const { stdout } = await node.exec('readlink', ['/proc/self/ns/net', '/proc/self/ns/mnt', '/proc/self/ns/pid', '/proc/self/ns/uts']);
     const here = ['net', 'mnt', 'pid', 'uts'].map(name => readlinkSync(`/proc/self/ns/${name}`));
     expect(stdout.trim().split('\n').filter(namespace => here.includes(namespace))).toEqual([]);
@@ -31,9 +31,8 @@ describeWithNode('a real node', testbed => {
       const { stdout: kernel } = await pods.exec(pod, ['uname', '-r']);
       const host = readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim();
       expect([kernel.trim() === host, runtime]).toEqual([runtime === 'runc', runtime]);
-      const targets = Object.fromEntries(['public host', 'metadata of clouds', 'private range 10/8', 'public IPv6 host'].map(name => {
-        const address = OUTSIDE_HOSTS[name as keyof typeof OUTSIDE_HOSTS];
-        return [`tcp:${address.includes(':') ? `[${address}]` : address}:80`, 'open'];
+      const targets = Object.fromEntries(['public host', 'metadata of clouds', 'private range 10/8'].map(name => {
+        return [`tcp:${OUTSIDE_HOSTS[name as keyof typeof OUTSIDE_HOSTS]}:80`, 'open'];
       }));
       expect(await pods.connect(pod, [...Object.keys(targets), 'tcp:10.96.0.1:443', 'udp:10.96.0.10:53'])).toEqual({
         ...targets, 'tcp:10.96.0.1:443': 'open', 'udp:10.96.0.10:53': 'open',
@@ -57,7 +56,7 @@ describeWithNode('a real node', testbed => {
 
     test('is closed by a policy that allows nothing, and open without it', async () => {
       const pod = await pods.run({ runtime, labels: { closed: 'yes' } });
-      const targets = ['tcp:10.96.0.1:443', 'tcp:93.184.216.34:80', 'tcp:169.254.169.254:80', 'udp:10.96.0.10:53', 'tcp:[2606:4700:4700::1111]:443'];
+      const targets = ['tcp:10.96.0.1:443', 'tcp:93.184.216.34:80', 'tcp:169.254.169.254:80', 'udp:10.96.0.10:53'];
       const policy = {
         apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: `closed-${runtime}`, namespace: testbed.namespace },
         spec: { podSelector: { matchLabels: { closed: 'yes' } }, policyTypes: ['Ingress', 'Egress'] },

@@ -30,8 +30,8 @@ export interface ComponentSettings {
 export interface ClusterNetwork {
   /** IPv4 address of the API server. */
   readonly address: string;
-  /** Ranges of Services, one of each family. */
-  readonly serviceCidrs: readonly string[];
+  /** Range of Services. */
+  readonly serviceCidr: string;
 }
 
 /** Files of a work folder. Every component gets what it needs by path. */
@@ -137,7 +137,7 @@ function apiServer(settings: ComponentSettings, files: WorkFiles): string[] {
     '--service-account-issuer=https://kubernetes.default.svc',
     `--service-account-key-file=${files.pki('tokens.pub')}`,
     `--service-account-signing-key-file=${files.pki('tokens.key')}`,
-    `--service-cluster-ip-range=${network?.serviceCidrs.join(',') ?? SERVICE_CIDR}`,
+    `--service-cluster-ip-range=${network?.serviceCidr ?? SERVICE_CIDR}`,
     '--allow-privileged=true',
     ...(network ? [
       `--kubelet-certificate-authority=${files.pair('ca').cert}`,

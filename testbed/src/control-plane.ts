@@ -9,7 +9,7 @@ import { FakeNodeOptions } from './fake-nodes.js';
 import { Connection } from './kubeconfig.js';
 import { Launcher } from './launcher.js';
 import { INTERNAL_SERVER } from './node/machine-files.js';
-import { API_SERVER_PORT, CONTROL_PLANE_ADDRESS, SERVICE_CIDRS } from './node/network.js';
+import { API_SERVER_PORT, CONTROL_PLANE_ADDRESS, SERVICE_CIDR } from './node/network.js';
 import { NodeOptions, NodeTier, TierDescription } from './node/node-tier.js';
 import { RealNode } from './node/real-node.js';
 import { missingForNode } from './node/requirements.js';
@@ -100,7 +100,7 @@ export class ControlPlane extends Cluster {
       const launcher = new Launcher(supervisor, binaries, {
         dir,
         port: API_SERVER_PORT,
-        network: tier && { address: CONTROL_PLANE_ADDRESS.v4, serviceCidrs: SERVICE_CIDRS },
+        network: tier && { address: CONTROL_PLANE_ADDRESS.v4, serviceCidr: SERVICE_CIDR },
         auditLevel,
         featureGates: options.featureGates ?? {},
         ownerReferencesPermissionEnforcement: options.ownerReferencesPermissionEnforcement ?? true,

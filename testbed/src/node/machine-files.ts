@@ -1,7 +1,7 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { API_SERVER_PORT, Addresses, CONTROL_PLANE_ADDRESS, DNS_ADDRESS, POD_CIDRS, nodePodCidrs } from './network.js';
+import { API_SERVER_PORT, Addresses, CONTROL_PLANE_ADDRESS, DNS_ADDRESS, POD_CIDR, nodePodCidr } from './network.js';
 import { PAUSE_IMAGE } from './images.js';
 import { cniFolder, findCommand } from './requirements.js';
 
@@ -68,11 +68,6 @@ export class MachineFiles {
     return join(this.dir, 'volumes');
   }
 
-  /** Programs that kube-router finds before those of the machine. */
-  public get kubeRouterPath(): string {
-    return join(this.dir, 'kube-router');
-  }
-
   private get resolvConf(): string {
     return join(this.dir, 'resolv.conf');
   }
@@ -91,7 +86,7 @@ export class MachineFiles {
 
   /** Writes all files. */
   public async write(): Promise<void> {
-    for (const folder of [this.kubeletRoot, this.volumes, this.cniDir, join(this.dir, 'empty'), join(this.dir, 'tunables'), join(this.dir, 'shims'), this.kubeRouterPath]) {
+    for (const folder of [this.kubeletRoot, this.volumes, this.cniDir, join(this.dir, 'empty'), join(this.dir, 'tunables'), join(this.dir, 'shims')]) {
       await mkdir(folder, { recursive: true });
     }
     // The provisioner makes folders that any user writes to; those above must let them through.
@@ -105,7 +100,6 @@ export class MachineFiles {
     await writeFile(this.containerdConfig, this.containerd());
     await writeFile(this.runscConfig, this.runsc());
     await writeFile(this.runscWrapper, this.runscWrapperText(), { mode: 0o755 });
-    await writeFile(join(this.kubeRouterPath, 'ip6tables-restore'), ip6tablesRestore(), { mode: 0o755 });
     await writeFile(join(this.cniDir, '10-testbed.conflist'), JSON.stringify(this.cni()));
     await writeFile(this.kubeletConfig, stringify(this.kubelet()));
     await writeFile(this.kubeProxyConfig, stringify(this.kubeProxy()));
@@ -205,7 +199,6 @@ exec ${runsc} "$@"
   }
 
   private cni(): object {
-    const [v4, v6] = nodePodCidrs(this.settings.index);
     return {
       cniVersion: '0.4.0',
       name: 'testbed',
@@ -216,8 +209,8 @@ exec ${runsc} "$@"
           ipMasq: false,
           ipam: {
             type: 'host-local', dataDir: '/run/cni-ipam',
-            ranges: [[{ subnet: v4 }], [{ subnet: v6 }]],
-            routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
+            ranges: [[{ subnet: nodePodCidr(this.settings.index) }]],
+            routes: [{ dst: '0.0.0.0/0' }],
           },
         },
         { type: 'portmap', capabilities: { portMappings: true } },
@@ -266,7 +259,7 @@ exec ${runsc} "$@"
       apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
       kind: 'KubeProxyConfiguration',
       mode: 'nftables',
-      clusterCIDR: POD_CIDRS.join(','),
+      clusterCIDR: POD_CIDR,
       hostnameOverride: this.settings.name,
       clientConnection: { kubeconfig: this.settings.kubeProxyKubeconfig },
       healthzBindAddress: '127.0.0.1:10256',
@@ -276,16 +269,6 @@ exec ${runsc} "$@"
       nftables: { minSyncPeriod: '100ms', syncPeriod: '10s' },
     };
   }
-}
-
-/**
- * kube-router v2.1.0 makes IPv6 sets under names with a prefix and has its rules name them without it. The rules are refused
- * then, all of them, and no policy holds for IPv6. So the prefix is added on the way.
- */
-function ip6tablesRestore(): string {
-  return `#!/bin/sh
-sed 's/--match-set KUBE-/--match-set inet6:KUBE-/g' | exec ${findCommand('ip6tables-restore')} "$@"
-`;
 }
 
 /** Where programs inside of the network find the API server. */

@@ -19,7 +19,7 @@ import { INTERNAL_SERVER, MachineFiles } from './machine-files.js';
 import { HELPER_POD, PROVISIONER_NAMESPACE, Volumes, baseManifests, provisionerConfig } from './manifests.js';
 import { Namespaces, holdMachine, holdNetwork } from './namespaces.js';
 import {
-  API_SERVER_PORT, Addresses, CONTROL_PLANE_ADDRESS, OUTSIDE_ADDRESS, OUTSIDE_HOSTS, OUTSIDE_PORTS, SERVICE_CIDRS, nodeAddress, nodePodCidrs,
+  API_SERVER_PORT, Addresses, CONTROL_PLANE_ADDRESS, OUTSIDE_ADDRESS, OUTSIDE_HOSTS, OUTSIDE_PORTS, SERVICE_CIDR, nodeAddress, nodePodCidr,
 } from './network.js';
 import { NodeComponent, NodeDescription, RealNode } from './real-node.js';
 import { findCommand, machinePath } from './requirements.js';
@@ -150,8 +150,8 @@ export class NodeTier {
     const files = new WorkFiles(this.dir);
     await Promise.all(this.machines.map(async machine => {
       const { name, address, index } = machine;
-      const [v4, v6] = nodePodCidrs(index);
-      await client.create({ apiVersion: 'v1', kind: 'Node', metadata: { name }, spec: { podCIDR: v4, podCIDRs: [v4, v6] } });
+      const podCIDR = nodePodCidr(index);
+      await client.create({ apiVersion: 'v1', kind: 'Node', metadata: { name }, spec: { podCIDR, podCIDRs: [podCIDR] } });
       await writePair(files, name, await ca.issue({ commonName: `system:node:${name}`, serverNames: [name, address.v4, address.v6] }));
       const user = { commonName: `system:node:${name}`, organizations: ['system:nodes'] };
       const connection: Connection = { server: INTERNAL_SERVER, ca: ca.cert, ...await ca.issue(user) };
@@ -186,7 +186,7 @@ export class NodeTier {
         `link set ${link} master cable`,
         `link set ${link} up`,
       ]),
-      ...this.machines.flatMap(({ index, address }) => routesToPods(index, address)),
+      ...this.machines.map(({ index, address }) => routeToPods(index, address)),
     ]);
     await Promise.all(members.map(({ holder, address, link }) => ip(holder, [
       'link set lo up',
@@ -195,10 +195,10 @@ export class NodeTier {
       'link set uplink up',
       `route add default via ${OUTSIDE_ADDRESS.v4}`,
       `route add ::/0 via ${OUTSIDE_ADDRESS.v6}`,
-      ...this.machines.filter(({ name }) => name !== link).flatMap(machine => routesToPods(machine.index, machine.address)),
+      ...this.machines.filter(({ name }) => name !== link).map(machine => routeToPods(machine.index, machine.address)),
     ])));
     await Promise.all(this.machines.map(({ namespaces }) => namespaces.networkOnly.exec('sysctl', [
-      '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1',
+      '-qw', 'net.ipv4.ip_forward=1',
     ])));
     for (const { files } of this.machines) {
       await waitFor(() => existsSync(files.started), { what: `the mounts of ${dirname(files.started)}` });
@@ -214,7 +214,7 @@ export class NodeTier {
         `--config=${own.kubeletConfig}`,
         `--kubeconfig=${files.kubeconfig(name)}`,
         `--hostname-override=${name}`,
-        `--node-ip=${address.v4},${address.v6}`,
+        `--node-ip=${address.v4}`,
         `--root-dir=${own.kubeletRoot}`,
         '--runtime-cgroups=/',
       ]],
@@ -223,8 +223,8 @@ export class NodeTier {
         `--kubeconfig=${files.kubeconfig('kube-router')}`,
         `--hostname-override=${name}`,
         '--run-firewall=true', '--run-router=false', '--run-service-proxy=false', '--run-loadbalancer=false',
-        '--enable-ipv4=true', '--enable-ipv6=true',
-        ...SERVICE_CIDRS.map(cidr => `--service-cluster-ip-range=${cidr}`),
+        '--enable-ipv4=true', '--enable-ipv6=false',
+        `--service-cluster-ip-range=${SERVICE_CIDR}`,
         '--iptables-sync-period=1m',
         '--health-port=20244',
         '--metrics-port=0',
@@ -233,7 +233,7 @@ export class NodeTier {
     const [program, args] = commands[component]();
     await this.launcher.run(`${component}-${index}`, {
       ...namespaces.command(program, args),
-      env: { PATH: [...component === 'kube-router' ? [own.kubeRouterPath] : [], dirname(this.binaries.find('containerd-shim-runsc-v1')!), machinePath()].join(':') },
+      env: { PATH: `${dirname(this.binaries.find('containerd-shim-runsc-v1')!)}:${machinePath()}` },
     });
     if (component === 'containerd') {
       await this.launcher.untilReady(`containerd-${index}`, async () => (await namespaces.exec('ctr', ['version'], { allowFailure: true })).code === 0);
@@ -285,9 +285,8 @@ export function relayFrom(port: number, socket: string): Program {
   return { command: 'setpriv', args: ['--pdeathsig', 'KILL', 'socat', `TCP-LISTEN:${port},bind=127.0.0.1,fork`, `UNIX-CONNECT:${socket}`] };
 }
 
-function routesToPods(index: number, address: Addresses): string[] {
-  const [v4, v6] = nodePodCidrs(index);
-  return [`route add ${v4} via ${address.v4}`, `route add ${v6} via ${address.v6}`];
+function routeToPods(index: number, address: Addresses): string {
+  return `route add ${nodePodCidr(index)} via ${address.v4}`;
 }
 
 function hasOwnNetwork(pid: number): boolean {

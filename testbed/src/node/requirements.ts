@@ -14,7 +14,6 @@ export const COMMANDS = {
   runc: 'runc',
   runsc: 'runsc',
   iptables: 'iptables',
-  'ip6tables-restore': 'iptables',
   ipset: 'ipset',
   nft: 'nftables',
   conntrack: 'conntrack',
