@@ -71,6 +71,19 @@ export class PodBench {
     return this.testbed.cluster.kubectl(['exec', '-n', namespace, pod.name, '--', ...command]);
   }
 
+  /** What a container has written so far. */
+  public async logs(pod: RunningPod, container?: string): Promise<string> {
+    return (await this.testbed.cluster.kubectl(['logs', '-n', this.testbed.namespace, pod.name, ...container ? ['-c', container] : []])).stdout;
+  }
+
+  /** What the first container has written, as soon as it matches. */
+  public async untilLogs(pod: RunningPod, pattern: RegExp): Promise<string> {
+    return waitFor(async () => {
+      const text = await this.logs(pod);
+      return pattern.test(text) ? text : undefined;
+    }, { what: `${pattern} in the logs of ${pod.name}`, timeoutMs: POD_TIMEOUT_MS });
+  }
+
   /** Tries to connect from a pod to targets such as `tcp:1.1.1.1:80`; returns what became of each. */
   public async connect(pod: RunningPod, targets: readonly string[], namespace = this.testbed.namespace): Promise<Record<string, string>> {
     return JSON.parse((await this.exec(pod, ['probe', 'connect', ...targets], namespace)).stdout);
