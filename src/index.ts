@@ -8,7 +8,7 @@ export {
   EmptyDirOptions, FilesOptions, GrpcProbeOptions, HttpProbeOptions, Isolation, IsolationPlacement, IsolationProps,
   KataHypervisor, KataIsolationProps, PersistentVolumeOptions, PortProbeOptions, Probe, ProbeOptions, Relaxation,
   RuntimeClassOverhead, SandboxContainer, SandboxMount, SandboxPodProps, SandboxPort, SandboxRuntimeClass,
-  SandboxRuntimeClassProps, SandboxVolume,
+  SandboxRuntimeClassProps, SandboxVolume, StartGate, StartGateOptions,
 } from './pod';
 export {
   CidrPeerOptions, ClusterDns, DnsOnlyNetworkProps, NetworkPeer, NetworkPort, PodPeerOptions,

@@ -9,3 +9,4 @@ export { GrpcProbeOptions, HttpProbeOptions, PortProbeOptions, Probe, ProbeOptio
 export { Relaxation } from './relaxation';
 export { RuntimeClassOverhead, SandboxRuntimeClass, SandboxRuntimeClassProps } from './runtime-class';
 export { EmptyDirOptions, FilesOptions, PersistentVolumeOptions, SandboxVolume } from './volume';
+export { StartGate, StartGateOptions } from './start-gate';
