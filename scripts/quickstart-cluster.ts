@@ -16,7 +16,7 @@ import { AgentSandboxController, Isolation, SandboxRuntimeClass } from '../src';
 import type { ControlPlane } from '../testbed/src/index.js';
 
 const BUILD = 'npm run testbed -- build';
-const SYSTEM = 'agent-sandbox-system';
+export const SYSTEM = 'agent-sandbox-system';
 
 /** The images of the chart's Deployments: nothing pulls them, since the node is a fake. */
 const IMAGE = 'registry.example/agent-sandbox-controller:quickstart';
@@ -81,7 +81,7 @@ export async function runOnCluster(options: RunOptions): Promise<void> {
 }
 
 /** Says what is done, then how it went and how long it took. */
-function steps(): <T>(name: string, work: () => Promise<T>, result: (value: T) => string) => Promise<T> {
+export function steps(): <T>(name: string, work: () => Promise<T>, result: (value: T) => string) => Promise<T> {
   return async (name, work, result) => {
     const started = performance.now();
     const value = await work();
@@ -108,14 +108,14 @@ async function startController(cluster: ControlPlane, programs: Programs): Promi
   ], '"working"');
 }
 
-async function apply(cluster: ControlPlane, workDir: string, name: string, objects: readonly Manifest[]): Promise<void> {
+export async function apply(cluster: ControlPlane, workDir: string, name: string, objects: readonly Manifest[]): Promise<void> {
   const file = path.join(workDir, `${name}.json`);
   fs.writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
   await cluster.kubectl(['apply', '--server-side', '-f', file]);
 }
 
 /** Shows the pools while they fill. */
-async function watchPools(cluster: ControlPlane, pools: readonly Manifest[], heading: Heading, signal: AbortSignal): Promise<void> {
+export async function watchPools(cluster: ControlPlane, pools: readonly Manifest[], heading: Heading, signal: AbortSignal): Promise<void> {
   const table = new LiveTable(['POOL', 'NAMESPACE', 'DESIRED', 'READY', 'AFTER'], heading);
   const started = performance.now();
   await until(signal, 60_000, `the pools ${pools.map(({ metadata }) => metadata.name).join(', ')} to fill`, async () => {
@@ -129,7 +129,7 @@ async function watchPools(cluster: ControlPlane, pools: readonly Manifest[], hea
 }
 
 /** Shows the claims until each has its sandbox. */
-async function watchClaims(cluster: ControlPlane, claims: readonly Manifest[], heading: Heading, signal: AbortSignal): Promise<void> {
+export async function watchClaims(cluster: ControlPlane, claims: readonly Manifest[], heading: Heading, signal: AbortSignal): Promise<void> {
   const table = new LiveTable(['CLAIM', 'NAMESPACE', 'SANDBOX', 'READY', 'REASON', 'AFTER'], heading);
   const started = performance.now();
   console.log('');
@@ -162,7 +162,7 @@ function since(started: number): string {
   return `${((performance.now() - started) / 1000).toFixed(1)} s`;
 }
 
-async function lookAround(cluster: ControlPlane, objects: readonly Manifest[]): Promise<string> {
+export async function lookAround(cluster: ControlPlane, objects: readonly Manifest[], logs: string = '{controller,router,runtime}.log'): Promise<string> {
   const named = (kind: string) => objects.find(object => object.kind === kind)!.metadata;
   const { namespace } = named('SandboxWarmPool');
   const lines = [
@@ -170,7 +170,7 @@ async function lookAround(cluster: ControlPlane, objects: readonly Manifest[]): 
     `kubectl get sandboxwarmpools,sandboxclaims,sandboxes,pods,networkpolicies -n ${namespace}`,
     `kubectl describe sandboxclaim ${named('SandboxClaim').name} -n ${namespace}`,
     `kubectl scale sandboxwarmpool ${named('SandboxWarmPool').name} --replicas=8 -n ${namespace}`,
-    `tail ${path.join(cluster.dir, '{controller,router,runtime}.log')}`,
+    `tail ${path.join(cluster.dir, logs)}`,
   ];
   return lines.map(line => `  ${line}`).join('\n');
 }

@@ -6,6 +6,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { RUNTIME_PORT } from '../src/generated/vocabulary.gen';
 import { Programs } from './quickstart-programs';
+import type { Sandbox as SandboxHandle } from '../packages/client/src/index.js' with { 'resolution-mode': 'import' };
 import type { ControlPlane } from '../testbed/src/index.js';
 
 /** Where the runtime of the sandbox listens: Pods of the fake node have addresses that lead nowhere. */
@@ -14,17 +15,21 @@ const RUNTIME_ADDRESS = '127.0.0.2';
 /** The service account that the team's program runs as. */
 const CALLER = 'agent';
 
-export interface Place {
+/** Which sandbox. */
+export interface ClaimPlace {
   readonly cluster: ControlPlane;
+  /** Namespace of the claim. */
+  readonly namespace: string;
+  /** The claim, which is bound. */
+  readonly claim: string;
+}
+
+export interface Place extends ClaimPlace {
   readonly programs: Programs;
   /** A place for files of this run. */
   readonly workDir: string;
   /** Namespace of the chart. */
   readonly system: string;
-  /** Namespace of the claim. */
-  readonly namespace: string;
-  /** The claim, which is bound. */
-  readonly claim: string;
 }
 
 /** What a command said, and how long the way to it took. */
@@ -55,6 +60,12 @@ export async function startRouter({ cluster, programs, system, namespace }: Plac
     `--kubeconfig=${kubeconfig}`, `--http-bind-address=127.0.0.1:${port}`, '--metrics-bind-address=0', '--health-probe-bind-address=0',
     '--workers=1', '--allow-loopback-pod-ip',
   ], '"listening"');
+  await allowCaller(cluster, namespace);
+  return `http://127.0.0.1:${port}`;
+}
+
+/** Lets the team's service account use sandboxes. */
+export async function allowCaller(cluster: ControlPlane, namespace: string): Promise<void> {
   const rbac = 'rbac.authorization.k8s.io';
   await cluster.admin.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: CALLER, namespace } });
   await cluster.admin.create({
@@ -64,11 +75,22 @@ export async function startRouter({ cluster, programs, system, namespace }: Plac
     subjects: [{ kind: 'ServiceAccount', name: CALLER, namespace }],
     roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'agent-sandbox-user' },
   });
-  return `http://127.0.0.1:${port}`;
 }
 
 /** Runs a command with the client. */
-export async function runCommand({ cluster, namespace, claim }: Place, router: string, command: readonly string[]): Promise<Said> {
+export function runCommand(place: ClaimPlace, router: string, command: readonly string[]): Promise<Said> {
+  return withSandbox(place, router, async sandbox => {
+    const started = performance.now();
+    const { stdout, stderr, exitCode } = await sandbox.commands.run(command);
+    if (exitCode !== 0) {
+      throw new Error(`${command.join(' ')} ended with ${exitCode}: ${stderr}`);
+    }
+    return { stdout, milliseconds: performance.now() - started };
+  });
+}
+
+/** Takes up the sandbox of the claim with the client. */
+export async function withSandbox<T>({ cluster, namespace, claim }: ClaimPlace, router: string, use: (sandbox: SandboxHandle) => Promise<T>): Promise<T> {
   const { RouterToken, SandboxClient, SandboxConnection } = await import('../packages/client/src/index.js');
   const { Cluster, loadCredentials } = await import('../packages/kube/src/index.js');
   const { path: kubeconfig } = await cluster.kubeconfig();
@@ -80,13 +102,7 @@ export async function runCommand({ cluster, namespace, claim }: Place, router: s
     token: RouterToken.fromServiceAccount({ name: CALLER }),
   });
   try {
-    const sandbox = await client.get(claim);
-    const started = performance.now();
-    const { stdout, stderr, exitCode } = await sandbox.commands.run(command);
-    if (exitCode !== 0) {
-      throw new Error(`${command.join(' ')} ended with ${exitCode}: ${stderr}`);
-    }
-    return { stdout, milliseconds: performance.now() - started };
+    return await use(await client.get(claim));
   } finally {
     await client.close();
     await api.close();

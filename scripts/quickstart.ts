@@ -1,6 +1,6 @@
 /**
- * Writes the manifests of examples/quickstart to a folder and says what they are; with `--cluster`, also brings them to
- * life on a control plane of its own.
+ * Writes the manifests of examples/quickstart to a folder and says what they are; with `--cluster` or `--node`, also brings
+ * them to life on a control plane of its own.
  */
 import * as fs from 'node:fs';
 import * as os from 'node:os';
@@ -10,11 +10,13 @@ import { parseAllDocuments } from 'yaml';
 import { EXAMPLES, REPOSITORY, readManifests, synthesize } from './example-apps';
 import { Manifest, format, rows } from './manifest-table';
 
-const USAGE = `usage: npm run quickstart [-- [--cluster [--once]] [--out FOLDER]]
+const USAGE = `usage: npm run quickstart [-- [--cluster | --node] [--once] [--out FOLDER]]
 
   --cluster     start a real control plane with a fake node, install the chart, run the controller, apply the manifests,
                 and show what becomes of them, until Ctrl-C
-  --once        with --cluster: end when all is ready
+  --node        the same on a real node: the programs run as Pods, the sandboxes under gVisor and enforced policies
+                (Linux, root, packages; it says which are missing)
+  --once        with --cluster or --node: end when all is ready
   --out FOLDER  where to write the manifests (default: quickstart-output)
   --help        this text`;
 
@@ -24,23 +26,27 @@ class UsageError extends Error {}
 interface Options {
   readonly out: string;
   readonly cluster: boolean;
+  readonly node: boolean;
   readonly once: boolean;
   readonly help: boolean;
 }
 
 function options(args: string[]): Options {
   try {
-    const { values: { out, cluster = false, once = false, help = false } } = parseArgs({
+    const { values: { out, cluster = false, node = false, once = false, help = false } } = parseArgs({
       args,
-      options: { out: { type: 'string' }, cluster: { type: 'boolean' }, once: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+      options: { out: { type: 'string' }, cluster: { type: 'boolean' }, node: { type: 'boolean' }, once: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
     });
     if (out === '') {
       throw new UsageError('--out is empty: name a folder');
     }
-    if (once && !cluster) {
-      throw new UsageError('--once goes with --cluster');
+    if (cluster && node) {
+      throw new UsageError('--cluster and --node exclude each other');
     }
-    return { out: path.resolve(out ?? path.join(REPOSITORY, 'quickstart-output')), cluster, once, help };
+    if (once && !cluster && !node) {
+      throw new UsageError('--once goes with --cluster or --node');
+    }
+    return { out: path.resolve(out ?? path.join(REPOSITORY, 'quickstart-output')), cluster, node, once, help };
   } catch (error) {
     throw error instanceof UsageError ? error : new UsageError((error as Error).message.split('. ')[0]);
   }
@@ -48,7 +54,7 @@ function options(args: string[]): Options {
 
 async function main(args: string[]): Promise<void> {
   const started = performance.now();
-  const { out, cluster, once, help } = options(args);
+  const { out, cluster, node, once, help } = options(args);
   if (help) {
     console.log(USAGE);
     return;
@@ -66,6 +72,10 @@ async function main(args: string[]): Promise<void> {
       // Only who asks for it waits for the library to load.
       const { runOnCluster } = await import('./quickstart-cluster.js');
       await runOnCluster({ objects, workDir: fresh, keep: !once, heading });
+    }
+    if (node) {
+      const { runOnNode } = await import('./quickstart-node.js');
+      await runOnNode({ objects, workDir: fresh, keep: !once, heading });
     }
   } finally {
     fs.rmSync(fresh, { recursive: true, force: true });

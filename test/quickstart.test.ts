@@ -52,12 +52,13 @@ describe('npm run quickstart', () => {
     [['folder'], "quickstart: Unexpected argument 'folder'"],
     [['--out'], "quickstart: Option '--out <value>' argument missing"],
     [['--out', ''], 'quickstart: --out is empty: name a folder'],
-    [['--once'], 'quickstart: --once goes with --cluster'],
+    [['--once'], 'quickstart: --once goes with --cluster or --node'],
+    [['--cluster', '--node'], 'quickstart: --cluster and --node exclude each other'],
   ])('refuses %j and shows the usage', (args, message) => {
     const { status, stdout, stderr } = quickstart(...args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr.split('\n')[0]).toBe(message);
-    expect(stderr).toContain('usage: npm run quickstart [-- [--cluster [--once]] [--out FOLDER]]');
+    expect(stderr).toContain('usage: npm run quickstart [-- [--cluster | --node] [--once] [--out FOLDER]]');
   });
 
   test('says so when a file is in the way', () => {
