@@ -90,7 +90,9 @@ export function runCommand(place: ClaimPlace, router: string, command: readonly 
 }
 
 /** Takes up the sandbox of the claim with the client. */
-export async function withSandbox<T>({ cluster, namespace, claim }: ClaimPlace, router: string, use: (sandbox: SandboxHandle) => Promise<T>): Promise<T> {
+export async function withSandbox<T>(
+  { cluster, namespace, claim }: ClaimPlace, router: string, use: (sandbox: SandboxHandle) => Promise<T>,
+): Promise<T> {
   const { RouterToken, SandboxClient, SandboxConnection } = await import('../packages/client/src/index.js');
   const { Cluster, loadCredentials } = await import('../packages/kube/src/index.js');
   const { path: kubeconfig } = await cluster.kubeconfig();
