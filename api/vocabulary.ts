@@ -50,11 +50,7 @@ export const ANNOTATION = {
   claimableFrom: 'agents.x-k8s.io/claimable-from',
   /** On a claim or Sandbox: JSON object of W3C trace headers. */
   traceContext: 'opentelemetry.io/trace-context',
-  /** On a Pod: hash of the pod spec in the Sandbox that it was created from. */
-  podSpecHash: 'agents.x-k8s.io/pod-spec-hash',
-  /** On a claimed Sandbox: hash of what its claim asked for when it was bound. */
-  claimSpecHash: 'agents.x-k8s.io/claim-spec-hash',
-  /** On a claimed Sandbox of a pool: hash of the pod template that it was started from, which the label told in the pool. */
+  /** On a claimed Sandbox that came from a pool: hash of the pod template that it was started from, a label while it was in the pool. */
   podTemplateHash: 'agents.x-k8s.io/sandbox-pod-template-hash',
   /** On a Pod: whether the cluster autoscaler may evict it. */
   safeToEvict: 'cluster-autoscaler.kubernetes.io/safe-to-evict',
@@ -100,7 +96,6 @@ export const CONDITION = {
   podScheduled: 'PodScheduled',
   available: 'Available',
   progressing: 'Progressing',
-  upToDate: 'UpToDate',
 } as const;
 
 /** Reasons of the conditions and Events of all kinds. */
@@ -121,10 +116,7 @@ export const REASON = {
   dependenciesReady: 'DependenciesReady',
   dependenciesNotReady: 'DependenciesNotReady',
   sandboxExpired: 'SandboxExpired',
-  podTemplateChanged: 'PodTemplateChanged',
-  sandboxPodCreated: 'SandboxPodCreated',
   sandboxPodCreateFailed: 'SandboxPodCreateFailed',
-  sandboxReady: 'SandboxReady',
   invalidConfiguration: 'InvalidConfiguration',
   // SandboxClaim
   templateNotFound: 'TemplateNotFound',
@@ -140,7 +132,6 @@ export const REASON = {
   networkPolicyNotReady: 'NetworkPolicyNotReady',
   sandboxProvisioned: 'SandboxProvisioned',
   sandboxAdopted: 'SandboxAdopted',
-  claimSpecChanged: 'ClaimSpecChanged',
   // SandboxWarmPool
   minimumReplicasAvailable: 'MinimumReplicasAvailable',
   minimumReplicasUnavailable: 'MinimumReplicasUnavailable',

@@ -113,7 +113,7 @@ export const SANDBOX_CLAIM: Kind = {
       description: 'Observed state of a SandboxClaim.',
       type: 'object',
       properties: {
-        conditions: conditions('`Ready`, `Finished`, and `UpToDate` while the claim asks for something else than its Sandbox was made with.'),
+        conditions: conditions('`Ready` and `Finished`.'),
         sandbox: { $ref: 'SandboxClaimSandboxStatus', description: 'The Sandbox that the claim is bound to.' },
         sandboxName: { type: 'string', description: 'Same as `sandbox.name`, for clients of the first generation.' },
       },

@@ -75,12 +75,10 @@ test('the labels are the ones that other clients know', () => {
 test('the annotations are the ones that other clients know, and our own for consent', () => {
   expect(Object.values(api.ANNOTATION).sort()).toEqual([
     'agents.x-k8s.io/claim-first-ready-at',
-    'agents.x-k8s.io/claim-spec-hash',
     'agents.x-k8s.io/claimable-from',
     'agents.x-k8s.io/client-first-requested-at',
     'agents.x-k8s.io/controller-first-observed-at',
     'agents.x-k8s.io/pod-name',
-    'agents.x-k8s.io/pod-spec-hash',
     'agents.x-k8s.io/propagated-annotations',
     'agents.x-k8s.io/propagated-labels',
     'agents.x-k8s.io/sandbox-name',

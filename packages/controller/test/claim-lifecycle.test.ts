@@ -221,8 +221,8 @@ describe('the status', () => {
     expect(bench.claim.status?.sandbox).toEqual({ name: 'a', podIPs: ['10.0.0.2', 'fd00::2'] });
   });
 
-  test('takes over the time since when the Sandbox is ready', () => {
-    expect(bound().claim.status?.conditions?.[0]).toMatchObject({ type: 'Ready', lastTransitionTime: '2025-12-31T23:00:00Z' });
+  test('takes over the time since when the Sandbox is ready, but none before its own creation', () => {
+    expect(bound().claim.status?.conditions?.[0]).toMatchObject({ type: 'Ready', lastTransitionTime: '2026-01-01T00:00:00Z' });
   });
 
   test('C87 tells that the Sandbox expired by itself', () => {

@@ -47,6 +47,24 @@ describeWithControlPlane('conditions that tell the truth, on an API server', (te
     await bench.ready('SandboxClaim', 'suspended');
   }, 90_000);
 
+  test('F6 times that could never come are refused', async () => {
+    for (const shutdownTime of ['2027-01-01T00:00:00,5Z', '2027-01-01T00:00:00+24:00', '2027-01-01t00:00:00z', '2027-02-30T00:00:00Z']) {
+      await expect(bench.create('Sandbox', 'never', { ...template(), shutdownTime })).rejects.toThrow('shutdownTime');
+      const lifecycle = { shutdownTime };
+      await expect(bench.create('SandboxClaim', 'never', { sandboxTemplateRef: { name: 'ttl' }, lifecycle })).rejects.toThrow('shutdownTime');
+    }
+    await bench.create('Sandbox', 'late', { ...template(), shutdownTime: '2127-01-01T00:00:00.5+23:59' });
+    await bench.ready('Sandbox', 'late');
+  });
+
+  test('V3 a long name with a Service is refused, on creation and when the Service is asked for later', async () => {
+    const name = `box-${'x'.repeat(60)}`;
+    await expect(bench.create('Sandbox', name, { ...template(), service: true })).rejects.toThrow('at most 63 characters');
+    await bench.create('Sandbox', name, template());
+    await expect(bench.merge('Sandbox', name, { spec: { service: true } })).rejects.toThrow('at most 63 characters');
+    await bench.ready('Sandbox', name);
+  });
+
   test('F7 finished work does not run again because its Pod is deleted', async () => {
     await bench.create('Sandbox', 'once', template({ 'testbed/pod-behavior': 'succeed' }, { restartPolicy: 'Never' }));
     await bench.condition('Sandbox', 'once', 'Finished', /^True\/PodSucceeded/);

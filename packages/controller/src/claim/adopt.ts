@@ -75,9 +75,11 @@ function adoptionPatch(observed: ObservedClaim, sandbox: Sandbox): object | Prob
     return problem.error(metadata.conflict);
   }
   const trace = annotationOf(claim, ANNOTATION.traceContext);
+  const booted = labelOf(sandbox, LABEL.podTemplateHash);
   const annotations = mapDiff(sandbox.metadata.annotations, {
     ...sandbox.metadata.annotations,
     [ANNOTATION.podName]: nameOf(sandbox),
+    ...(booted === undefined ? {} : { [ANNOTATION.podTemplateHash]: booted }),
     ...(trace === undefined ? {} : { [ANNOTATION.traceContext]: trace }),
   });
   return {

@@ -76,6 +76,7 @@ function isRelevantChange({ before, after, origin }: Change<Sandbox>): boolean {
   }
   const [from, to] = [before, after].map(({ status }) => ({
     podIPs: status?.podIPs,
+    serviceFQDN: status?.serviceFQDN,
     ready: conditionOf(status?.conditions, CONDITION.ready),
     finished: conditionOf(status?.conditions, CONDITION.finished),
   }));

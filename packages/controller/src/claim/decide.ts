@@ -2,6 +2,7 @@ import { REASON, type Sandbox, type SandboxTemplate } from 'agent-sandbox-api';
 import { unmetPrecondition, type UnmetPrecondition } from '../blueprint/template-in-use.js';
 import { isDeleting } from '../object/metadata.js';
 import { ownershipOf } from '../object/ownership.js';
+import { unreadableTime } from '../object/time.js';
 import { refOf, type Ref } from '../reconcile/plan.js';
 import { namespacedReferences } from '../template/foreign.js';
 import type { BindResult } from './bind.js';
@@ -36,9 +37,11 @@ const RETRY_MS = 500;
 /** Decides how the claim gets its Sandbox. */
 export function decide(observed: ObservedClaim): Decision {
   const { claim, own, memory, options } = observed;
-  const invalid = metadataProblem(claim.spec.additionalPodMetadata ?? {}, options.labelDomains);
-  if (invalid !== undefined) {
-    return { action: 'reject', result: { problem: problem.invalidMetadata(invalid), ...(own === undefined ? {} : { sandbox: own }) } };
+  const metadata = metadataProblem(claim.spec.additionalPodMetadata ?? {}, options.labelDomains);
+  const time = unreadableTime('spec.lifecycle.shutdownTime', claim.spec.lifecycle?.shutdownTime);
+  if (metadata !== undefined || time !== undefined) {
+    const rejected = metadata === undefined ? problem.invalidConfiguration(time!) : problem.invalidMetadata(metadata);
+    return { action: 'reject', result: { problem: rejected, ...(own === undefined ? {} : { sandbox: own }) } };
   }
   if (own !== undefined) {
     return { action: 'keep', sandbox: own };

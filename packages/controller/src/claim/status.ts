@@ -1,6 +1,7 @@
 import { CONDITION, REASON, type Condition, type Sandbox, type SandboxClaim, type SandboxClaimStatus } from 'agent-sandbox-api';
 import { conditionOf, withCondition, withoutCondition, type NewCondition } from '../object/conditions.js';
 import { mergeDiff } from '../object/diff.js';
+import { parseTime } from '../object/time.js';
 import { mergePatch, type PatchRequest } from '../reconcile/plan.js';
 import type { BindResult } from './bind.js';
 import type { Problem } from './problem.js';
@@ -25,7 +26,7 @@ export function claimStatus(claim: SandboxClaim, { sandbox, problem }: Pick<Bind
   return {
     conditions: sorted(withCondition(others, readyCondition(claim, readyVerdict(sandbox, problem)), now)),
     // A problem says nothing about the binding.
-    ...bindingOf(sandbox === undefined ? problem && before.sandbox : { name: sandbox.metadata.name, podIPs: sandbox.status?.podIPs }),
+    ...bindingOf(sandbox === undefined ? problem && before.sandbox : { ...sandbox.status, name: sandbox.metadata.name }),
   };
 }
 
@@ -78,17 +79,22 @@ function readyCondition(claim: SandboxClaim, { status, reason, message, lastTran
     status,
     reason,
     message,
-    ...(lastTransitionTime === undefined ? {} : { lastTransitionTime }),
+    ...(lastTransitionTime === undefined ? {} : { lastTransitionTime: later(lastTransitionTime, claim.metadata.creationTimestamp) }),
     ...(generation === undefined ? {} : { observedGeneration: generation }),
   };
+}
+
+/** A member of a pool was ready before its claim was created; the claim was not. */
+function later(time: string, other: string | undefined): string {
+  return (parseTime(other) ?? -Infinity) > (parseTime(time) ?? Infinity) ? other! : time;
 }
 
 function bindingOf(sandbox: SandboxClaimStatus['sandbox']): Pick<SandboxClaimStatus, 'sandbox' | 'sandboxName'> {
   if (!sandbox?.name) {
     return {};
   }
-  const { name, podIPs } = sandbox;
-  return { sandbox: { name, ...(podIPs?.length ? { podIPs } : {}) }, sandboxName: name };
+  const { name, podIPs, serviceFQDN } = sandbox;
+  return { sandbox: { name, ...(podIPs?.length ? { podIPs } : {}), ...(serviceFQDN ? { serviceFQDN } : {}) }, sandboxName: name };
 }
 
 function sorted(conditions: readonly Condition[]): Condition[] {

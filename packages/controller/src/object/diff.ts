@@ -28,7 +28,7 @@ export function mapDiff(from: StringMap | undefined, to: StringMap | undefined):
 export function mergeDiff(from: object, to: object): { [key: string]: unknown } | undefined {
   const diff: { [key: string]: unknown } = {};
   for (const key of new Set([...Object.keys(from), ...Object.keys(to)])) {
-    const [before, after] = [(from as Json)[key], (to as Json)[key]];
+    const [before, after] = [own(from as Json, key), own(to as Json, key)];
     if (semanticallyEqual(before, after, key)) {
       continue;
     }
@@ -67,9 +67,14 @@ export function semanticallyEqual(a: unknown, b: unknown, key = ''): boolean {
     return a.length === b.length && a.every((item, i) => semanticallyEqual(item, b[i]));
   }
   if (isRecord(a) && isRecord(b)) {
-    return [...new Set([...Object.keys(a), ...Object.keys(b)])].every((k) => semanticallyEqual(a[k], b[k], k));
+    return [...new Set([...Object.keys(a), ...Object.keys(b)])].every((k) => semanticallyEqual(own(a, k), own(b, k), k));
   }
   return false;
+}
+
+/** Labels may have names such as `constructor`, which every object inherits. */
+function own(object: Json, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
 function isRecord(value: unknown): value is { [key: string]: unknown } {

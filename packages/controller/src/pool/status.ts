@@ -1,5 +1,6 @@
 import { CONDITION, LABEL, REASON, type Condition, type Sandbox, type SandboxWarmPoolStatus } from 'agent-sandbox-api';
 import { poolHash } from '../blueprint/member.js';
+import { isStale } from '../blueprint/stale.js';
 import type { UnmetPrecondition } from '../blueprint/template-in-use.js';
 import { conditionOf, withCondition, type NewCondition } from '../object/conditions.js';
 import { mergeDiff } from '../object/diff.js';
@@ -28,6 +29,9 @@ export function poolStatus(observed: ObservedPool, state: PoolState): SandboxWar
   const { generation } = pool.metadata;
   const replicas = state.active.length;
   const readyReplicas = state.ready;
+  const { template } = observed.templateInUse;
+  const verdicts = new Map<string, boolean>();
+  const updatedReplicas = template === undefined ? 0 : state.active.filter((sandbox) => !isStale(sandbox, template, verdicts)).length;
   const conditions = [available(observed, state), progressing(observed, state)].reduce<Condition[]>(
     (list, condition) => withCondition(list, { ...condition, ...(generation === undefined ? {} : { observedGeneration: generation }) }, now),
     pool.status?.conditions ?? [],
@@ -35,6 +39,7 @@ export function poolStatus(observed: ObservedPool, state: PoolState): SandboxWar
   return {
     ...(replicas === 0 ? {} : { replicas }),
     ...(readyReplicas === 0 ? {} : { readyReplicas }),
+    ...(updatedReplicas === 0 ? {} : { updatedReplicas }),
     selector: `${LABEL.warmPool}=${poolHash(pool)}`,
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     conditions,

@@ -1,6 +1,7 @@
 import { type Sandbox } from 'agent-sandbox-api';
 import { isOlder } from '../object/metadata.js';
 import { ownershipOf } from '../object/ownership.js';
+import { unreadableTime } from '../object/time.js';
 import { refOf, type Ref } from '../reconcile/plan.js';
 import { hashOf, nameOf, volumeClaimName, type ObservedSandbox } from './observed.js';
 import { findPods } from './pod.js';
@@ -25,6 +26,10 @@ const VOLUME_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 export function invalidConfiguration(observed: ObservedSandbox): InvalidConfiguration | undefined {
   const { sandbox } = observed;
   const problems = [...serviceProblems(observed), ...volumeProblems(sandbox)];
+  const time = unreadableTime('spec.shutdownTime', sandbox.spec.shutdownTime);
+  if (time !== undefined) {
+    problems.push(time);
+  }
   const elder = olderWithSameHash(observed);
   if (elder !== undefined) {
     problems.push(`the name "${nameOf(sandbox)}" has the same hash ${hashOf(sandbox)} as the older sandbox "${nameOf(elder)}": choose another name`);

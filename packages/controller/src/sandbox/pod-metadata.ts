@@ -94,7 +94,7 @@ function withPropagated(sandbox: Sandbox, part: Part, current: StringMap = {}, a
   const wanted = propagated(sandbox, part);
   const result = { ...current };
   for (const key of (annotations[BOOKKEEPING[part]] ?? '').split(',')) {
-    if (isReserved(key, part) ? !KEPT.includes(key) : wanted[key] === undefined) {
+    if (isReserved(key, part) ? !KEPT.includes(key) : !Object.hasOwn(wanted, key)) {
       delete result[key];
     }
   }
