@@ -190,12 +190,14 @@ export class Commands {
       }
       throw error;
     }
-    return resultOf('run', this.transport, answer, timeoutMs);
+    return resultOf('run', this.transport, answer, timeoutMs, maxOutputBytes);
   }
 }
 
 /** Reads a result as `/execute` and `/agent` answer it. Missing fields are empty, a missing exit code is -1. */
-export function resultOf(operation: string, { target }: Transport, answer: any, timeoutMs?: number): ExecutionResult {
+export function resultOf(
+  operation: string, { target }: Transport, answer: any, timeoutMs?: number, maxOutputBytes: number = LARGEST_OUTPUT,
+): ExecutionResult {
   const { stdout = '', stderr = '', exit_code: exitCode, timed_out: timedOut = false, truncated } = answer ?? {};
   const isResult = typeof answer === 'object' && answer !== null && !Array.isArray(answer)
     && typeof stdout === 'string' && typeof stderr === 'string' && (exitCode === undefined || Number.isInteger(exitCode));
@@ -206,13 +208,18 @@ export function resultOf(operation: string, { target }: Transport, answer: any, 
   }
   // The runtime names the limit that it kept to, which may be its own.
   const keptMs = Number(/ timed out after ([\d.]+) seconds\n?$/.exec(stderr)?.[1] ?? NaN) * 1000 || timeoutMs;
+  const [out, err] = [stdout, stderr].map(text => {
+    const window = new OutputWindow(maxOutputBytes);
+    window.add(Buffer.from(text));
+    return window;
+  });
   return new Result({
-    stdoutBytes: Buffer.from(stdout),
-    stderrBytes: Buffer.from(stderr),
+    stdoutBytes: out.bytes(),
+    stderrBytes: err.bytes(),
     exitCode: exitCode === undefined ? -1 : exitCode < 0 ? 128 - exitCode : exitCode,
     timedOut: timedOut === true,
     limit: timedOut === true && keptMs !== undefined ? { timeoutMs: keptMs, of: timeoutMs !== undefined && keptMs < timeoutMs ? 'runtime' : 'caller' } : undefined,
-    omittedBytes: omittedByRuntime(stdout, truncated) + omittedByRuntime(stderr, truncated),
+    omittedBytes: omittedByRuntime(stdout, truncated) + omittedByRuntime(stderr, truncated) + out.omitted + err.omitted,
   });
 }
 

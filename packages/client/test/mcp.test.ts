@@ -57,6 +57,39 @@ describe('mcp', () => {
     expect(await call('execute_command', { claim_name, command: 'x', timeout: 601 })).toMatch(/600/);
   });
 
+  test('returns both ends of long output, and says what is missing', async () => {
+    const claim_name = await create();
+    bench.sandbox.answers = [status(200, { stdout: `begin${'x'.repeat(200_000)}end`, stderr: '', exit_code: 0 })];
+    const { stdout, truncated, omitted_bytes } = await call('execute_command', { claim_name, command: 'x' });
+    expect([stdout.length < 70_000, stdout.startsWith('begin'), stdout.endsWith('end'), truncated, omitted_bytes]).toEqual([true, true, true, true, 200_008 - 65_536]);
+  });
+
+  test('tells callers that ask for it that it still works', async () => {
+    const claim_name = await create();
+    bench.sandbox.answers = [status(200, { stdout: '', stderr: '', exit_code: 0 })];
+    const seen: (string | undefined)[] = [];
+    await agent.callTool({ name: 'execute_command', arguments: { claim_name, command: 'x' } }, undefined, { onprogress: ({ message }) => seen.push(message) });
+    expect(seen).toEqual(['working for 0 s']);
+  });
+
+  test('returns pictures as pictures, and other bytes as base64', async () => {
+    const claim_name = await create();
+    bench.sandbox.answers = [bytes(Buffer.from('\x89PNG\r\n\x1a\nrest', 'latin1'))];
+    const { content } = await agent.callTool({ name: 'download_file', arguments: { claim_name, path: 'a.png' } }) as any;
+    expect(content).toEqual([{ type: 'image', mimeType: 'image/png', data: Buffer.from('\x89PNG\r\n\x1a\nrest', 'latin1').toString('base64') }]);
+    bench.sandbox.answers = [bytes(Buffer.from([0, 255]))];
+    expect(await call('download_file', { claim_name, path: 'a' })).toMatchObject({ encoding: 'base64', content: 'AP8=' });
+    bench.sandbox.answers = [bytes(Buffer.from('ü'))];
+    expect(await call('download_file', { claim_name, path: 'a' })).toMatchObject({ encoding: 'text', content: 'ü' });
+  });
+
+  test('gives every sandbox an end, also when none is wanted', async () => {
+    const creating = call('create_sandbox', { shutdown_after_seconds: null });
+    const name = await bench.bind();
+    await creating;
+    expect(Date.parse(bench.api.all(CLAIMS).get(`team/${name}`)!.spec.lifecycle.shutdownTime) - Date.now()).toBeLessThanOrEqual(86_400_000);
+  });
+
   test('moves files, as text and as base64', async () => {
     const claim_name = await create();
     bench.sandbox.answers = [status(200, {})];

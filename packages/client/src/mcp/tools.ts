@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { z } from 'zod';
 import { SandboxClient } from '../client.js';
@@ -9,6 +10,10 @@ export const SESSION_LABEL = 'mcp.k8s-agent-sandbox/session-id';
 
 const LONGEST_TIMEOUT = 600;
 const MOST_ENTRIES = 10_000;
+/** Bytes of each stream of a command for an agent, unless it asks for more. */
+const LARGEST_OUTPUT = 64 * 1024;
+/** Seconds until a sandbox ends for which the agent wants no end: its session may be killed before it can delete it. */
+const LONGEST_LIFETIME = 24 * 3600;
 /** Bytes of a file for an agent, whose context is limited; larger ones go through the command line. */
 const LARGEST_FILE = 10 * 1024 * 1024;
 
@@ -39,12 +44,16 @@ export function addTools(server: McpServer, client: SandboxClient, { pool: defau
     description: string,
     inputSchema: S,
     act: (input: z.infer<z.ZodObject<S>>, signal: AbortSignal) => Promise<object>,
-  ) => server.registerTool(name, { description, inputSchema }, (async (input: z.infer<z.ZodObject<S>>, { signal }: { signal: AbortSignal }) => {
+  ) => server.registerTool(name, { description, inputSchema }, (async (input: z.infer<z.ZodObject<S>>, extra: Extra) => {
+    const { signal } = extra;
+    const stop = reportProgress(extra);
     try {
       const result = await act(input, signal);
-      return { content: [{ type: 'text', text: JSON.stringify(result) }] };
+      return { content: result instanceof Picture ? [result.block] : [{ type: 'text', text: JSON.stringify(result) }] };
     } catch (error) {
       return { isError: true, content: [{ type: 'text', text: error instanceof Error ? error.message : String(error) }] };
+    } finally {
+      stop();
     }
   }) as any);
 
@@ -52,7 +61,7 @@ export function addTools(server: McpServer, client: SandboxClient, { pool: defau
     warmpool: z.string().optional().describe('Pool to take it from; default: that of the server'),
     template: z.string().optional().describe('Template to make it from, instead of a pool'),
     namespace,
-    shutdown_after_seconds: z.number().int().positive().nullable().default(300).describe('When it ends by itself; null for never'),
+    shutdown_after_seconds: z.number().int().positive().nullable().default(300).describe('When it ends by itself; null for the longest time, one day'),
   }, async (input, signal) => {
     const pool = input.warmpool ?? (input.template === undefined ? defaultPool : undefined);
     if (pool === undefined && input.template === undefined) {
@@ -63,7 +72,7 @@ export function addTools(server: McpServer, client: SandboxClient, { pool: defau
       template: pool === undefined ? input.template : undefined,
       namespace: input.namespace,
       labels: { [SESSION_LABEL]: session },
-      lifetime: input.shutdown_after_seconds === null ? undefined : { seconds: input.shutdown_after_seconds },
+      lifetime: { seconds: input.shutdown_after_seconds ?? LONGEST_LIFETIME },
       signal,
     });
     own.add(sandbox);
@@ -79,10 +88,14 @@ export function addTools(server: McpServer, client: SandboxClient, { pool: defau
 
   add('execute_command', 'Run a command in a sandbox and return its output. There is no shell: use sh -c for pipes and variables.', {
     claim_name: claimName, namespace, command: z.string().min(1), timeout,
+    max_output_bytes: z.number().int().positive().max(LARGEST_FILE).default(LARGEST_OUTPUT)
+      .describe('Bytes of each stream that are returned, half from its beginning and half from its end'),
   }, async (input, signal) => {
     const { commands } = find(input.claim_name, input.namespace);
-    const { stdout, stderr, exitCode, timedOut } = await commands.run(input.command, { timeoutMs: input.timeout * 1000, signal });
-    return { stdout, stderr, exit_code: exitCode, timed_out: timedOut };
+    const { stdout, stderr, exitCode, timedOut, truncated, omittedBytes } = await commands.run(input.command, {
+      timeoutMs: input.timeout * 1000, maxOutputBytes: input.max_output_bytes, signal,
+    });
+    return { stdout, stderr, exit_code: exitCode, timed_out: timedOut, ...(truncated && { truncated, omitted_bytes: omittedBytes }) };
   });
 
   add('upload_file', 'Write a file in a sandbox; directories on the way are made.', {
@@ -93,10 +106,19 @@ export function addTools(server: McpServer, client: SandboxClient, { pool: defau
     return { path: input.path, size: Buffer.byteLength(content) };
   });
 
-  add('download_file', 'Read a file of a sandbox, at most 10 MiB.', { claim_name: claimName, namespace, path, encoding, timeout }, async (input, signal) => {
+  add('download_file', 'Read a file of a sandbox, at most 10 MiB. Pictures come as pictures.', {
+    claim_name: claimName, namespace, path, timeout,
+    encoding: z.enum(['auto', 'text', 'base64']).default('auto').describe('How the content is returned; auto: a picture, text, or else base64'),
+  }, async (input, signal) => {
     const { files } = find(input.claim_name, input.namespace);
     const content = await files.read(input.path, { maxBytes: LARGEST_FILE, timeoutMs: input.timeout * 1000, signal });
-    return { path: input.path, size: content.length, encoding: input.encoding, content: content.toString(input.encoding === 'base64' ? 'base64' : 'utf8') };
+    const mimeType = input.encoding === 'auto' ? pictureTypeOf(content) : undefined;
+    if (mimeType) {
+      return new Picture({ type: 'image', data: content.toString('base64'), mimeType });
+    }
+    // Bytes that are no text would arrive as something else.
+    const encoding = input.encoding === 'auto' ? (isText(content) ? 'text' : 'base64') : input.encoding;
+    return { path: input.path, size: content.length, encoding, content: content.toString(encoding === 'base64' ? 'base64' : 'utf8') };
   });
 
   add('list_files', 'List a directory of a sandbox.', {
@@ -115,6 +137,50 @@ export function addTools(server: McpServer, client: SandboxClient, { pool: defau
     const { files } = find(input.claim_name, input.namespace);
     return { path: input.path, exists: await files.exists(input.path, { timeoutMs: input.timeout * 1000, signal }) };
   });
+}
+
+/** What the protocol hands to a tool besides its input. */
+interface Extra {
+  readonly signal: AbortSignal;
+  readonly _meta?: { readonly progressToken?: string | number };
+  sendNotification(notification: object): Promise<void>;
+}
+
+/** Milliseconds between two signs of life of a tool that works. */
+const PROGRESS_MS = 5_000;
+
+/** Tells a caller that asks for it that the tool still works, so that it need not give up. Returns what ends that. */
+function reportProgress({ _meta, sendNotification }: Extra): () => void {
+  const progressToken = _meta?.progressToken;
+  if (progressToken === undefined) {
+    return () => undefined;
+  }
+  const begin = performance.now();
+  const tell = () => {
+    const seconds = Math.round((performance.now() - begin) / 1000);
+    sendNotification({ method: 'notifications/progress', params: { progressToken, progress: seconds, message: `working for ${seconds} s` } }).catch(() => undefined);
+  };
+  tell();
+  const timer = setInterval(tell, PROGRESS_MS);
+  return () => clearInterval(timer);
+}
+
+/** An answer that is a picture. */
+class Picture {
+  constructor(public readonly block: { readonly type: 'image'; readonly data: string; readonly mimeType: string }) {}
+}
+
+/** Media type of the kinds of pictures that models take, by their first bytes. */
+function pictureTypeOf(content: Buffer): string | undefined {
+  const begins = (bytes: string, at = 0) => content.subarray(at, at + bytes.length).toString('latin1') === bytes;
+  return begins('\x89PNG\r\n\x1a\n') ? 'image/png'
+    : begins('\xff\xd8\xff') ? 'image/jpeg'
+      : begins('GIF87a') || begins('GIF89a') ? 'image/gif'
+        : begins('RIFF') && begins('WEBP', 8) ? 'image/webp' : undefined;
+}
+
+function isText(content: Buffer): boolean {
+  return isUtf8(content) && !content.includes(0);
 }
 
 /** Node skips what is no base64; an agent that made a mistake should hear of it. */
