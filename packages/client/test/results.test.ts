@@ -60,7 +60,7 @@ describe('with a runtime', () => {
   test('variables, a directory, and a text that is split into words', async () => {
     await sandbox.files.makeDirectory('d');
     const result = await sandbox.commands.run('sh -c \'echo "$A in ${PWD##*/}"\'', { env: { A: 'here' }, cwd: 'd', timeoutMs: Infinity });
-    expect(result.stdout).toBe('here in d\n');
+    expect(result).toMatchObject({ stdout: 'here in d\n', stderr: '', exitCode: 0 });
   });
 
   test('a program that does not exist is a result', async () => {
