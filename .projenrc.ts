@@ -40,7 +40,7 @@ const project = new cdk.JsiiProject({
   // Development happens on the oldest peers (projen pins them); the newest are what users install.
   devDeps: [
     '@types/node@^20', '@types/jest@^30', '@swc/core@1.16.18', '@swc/jest@^0.2', 'jest@^30', 'ajv@^8', 'fast-check@^4', 'tsx@^4',
-    'esbuild@^0.28', 'tar-stream@^3', '@types/tar-stream@^3', 'fengari@^0.1', '@marcbachmann/cel-js@^8', 'eslint@^9', 'typescript-eslint@^8', '@stylistic/eslint-plugin@^5', 'jsii-docgen@^10',
+    'esbuild@^0.28', '@cyclonedx/cyclonedx-library@^10', 'dockerfile-ast@^0.7', 'tar-stream@^3', '@types/tar-stream@^3', 'fengari@^0.1', '@marcbachmann/cel-js@^8', 'eslint@^9', 'typescript-eslint@^8', '@stylistic/eslint-plugin@^5', 'jsii-docgen@^10',
   ],
   docgen: false,
   projenrcTs: true,

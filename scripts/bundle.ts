@@ -6,7 +6,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { build } from 'esbuild';
+import { build, type BuildOptions } from 'esbuild';
 
 const REPOSITORY = path.resolve(__dirname, '..');
 
@@ -24,8 +24,22 @@ export const PROGRAMS: { readonly [program: string]: { readonly external: readon
 /** Bundles `packages/<program>/src/main.ts`; returns the path of the file. Throws what esbuild finds wrong. */
 export async function bundle(program: string, outdir: string = BUNDLE_DIR): Promise<string> {
   const outfile = path.join(outdir, `${program}.mjs`);
+  await build(optionsOf(program, outfile));
+  return outfile;
+}
+
+/** Packages from the registry that are part of a bundle, or stay beside it, with their versions. */
+export async function bundledPackages(program: string): Promise<{ readonly [name: string]: string }> {
+  const { metafile } = await build({ ...optionsOf(program, path.join(BUNDLE_DIR, `${program}.mjs`)), write: false, metafile: true });
+  const folders = new Set(Object.keys(metafile.inputs).flatMap(input => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1] ?? []));
+  const all = [...folders, ...PROGRAMS[program].external.map(name => path.join('node_modules', name))].map(folder => path.resolve(REPOSITORY, folder, 'package.json'));
+  const packages = all.filter(file => fs.existsSync(file)).map(file => JSON.parse(fs.readFileSync(file, 'utf8')) as { name: string; version: string });
+  return Object.fromEntries(packages.map(each => [each.name, each.version] as const).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function optionsOf(program: string, outfile: string): BuildOptions {
   const { version } = JSON.parse(fs.readFileSync(path.join(REPOSITORY, 'package.json'), 'utf8'));
-  await build({
+  return {
     entryPoints: [path.join(REPOSITORY, 'packages', program, 'src', 'main.ts')],
     outfile,
     bundle: true,
@@ -43,8 +57,8 @@ export async function bundle(program: string, outdir: string = BUNDLE_DIR): Prom
     minifySyntax: true,
     legalComments: 'linked',
     logLevel: 'error',
-  });
-  return outfile;
+    absWorkingDir: REPOSITORY,
+  };
 }
 
 async function main(wanted: readonly string[]): Promise<number> {

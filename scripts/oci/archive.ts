@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { gzipSync } from 'node:zlib';
-import { pack } from 'tar-stream';
-import { RootFile } from './files';
+import { pack, type Pack } from 'tar-stream';
+import type { RootFile } from './files';
+import type { Layer } from './layer';
 
 /** What an image says about itself. */
 export interface ImageOptions {
@@ -28,41 +30,59 @@ interface Blob {
   readonly content: Buffer;
 }
 
-/** Writes an OCI image layout as one tar file. Each list of files is a layer. */
-export async function writeArchive(archive: string, layers: readonly (readonly RootFile[])[], { name, config }: ImageOptions): Promise<void> {
-  const tars = await Promise.all(layers.map(layerOf));
-  const compressed = tars.map(tar => blob(gzipSync(tar)));
+/** Writes an OCI image layout as one tar file. */
+export async function writeArchive(archive: string, layers: readonly Layer[], { name, config }: ImageOptions): Promise<void> {
   const configuration = json({
     created: EPOCH.toISOString(),
     architecture: ARCHITECTURES[process.arch] ?? process.arch,
     os: 'linux',
     config,
     // Of the layers before compression.
-    rootfs: { type: 'layers', diff_ids: tars.map(tar => blob(tar).digest) },
+    rootfs: { type: 'layers', diff_ids: layers.map(layer => layer.diffId) },
   });
-  const descriptor = (mediaType: string, { digest, content }: Blob) => ({ mediaType, digest, size: content.length });
+  const descriptor = (mediaType: string, digest: string, size: number) => ({ mediaType, digest, size });
   const manifest = json({
     schemaVersion: 2, mediaType: MEDIA.manifest,
-    config: descriptor(MEDIA.config, configuration),
-    layers: compressed.map(layer => descriptor(MEDIA.layer, layer)),
+    config: descriptor(MEDIA.config, configuration.digest, configuration.content.length),
+    layers: layers.map(layer => descriptor(MEDIA.layer, layer.digest, layer.size)),
   });
   const index = json({
     schemaVersion: 2, mediaType: MEDIA.index,
     manifests: [{
-      ...descriptor(MEDIA.manifest, manifest),
+      ...descriptor(MEDIA.manifest, manifest.digest, manifest.content.length),
       // containerd imports under the first name, skopeo and podman read the tag from the second.
       annotations: { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': name.slice(name.lastIndexOf(':') + 1) },
     }],
   });
-  const files = new Map([
-    ['oci-layout', Buffer.from(JSON.stringify({ imageLayoutVersion: '1.0.0' }))],
-    ['index.json', index.content],
-    ...[configuration, manifest, ...compressed].map(({ digest, content }) => [`blobs/sha256/${digest.replace('sha256:', '')}`, content] as const),
-  ]);
-  fs.writeFileSync(archive, await tarOf([...files].map(([file, content]) => ({ name: file, content, mode: 0o644 }))));
+  const tar = pack();
+  const written = pipeline(tar, fs.createWriteStream(archive));
+  await entry(tar, { name: 'oci-layout', mode: 0o644 }, Buffer.from(JSON.stringify({ imageLayoutVersion: '1.0.0' })));
+  await entry(tar, { name: 'index.json', mode: 0o644 }, index.content);
+  const small = [configuration, manifest].map(({ digest, content }) => ({ digest, content, size: content.length }));
+  for (const { digest, content, size } of [...small, ...layers]) {
+    const header = { name: `blobs/sha256/${digest.replace('sha256:', '')}`, mode: 0o644, size };
+    if (Buffer.isBuffer(content)) {
+      await entry(tar, header, content);
+    } else {
+      // Layers of hundreds of megabytes are never in memory.
+      await new Promise<void>((resolve, reject) => {
+        const sink = tar.entry({ ...header, mtime: EPOCH }, error => (error ? reject(error) : resolve()));
+        fs.createReadStream(content.file).on('error', reject).pipe(sink);
+      });
+    }
+  }
+  tar.finalize();
+  await written;
 }
 
-function layerOf(files: readonly RootFile[]): Promise<Buffer> {
+/** A layer of files. The same files give the same bytes. */
+export async function layerOf(files: readonly RootFile[]): Promise<Layer> {
+  const tar = await tarOfFiles(files);
+  const compressed = blob(gzipSync(tar));
+  return { digest: compressed.digest, size: compressed.content.length, diffId: blob(tar).digest, content: compressed.content };
+}
+
+function tarOfFiles(files: readonly RootFile[]): Promise<Buffer> {
   const entries = new Map<string, TarEntry>();
   const add = (entry: TarEntry) => {
     // Folders first, as unpacking needs them.
@@ -96,13 +116,16 @@ async function tarOf(entries: readonly TarEntry[]): Promise<Buffer> {
   const chunks: Buffer[] = [];
   const done = new Promise<void>((resolve, reject) => tar.on('data', chunk => chunks.push(chunk as Buffer)).on('end', () => resolve()).on('error', reject));
   for (const { name, content, mode, uid = 0, gid = 0 } of entries) {
-    await new Promise<void>((resolve, reject) => tar.entry(
-      { name, mode, uid, gid, mtime: EPOCH, type: content ? 'file' : 'directory' }, content ?? Buffer.alloc(0), error => (error ? reject(error) : resolve()),
-    ));
+    await entry(tar, { name, mode, uid, gid, type: content ? 'file' : 'directory' }, content ?? Buffer.alloc(0));
   }
   tar.finalize();
   await done;
   return Buffer.concat(chunks);
+}
+
+function entry(tar: Pack, header: Parameters<Pack['entry']>[0], content: Buffer): Promise<void> {
+  const full = { ...header, size: content.length, mtime: EPOCH };
+  return new Promise((resolve, reject) => tar.entry(full, content, error => (error ? reject(error) : resolve())));
 }
 
 function json(value: unknown): Blob {

@@ -4,7 +4,11 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { DockerfileParser } from 'dockerfile-ast';
 import { IMAGES, imageName, writeImage } from '../../scripts/images';
+import { dockerfileOf } from '../../scripts/oci/dockerfile';
+import { hasDebian } from '../../scripts/oci/packages';
+import { sbomOf } from '../../scripts/oci/sbom';
 import { waitFor } from '../../testbed/src/index.js';
 import { describeWithControlPlane } from '../../testbed/src/jest/index.js';
 
@@ -14,18 +18,89 @@ const sha256 = (content: Buffer) => `sha256:${createHash('sha256').update(conten
 
 jest.setTimeout(180_000);
 
-describe.each(Object.keys(IMAGES))('the Dockerfile of the %s', program => {
-  const lines = fs.readFileSync(path.join(ROOT, 'images', program, 'Dockerfile'), 'utf8').split('\n');
+/** What the last stage of a Dockerfile says, read by a parser that knows nothing of how it was written. */
+function finalStage(image: string) {
+  const instructions = DockerfileParser.parse(fs.readFileSync(path.join(ROOT, 'images', image, 'Dockerfile'), 'utf8')).getInstructions();
+  const start = instructions.map(each => each.getKeyword()).lastIndexOf('FROM');
+  const stage = instructions.slice(start);
+  const argumentsOf = (keyword: string) => stage.filter(each => each.getKeyword() === keyword).map(each => each.getRawArgumentsContent()!);
+  return {
+    entrypoint: JSON.parse(argumentsOf('ENTRYPOINT')[0]) as string[],
+    user: argumentsOf('USER').at(-1),
+    env: argumentsOf('ENV').sort(),
+    workingDir: argumentsOf('WORKDIR').at(-1),
+    ports: argumentsOf('EXPOSE').map(port => `${port}/tcp`),
+    copied: argumentsOf('COPY').map(each => each.split(' ').at(-1)!),
+    base: instructions.find(each => each.getKeyword() === 'ARG')!.getRawArgumentsContent()!,
+  };
+}
 
-  test('has a pinned slim base, and a user that is not root', () => {
-    expect(lines.find(line => line.startsWith('ARG NODE_IMAGE='))).toMatch(/:\d+\.\d+\.\d+-bookworm-slim$/);
-    const users = lines.filter(line => line.startsWith('USER ')).map(line => line.slice(5));
-    expect(users.at(-1)).toBe(`${IMAGES[program].user}:${IMAGES[program].user}`);
+/** Why an image cannot be made here, or undefined. */
+function hindrance(image: string): string | undefined {
+  const { debian } = IMAGES[image];
+  if (process.platform !== 'linux') {
+    return 'needs Linux';
+  }
+  return debian === undefined || hasDebian(debian) ? undefined : `its Debian layer is not in the cache: npm run images -- ${image}`;
+}
+
+describe.each(Object.keys(IMAGES))('the image %s', image => {
+  test('has a Dockerfile as it is defined, on a pinned slim base', () => {
+    expect(fs.readFileSync(path.join(ROOT, 'images', image, 'Dockerfile'), 'utf8')).toBe(dockerfileOf(image, IMAGES[image]));
+    expect(finalStage(image).base).toMatch(/^NODE_IMAGE=docker\.io\/library\/node:\d+\.\d+\.\d+-bookworm-slim$/);
   });
 
-  test('starts the same program as the archive', () => {
-    expect(lines.filter(line => line.startsWith('ENTRYPOINT'))).toEqual([`ENTRYPOINT ["/usr/local/bin/node", "${IMAGES[program].app}/${program}.mjs"]`]);
+  test('has locked packages', () => {
+    const { debian, pypi, npm } = IMAGES[image];
+    const lock = JSON.parse(fs.readFileSync(path.join(ROOT, 'images', 'debian.lock.json'), 'utf8'));
+    expect(Object.keys(lock[image] ?? {})).toEqual(expect.arrayContaining([...debian ?? []]));
+    if (pypi !== undefined) {
+      const lines = fs.readFileSync(path.join(ROOT, 'images', pypi, 'requirements.txt'), 'utf8').split('\n').filter(line => line !== '' && !/^\s*(#|--hash=sha256:[0-9a-f]{64}( \\)?$)/.test(line));
+      expect(lines.filter(line => !/^[\w.-]+==\S+( ; [^\\]+)? \\$/.test(line))).toEqual([]);
+    }
+    if (npm !== undefined) {
+      const { packages } = JSON.parse(fs.readFileSync(path.join(ROOT, 'images', npm, 'package-lock.json'), 'utf8'));
+      expect(Object.entries<any>(packages).filter(([at, each]) => at !== '' && !each.link && !each.inBundle && !each.integrity).map(([at]) => at)).toEqual([]);
+    }
   });
+
+  const problem = hindrance(image);
+  (problem === undefined ? test : test.skip)(`is the same by Dockerfile and as an archive${problem === undefined ? '' : ` (${problem})`}`, async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'image-'));
+    try {
+      const archive = await writeImage(image, folder);
+      const blobs = (digest: string) => execFileSync('tar', ['-xOf', archive, `blobs/sha256/${digest.replace('sha256:', '')}`], { maxBuffer: 1 << 30 });
+      const manifest = JSON.parse(blobs(JSON.parse(execFileSync('tar', ['-xOf', archive, 'index.json'], { encoding: 'utf8' })).manifests[0].digest).toString());
+      const { config } = JSON.parse(blobs(manifest.config.digest).toString());
+      const files = new Map<string, string>();
+      for (const { digest } of manifest.layers) {
+        for (const line of execFileSync('tar', ['-tvz', '--numeric-owner'], { input: blobs(digest), encoding: 'utf8', maxBuffer: 1 << 28 }).split('\n')) {
+          const [, mode, owner, name] = /^(\S+)\s+(\S+)\s+\d+\s+\S+\s+\S+\s+(.+?)(?: (?:->|link to) .*)?$/.exec(line) ?? [];
+          if (name !== undefined) {
+            files.set(`/${name.replace(/^\.?\//, '').replace(/\/$/, '')}`, `${mode} ${owner}`);
+          }
+        }
+      }
+      const stage = finalStage(image);
+      expect({
+        entrypoint: config.Entrypoint, user: config.User, workingDir: config.WorkingDir, ports: Object.keys(config.ExposedPorts ?? {}),
+        env: config.Env.filter((each: string) => !each.startsWith('PATH=')).sort(),
+      }).toEqual({ entrypoint: stage.entrypoint, user: stage.user, workingDir: stage.workingDir, ports: stage.ports, env: stage.env });
+      const there = (at: string) => files.has(at) || [...files.keys()].some(each => each.startsWith(`${at}/`));
+      const named = [...stage.copied, ...stage.entrypoint.filter(each => each.startsWith('/'))].filter(at => at !== '/');
+      expect(named.filter(at => !there(at.replace(/\/$/, '')))).toEqual([]);
+      const { folders = [], user } = IMAGES[image];
+      expect(folders.map(at => files.get(at))).toEqual(folders.map(() => `drwxr-xr-x ${user}/${user}`));
+      expect(JSON.parse(fs.readFileSync(path.join(folder, `${image}.cdx.json`), 'utf8'))).toMatchObject({ bomFormat: 'CycloneDX', specVersion: '1.6', metadata: { component: { name: `agent-sandbox-${image}` } } });
+    } finally {
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+test('a bill of materials names packages as scanners look for them', () => {
+  const bom = JSON.parse(sbomOf('x', '1.0', { debian: { 'libc6': '2.36-9+deb12u1' }, pypi: { Pillow: '1.0' }, npm: { '@a/b': '2.0.0' } }));
+  expect(bom.components.map((each: any) => each.purl).sort()).toEqual(['pkg:deb/debian/libc6@2.36-9%2Bdeb12u1', 'pkg:npm/%40a/b@2.0.0', 'pkg:pypi/pillow@1.0']);
 });
 
 /** Unpacks an archive into `layout`, and its layers into `root`. */
@@ -45,7 +120,7 @@ function unpack(archive: string, layout: string, root: string): void {
     try {
       const [layout, root] = [path.join(folder, 'layout'), path.join(folder, 'root')];
       unpack(await writeImage(program, folder), layout, root);
-      const { user, app } = IMAGES[program];
+      const { user, program: { folder: app } = { folder: '' } } = IMAGES[program];
       const { stdout } = spawnSync('chroot', [`--userspec=${user}:${user}`, root, '/usr/local/bin/node', `${app}/${program}.mjs`, '--version'], { encoding: 'utf8', env: { PATH: process.env.PATH } });
       expect(stdout).toBe(`agent-sandbox-${program} 0.0.0\n`);
     } finally {
