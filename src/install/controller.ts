@@ -67,7 +67,7 @@ export function controllerDeployment(scope: Construct, controller: InstalledCont
     args: [...FIXED_ARGS[controller.implementation], ...flagArgs(CONTROLLER_FLAGS, props), ...(props.extraArgs ?? [])],
     ports: CONTROLLER_PORTS,
     probes: {
-      // Caches of a large cluster take their time; whoever has no endpoint after a minute has not started.
+      // Filling the caches of a large cluster takes time. A controller without an endpoint after a minute has not started.
       startup: httpProbe('/healthz', 'healthz', 2, 30),
       liveness: httpProbe('/healthz', 'healthz', 20),
       readiness: httpProbe('/readyz', 'healthz', 5),

@@ -1,7 +1,7 @@
-/** Where the controller runs unless somebody says otherwise. @internal */
+/** Default namespace of controller and router. @internal */
 export const DEFAULT_NAMESPACE = 'agent-sandbox-system';
 
-/** Name of the controller's objects unless somebody says otherwise. @internal */
+/** Default name of the controller's objects. @internal */
 export const CONTROLLER = 'agent-sandbox-controller';
 
 /** Name of the router's objects. @internal */

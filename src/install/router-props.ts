@@ -41,26 +41,26 @@ export interface RouterGatewayProps {
 }
 
 /**
- * The router: the one way into sandboxes from outside of their namespace. Whoever asks has to show a token of the cluster with
- * its audience, and needs `create` of `sandboxes/proxy`, unless props say otherwise.
+ * The router: reverse proxy in front of sandboxes (HTTP and WebSocket). By default, a caller needs a token of the cluster for
+ * the router's audience, and the right `create` on `sandboxes/proxy`.
  */
 export interface RouterProps extends InstalledProgramProps, RouterFlagProps {
   /**
-   * Secret of the type `kubernetes.io/tls`: the router then also listens on 8443, and takes tokens from everywhere there.
+   * Secret of the type `kubernetes.io/tls`: the router then also listens on 8443, where it accepts tokens from all hosts.
    *
    * @default - none
    */
   readonly tlsSecret?: kplus.ISecret;
 
   /**
-   * Whether tokens of the cluster are taken (TokenReview and SubjectAccessReview).
+   * Whether tokens of the cluster are accepted (TokenReview and SubjectAccessReview).
    *
    * @default true
    */
   readonly tokenReview?: boolean;
 
   /**
-   * Secret with the keys of scoped tokens, each of at least 32 bytes: such tokens are taken, too.
+   * Secret with the keys of scoped tokens, each of at least 32 bytes. Scoped tokens are then accepted, too.
    *
    * @default - none
    */
@@ -81,7 +81,7 @@ export interface RouterProps extends InstalledProgramProps, RouterFlagProps {
   readonly staticTokenSecret?: kplus.ISecret;
 
   /**
-   * Whether nobody has to say who they are. Everybody who can connect to the router can then run code in every sandbox.
+   * Disables authentication. Anyone who can reach the router can then run code in every sandbox.
    *
    * @default false
    */
@@ -90,7 +90,7 @@ export interface RouterProps extends InstalledProgramProps, RouterFlagProps {
   /**
    * Namespaces that may connect to the router.
    *
-   * @default - everybody: other namespaces, nodes and load balancers
+   * @default - all: other namespaces, nodes and load balancers
    */
   readonly clientNamespaces?: string[];
 
@@ -109,7 +109,7 @@ export interface RouterProps extends InstalledProgramProps, RouterFlagProps {
   readonly minReplicas?: number;
 
   /**
-   * Use of the reserved CPU, in percent, that the autoscaler aims at.
+   * CPU utilization that the autoscaler aims at, in percent of the reserved CPU.
    *
    * @default 70
    */

@@ -121,7 +121,7 @@ function roles(scope: Construct, account: Account, props: RouterProps, namespace
 
 const ADMISSION = 'admissionregistration.k8s.io/v1';
 
-/** RBAC cannot grant fields: whoever may patch a Sandbox may give it another Pod. So admission holds the router to what resuming takes. */
+/** RBAC cannot grant single fields: the right to patch a Sandbox includes its Pod. So an admission policy limits the router to the fields that resume one. */
 function resumePolicy(scope: Construct, account: Account): void {
   const name = `${ROUTER_NAME}-resume`;
   const same = (path: string, key: string) => `object.${path}.?${key} == oldObject.${path}.?${key}`;

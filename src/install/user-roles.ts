@@ -6,7 +6,7 @@ const RBAC = 'rbac.authorization.k8s.io/v1';
 const AGGREGATE = 'rbac.authorization.k8s.io/aggregate-to-';
 
 /**
- * ClusterRoles for people and programs. `-user` is bound to whoever claims sandboxes and runs code in them; `-view` and
+ * ClusterRoles for people and programs. `-user` is for subjects that claim sandboxes and run code in them; `-view` and
  * `-edit` become part of the roles `view`, and `edit` and `admin`, of Kubernetes.
  *
  * @internal

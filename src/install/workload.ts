@@ -40,7 +40,7 @@ export interface InstalledProgramProps {
   readonly cpu?: string;
 
   /**
-   * CPU that it gets at most.
+   * CPU limit.
    *
    * @default - no limit
    */
@@ -54,7 +54,7 @@ export interface InstalledProgramProps {
   readonly memory?: string;
 
   /**
-   * Memory that it gets at most.
+   * Memory limit.
    *
    * @default - '1Gi'
    */
@@ -96,7 +96,7 @@ export interface InstalledProgramProps {
   readonly nodeSelector?: { [key: string]: string };
 
   /**
-   * Taints of nodes to put up with.
+   * Taints of nodes that the Pods tolerate.
    *
    * @default - none
    */
