@@ -184,10 +184,12 @@ export const ROUTER: Program = {
     {
       name: 'websocket-outlive-token', type: 'boolean',
       words: 'Whether WebSockets stay open after their token has expired, or its owner may no longer use the Sandbox.', default: false,
+      prop: { name: 'websocketOutliveToken' },
     },
     {
       name: 'cors-allowed-origins', type: 'list', items: 'origin', otherwise: 'none',
       words: 'Origins of pages that may call sandboxes with a token in a header, such as `https://app.example.com`, or `*` for all. Preflight requests of others are refused.',
+      prop: { name: 'corsAllowedOrigins' },
     },
     {
       name: 'trusted-proxy-cidrs', type: 'list', items: 'cidr', words: 'Addresses of proxies whose headers X-Forwarded-For, -Host, -Proto, -Port and -Prefix are believed and passed on.', otherwise: 'none',

@@ -18,6 +18,7 @@ const CONTROLLER_DETAILS: Details = {
 const ROUTER_DETAILS: Details = {
   additionalPorts: { sentinel: ['6999'] },
   trustedProxyCidrs: { sentinel: ['203.0.113.77/32'] },
+  corsAllowedOrigins: { sentinel: ['https://zz-cors-zz'] },
 };
 const EXTRA_ARGS = 'Further arguments, which are appended as they are.';
 
@@ -61,9 +62,18 @@ function program(values: string, props: string, replicas: number, grace: string,
 
 const NAME = '{{ include "agent-sandbox.name" $ }}';
 
+/** Values that have to be there as well for those of browsers. */
+const IN_BROWSER = { together: { 'router.browser.domain': 'zz-any-zz', 'router.browser.session.secret': 'zz-any-zz' } };
+
 /** A value of the router, which counts only where there is one. */
 const router = (name: string, prop: string, type: KnobType, default_: unknown, description: string, more: Partial<Knob> = {}): Knob =>
   knob(`router.${name}`, `router.${prop}`, type, default_, description, { with: 'router.enabled', ...more });
+
+/** A value of the provider where people sign in, which counts only with one. */
+const oidc = (name: string, type: KnobType, default_: unknown, description: string, more: Partial<Knob> = {}): Knob =>
+  router(`browser.oidc.${name}`, `browser.oidc.${name}`, type, default_, description, {
+    with: 'router.browser.oidc.issuerUrl', together: { ...IN_BROWSER.together, 'router.browser.oidc.issuerUrl': 'https://zz-any-zz' }, ...more,
+  });
 
 /** Every value of the Helm chart. Flags are in the order of the command line; api/flags has their rows. */
 export const KNOBS: readonly Knob[] = [
@@ -102,6 +112,29 @@ export const KNOBS: readonly Knob[] = [
   router('tokenReview', 'tokenReview', 'boolean', true, 'Whether tokens of the cluster are accepted.', { together: { 'router.staticTokenSecret': 'zz-any-zz' } }),
   router('allowUnauthenticated', 'allowUnauthenticated', 'boolean', false, 'Disables authentication. Anyone who can reach the router can then run code in every sandbox.'),
   ...ROUTER.flags.filter(({ prop }) => prop).map(flag => flagKnob(flag, 'router.', 'router.', ROUTER_DETAILS, { with: 'router.enabled' })),
+  router('browser.domain', 'browser.domain', 'string', '', 'Domain of hosts that name a sandbox: <name>--<namespace>--<port>.<domain>. Empty: none.', {
+    together: { 'router.browser.session.secret': 'zz-any-zz', 'router.browser.pathPrefix': '/zz-any-zz' },
+  }),
+  router('browser.pathPrefix', 'browser.pathPrefix', 'string', '', 'Beginning of paths that name a sandbox, such as /sandboxes. Empty: none.', { ...IN_BROWSER, sentinel: '/zz-prefix-zz' }),
+  router('browser.unstrippedPathPrefix', 'browser.unstrippedPathPrefix', 'string', '', 'The same for programs that know their base path. Empty: none.', { ...IN_BROWSER, sentinel: '/zz-raw-zz' }),
+  router('browser.session.secret', 'browser.sessionSecret', 'secret', '', 'Secret with the keys that seal sessions. Required with several Pods.', { together: { 'router.browser.domain': 'zz-any-zz', 'router.replicas': 1 } }),
+  router('browser.session.keys', 'browser.sessionKeys', 'strings', ['key'], 'Keys of that Secret: the first seals, all open.', { with: 'router.browser.session.secret', separator: ',/etc/sandbox-router/session/' }),
+  router('browser.session.lifetime', 'browser.sessionLifetime', 'duration', '', 'Longest session. Unset: 12h.', IN_BROWSER),
+  router('browser.allowedOrigins', 'browser.allowedOrigins', 'strings', [], 'Origins whose pages may use open sandboxes, and sign browsers in by links.', { ...IN_BROWSER, sentinel: ['https://zz-origin-zz'] }),
+  router('browser.oidc.issuerUrl', 'browser.oidc.issuerUrl', 'string', '', 'OpenID Connect provider where people sign in. Empty: none.', {
+    ...IN_BROWSER, sentinel: 'https://zz-issuer-zz',
+  }),
+  oidc('clientId', 'string', 'agent-sandbox-router', 'ID of the router there.'),
+  oidc('clientSecret', 'secret', 'agent-sandbox-router-oidc', 'Secret whose key `client-secret` is the router\'s there.'),
+  oidc('redirectUrl', 'string', '', 'Where the provider sends browsers back to. Empty: https://login.<domain>/oidc/callback.', {
+    sentinel: 'https://zz-redirect-zz/x',
+    expression: '{{ default (printf "https://login.%s/oidc/callback" $.Values.router.browser.domain) $.Values.router.browser.oidc.redirectUrl }}',
+  }),
+  oidc('scopes', 'strings', [], 'Scopes that the router asks for. Empty: openid.', { sentinel: ['openid'] }),
+  oidc('usernameClaim', 'string', '', 'Claim with the user name. Empty: sub.'),
+  oidc('usernamePrefix', 'string', '', 'Text before user names. Empty: the issuer and #, nothing with the claim email.'),
+  oidc('groupsClaim', 'string', '', 'Claim with the groups. Empty: groups.'),
+  oidc('groupsPrefix', 'string', '', 'Text before groups.'),
   router('extraArgs', 'extraArgs', 'strings', [], EXTRA_ARGS),
   router('clientNamespaces', 'clientNamespaces', 'strings', [], 'Namespaces that may connect. Empty: all.'),
   router('autoscaling.minReplicas', 'minReplicas', 'integer', 2, 'Pods that the autoscaler goes down to, at least 2.', { with: 'router.autoscaling.maxReplicas' }),

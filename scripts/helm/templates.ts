@@ -80,6 +80,11 @@ function rebased(base: any, before: any, after: any): any {
   if (lists) {
     return base.map((item: any, index: number) => rebased(item, before[index], after[index]));
   }
+  if ([base ?? [], before, after].every(Array.isArray)) {
+    const has = (list: any[], item: any) => list.some(other => isDeepStrictEqual(other, item));
+    // What only the values beside the knob bring is not its own.
+    return after.filter((item: any) => has(base ?? [], item) || !has(before, item));
+  }
   if (!maps || isDeepStrictEqual(base, before)) {
     return after;
   }

@@ -16,6 +16,9 @@ const SECTIONS: { readonly [path: string]: string } = {
   'monitoring': 'Objects for the operator of Prometheus, and for Grafana.',
   'router': 'The router in front of the sandboxes. Who asks needs a token of the cluster with its audience, and `create` of `sandboxes/proxy`.',
   'router.scopedTokens': 'Tokens that open one sandbox.',
+  'router.browser': 'Addresses under which browsers reach sandboxes.',
+  'router.browser.session': 'Sessions of browsers.',
+  'router.browser.oidc': 'People who sign in at an OpenID Connect provider.',
   'router.autoscaling': 'A HorizontalPodAutoscaler.',
   'router.gateway': 'The Gateway API in front of the router.',
 };

@@ -4,6 +4,7 @@ export { ControllerImplementation } from './implementation';
 export { ControllerLogLevel } from './log-level';
 export { MonitoringProps } from './monitoring';
 export { AgentSandboxControllerProps } from './props';
+export { RouterBrowserProps, RouterOidcProps } from './router-browser-props';
 export { RouterFlagProps } from './router-flags.gen';
 export { RouterGatewayProps, RouterProps } from './router-props';
 export { InstalledProgramProps } from './workload';

@@ -25,6 +25,8 @@ export interface Traffic {
   readonly ingress: { readonly from?: object[]; readonly ports: readonly number[] }[];
   readonly apiServerPorts?: readonly number[];
   readonly tracing: boolean;
+  /** Whether it asks HTTPS servers outside of the cluster. */
+  readonly outside?: boolean;
   readonly egress?: object[];
 }
 
@@ -39,6 +41,7 @@ export function networkPolicy(scope: Construct, name: string, selector: { [key: 
       egress: [
         { ports: tcp(traffic.apiServerPorts ?? API_SERVER_PORTS) },
         ...(traffic.tracing ? [{ to: podsOf(undefined), ports: [...dns, ...tcp([OTLP_PORT])] }] : []),
+        ...(traffic.outside ? [{ ports: [...dns, ...tcp([443])] }] : []),
         ...(traffic.egress ?? []),
       ],
     },

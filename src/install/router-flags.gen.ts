@@ -114,6 +114,21 @@ export interface RouterFlagProps {
   readonly websocketMaxLifetime?: Duration;
 
   /**
+   * Whether WebSockets stay open after their token has expired, or its owner may no longer use the Sandbox.
+   *
+   * @default - false
+   */
+  readonly websocketOutliveToken?: boolean;
+
+  /**
+   * Origins of pages that may call sandboxes with a token in a header, such as `https://app.example.com`, or `*` for
+   * all. Preflight requests of others are refused.
+   *
+   * @default - none
+   */
+  readonly corsAllowedOrigins?: string[];
+
+  /**
    * Addresses of proxies whose headers X-Forwarded-For, -Host, -Proto, -Port and -Prefix are believed and passed on.
    *
    * @default - none
@@ -172,6 +187,8 @@ export const ROUTER_FLAGS: { readonly [prop in Exclude<keyof RouterFlagProps, 'e
   maxConnectionsPerClient: { flag: 'max-connections-per-client', type: 'integer', original: false },
   websocketIdleTimeout: { flag: 'websocket-idle-timeout', type: 'duration', original: false },
   websocketMaxLifetime: { flag: 'websocket-max-lifetime', type: 'duration', original: false },
+  websocketOutliveToken: { flag: 'websocket-outlive-token', type: 'boolean', original: false },
+  corsAllowedOrigins: { flag: 'cors-allowed-origins', type: 'list', items: 'origin', original: false },
   trustedProxyCidrs: { flag: 'trusted-proxy-cidrs', type: 'list', items: 'cidr', original: false },
   workers: { flag: 'workers', type: 'integer', default: 1, original: false },
   accessLog: { flag: 'access-log', type: 'boolean', original: true },

@@ -1,5 +1,6 @@
 import { dnsLabel, Problems } from '../checks';
 import { checkFlags, flagArgs } from './flag';
+import { browserArgs, browserSecrets, checkBrowser } from './router-browser';
 import { ROUTER_FLAGS } from './router-flags.gen';
 import { RouterProps } from './router-props';
 
@@ -34,6 +35,10 @@ export function checkRouterFlags(problems: Problems, props: RouterProps): void {
       problems.add(prop, props[prop], 'name at least one, or leave it out');
     }
   }
+  if (props.browser) {
+    const several = props.maxReplicas !== undefined || (props.replicas ?? 2) > 1;
+    checkBrowser(problems.at('browser'), props.browser, several, props.allowUnauthenticated ?? false);
+  }
   (props.clientNamespaces ?? []).forEach((namespace, index) => problems.check(`clientNamespaces[${index}]`, namespace, dnsLabel));
   checkFlags(problems, ROUTER_FLAGS, props);
 }
@@ -52,6 +57,7 @@ export function routerArgs(props: RouterProps, namespaces: readonly string[] | u
     ...(props.scopedTokenSecret ? [`--authz-scoped-token-secret-file=${keys(props).map(key => `${FOLDERS.scoped}/${key}`).join(',')}`] : []),
     ...(props.staticTokenSecret ? [`--authz-static-token-file=${FOLDERS.static}/token`] : []),
     ...flagArgs(ROUTER_FLAGS, props),
+    ...(props.browser ? browserArgs(props.browser) : []),
     ...(props.extraArgs ?? []),
   ];
 }
@@ -66,5 +72,6 @@ export function routerSecrets(props: RouterProps): { name: string; path: string;
     { name: 'tls', path: FOLDERS.tls, secret: props.tlsSecret },
     { name: 'scoped-tokens', path: FOLDERS.scoped, secret: props.scopedTokenSecret },
     { name: 'static-token', path: FOLDERS.static, secret: props.staticTokenSecret },
+    ...(props.browser ? browserSecrets(props.browser) : []),
   ].flatMap(({ name, path, secret }) => (secret ? [{ name, path, source: { secret: { secretName: secret.name } } }] : []));
 }

@@ -1,4 +1,5 @@
 import * as kplus from 'cdk8s-plus-28';
+import { RouterBrowserProps } from './router-browser-props';
 import { RouterFlagProps } from './router-flags.gen';
 import { InstalledProgramProps } from './workload';
 
@@ -114,6 +115,13 @@ export interface RouterProps extends InstalledProgramProps, RouterFlagProps {
    * @default 70
    */
   readonly targetCpuUtilization?: number;
+
+  /**
+   * Addresses under which browsers reach sandboxes.
+   *
+   * @default - none: requests name a sandbox by headers
+   */
+  readonly browser?: RouterBrowserProps;
 
   /**
    * The Gateway API in front of the router.

@@ -69,6 +69,7 @@ export function router(scope: Construct, namespace: string, props: RouterProps, 
       apiServerPorts: install.apiServerPorts,
       tracing: props.enableTracing ?? false,
       // Every Pod of a Sandbox has the label, and the router itself looks at the ports.
+      outside: props.browser?.oidc !== undefined,
       egress: [{ to: [{ namespaceSelector: {}, podSelector: { matchExpressions: [{ key: LABEL.sandboxNameHash, operator: 'Exists' }] } }] }],
     });
   }
@@ -112,6 +113,8 @@ function roles(scope: Construct, account: Account, props: RouterProps, namespace
   grant(ROUTER_NAME, ROUTER_RULES.resolve);
   if ((props.tokenReview ?? true) && !props.allowUnauthenticated) {
     clusterRole(scope, `${ROUTER_NAME}-authorize`, ROUTER_RULES.authorize, account);
+  } else if (props.browser?.oidc) {
+    clusterRole(scope, `${ROUTER_NAME}-authorize`, ROUTER_RULES.access, account);
   }
   if (props.resumeOnRequest) {
     grant(`${ROUTER_NAME}-resume`, ROUTER_RULES.resume);

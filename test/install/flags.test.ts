@@ -4,6 +4,7 @@ import { Duration } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
 import { ControllerFlagProps, ControllerLogLevel, RouterProps } from '../../src';
 import { CONTROLLER_FLAGS } from '../../src/install/controller-flags.gen';
+import { BROWSER_FLAGS, OIDC_FLAGS } from '../../src/install/router-browser';
 import { ROUTER_FLAGS } from '../../src/install/router-flags.gen';
 import { ROUTER_RULES } from '../../api/rights';
 import { granted } from '../cluster/support/rights';
@@ -71,9 +72,21 @@ test('the router takes every flag that the chart can set', () => {
     resumeOnRequest: true, resumeTimeout: Duration.seconds(1), additionalPorts: ['3000', '8000-8100'], proxyTimeout: Duration.seconds(1),
     maxRequestBodyBytes: 1, rateLimit: 0.5, rateLimitBurst: 5, maxRequestsPerCaller: 5, maxConnections: 0, maxConnectionsPerClient: 5,
     websocketIdleTimeout: Duration.minutes(1), websocketMaxLifetime: Duration.hours(1), logLevel: ControllerLogLevel.ERROR, trustedProxyCidrs: ['10.0.0.0/8', 'fd00::/8'], workers: 2, accessLog: true, enableTracing: false,
+    websocketOutliveToken: true, corsAllowedOrigins: ['*'],
+    browser: {
+      domain: 'sandboxes.example.com', pathPrefix: '/sandboxes', unstrippedPathPrefix: '/raw', sessionSecret: secret('session'), sessionLifetime: Duration.hours(8),
+      allowedOrigins: ['https://portal.example.com'],
+      oidc: {
+        issuerUrl: 'https://id.example.com', clientId: 'router', clientSecret: secret('oidc'), scopes: ['openid', 'groups'], usernameClaim: 'email', usernamePrefix: 'oidc:',
+        groupsClaim: 'roles', groupsPrefix: 'oidc:',
+      },
+    },
   };
   const { args } = routerPod(props, { namespaces: ['a'] }).spec.containers[0];
   expect(Object.keys(ROUTER_FLAGS).filter(prop => !(prop in props))).toEqual([]);
+  for (const flag of [...Object.values(BROWSER_FLAGS), ...Object.values(OIDC_FLAGS)]) {
+    expect(args.filter((arg: string) => arg.startsWith(`--${flag}=`))).toHaveLength(1);
+  }
   expect(against('router', args)).toBe('');
 });
 

@@ -92,6 +92,34 @@ test('a Gateway of its own, or the route of an existing one', () => {
   });
 });
 
+test('browsers reach sandboxes by hosts of their own, with sessions that count in all Pods', () => {
+  const objects = withRouter({ browser: { domain: 'sandboxes.example.com', sessionSecret: secret('session'), sessionKeys: ['next', 'key'] } });
+  const { containers: [{ args, volumeMounts }], volumes } = one(objects, 'Deployment', 'sandbox-router').spec.template.spec;
+  expect(args).toEqual(expect.arrayContaining([
+    '--host-routing-domain=sandboxes.example.com', '--authz-cookie-key-file=/etc/sandbox-router/session/next,/etc/sandbox-router/session/key',
+  ]));
+  expect(volumeMounts).toContainEqual({ name: 'session', mountPath: '/etc/sandbox-router/session', readOnly: true });
+  expect(volumes).toContainEqual({ name: 'session', secret: { secretName: 'session' } });
+  expect(one(objects, 'NetworkPolicy', 'sandbox-router').spec.egress).toHaveLength(2);
+});
+
+test('people sign in at a provider, which the policy lets the router reach', () => {
+  const oidc = { issuerUrl: 'https://id.example.com', clientId: 'router', clientSecret: secret('oidc') };
+  const objects = withRouter({
+    tokenReview: false, scopedTokenSecret: secret('keys'), browser: { domain: 'sandboxes.example.com', sessionSecret: secret('session'), oidc },
+  });
+  const { containers: [{ args }], volumes } = one(objects, 'Deployment', 'sandbox-router').spec.template.spec;
+  expect(args).toEqual(expect.arrayContaining([
+    '--browser-oidc-redirect-url=https://login.sandboxes.example.com/oidc/callback', '--browser-oidc-client-secret-file=/etc/sandbox-router/oidc/client-secret',
+  ]));
+  expect(volumes).toContainEqual({ name: 'oidc', secret: { secretName: 'oidc' } });
+  expect(one(objects, 'ClusterRole', 'sandbox-router-authorize').rules).toEqual([
+    { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
+  ]);
+  const ports = one(objects, 'NetworkPolicy', 'sandbox-router').spec.egress.flatMap((rule: any) => (rule.to ? [] : rule.ports));
+  expect(ports).toEqual(expect.arrayContaining([{ port: 443, protocol: 'TCP' }, { port: 53, protocol: 'UDP' }]));
+});
+
 test('the router may only connect to Pods of Sandboxes and to the API server', () => {
   const { egress, ingress } = one(withRouter({ clientNamespaces: ['agents'] }), 'NetworkPolicy', 'sandbox-router').spec;
   expect(egress[1]).toEqual({ to: [{ namespaceSelector: {}, podSelector: { matchExpressions: [{ key: 'agents.x-k8s.io/sandbox-name-hash', operator: 'Exists' }] } }] });
@@ -107,6 +135,13 @@ test.each<[string, object, string]>([
   ['a lonely router', { maxReplicas: 3, minReplicas: 1 }, 'router.minReplicas is 1: use a whole number from 2: the last router has no substitute'],
   ['half an autoscaler', { minReplicas: 3 }, 'router.minReplicas is 3: it is for an autoscaler: set maxReplicas as well, or leave it out'],
   ['a Gateway whose requests are all refused', { gateway: { className: 'gke' } }, 'router.allowHttpTokens is false: the Gateway ends TLS and speaks plain HTTP to the router, which would refuse every token: set it to true'],
+  ['browsers without an address', { browser: { sessionSecret: secret('session') } }, "router.browser.domain: name the domain of the sandboxes' hosts, or give pathPrefix"],
+  ['sessions of one Pod', { browser: { domain: 'a.example' } }, 'router.browser.sessionSecret: a session has to count in all Pods: name a Secret, or use replicas: 1'],
+  ['a path that is none', { replicas: 1, browser: { pathPrefix: 'sandboxes/' } }, "router.browser.pathPrefix is 'sandboxes/': use letters, digits, '-' and '_' after each slash, such as '/sandboxes'"],
+  ['paths that overlap', { replicas: 1, browser: { pathPrefix: '/a', unstrippedPathPrefix: '/a/b' } }, "router.browser.unstrippedPathPrefix is '/a/b': it and pathPrefix must not begin with one another"],
+  ['an origin that is none', { replicas: 1, browser: { domain: 'a.example', allowedOrigins: ['portal'] } }, "router.browser.allowedOrigins[0] is 'portal': use scheme, host and a port that is not the default, such as https://portal.example.com"],
+  ['a provider in the clear', { replicas: 1, browser: { domain: 'a.example', oidc: { issuerUrl: 'http://id.example', clientId: 'a', clientSecret: secret('oidc') } } }, "router.browser.oidc.issuerUrl is 'http://id.example': use an https:// URL"],
+  ['a provider that sends browsers nowhere', { replicas: 1, browser: { pathPrefix: '/a', oidc: { issuerUrl: 'https://id.example', clientId: 'a', clientSecret: secret('oidc') } } }, 'router.browser.oidc.redirectUrl: without a domain it has no default: name the address that the provider sends browsers back to'],
   ['a port that is none', { additionalPorts: ['http'] }, "router.additionalPorts[0] is 'http': use a port from 1 to 65535, a range such as '8000-8100', or '*'"],
   ['a network that is none', { trustedProxyCidrs: ['10.0.0.1/33'] }, "router.trustedProxyCidrs[0] is '10.0.0.1/33': use an address or a network such as '10.0.0.0/8' or 'fd00::/8'"],
 ])('refuses %s', (_what, router, message) => {
