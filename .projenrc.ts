@@ -345,6 +345,13 @@ project.addTask('examples', { description: 'Write the manifests of all examples'
 project.addTask('bench:synth', { description: 'Compare type-check and synthesis with the stock import and cdk8s-plus', exec: 'tsx bench/synth/main.ts', receiveArgs: true });
 project.addTask('bench:client', { description: 'Measure the way from a claim to the first output, in steps', exec: `tsx --conditions=${SOURCE_CONDITION} bench/client/main.ts`, receiveArgs: true });
 project.setScript('bench:controller', 'tsx bench/controller/main.ts');
+project.addTask('test:browsers', {
+  description: 'Install the programs that people use in browsers, and open them through the router in Chromium',
+  steps: [
+    { exec: `tsx --conditions=${SOURCE_CONDITION} packages/router/test/programs/install.ts` },
+    { exec: 'jest --ci packages/router/test/browser-programs.test.ts', receiveArgs: true },
+  ],
+});
 project.addTask('bench:router', { description: 'Compare the router with a direct connection and with the least possible proxy', exec: 'tsx bench/router/main.ts', receiveArgs: true });
 project.addTask('bundle', { description: 'Bundle controller, router and runtime into one file each, in dist/bundle', exec: 'tsx scripts/bundle.ts', receiveArgs: true });
 project.addTask('testbed', { description: 'Build, start and stop a real control plane', exec: 'tsx testbed/src/cli.ts', receiveArgs: true });

@@ -1,0 +1,173 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jest } from '@jest/globals';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { CertificateAuthority } from '../../../testbed/src/certificates.js';
+import { CHROMIUM, missing, programFile, start, type ProgramName, type Running as Program } from './programs/programs.js';
+import { FakeCluster, ask, eventually, freePort, startBackend, startRouter, type Running } from './support.js';
+
+/** Programs that people use in a browser, in a real one, through the router with TLS: by host and by path. */
+const TIMEOUT_MS = 120_000;
+jest.setTimeout(TIMEOUT_MS);
+
+const DOMAIN = 'sandboxes.test';
+const TOKEN = 'ann-token';
+
+interface Scene {
+  readonly router: Running;
+  readonly browser: Browser;
+  readonly context: BrowserContext;
+  readonly port: number;
+  /** Address of a sandbox with an attacker's page. */
+  readonly evil: string;
+  /** Address by host, or by a path that stays in what the program gets. */
+  byHost(path?: string): string;
+  byPath(path?: string): string;
+  readonly base: string;
+  close(): Promise<void>;
+}
+
+/** A router with TLS in front of a program on this machine, and a browser that finds the domain there. */
+async function scene(name: string, port: number): Promise<Scene> {
+  const folder = mkdtempSync(join(tmpdir(), 'router-browsers-'));
+  const ca = await CertificateAuthority.create('tests');
+  const { cert, key } = await ca.issue({ commonName: DOMAIN, serverNames: [DOMAIN, `*.${DOMAIN}`] });
+  const write = (file: string, content: string) => {
+    writeFileSync(join(folder, file), content);
+    return join(folder, file);
+  };
+  const cluster = await FakeCluster.start();
+  cluster.sandbox(name, { ports: [port] });
+  const evil = await startBackend((_, response) => response.setHeader('content-type', 'text/html').end('<!doctype html><title>evil</title>'));
+  cluster.sandbox('evil', { ports: [evil.port] });
+  cluster.grants.add('ann create proxy default/evil');
+  cluster.users.set(TOKEN, { username: 'ann' });
+  cluster.grants.add(`ann create proxy default/${name}`);
+  const router = await startRouter(cluster, [
+    '--authz-mode=tokenreview', '--https-bind-address=127.0.0.1:0', `--tls-cert-file=${write('tls.crt', cert)}`, `--tls-key-file=${write('tls.key', key)}`, `--authz-cookie-key-file=${write('key', 'k'.repeat(32))}`,
+    `--host-routing-domain=${DOMAIN}`, '--path-routing-prefix=/sandboxes', '--path-routing-unstripped-prefix=/raw',
+  ]);
+  await eventually('the sandbox', async () => (await ask(router.url, { headers: { 'authorization': `Bearer ${TOKEN}`, 'x-sandbox-id': name, 'x-sandbox-port': '1' } })).status === 403);
+  const [, https] = router.router.ports as [number, number];
+  const browser = await chromium.launch({
+    executablePath: CHROMIUM, headless: true, chromiumSandbox: false, args: [`--host-resolver-rules=MAP *.test 127.0.0.1, MAP ${DOMAIN} 127.0.0.1`, '--disable-dev-shm-usage'],
+  });
+  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  context.setDefaultTimeout(TIMEOUT_MS - 10_000);
+  const base = `/raw/default/${name}/${port}`;
+  return {
+    router, browser, context, port: https, base, evil: `https://evil--default--${evil.port}.${DOMAIN}:${https}/`,
+    byHost: (path = '/') => `https://${name}--default--${port}.${DOMAIN}:${https}${path}`,
+    byPath: (path = '/') => `https://${DOMAIN}:${https}${base}${path}`,
+    close: async () => {
+      await browser.close();
+      await router.close(0);
+      await evil.close();
+      await cluster.api.stop();
+    },
+  };
+}
+
+const withToken = (address: string) => `${address}${address.includes('?') ? '&' : '?'}sandbox_token=${TOKEN}`;
+
+/** `describe` for a program; where it is not installed, its tests are skipped by name. */
+function describeProgram(name: ProgramName, suite: () => void): void {
+  const reason = missing(name);
+  (reason === undefined ? describe : describe.skip)(reason === undefined ? name : `${name} (${reason})`, suite);
+}
+
+/** A page of another sandbox, so of the same site, that tries to use one which its visitor has open. */
+async function attacker({ context, evil }: Scene): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(withToken(evil));
+  expect(await page.title()).toBe('evil');
+  return page;
+}
+
+/** What the page of an attacker does; a text, since it runs in the browser. */
+const ATTACK = `async (url) => {
+  const tried = (act) => act().catch((error) => 'failed: ' + error.name);
+  return {
+    socket: await new Promise((resolve) => {
+      const socket = new WebSocket(url.replace('https', 'wss'));
+      socket.onopen = () => resolve('open');
+      socket.onerror = () => resolve('refused');
+    }),
+    read: await tried(async () => (await fetch(url, { credentials: 'include' })).text()),
+    post: await tried(async () => (await fetch(url, { method: 'POST', body: 'x', mode: 'no-cors', credentials: 'include' })).type),
+    frame: await new Promise((resolve) => {
+      const frame = document.createElement('iframe');
+      frame.onload = () => {
+        try {
+          resolve(frame.contentDocument === null ? 'loaded elsewhere' : 'readable');
+        } catch {
+          resolve('loaded elsewhere');
+        }
+      };
+      frame.src = url;
+      document.body.append(frame);
+    }),
+  };
+}`;
+
+/** An attacker's page gets nothing from a sandbox. */
+async function expectNothing(it: Scene, address: string, path: string): Promise<void> {
+  const page = await attacker(it);
+  const { accessLog } = it.router;
+  accessLog.length = 0;
+  const results: unknown = await page.evaluate(`(${ATTACK})(${JSON.stringify(address)})`);
+  expect(results).toMatchObject({ socket: 'refused', read: expect.stringContaining('failed'), frame: 'loaded elsewhere' });
+  const asked = await eventually('the lines', () => {
+    const lines = accessLog.filter((line) => line.path === path);
+    return lines.length >= 4 && lines;
+  });
+  // The browser has sent the cookie along: it is the router that says no.
+  expect(asked.map(({ status }) => status)).toEqual(asked.map(() => 403));
+  await page.close();
+}
+
+describeProgram('vite', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'router-vite-'));
+  const source = (text: string) => writeFileSync(join(folder, 'text.js'), `export const text = ${JSON.stringify(text)};\n`);
+  let it: Scene;
+  let server: Program;
+  let port: number;
+
+  async function serve(base: string): Promise<void> {
+    source('one');
+    server = start(process.execPath, [programFile('vite')!, '--host', '127.0.0.1', '--port', String(port), '--strictPort', '--base', base], folder);
+    await eventually('the dev server', async () => /ready in/.test(server.output()) || (await ask(`http://127.0.0.1:${port}${base}`).then(({ status }) => status === 200, () => false)), 60_000);
+  }
+
+  beforeAll(async () => {
+    writeFileSync(join(folder, 'index.html'), '<!doctype html><title>app</title><p id="text"></p><script type="module" src="./main.js"></script>');
+    writeFileSync(join(folder, 'main.js'), "import { text } from './text.js';\nconst show = (value) => (document.getElementById('text').textContent = value);\nshow(text);\nimport.meta.hot.accept('./text.js', (next) => show(next.text));\n");
+    writeFileSync(join(folder, 'vite.config.js'), `export default { server: { allowedHosts: ['.${DOMAIN}'], watch: { usePolling: true, interval: 100 } }, cacheDir: ${JSON.stringify(join(folder, 'cache'))} };\n`);
+    writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+    port = await freePort();
+    it = await scene('vite', port);
+  });
+  afterEach(() => server.stop());
+  afterAll(() => it.close());
+
+  test.each(['host', 'path'])('by %s: a change of a file shows without a reload, and no other page gets in', async (way) => {
+    await serve(way === 'host' ? '/' : `${it.base}/`);
+    const address = way === 'host' ? it.byHost() : it.byPath();
+    const page = await it.context.newPage();
+    await page.goto(withToken(address));
+    expect(page.url()).toBe(address);
+    const shows = (text: string, timeout: number) => page.waitForFunction(`document.getElementById('text')?.textContent === '${text}'`, undefined, { timeout });
+    await shows('one', 60_000);
+    await page.evaluate('window.wasHere = true');
+    // Again, if the socket was not there yet: changes are told to those who listen.
+    await eventually('the change', async () => {
+      source('two');
+      return shows('two', 5_000).then(() => true, () => false);
+    }, 60_000);
+    expect(await page.evaluate('window.wasHere')).toBe(true);
+    expect(await page.evaluate('document.cookie')).toBe('');
+    await expectNothing(it, address, way === 'host' ? '/' : `${it.base}/`);
+    await page.close();
+  });
+});
