@@ -84,6 +84,7 @@ export const ORIGINAL_CONTROLLER_RULES: ControllerRules = {
 export const ROUTER_RULES = {
   resolve: [rule(GROUP, 'sandboxes', 'list watch'), rule('', 'pods', 'list watch')],
   authorize: [rule('authentication.k8s.io', 'tokenreviews', 'create'), rule('authorization.k8s.io', 'subjectaccessreviews', 'create')],
+  access: [rule('authorization.k8s.io', 'subjectaccessreviews', 'create')],
   resume: [rule(GROUP, 'sandboxes', 'patch')],
 } as const;
 
