@@ -31,7 +31,8 @@ export {
 } from './policy';
 export {
   AgentSandboxController, AgentSandboxControllerProps, ControllerFlagProps, ControllerImplementation,
-  ControllerLogLevel, InstalledProgramProps, MonitoringProps, RouterFlagProps, RouterGatewayProps, RouterProps,
+  ControllerLogLevel, InstalledProgramProps, MonitoringProps, RouterBrowserProps, RouterFlagProps, RouterGatewayProps,
+  RouterOidcProps, RouterProps,
 } from './install';
 export { Checks, Finding, FindingSeverity } from './findings';
 export {
