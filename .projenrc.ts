@@ -3,6 +3,7 @@ import { GithubWorkflow } from 'projen/lib/github';
 import { JobPermission } from 'projen/lib/github/workflows-model';
 import { NodePackageManager } from 'projen/lib/javascript';
 import { TypeScriptRunner } from 'projen/lib/typescript';
+import { IMPORT_RULES, UNUSED_RULES } from './projenrc/import-rules';
 import { SOURCE_CONDITION, Workspace } from './projenrc/workspace';
 
 const NODE_FLOOR = '20.19.0';
@@ -40,7 +41,7 @@ const project = new cdk.JsiiProject({
   // Development happens on the oldest peers (projen pins them); the newest are what users install.
   devDeps: [
     '@types/node@^20', '@types/jest@^30', '@swc/core@1.16.18', '@swc/jest@^0.2', 'jest@^30', 'ajv@^8', 'fast-check@^4', 'tsx@^4',
-    'esbuild@^0.28', '@cyclonedx/cyclonedx-library@^10', 'dockerfile-ast@^0.7', 'tar-stream@^3', '@types/tar-stream@^3', 'fengari@^0.1', '@marcbachmann/cel-js@^8', 'eslint@^9', 'typescript-eslint@^8', '@stylistic/eslint-plugin@^5', 'jsii-docgen@^10',
+    'esbuild@^0.28', '@cyclonedx/cyclonedx-library@^10', 'dockerfile-ast@^0.7', 'tar-stream@^3', '@types/tar-stream@^3', 'fengari@^0.1', '@marcbachmann/cel-js@^8', 'dependency-cruiser@^17', 'knip@^5', 'eslint@^9', 'typescript-eslint@^8', '@stylistic/eslint-plugin@^5', 'jsii-docgen@^10',
   ],
   docgen: false,
   projenrcTs: true,
@@ -313,6 +314,10 @@ export default tseslint.config(
 const lint = project.addTask('lint', { description: 'Type-check and lint every package' });
 lint.exec('tsc --noEmit -p tsconfig.dev.json');
 lint.exec('eslint . --max-warnings 0', { receiveArgs: true });
+lint.exec('depcruise --config .dependency-cruiser.json --output-type err src imports api packages testbed scripts examples test bench projenrc .projenrc.ts');
+lint.exec('knip --no-progress --no-config-hints');
+new JsonFile(project, '.dependency-cruiser.json', { marker: false, obj: IMPORT_RULES });
+new JsonFile(project, 'knip.json', { marker: false, obj: UNUSED_RULES });
 
 // ---------------------------------------------------------------- build
 const generate = project.addTask('generate', {

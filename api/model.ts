@@ -54,7 +54,7 @@ export function reachable(roots: readonly string[]): string[] {
 }
 
 /** Identifies the input of the generators, for the headers of what they write. */
-export const MODEL_CHECKSUM = createHash('sha256')
+const MODEL_CHECKSUM = createHash('sha256')
   .update(JSON.stringify([KINDS, OWN, KUBERNETES.checksum]))
   .update(readFileSync(join(__dirname, 'vocabulary.ts')))
   .digest('hex')

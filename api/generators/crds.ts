@@ -5,7 +5,7 @@ import { Kind, KindVersion, Schema } from '../schema';
 type Json = Record<string, any>;
 
 /** `kubectl apply` keeps the whole object in an annotation of at most this many bytes. */
-export const MAX_CRD_BYTES = 262_144;
+const MAX_CRD_BYTES = 262_144;
 
 /** Puts definitions in the place of references. Keywords beside a reference win. */
 function inline(schema: Schema): Json {
@@ -70,7 +70,7 @@ function versionManifest(kind: Kind, version: KindVersion): Json {
 }
 
 /** The CustomResourceDefinition of a kind. */
-export function crd(kind: Kind): Json {
+function crd(kind: Kind): Json {
   const manifest = {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',

@@ -33,7 +33,7 @@ function header(prefix: string, source: string): string {
 }
 
 /** Name of a flag's value in the program. */
-export function keyOf({ key, name }: Flag): string {
+function keyOf({ key, name }: Flag): string {
   return key ?? name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 

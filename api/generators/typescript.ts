@@ -56,7 +56,7 @@ export function docComment(lines: readonly string[], indent = ''): string {
 }
 
 /** The page of Kubernetes' API reference for one of its types. */
-export function referenceUrl(name: string): string {
+function referenceUrl(name: string): string {
   const [, group, version] = /^io\.k8s\.(?:api|apimachinery\.pkg\.apis)\.(\w+)\.(\w+)\./.exec(KUBERNETES.names[name]) ?? [];
   const anchor = group ? `#${name.toLowerCase()}-${version}-${group === 'networking' ? 'networking-k8s-io' : group}` : '';
   return `https://kubernetes.io/docs/reference/generated/kubernetes-api/${KUBERNETES.source.minor}/${anchor}`;

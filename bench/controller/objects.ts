@@ -1,4 +1,4 @@
-import { KubeObject, PODS, Resource } from '../../packages/api/src/index.js';
+import type { KubeObject, Resource } from '../../packages/api/src/index.js';
 
 /** An object of the Agent Sandbox API, as far as the driver looks at it. */
 export interface ApiObject extends KubeObject {
@@ -10,10 +10,9 @@ export const SANDBOXES: Resource<ApiObject> = { group: 'agents.x-k8s.io', versio
 export const CLAIMS: Resource<ApiObject> = { group: 'extensions.agents.x-k8s.io', version: 'v1beta1', kind: 'SandboxClaim', plural: 'sandboxclaims', namespaced: true };
 export const POOLS: Resource<ApiObject> = { group: 'extensions.agents.x-k8s.io', version: 'v1beta1', kind: 'SandboxWarmPool', plural: 'sandboxwarmpools', namespaced: true };
 export const TEMPLATES: Resource<ApiObject> = { group: 'extensions.agents.x-k8s.io', version: 'v1beta1', kind: 'SandboxTemplate', plural: 'sandboxtemplates', namespaced: true };
-export { PODS };
 
 /** Name of the template that all pools use. */
-export const TEMPLATE = 'python';
+const TEMPLATE = 'python';
 
 /** What a team would write: restricted, one container, one port. It asks for little, so that the fake nodes hold thousands. */
 const POD_TEMPLATE = {

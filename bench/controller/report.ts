@@ -39,7 +39,7 @@ export interface Summary {
 }
 
 /** Undefined if no run of the scenario came to its end. */
-export function summarize({ measurements }: Result): Summary | undefined {
+function summarize({ measurements }: Result): Summary | undefined {
   if (measurements.length === 0) {
     return undefined;
   }

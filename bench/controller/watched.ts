@@ -15,7 +15,7 @@ export function now(): Moment {
 }
 
 /** A condition did not come true in time. */
-export class WatchTimeoutError extends Error {
+class WatchTimeoutError extends Error {
   constructor(what: string, timeoutMs: number, seen: string) {
     super(`waited ${timeoutMs / 1000} s in vain for ${what}: ${seen}`);
     this.name = 'WatchTimeoutError';

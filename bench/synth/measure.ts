@@ -49,7 +49,7 @@ export interface Synthesis {
   readonly rssMb: number;
 }
 
-export const MODES: readonly Mode[] = ['one chart', 'chart per object'];
+const MODES: readonly Mode[] = ['one chart', 'chart per object'];
 
 type Progress = (text: string) => void;
 

@@ -36,7 +36,7 @@ const GROWTH_NOISE = 1.5;
 /** Factor by which two medians of the same thing may differ on a machine that does other things too. */
 const NOISE = 1.1;
 
-export function expectations({ twins, typeCheck, synth }: Measurements): Expectation[] {
+function expectations({ twins, typeCheck, synth }: Measurements): Expectation[] {
   const list: Expectation[] = twins.map(({ ids, same }) => (
     { text: `${ids.map(label).join(' and ')} write the same manifests`, met: same, detail: same ? 'the same bytes' : 'compare bench/synth/apps' }
   ));

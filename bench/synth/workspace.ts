@@ -7,7 +7,7 @@ import * as path from 'node:path';
 import * as ts from 'typescript';
 import { SUBJECTS, Subject } from './subjects';
 
-export const REPOSITORY = path.resolve(__dirname, '..', '..');
+const REPOSITORY = path.resolve(__dirname, '..', '..');
 export const WORK = path.join(REPOSITORY, 'bench', 'work');
 const CLI_VERSION = '2.207.60';
 const CLI = path.join(WORK, 'cdk8s-cli');

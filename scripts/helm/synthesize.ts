@@ -7,7 +7,7 @@ import { NAMESPACE, Sentinels } from './sentinels';
 export type Assignment = readonly Knob[];
 
 /** Keeps the definitions when a release is uninstalled: with them would go every Sandbox, and its volumes. */
-export const CRD_ANNOTATIONS = { 'helm.sh/resource-policy': 'keep' };
+const CRD_ANNOTATIONS = { 'helm.sh/resource-policy': 'keep' };
 
 /** The objects of props, as Helm installs them: without Namespace. */
 export function objectsOf(props: Props, namespace: string): any[] {

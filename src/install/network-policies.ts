@@ -8,7 +8,7 @@ import { object } from './objects';
  *
  * @internal
  */
-export const API_SERVER_PORTS: readonly number[] = [443, 6443, 8443, 16443];
+const API_SERVER_PORTS: readonly number[] = [443, 6443, 8443, 16443];
 
 /** Collectors of traces. */
 const OTLP_PORT = 4317;

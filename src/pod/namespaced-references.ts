@@ -18,7 +18,7 @@ export function checkNamespacedReferences(problems: Problems, claimableFrom: rea
  *
  * @internal
  */
-export function namespacedReferences(spec: l1.PodSpec): string[] {
+function namespacedReferences(spec: l1.PodSpec): string[] {
   const references: string[] = [];
   const note = (kind: string, name: string | undefined) => {
     if (name) {

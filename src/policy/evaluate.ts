@@ -47,7 +47,7 @@ const PODS = AddressSet.of('0.0.0.0/32');
 const NONE: Match = { yes: AddressSet.EMPTY, maybe: AddressSet.EMPTY };
 
 /** The set that stands for all of a target. @internal */
-export function universeOf(target: Target): AddressSet {
+function universeOf(target: Target): AddressSet {
   return target.kind === 'addresses' ? target.set : PODS;
 }
 

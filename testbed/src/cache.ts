@@ -13,7 +13,7 @@ export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /** Version of a Go module that one of our modules pins, with the leading `v`. */
-export function pinnedVersion(module: GoModule, goModule: string): string {
+function pinnedVersion(module: GoModule, goModule: string): string {
   const goMod = readFileSync(join(moduleDir(module), 'go.mod'), 'utf8');
   const line = goMod.split('\n').map(text => text.trim().replace(/^require\s+/, '').split(/\s+/)).find(words => words[0] === goModule && words[1]?.startsWith('v'));
   if (!line) {

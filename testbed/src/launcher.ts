@@ -25,7 +25,7 @@ const PORT_ATTEMPTS = 3;
 const LOG_LINES = 15;
 
 /** What leads from this machine to an API server in a network of its own. */
-export const RELAY = 'api-relay';
+const RELAY = 'api-relay';
 
 /** A component did not start or has ended; the message carries the end of its log. */
 export class ComponentError extends Error {

@@ -16,7 +16,7 @@ const WANTED_BYTES = 512 * 1024 * 1024;
 const STARTING_MS = 3600_000;
 
 /** File in which the supervisor notes its own process id and those of its children. */
-export const PROCESSES_FILE = 'processes.json';
+const PROCESSES_FILE = 'processes.json';
 
 interface Processes {
   readonly supervisor: number;

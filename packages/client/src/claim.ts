@@ -49,7 +49,7 @@ const QUALIFIED_NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 const ENV_NAME = /^[-._a-zA-Z][-._a-zA-Z0-9]*$/;
 
 /** A name that no other claim has. */
-export function randomClaimName(): string {
+function randomClaimName(): string {
   return `sandbox-claim-${randomBytes(4).toString('hex')}`;
 }
 

@@ -109,7 +109,7 @@ export function sandboxNameOf({ status }: SandboxClaim): string | undefined {
 }
 
 /** Throws the error that belongs to a final condition; returns for everything that may still become well. */
-export function throwIfFinal(claim: SandboxClaim): void {
+function throwIfFinal(claim: SandboxClaim): void {
   const key = keyOf(claim);
   for (const condition of claim.status?.conditions ?? []) {
     const { type, status, reason } = condition;

@@ -95,7 +95,7 @@ const RENEWAL_TIMEOUT_MS = 30_000;
 const MOST_TOKENS = 1000;
 
 /** Throws unless it can be sent in a header. The message never has the token. */
-export function checkToken(token: string, what: string): void {
+function checkToken(token: string, what: string): void {
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new SandboxInputError(`${what} is empty or has characters that no token has`, { remedy: 'give the token itself, without "Bearer" and line breaks' });
   }

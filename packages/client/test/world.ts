@@ -15,7 +15,7 @@ const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 /** Namespace of the sandboxes, and of the router that asks nobody for a token. */
 export const TEAM = 'team';
 /** Namespace of the router that lets nobody in without a token. */
-export const SYSTEM = 'agent-sandbox-system';
+const SYSTEM = 'agent-sandbox-system';
 /** What routers know: a token for everything, and the key of tokens for one sandbox. */
 export const STATIC_TOKEN = 'static-token-of-the-suite';
 export const SCOPED_KEY = 'a key of at least thirty-two bytes, for the suite';
@@ -190,7 +190,7 @@ interface Runtime {
  * into the status of the Pod; when the Pod is gone, the runtime ends. Files of a Pod are found again by the next one of its name, as on
  * a volume.
  */
-export class Kubelet {
+class Kubelet {
   private readonly cluster: Cluster;
   private readonly runtimes = new Map<string, Promise<Runtime>>();
   private readonly stopping = new AbortController();
@@ -315,7 +315,7 @@ async function kill({ child }: { readonly child: ChildProcess }): Promise<void> 
   }
 }
 
-export function extension(kind: string, name: string, spec: object): KubeObject {
+function extension(kind: string, name: string, spec: object): KubeObject {
   return { apiVersion: EXTENSIONS, kind, metadata: { name, namespace: TEAM }, spec };
 }
 

@@ -331,7 +331,7 @@ export function reconcileInModel<M>(first: Plan<M>, model: Model, options: PassO
 }
 
 /** Status of a Pod that runs and is ready. */
-export function readyStatus(): PodStatus {
+function readyStatus(): PodStatus {
   return {
     phase: 'Running',
     podIPs: [{ ip: '10.0.0.1' }],

@@ -2,8 +2,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const dir = fileURLToPath(new URL('.', import.meta.url));
-const table = readFileSync(`${dir}spec-cases.md`, 'utf8');
-const rows = [...table.matchAll(/^\| ([A-Z]\d+) \| (.*?) \| (.*?) ?\|$/gm)].map(([, name, where, note]) => ({ name: name!, where: where!, note: note! }));
+const table = readFileSync(`${dir}../../../docs/reference/behaviour.md`, 'utf8');
+const rows = [...table.matchAll(/^\| ([A-Z]\d+) \| .* \| (.*?) \| (.*?) ?\|$/gm)].map(([, name, where, note]) => ({ name: name!, where: where!, note: note! }));
 const sources = new Map(readdirSync(dir).filter((file) => file.endsWith('.test.ts')).map((file) => [file, readFileSync(`${dir}${file}`, 'utf8')]));
 
 const numbered = (letter: string, count: number) => Array.from({ length: count }, (_, i) => `${letter}${i + 1}`);

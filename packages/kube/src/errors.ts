@@ -125,11 +125,6 @@ export function isNotFound(error: unknown): error is ApiError {
   return isSituation(error, 'notFound');
 }
 
-/** Whether the object is newer, or another one, than the request said. */
-export function isConflict(error: unknown): error is ApiError {
-  return isSituation(error, 'conflict');
-}
-
 /** Whether the name is taken. */
 export function isAlreadyExists(error: unknown): error is ApiError {
   return isSituation(error, 'alreadyExists');

@@ -1,7 +1,7 @@
 import { LEASES, type Lease } from 'agent-sandbox-api';
 import { Cluster } from './cluster.js';
 import { microTime, sleep } from './clock.js';
-import { isAlreadyExists, isConflict, isNotFound } from './errors.js';
+import { isAlreadyExists, isNotFound, isSituation } from './errors.js';
 import { Reader } from './reader.js';
 import { onAbort } from './signals.js';
 
@@ -160,7 +160,7 @@ export class LeaderElector {
       }
     } catch (error) {
       // Somebody was faster: what they wrote is read at once, to know whether we still lead.
-      if (isConflict(error) || isAlreadyExists(error)) {
+      if (isSituation(error, 'conflict') || isAlreadyExists(error)) {
         await this.look(timeoutMs).catch(() => undefined);
       }
       this.options.cluster.logger.warn({ lease: this.where, err: error }, 'could not acquire or renew the Lease');
@@ -176,7 +176,7 @@ export class LeaderElector {
         this.observe(await this.write('update', this.claim(this.observed.lease), timeoutMs));
         return true;
       } catch (error) {
-        if (!isConflict(error) && !isNotFound(error)) {
+        if (!isSituation(error, 'conflict') && !isNotFound(error)) {
           throw error;
         }
       }

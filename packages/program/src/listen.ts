@@ -7,7 +7,7 @@ export function isOff(address: string): boolean {
 }
 
 /** Host and port of `host:port`, `[::1]:port` or `:port`. Throws `FlagError` for anything else. */
-export function parseAddress(address: string): { host?: string; port: number } {
+function parseAddress(address: string): { host?: string; port: number } {
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, Math.max(0, colon)).replace(/^\[|\]$/g, '');
   const port = address.slice(colon + 1);

@@ -27,3 +27,8 @@ export const timedOut = (id: string) => new Refusal(504, `Timed out waiting for 
 export const unexpectedUpgrade = () =>
   new Refusal(502, 'Backend attempted a WebSocket upgrade over HTTP. Connect using the WebSocket protocol instead.');
 export const internalError = () => new Refusal(500, 'An internal error occurred in the proxy.');
+
+/** An answer that sends a browser elsewhere, and leaves no trace of the address that it had. */
+export function redirect(location: string, more: Readonly<Record<string, string | string[]>> = {}): Refusal {
+  return new Refusal(302, 'Go on at the address in Location.', { location, 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', ...more });
+}

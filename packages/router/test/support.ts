@@ -12,7 +12,7 @@ import { Router, type RouterOptions } from '../src/router.js';
 export { freePort } from '../../../testbed/src/ports.js';
 
 export const SANDBOXES = '/apis/agents.x-k8s.io/v1beta1/sandboxes';
-export const PODS = '/api/v1/pods';
+const PODS = '/api/v1/pods';
 
 /** Waits for a condition, with a deadline. */
 export function eventually<T>(what: string, attempt: () => T | Promise<T>, timeoutMs = 20_000): Promise<Exclude<NonNullable<T>, false>> {

@@ -276,12 +276,12 @@ async function enforces(namespaces: Namespaces): Promise<boolean> {
 }
 
 /** Program that takes connections on a socket file into a network. */
-export function relayTo(network: Namespaces, socket: string, host: string, port: number): Program {
+function relayTo(network: Namespaces, socket: string, host: string, port: number): Program {
   return network.command('socat', [`UNIX-LISTEN:${socket},fork,mode=600`, `TCP:${host.includes(':') ? `[${host}]` : host}:${port}`]);
 }
 
 /** Program that takes connections on a port of the loopback interface to a socket file. */
-export function relayFrom(port: number, socket: string): Program {
+function relayFrom(port: number, socket: string): Program {
   return { command: 'setpriv', args: ['--pdeathsig', 'KILL', 'socat', `TCP-LISTEN:${port},bind=127.0.0.1,fork`, `UNIX-CONNECT:${socket}`] };
 }
 

@@ -8,7 +8,7 @@ import { SandboxInputError } from '../errors.js';
 import { RouterToken, TokenProvider } from '../tokens.js';
 
 /** Variable with a token for the router: a token on the command line would be in every list of processes. */
-export const TOKEN_VARIABLE = 'AGENT_SANDBOX_ROUTER_TOKEN';
+const TOKEN_VARIABLE = 'AGENT_SANDBOX_ROUTER_TOKEN';
 
 /** What every command takes. */
 export interface GlobalOptions {

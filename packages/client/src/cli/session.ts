@@ -18,7 +18,7 @@ export interface SandboxOptions {
 }
 
 /** Milliseconds until a sandbox ends that this program could not delete: it was killed, or its machine failed. */
-export const LIFETIME_MS = 24 * 3600_000;
+const LIFETIME_MS = 24 * 3600_000;
 /** The same for sandboxes that are meant to stay after this program. */
 export const KEPT_LIFETIME_MS = 7 * 24 * 3600_000;
 

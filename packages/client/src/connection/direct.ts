@@ -21,7 +21,7 @@ export function agentOf(tls?: TlsOptions): Agent {
 }
 
 /** A connection whose route never changes. */
-export class DirectConnection implements Connection {
+class DirectConnection implements Connection {
   constructor(private readonly only: Route) {}
 
   public async route(): Promise<Route> {

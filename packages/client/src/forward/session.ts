@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
 /** Name of the query parameter that carries the key. */
-export const KEY_PARAMETER = 'agent-sandbox-key';
+const KEY_PARAMETER = 'agent-sandbox-key';
 /** Header for programs that are no browsers. */
 export const KEY_HEADER = 'x-agent-sandbox-key';
 const COOKIE = 'agent-sandbox-forward';

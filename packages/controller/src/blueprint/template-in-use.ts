@@ -61,6 +61,6 @@ export function unmetPrecondition({ name, template, policy, sameHash, policyFail
 }
 
 /** Also used for templates of other namespaces that do not permit claims from here: whether they exist is not disclosed. */
-export function templateNotFound(name: string): UnmetPrecondition {
+function templateNotFound(name: string): UnmetPrecondition {
   return { reason: REASON.templateNotFound, message: `SandboxTemplate "${name}" not found`, blockedBy: [] };
 }

@@ -4,7 +4,7 @@ import { annotationOf, labelOf } from '../object/metadata.js';
 import { controllerReference, ownershipOf } from '../object/ownership.js';
 import { get, mergePatch, refOf, type Failure } from '../reconcile/plan.js';
 import { ask, value, type Step } from '../reconcile/step.js';
-import type { BindResult } from './bind.js';
+import type { BindResult } from './bind-result.js';
 import { nameOf, templateOf, type ObservedClaim } from './observed.js';
 import { POOL_LABELS, claimedPodMetadata, createdByLabel, without, withoutPoolMetadata } from './pod-metadata.js';
 import { problem, type Problem } from './problem.js';

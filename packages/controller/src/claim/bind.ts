@@ -5,22 +5,12 @@ import { get, type Ref } from '../reconcile/plan.js';
 import { andThen, ask, value, type Step } from '../reconcile/step.js';
 import { ensureForeignPolicy } from '../template/foreign.js';
 import { adopt } from './adopt.js';
+import type { BindResult } from './bind-result.js';
 import { createSandbox } from './cold.js';
 import type { Acquisition, Decision } from './decide.js';
 import type { ObservedClaim } from './observed.js';
 import { problem, type Problem } from './problem.js';
 import { syncSandbox } from './sync.js';
-
-/** The Sandbox that a claim got, or why it has none. */
-export interface BindResult {
-  readonly sandbox?: Sandbox;
-  readonly problem?: Problem;
-  /** Milliseconds to wait for a member of the pool. The status stays as it is until then. */
-  readonly waitMs?: number;
-  /** A Sandbox that may belong to the claim although the answer to the request was lost. */
-  readonly uncertain?: Ref;
-  readonly blockedBy?: readonly Ref[];
-}
 
 /** Carries out a decision. */
 export function bind(observed: ObservedClaim, decision: Decision): Step<BindResult> {

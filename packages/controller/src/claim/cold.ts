@@ -6,7 +6,7 @@ import { create, get } from '../reconcile/plan.js';
 import { ask, value, type Step } from '../reconcile/step.js';
 import { templateHash, templateKey } from '../template/identity.js';
 import { failure } from './adopt.js';
-import type { BindResult } from './bind.js';
+import type { BindResult } from './bind-result.js';
 import { withEnv } from './env.js';
 import { namesakeText } from './locate.js';
 import { nameOf, namespaceOf, type ObservedClaim } from './observed.js';

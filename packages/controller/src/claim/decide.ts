@@ -5,7 +5,7 @@ import { ownershipOf } from '../object/ownership.js';
 import { unreadableTime } from '../object/time.js';
 import { refOf, type Ref } from '../reconcile/plan.js';
 import { namespacedReferences } from '../template/foreign.js';
-import type { BindResult } from './bind.js';
+import type { BindResult } from './bind-result.js';
 import { candidateOf, namesakeText } from './locate.js';
 import { usableTemplate, type ObservedClaim } from './observed.js';
 import { metadataProblem } from './pod-metadata.js';

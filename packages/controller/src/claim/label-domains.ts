@@ -3,7 +3,7 @@ import { DEFAULT_LABEL_DOMAINS } from 'agent-sandbox-api';
 import { parseLabelDomains } from './pod-metadata.js';
 
 /** The file that lists the domains under which claims may add labels cannot be used; the message says why. */
-export class LabelDomainsError extends Error {
+class LabelDomainsError extends Error {
   constructor(file: string, why: string) {
     super(`cannot use the allowed label domains of ${file}: ${why}`);
     this.name = 'LabelDomainsError';

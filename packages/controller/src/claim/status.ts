@@ -3,7 +3,7 @@ import { conditionOf, withCondition, withoutCondition, type NewCondition } from 
 import { mergeDiff } from '../object/diff.js';
 import { parseTime } from '../object/time.js';
 import { mergePatch, type PatchRequest } from '../reconcile/plan.js';
-import type { BindResult } from './bind.js';
+import type { BindResult } from './bind-result.js';
 import type { Problem } from './problem.js';
 
 type Verdict = Pick<Condition, 'status' | 'reason' | 'message'> & { readonly lastTransitionTime?: string };

@@ -6,7 +6,7 @@ import { mergePatch, type PatchRequest } from '../reconcile/plan.js';
 import { ask, value, type Step } from '../reconcile/step.js';
 import { templateHash } from '../template/identity.js';
 import { podTemplatePatch } from './adopt.js';
-import type { BindResult } from './bind.js';
+import type { BindResult } from './bind-result.js';
 import { newSandbox } from './cold.js';
 import { launchTypeOf } from './locate.js';
 import { namespaceOf, templateOf, usableTemplate, type ObservedClaim } from './observed.js';

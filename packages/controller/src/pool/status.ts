@@ -65,7 +65,7 @@ export function isUrgent({ pool }: ObservedPool, status: SandboxWarmPoolStatus):
 }
 
 /** Whether the pool has reached its size since its spec was changed last; what claims take from it does not undo that. */
-export function wasFull({ pool: { metadata, status } }: ObservedPool): boolean {
+function wasFull({ pool: { metadata, status } }: ObservedPool): boolean {
   return status?.observedGeneration === metadata.generation && conditionOf(status?.conditions, CONDITION.progressing)?.reason === REASON.warmPoolFull;
 }
 

@@ -12,7 +12,7 @@ import type { RequestPriority } from './request-priority.js';
 import type { Send, Tracing } from './tracing.js';
 
 /** A reconciliation ended with errors; it is retried with back-off. */
-export class ReconcileError extends Error {
+class ReconcileError extends Error {
   constructor(public readonly failures: readonly Failure[]) {
     super(failures.map(({ message }) => message).join('\n'));
     this.name = 'ReconcileError';

@@ -6,13 +6,14 @@ import type { Authentication, Caller } from '../auth/index.js';
 import type { User } from '../auth/access.js';
 import { bearerToken } from '../contract.js';
 import type { Outside } from '../forwarded.js';
-import { badRequest, forbidden, unauthenticated, Refusal } from '../refusal.js';
+import { badRequest, forbidden, redirect, unauthenticated, Refusal } from '../refusal.js';
 import { CookieNames, cookieValues, withoutCookies } from './cookies.js';
 import type { Oidc } from './oidc.js';
 import { loginProblem, originProblem } from './origin.js';
 import { rewriteAnswer } from './rewrite.js';
 import { takeParameter, type Route, type Routes } from './route.js';
 import type { Seal } from './sealed.js';
+import type { Ticket } from './ticket.js';
 
 /** Bytes of a cookie that browsers keep: 4,096 with its name and attributes. */
 const LONGEST_COOKIE = 3_800;
@@ -47,16 +48,6 @@ interface Session {
   readonly token?: string;
   readonly user?: User;
   readonly expiresAt: number;
-}
-
-/** What the OIDC login hands to the sandbox's address, for one browser and a short time. */
-export interface Ticket {
-  readonly scope: string;
-  readonly user: User;
-  /** Milliseconds since 1970 at which the session ends. */
-  readonly until: number;
-  /** Of the browser that began to sign in; see `nonceHash`. */
-  readonly nonce: string;
 }
 
 /** Who sends a request, as far as it says so. */
@@ -249,13 +240,8 @@ export class Browser {
 const NONCE_S = 600;
 
 /** The hash by which a browser is recognized that began to sign in. */
-export function nonceHash(nonce: string): string {
+function nonceHash(nonce: string): string {
   return createHash('sha256').update(nonce).digest('base64url');
-}
-
-/** An answer that sends a browser elsewhere, and leaves no trace of the address that it had. */
-export function redirect(location: string, more: Readonly<Record<string, string | string[]>> = {}): Refusal {
-  return new Refusal(302, 'Go on at the address in Location.', { location, 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', ...more });
 }
 
 function cookiePath(route: Route): string {

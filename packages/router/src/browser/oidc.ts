@@ -3,11 +3,11 @@ import * as client from 'openid-client';
 import type { User } from '../auth/access.js';
 import type { Caller } from '../auth/index.js';
 import type { Outside } from '../forwarded.js';
-import { badRequest, forbidden, unauthenticated, Refusal } from '../refusal.js';
+import { badRequest, forbidden, unauthenticated, Refusal, redirect } from '../refusal.js';
 import { cookieValues, type CookieNames } from './cookies.js';
-import { redirect, type Ticket } from './index.js';
 import type { Routes } from './route.js';
 import type { Seal } from './sealed.js';
+import type { Ticket } from './ticket.js';
 
 /** Milliseconds that someone has to sign in at the provider. */
 const FLOW_MS = 600_000;

@@ -4,7 +4,7 @@ import { SCREEN, type Browser } from './browser.js';
 export type Arguments = { readonly [name: string]: unknown };
 
 /** An action cannot be done as the model asked; it is told so and may try something else. */
-export class ActionError extends Error {
+class ActionError extends Error {
   constructor(message: string) {
     super(message);
     this.name = 'ActionError';

@@ -32,7 +32,7 @@ export interface BrowserOptions {
 }
 
 /** The browser did not start. */
-export class BrowserStartError extends Error {
+class BrowserStartError extends Error {
   constructor({ executable, sandbox }: BrowserOptions, cause: unknown) {
     const reasons = messageOf(cause).split('\n').filter(line => /error|fatal|no such|enoent|doesn't exist|sandbox/i.test(line)).slice(0, 3);
     const remedy = sandbox ? `; its sandbox needs user namespaces and a user who is not root: ${SANDBOX_REMEDY}` : '';

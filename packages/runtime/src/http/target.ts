@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { percentDecode } from '../files/percent.js';
 
 /** Prefixes of routes whose remainder is a path of a file. */
-export const FILE_ROUTES = ['/download/', '/list/', '/exists/', '/v1/files/'] as const;
+const FILE_ROUTES = ['/download/', '/list/', '/exists/', '/v1/files/'] as const;
 
 const paths = new WeakMap<IncomingMessage, string>();
 

@@ -15,7 +15,7 @@ export class TokenFileError extends Error {
 const OPEN = new Set(['/', '/healthz', '/v1/health']);
 
 /** Takes the place of `Authorization` behind a router, which keeps that header for itself. */
-export const TOKEN_HEADER = 'x-runtime-token';
+const TOKEN_HEADER = 'x-runtime-token';
 
 /**
  * The token that callers have to show, from a file. It is read again when the file has changed, so that a mounted Secret can be rotated.

@@ -10,7 +10,7 @@ import type { Runtime } from '../runtime.js';
 import { parseExecute, type ExecuteBody } from './validation.js';
 
 /** More than a kernel takes as arguments anyway. */
-export const MAX_COMMAND_BYTES = 4 * 1024 * 1024;
+const MAX_COMMAND_BYTES = 4 * 1024 * 1024;
 
 export interface ExecuteResult {
   readonly stdout: string;

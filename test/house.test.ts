@@ -1,0 +1,49 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/* Rules of the repository that no linter knows. */
+
+const ROOT = join(__dirname, '..');
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
+const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' }).split('\n').filter(file => file !== '');
+const sources = tracked.filter(file => /\.(ts|mjs|cjs)$/.test(file) && !file.includes('/lib/')).flatMap(file => {
+  try {
+    return [{ file, text: read(file) }];
+  } catch {
+    return []; // removed, and not committed yet
+  }
+});
+
+/** Names of the values that a module exports, through other modules of its package as well. */
+function exportedValues(module: string): string[] {
+  const text = read(module);
+  const next = (name: string) => join(module, '..', name.replace(/\.js$/, '.ts'));
+  return [
+    ...[...text.matchAll(/^export (?:async )?(?:abstract )?(?:function\*?|const|class|enum) (\w+)/gm)].map(([, name]) => name),
+    ...[...text.matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, names]) => names.split(',').map(name => name.trim()).filter(name => name !== '' && !name.startsWith('type '))),
+    ...[...text.matchAll(/^export \* from '(\.[^']+)'/gm)].flatMap(([, name]) => (name.includes('.gen.') ? [] : exportedValues(next(name)))),
+  ];
+}
+
+/** Packages that only this repository uses. An error class may be exported for the callers that catch it. */
+test.each(['kube', 'program'])('each value that packages/%s exports has a user outside of it', name => {
+  const users = sources.filter(({ file }) => !file.startsWith(`packages/${name}/`)).map(({ text }) => text)
+    .filter(text => text.includes(`agent-sandbox-${name}`) || text.includes(`packages/${name}/src`));
+  const unused = exportedValues(`packages/${name}/src/index.ts`)
+    .filter(value => !value.endsWith('Error') && !users.some(text => new RegExp(`\\b${value}\\b`).test(text)));
+  expect(unused).toEqual([]);
+});
+
+/** `then` makes a module a thenable: `await import()` of it would call the function and never end. */
+test('no module exports "then"', () => {
+  expect(sources.filter(({ text }) => /^export (?:async )?(?:function|const|let) then\b/m.test(text)).map(({ file }) => file)).toEqual([]);
+});
+
+test('every case of the specification that a test names is described in docs/reference/behaviour.md', () => {
+  const described = new Set([...read('docs/reference/behaviour.md').matchAll(/^\| ([CFSTWX]\d+) \|/gm)].map(([, id]) => id));
+  const named = sources.filter(({ file }) => /(^|\/)test\//.test(file) && file.endsWith('.test.ts'))
+    .flatMap(({ file, text }) => [...text.matchAll(/(?:test|describe)(?:\.each\([^]*?\))?\(['"`](?:[^'"`\n]*?[ (,])?([CFSTWX]\d{1,3})(?=[ :,'"`)])/g)].map(([, id]) => ({ file, id })));
+  expect(named.length).toBeGreaterThan(100);
+  expect(named.filter(({ id }) => !described.has(id))).toEqual([]);
+});
