@@ -16,7 +16,7 @@ export const IMAGES = { controller: imageName('controller'), router: imageName('
 const ROLLOUT_MS = 180_000;
 
 /** Makes the images of the programs available on the nodes; those that are there already stay. */
-export async function importImages(cluster: ControlPlane): Promise<void> {
+async function importImages(cluster: ControlPlane): Promise<void> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'node-tests-images-'));
   try {
     for (const node of cluster.nodes) {
@@ -43,7 +43,7 @@ export async function install(cluster: ControlPlane, props: Partial<AgentSandbox
 }
 
 /** Waits until all Deployments of the installation have the Pods of their present templates. */
-export async function rolledOut(cluster: ControlPlane): Promise<void> {
+async function rolledOut(cluster: ControlPlane): Promise<void> {
   for (const { metadata: { name } } of await cluster.admin.list('apps/v1', 'Deployment', SYSTEM)) {
     await cluster.admin.waitFor({ apiVersion: 'apps/v1', kind: 'Deployment', namespace: SYSTEM, name: name! }, ({ metadata, spec, status }) =>
       status?.observedGeneration === metadata.generation && status?.updatedReplicas === spec.replicas && status?.availableReplicas === spec.replicas
@@ -53,7 +53,7 @@ export async function rolledOut(cluster: ControlPlane): Promise<void> {
 }
 
 /** Applies what constructs make. */
-export async function apply(cluster: ControlPlane, build: (app: App) => void): Promise<void> {
+async function apply(cluster: ControlPlane, build: (app: App) => void): Promise<void> {
   const outdir = fs.mkdtempSync(path.join(os.tmpdir(), 'node-tests-'));
   try {
     const app = new App({ outdir });
