@@ -92,7 +92,7 @@ export function pypiLayer(image: string): Promise<CachedLayer<Versions>> {
 }
 
 /** Names and versions in a `requirements.txt`. */
-export function pypiVersions(lock: string): Versions {
+function pypiVersions(lock: string): Versions {
   return Object.fromEntries([...lock.matchAll(/^([A-Za-z0-9._-]+)==([^\s;\\]+)/gm)].map(([, name, version]) => [name, version]));
 }
 
@@ -113,7 +113,7 @@ export function npmLayer(image: string): Promise<CachedLayer<Versions>> {
 }
 
 /** Names and versions in a `package-lock.json`. */
-export function npmVersions(lock: string): Versions {
+function npmVersions(lock: string): Versions {
   const { packages } = JSON.parse(lock) as { packages: { readonly [at: string]: { readonly version?: string } } };
   return Object.fromEntries(Object.entries(packages).filter(([at, { version }]) => at !== '' && version !== undefined)
     .map(([at, { version }]) => [at.slice(at.lastIndexOf('node_modules/') + 'node_modules/'.length), version!]));
