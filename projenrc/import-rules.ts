@@ -65,7 +65,7 @@ export const UNUSED_RULES = {
       project: ['{src,api,scripts,bench,examples,test,projenrc}/**/*.{ts,mjs,cjs}', '!**/*.gen.ts', '!**/*.d.ts'],
     },
     'packages/*': {
-      entry: ['src/{index,main}.ts', TESTS, 'bench/{main,ours,client-node}.ts'],
+      entry: ['src/{index,main}.ts', TESTS, 'test/programs/install.ts', 'bench/{main,ours,client-node}.ts'],
       project: ['{src,test,bench}/**/*.ts', '!src/proto/**', '!**/*.gen.ts'],
     },
     'testbed': {

@@ -82,7 +82,7 @@ function checkOidc(problems: Problems, props: RouterOidcProps, domain: string | 
 }
 
 /** What is wrong with an origin, if anything. @internal */
-export function originProblem(value: string): string | undefined {
+function originProblem(value: string): string | undefined {
   return URL.canParse(value) && new URL(value).origin === value ? undefined
     : 'use scheme, host and a port that is not the default, such as https://portal.example.com';
 }
