@@ -215,9 +215,10 @@ describeWithPrograms('client, router, runtime and controller together', () => {
     await serve();
     await using forward = await sandbox.forward({ port: 9001 });
     const key = new URL(forward.url).searchParams.get('agent-sandbox-key')!;
-    const ask = async () => (await fetch(`http://127.0.0.1:${forward.listenPort}/`, { headers: { 'x-agent-sandbox-key': key } })).text();
+    let answer = '';
+    const ask = async () => (answer = await (await fetch(`http://127.0.0.1:${forward.listenPort}/`, { headers: { 'x-agent-sandbox-key': key } })).text());
     const host = new URL(world.closedUrl).host;
-    await waitFor(async () => (await ask()) === host, { what: 'the program to listen' });
+    await waitFor(async () => (await ask()) === host, { what: 'the program to listen', lastSeen: () => answer });
     let asked: Promise<string>;
     await world.restartRouter(async () => {
       asked = ask();
@@ -227,7 +228,7 @@ describeWithPrograms('client, router, runtime and controller together', () => {
     expect(await ask()).not.toBe(host);
     await sandbox.resume();
     await serve();
-    await waitFor(async () => (await ask()) === host, { what: 'the program to listen again' });
+    await waitFor(async () => (await ask()) === host, { what: 'the program to listen again', lastSeen: () => answer });
   });
 
   describe('the command line', () => {
