@@ -210,7 +210,8 @@ describeWithPrograms('client, router, runtime and controller together', () => {
     const serve = async () => {
       const { address } = await sandbox.status();
       const program = 'require("http").createServer((request, response) => response.end(request.headers.host)).listen(9001, process.argv[1])';
-      return sandbox.commands.start(['node', '-e', program, address!]);
+      // On its own: a command that was started ends with its connection, and the router is about to be restarted.
+      await sandbox.commands.run(['sh', '-c', 'setsid node -e "$0" "$1" >/dev/null 2>&1 </dev/null &', program, address!]);
     };
     await serve();
     await using forward = await sandbox.forward({ port: 9001 });

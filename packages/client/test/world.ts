@@ -21,7 +21,7 @@ export const STATIC_TOKEN = 'static-token-of-the-suite';
 export const SCOPED_KEY = 'a key of at least thirty-two bytes, for the suite';
 
 /** The program of a template's container, which nobody runs: the image's part is played by a process on this machine. */
-const CONTAINER = { name: 'runtime', image: 'registry.example/runtime:test', ports: [{ containerPort: 8888 }] };
+const CONTAINER = { name: 'runtime', image: 'registry.example/runtime:test', ports: [{ containerPort: 8888 }, { containerPort: 9001 }] };
 
 /** A process and the file that it writes to. */
 interface Program {
