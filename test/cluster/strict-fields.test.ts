@@ -115,6 +115,8 @@ const BOUNDS: readonly (readonly [kind: KindName, field: string, good: readonly 
     value => ({ ...leastSpec('SandboxClaim'), lifecycle: { ttlSecondsAfterFinished: value } })],
   ['SandboxWarmPool', 'spec.replicas', [0, INT32], [[-1, 'should be greater than or equal to 0']],
     value => ({ replicas: value, sandboxTemplateRef: { name: 't' } })],
+  ['SandboxWarmPool', 'spec.readinessGracePeriodSeconds', [30, INT32], [[29, 'should be greater than or equal to 30']],
+    value => ({ ...leastSpec('SandboxWarmPool'), replicas: 0, readinessGracePeriodSeconds: value })],
 ];
 
 describeWithControlPlane('values', testbed => {
@@ -173,7 +175,13 @@ describeWithControlPlane('values', testbed => {
         expect(await bench.trySpec('Sandbox', version, { ...leastSpec('Sandbox'), shutdownTime })).toMatchObject({ shutdownTime });
       }
       for (const shutdownTime of ['2027-01-31', '2027-01-31T17:00:00', 'tomorrow', '']) {
-        expect(await refusal(bench.trySpec('Sandbox', version, { ...leastSpec('Sandbox'), shutdownTime }))).toEqual([expect.stringMatching(/^spec\.shutdownTime: .* must be of type date-time/)]);
+        expect(await refusal(bench.trySpec('Sandbox', version, { ...leastSpec('Sandbox'), shutdownTime }))).toEqual([
+          expect.stringMatching(/^spec\.shutdownTime: .* should match/), expect.stringMatching(/^spec\.shutdownTime: .* must be of type date-time/),
+        ]);
+      }
+      // The format permits these, and no client in Go could read them.
+      for (const shutdownTime of ['2027-01-31T17:00:00,5Z', '2027-01-31T17:00:00+24:00']) {
+        expect(await refusal(bench.trySpec('Sandbox', version, { ...leastSpec('Sandbox'), shutdownTime }))).toEqual([expect.stringMatching(/^spec\.shutdownTime: .* should match/)]);
       }
     }
   });

@@ -168,6 +168,20 @@ describe('with annotations', () => {
 describe('the process', () => {
   const definition = (...args: string[]) => controllersOf(parseFlags(['--extensions', ...args])).find(({ name }) => name === 'sandboxclaim-controller')!;
 
+  test('shows what caches read, and which Events are dropped', async () => {
+    const metrics = new Metrics('test');
+    const informers = metrics.informers();
+    informers.listed!('sandboxes', 3, 250);
+    informers.event!('sandboxes', 'ADDED');
+    informers.watchEnded!('pods', 'gone');
+    metrics.droppedEvents()('rate');
+    const text = await metrics.registry.metrics();
+    expect(text).toContain('reflector_list_duration_seconds_sum{resource="sandboxes"} 0.25');
+    expect(text).toContain('reflector_events_total{resource="sandboxes",type="ADDED"} 1');
+    expect(text).toContain('reflector_watches_ended_total{resource="pods",why="gone"} 1');
+    expect(text).toContain('agent_sandbox_events_dropped_total{why="rate"} 1');
+  });
+
   test('shows what claims measure under the names of the original', async () => {
     const created = bench({ [ANNOTATION.clientFirstRequestedAt]: '2026-01-01T00:00:00Z' });
     created.reconcile('claim', { firstSeen: created.model.now - 250 });

@@ -50,6 +50,7 @@ describeWithControlPlane('the program', (testbed) => {
       await until(async () => (await (await fetch(first!.metrics)).text()).includes('ready_condition="true"'), 'a ready Sandbox');
       expect(await (await fetch(second!.metrics)).text()).not.toContain('agent_sandboxes{');
       const status = 'leader_election_master_status{name="a3317529.agent-sandbox.x-k8s.io"}';
+      expect(await (await fetch(second!.metrics)).text()).toContain('reflector_list_duration_seconds_count{resource="sandboxes"}');
       expect(await (await fetch(first!.metrics)).text()).toContain(`${status} 1`);
       expect(await (await fetch(second!.metrics)).text()).toContain(`${status} 0`);
       first!.child.kill('SIGTERM');

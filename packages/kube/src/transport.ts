@@ -1,4 +1,4 @@
-import { Agent, Dispatcher, ProxyAgent } from 'undici';
+import { Dispatcher, Pool, ProxyAgent } from 'undici';
 import { Access, Credentials, TlsMaterial } from './credentials.js';
 
 export interface TransportOptions {
@@ -32,6 +32,8 @@ export class Transport {
   /** Path before all paths of the API; usually empty. */
   public readonly prefix: string;
   private agents?: Agents;
+  /** Connections with earlier credentials, until what is under way on them ends. */
+  private readonly retired = new Set<Dispatcher>();
   private closed = false;
 
   constructor(public readonly credentials: Credentials, private readonly options: TransportOptions = {}) {
@@ -54,7 +56,7 @@ export class Transport {
     this.closed = true;
     const { agents } = this;
     this.agents = undefined;
-    await Promise.all([agents?.request.destroy(), agents?.watch.destroy()]);
+    await Promise.all([agents?.request, agents?.watch, ...this.retired].map(each => each?.destroy()));
   }
 
   private route(access: Access, purpose: Purpose): Route {
@@ -75,13 +77,15 @@ export class Transport {
     const options = { connections, keepAliveTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0, connect };
     return this.credentials.proxyUrl
       ? new ProxyAgent({ ...options, uri: this.credentials.proxyUrl, requestTls: connect })
-      : new Agent(options);
+      : new Pool(this.origin, options);
   }
 
-  /** Lets what is under way end. */
+  /** Lets what is under way end. A Pool and no Agent: an Agent forgets its connections when it is closed, so that nothing could end them. */
   private retire(agents: Agents | undefined): void {
-    agents?.request.close().catch(() => undefined);
-    agents?.watch.close().catch(() => undefined);
+    for (const agent of agents ? [agents.request, agents.watch] : []) {
+      this.retired.add(agent);
+      agent.close().catch(() => undefined).finally(() => this.retired.delete(agent));
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import type { RequestMetrics } from 'agent-sandbox-kube';
+import type { InformerMetrics, RequestMetrics } from 'agent-sandbox-kube';
 import { registerBuildInfo } from 'agent-sandbox-program';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { RequestRecord } from './record.js';
@@ -54,6 +54,20 @@ export class Metrics {
         this.set(count());
       },
     });
+  }
+
+  /** Of the caches: lists, watches and what they bring. */
+  public informers(): InformerMetrics {
+    const lists = new Histogram({
+      name: 'reflector_list_duration_seconds', help: 'Duration of complete lists', labelNames: ['resource'], buckets: SECONDS, registers: [this.registry],
+    });
+    const watches = this.counter('reflector_watches_ended_total', 'Watches that ended: closed as planned, gone (too old), or failed', ['resource', 'why']);
+    const events = this.counter('reflector_events_total', 'Changes that arrived by watch', ['resource', 'type']);
+    return {
+      listed: (resource, _objects, durationMs) => lists.observe({ resource }, durationMs / 1000),
+      watchEnded: (resource, why) => watches.inc({ resource, why }),
+      event: (resource, type) => events.inc({ resource, type }),
+    };
   }
 
   /** Of requests to the API server. */

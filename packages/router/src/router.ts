@@ -63,7 +63,9 @@ export class Router {
     if (allowLoopback) {
       logger.warn({}, 'FOR TESTS ONLY: Pods whose address is on loopback are reached (--allow-loopback-pod-ip)');
     }
-    this.targets = new Targets({ cluster, namespaces: flags.cacheNamespace, additionalPorts: flags.additionalPorts, allowLoopback });
+    this.targets = new Targets({
+      cluster, namespaces: flags.cacheNamespace, additionalPorts: flags.additionalPorts, allowLoopback, metrics: metrics.informers(),
+    });
     this.upstreams = new Upstreams(flags.upstreamConnectTimeout);
     this.targets.onGone((podUid) => this.upstreams.forget(podUid));
     const access = new AccessReviews({ cluster, logger, accessTtlMs: flags.authzAccessTtl, cacheSize: flags.authzTokenreviewCacheSize });

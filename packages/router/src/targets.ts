@@ -39,7 +39,7 @@ export interface TargetsOptions {
   readonly namespaces: readonly string[];
   readonly additionalPorts: PortSet;
   readonly allowLoopback: boolean;
-  readonly metrics?: InformerMetrics;
+  readonly metrics: InformerMetrics;
 }
 
 /** What is asked for; see `Contract`. */
@@ -60,7 +60,7 @@ export class Targets {
 
   constructor(private readonly options: TargetsOptions) {
     const { cluster, namespaces, allowLoopback, metrics } = options;
-    const shared = { ...(namespaces.length === 0 ? {} : { namespaces }), ...(metrics === undefined ? {} : { metrics }) };
+    const shared = { ...(namespaces.length === 0 ? {} : { namespaces }), metrics };
     this.sandboxes = new Informer(cluster, SANDBOXES, { ...shared, trim: trimSandbox as unknown as (object: KubeObject) => KubeObject });
     const trim = ((pod: Pod) => trimPod(pod, allowLoopback)) as unknown as (pod: Pod) => Pod;
     this.pods = new Informer(cluster, PODS, { ...shared, labelSelector: LABEL.sandboxNameHash, trim });

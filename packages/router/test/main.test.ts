@@ -77,6 +77,7 @@ test('is ready only when the caches are full and the ports are bound; ends what 
   gate.open();
   await router.isReady();
   expect((await ask(router.url, box())).status).toBe(200);
+  expect((await ask(router.metrics)).text).toContain('reflector_list_duration_seconds_count{resource="sandboxes"} 1');
   expect((await ask(router.metrics)).text).toMatch(/sandbox_router_requests_total\{method="GET",code="200",sandbox_namespace="default"\} 1/);
 
   const held: (() => void)[] = [];

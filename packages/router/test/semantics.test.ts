@@ -27,7 +27,7 @@ async function find(annotations: object, spec: object, pod: string): Promise<unk
     metadata: { name: 'box', namespace: 'default', annotations }, spec: { podTemplate: { spec: { containers: [] } }, ...spec },
   });
   fake.pod(pod, { ip: '10.0.0.5', ownerUid: metadata.uid });
-  const targets = new Targets({ cluster: connection, namespaces: [], additionalPorts: PortSet.of([]), allowLoopback: false });
+  const targets = new Targets({ cluster: connection, namespaces: [], additionalPorts: PortSet.of([]), allowLoopback: false, metrics: {} });
   const running = targets.run(stop.signal);
   await targets.waitForSync(stop.signal, 20_000);
   const found = targets.find({ namespace: 'default', id: 'box', port: 8888 });

@@ -26,7 +26,7 @@ export interface CachesOptions {
   readonly namespaces?: readonly string[];
   /** Whether Pods and Services without the label of a Sandbox are left out. */
   readonly labelledOnly: boolean;
-  readonly metrics?: InformerMetrics;
+  readonly metrics: InformerMetrics;
 }
 
 /** The caches of all kinds that the reconcilers read, kept up to date by list and watch and by our own writes. */
@@ -38,7 +38,7 @@ export class Caches implements Cache {
       this.informers.set(kind, new Informer<WireObject>(cluster, RESOURCES[kind], {
         ...(namespaces === undefined ? {} : { namespaces }),
         ...(labelledOnly && (kind === 'Pod' || kind === 'Service') ? { labelSelector: LABEL.sandboxNameHash } : {}),
-        ...(metrics === undefined ? {} : { metrics }),
+        metrics,
         ...(kind === 'Pod' ? { trim: trimPod as (object: WireObject) => WireObject } : {}),
         indexes: INDEXES[kind] as { [index: string]: (object: any) => string[] },
       }));

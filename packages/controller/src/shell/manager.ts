@@ -62,6 +62,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     kinds: definitions.flatMap(({ reads }) => reads),
     ...(flags.namespaces.length === 0 ? {} : { namespaces: flags.namespaces }),
     labelledOnly: flags.cacheLabelSelectors,
+    metrics: metrics.informers(),
   });
   // Imported dynamically: OpenTelemetry is loaded only when tracing is enabled.
   const tracing = flags.enableTracing ? (await import('./tracing.js')).Tracing.overGrpc(version, logger) : undefined;
@@ -70,8 +71,9 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   const recorders: EventRecorder[] = [];
   const queueMetrics = metrics.queues();
   const workerMetrics = metrics.workers();
+  const onDropped = metrics.droppedEvents();
   const controllers = definitions.map((definition) => {
-    const events = new EventRecorder({ cluster, controller: definition.name, instance: identity, delayMs: EVENT_DELAY_MS });
+    const events = new EventRecorder({ cluster, controller: definition.name, instance: identity, delayMs: EVENT_DELAY_MS, onDropped });
     recorders.push(events);
     const writer = caches.connect(new Writer(cluster, { fieldManager: definition.name, onWrite }));
     const measure = metrics.measures(definition.metrics ?? []);

@@ -1,4 +1,4 @@
-import { QUEUE_METRIC_NAMES, type QueueMetrics, type RequestMetrics, type WorkerMetrics } from 'agent-sandbox-kube';
+import { QUEUE_METRIC_NAMES, type EventRecorderOptions, type InformerMetrics, type QueueMetrics, type RequestMetrics, type WorkerMetrics } from 'agent-sandbox-kube';
 import { registerBuildInfo } from 'agent-sandbox-program';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { MeasureRequest } from '../reconcile/plan.js';
@@ -45,6 +45,24 @@ export class Metrics {
       workDuration: (name, value) => worked.observe({ name }, value),
       retried: (name) => retried.inc({ name }),
     };
+  }
+
+  /** Of the caches: lists, watches and what they bring. */
+  public informers(): InformerMetrics {
+    const lists = this.histogram('reflector_list_duration_seconds', 'Duration of complete lists', ['resource']);
+    const watches = this.counter('reflector_watches_ended_total', 'Watches that ended: closed as planned, gone (too old), or failed', ['resource', 'why']);
+    const events = this.counter('reflector_events_total', 'Changes that arrived by watch', ['resource', 'type']);
+    return {
+      listed: (resource, _objects, durationMs) => lists.observe({ resource }, durationMs / 1000),
+      watchEnded: (resource, why) => watches.inc({ resource, why }),
+      event: (resource, type) => events.inc({ resource, type }),
+    };
+  }
+
+  /** Of Events that are not sent: too many wait, too many are about one object, or the API server refuses them. */
+  public droppedEvents(): NonNullable<EventRecorderOptions['onDropped']> {
+    const dropped = this.counter('agent_sandbox_events_dropped_total', 'Events that were dropped', ['why']);
+    return (why) => dropped.inc({ why });
   }
 
   /** Of all workers. */
