@@ -55,6 +55,17 @@ const ITEMS: { readonly [rule: string]: fc.Arbitrary<string> } = {
   ),
 };
 
+Object.assign(ITEMS, {
+  // Origins that a URL would write otherwise are no business of a schema.
+  origin: fc.oneof(
+    fc.tuple(fc.constantFrom('http', 'https', 'ftp'), LABELS.filter(host => !/^[x0-9]/.test(host)), fc.constantFrom('', ':8443', ':0', ':65536', '/', '/path')).map(([scheme, host, rest]) => `${scheme}://${host}${rest}`),
+    fc.constantFrom('*', 'null', 'app.example.com', 'https://'),
+  ),
+  routeDomain: fc.oneof(fc.array(LABELS, { minLength: 1, maxLength: 3 }).map(labels => labels.join('.')), fc.constantFrom('x'.repeat(191), '.example')),
+  pathPrefix: fc.constantFrom('/sandboxes', '/a/b-c/d_e', '/', 'sandboxes', '/a/', '/a b', '//a', '/..'),
+  cookieName: fc.oneof(fc.stringMatching(/^[A-Za-z0-9_-]{1,70}$/), fc.constantFrom('a=b', 'a;b', '-a')),
+});
+
 function trials({ type, items, ...rule }: Flag): fc.Arbitrary<Trial> {
   const { least, most } = boundsOf({ type, ...rule });
   switch (type) {
