@@ -1,4 +1,4 @@
-import { ApiObject, JsonPatch } from 'cdk8s';
+import { ApiObject, Duration, JsonPatch } from 'cdk8s';
 import { schemaOf } from '../api/test/crd-files';
 import { AgentSandboxVersion, SandboxTemplate, SandboxWarmPool, SandboxWarmPoolProps, UpdateStrategy } from '../src';
 import { POD, manifest, messageOf, schemaProblems, synth, testChart } from './helpers';
@@ -14,6 +14,8 @@ function pool(props: Partial<SandboxWarmPoolProps> = {}): any {
 const FIELDS: readonly (readonly [field: string, props: Partial<SandboxWarmPoolProps>, wire: unknown])[] = [
   ['replicas', { replicas: 0 }, 0],
   ['replicas', { replicas: 2147483647 }, 2147483647],
+  ['readinessGracePeriodSeconds', { readinessGracePeriod: Duration.seconds(30) }, 30],
+  ['readinessGracePeriodSeconds', { readinessGracePeriod: Duration.minutes(10) }, 600],
   ['sandboxTemplateRef', {}, { name: 'python' }],
   ['updateStrategy', { updateStrategy: UpdateStrategy.RECREATE }, { type: 'Recreate' }],
   ['updateStrategy', { updateStrategy: UpdateStrategy.ON_REPLENISH }, { type: 'OnReplenish' }],
@@ -25,6 +27,10 @@ test.each(FIELDS)('spec.%s is reachable: %#', (field, props, wire) => {
     expect(object.spec[field]).toEqual(wire);
     expect(schemaProblems(object)).toEqual([]);
   }
+});
+
+test('a grace period below the API\'s least is refused', () => {
+  expect(messageOf(() => pool({ readinessGracePeriod: Duration.seconds(29) }))).toContain("readinessGracePeriod is '29s': use whole seconds from 30 to 2147483647");
 });
 
 test('every field of the API has a row above', () => {

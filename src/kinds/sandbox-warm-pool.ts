@@ -1,7 +1,7 @@
-import { ApiObject, Lazy } from 'cdk8s';
+import { ApiObject, Duration, Lazy } from 'cdk8s';
 import { Construct } from 'constructs';
 import * as l1 from '../../imports';
-import { checkCalls, checkProps, checkTreeAtSynth, dnsLabel, dnsSubdomain, integer, placed, Problems } from '../checks';
+import { checkCalls, checkProps, checkTreeAtSynth, dnsLabel, dnsSubdomain, integer, placed, Problems, wholeSeconds } from '../checks';
 import {
   AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, inDifferentNamespaces, ISandboxTemplate, ISandboxWarmPool, objectMetadata,
 } from '../objects';
@@ -54,7 +54,17 @@ export interface SandboxWarmPoolProps extends AgentSandboxObjectProps {
    * @default - UpdateStrategy.ON_REPLENISH (the controller's)
    */
   readonly updateStrategy?: UpdateStrategy;
+
+  /**
+   * How long an idle Sandbox may be not ready before it is replaced: whole seconds, at least 30. A change replaces nothing by itself.
+   *
+   * @default - the flag `--sandbox-warm-pool-readiness-grace-period` of the controller
+   */
+  readonly readinessGracePeriod?: Duration;
 }
+
+/** The least that the API accepts: a Pod needs some time to start. */
+const LEAST_GRACE_SECONDS = 30;
 
 /** What the API server makes of the name of a pool for its Sandboxes: 5 characters more, 63 in all. */
 function generatedName(pool: string): string {
@@ -117,6 +127,7 @@ export class SandboxWarmPool extends Construct implements ISandboxWarmPool {
     const problems = Problems.of(this.node.path);
     checkObject(problems, identity, props);
     problems.check('replicas', props.replicas, integer(0));
+    const readinessGracePeriodSeconds = wholeSeconds(problems, 'readinessGracePeriod', props.readinessGracePeriod, LEAST_GRACE_SECONDS);
     if (inDifferentNamespaces(props.template.namespace, this.namespace)) {
       problems.add('template', `${props.template.namespace}/${props.template.name}`, `a pool uses templates of its own namespace, '${this.namespace}': define the template or the pool there`);
     }
@@ -133,6 +144,7 @@ export class SandboxWarmPool extends Construct implements ISandboxWarmPool {
     const spec: l1.SandboxWarmPoolSpec = {
       // v1alpha1 requires the number and has no default for it
       replicas: Lazy.any({ produce: () => (this.autoscaled ? undefined : this.replicas ?? (v1alpha1 ? 1 : undefined)) }) as any,
+      readinessGracePeriodSeconds,
       sandboxTemplateRef: { name: props.template.name },
       updateStrategy: props.updateStrategy && { type: props.updateStrategy as string as l1.SandboxWarmPoolUpdateStrategyType },
     };

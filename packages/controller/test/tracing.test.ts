@@ -73,7 +73,7 @@ describe('a traced pass', () => {
   test('fails when the trace cannot be noted, before anything else is done', async () => {
     const refused = async () => failed('Forbidden', 'no');
     await expect(pass(sandbox(), [create(pod())], refused)).rejects.toThrow(TraceContextError);
-    expect(spans().map(({ name, status }) => [name, status.message])).toEqual([['ReconcileSandbox', 'cannot note the trace: no']]);
+    expect(spans().map(({ name, status }) => [name, status.message])).toEqual([['ReconcileSandbox', 'cannot write the trace context: no']]);
   });
 
   test('says nothing to an object that is on its way out', async () => {
