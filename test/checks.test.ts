@@ -109,6 +109,13 @@ test('what fits together has no findings', () => {
   expect(found(chart)).toEqual([]);
 });
 
+test('a claim that ends at a point in time may also wait for its work to finish', () => {
+  const chart = testChart();
+  const lifetime = Lifetime.afterFinished(Duration.hours(1)).orUntil('2027-01-31T17:00:00Z');
+  new SandboxClaim(chart, 'job', { template: new SandboxTemplate(chart, 'python', POD), lifetime });
+  expect(Checks.of(chart)).toEqual([]);
+});
+
 test('findings follow the tree: an object or a patch that comes later counts', () => {
   const chart = testChart({ namespace: 'agents' });
   const pool = new SandboxWarmPool(chart, 'pool', { template: SandboxTemplate.fromName('python') });

@@ -104,7 +104,10 @@ export const CONTRADICTION_RULES: readonly Rule[] = [
     severity: FindingSeverity.ERROR,
     summary: 'A claim ends some time after its work has finished, and Pods of its template are restarted for ever.',
     check: (world, report) => {
-      for (const claim of world.of('SandboxClaim').filter(each => each.isOurs && each.spec.lifecycle?.ttlSecondsAfterFinished !== undefined)) {
+      // A claim that also ends at a point in time does end.
+      const waits = ({ spec: { lifecycle } }: { readonly spec: any }) =>
+        lifecycle?.ttlSecondsAfterFinished !== undefined && lifecycle.shutdownTime === undefined;
+      for (const claim of world.of('SandboxClaim').filter(each => each.isOurs && waits(each))) {
         const spec = templateOf(world, claim)?.spec.podTemplate?.spec;
         if (spec && (spec.restartPolicy ?? 'Always') === 'Always' && spec.activeDeadlineSeconds === undefined) {
           report(claim, 'spec.lifecycle.ttlSecondsAfterFinished', claim.spec.lifecycle.ttlSecondsAfterFinished, 'the Pods of its template are always restarted, so their work never finishes',

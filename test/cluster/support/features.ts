@@ -96,7 +96,7 @@ export const FEATURES: Readonly<Record<string, Feature>> = {
   },
   'templates for claims': chart => {
     const template = new SandboxTemplate(chart, 'open', {
-      containers: [{ image: IMAGE }], isolation: Isolation.none(), claimEnv: ClaimOverrides.OVERRIDES, claimVolumes: ClaimOverrides.ALLOWED,
+      containers: [{ image: IMAGE }], isolation: Isolation.none(), restartPolicy: kplus.RestartPolicy.ON_FAILURE, claimEnv: ClaimOverrides.OVERRIDES, claimVolumes: ClaimOverrides.ALLOWED,
       claimableFrom: ['team-a', 'team-b'], labels: { tier: 'free' }, annotations: { 'example.com/owner': 'platform' },
     });
     const pool = new SandboxWarmPool(chart, 'pool', { template, replicas: 3, updateStrategy: UpdateStrategy.RECREATE });
