@@ -144,6 +144,12 @@ export function exampleOf(knob: Knob): unknown {
   if (knob.choices) {
     return knob.choices.find(choice => choice !== '' && choice !== knob.default);
   }
+  // Where not every text will do, the sentinel has the form of one that does.
+  const { sentinel } = knob;
+  if (typeof sentinel === 'string' || (Array.isArray(sentinel) && sentinel.every(item => typeof item === 'string'))) {
+    const own = (text: string) => text.replace(/zz/g, 'own');
+    return typeof sentinel === 'string' ? own(sentinel) : sentinel.map(own);
+  }
   if (knob.flag?.type === 'logLevel') {
     return 'debug';
   }

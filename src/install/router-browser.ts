@@ -90,14 +90,25 @@ function originProblem(value: string): string | undefined {
 /** The part of the command line that is about browsers. @internal */
 export function browserArgs(props: RouterBrowserProps): string[] {
   const { domain, oidc, sessionSecret, sessionKeys = ['key'] } = props;
+  // What is always there comes first, as in the Helm chart.
+  const { sessionLifetime, allowedOrigins, ...routes } = props;
   return [
-    ...flags(BROWSER_FLAGS, props),
+    ...flags(BROWSER_FLAGS, routes),
     ...(sessionSecret ? [`--authz-cookie-key-file=${sessionKeys.map(key => `${FOLDERS.session}/${key}`).join(',')}`] : []),
-    ...(oidc ? [...flags(OIDC_FLAGS, { ...oidc, redirectUrl: oidc.redirectUrl ?? `https://login.${domain}/oidc/callback` }), `--browser-oidc-client-secret-file=${FOLDERS.oidc}/client-secret`] : []),
+    ...flags(BROWSER_FLAGS, { sessionLifetime, allowedOrigins }),
+    ...(oidc ? oidcArgs(oidc, domain) : []),
   ];
 }
 
-function flags<T extends object>(names: { readonly [prop in keyof T]?: string }, props: T): string[] {
+function oidcArgs({ issuerUrl, clientId, redirectUrl, ...more }: RouterOidcProps, domain: string | undefined): string[] {
+  return [
+    ...flags(OIDC_FLAGS, { issuerUrl, clientId, redirectUrl: redirectUrl ?? `https://login.${domain}/oidc/callback` }),
+    `--browser-oidc-client-secret-file=${FOLDERS.oidc}/client-secret`,
+    ...flags(OIDC_FLAGS, more),
+  ];
+}
+
+function flags<T extends object>(names: { readonly [prop in keyof T]?: string }, props: Partial<T>): string[] {
   return (Object.keys(names) as (keyof T)[]).filter(prop => props[prop] !== undefined).map(prop => {
     const value = props[prop];
     return `--${names[prop]}=${typeof value === 'string' ? value : Array.isArray(value) ? value.join(',') : goDuration(value as never)}`;

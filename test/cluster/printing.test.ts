@@ -8,7 +8,7 @@ const CONDITIONS = { conditions: [condition('Finished', 'False', 'Working'), con
 const READY: Readonly<Partial<Record<KindName, Json>>> = {
   Sandbox: CONDITIONS,
   SandboxClaim: { ...CONDITIONS, sandbox: { name: 'pool-abcde' } },
-  SandboxWarmPool: { replicas: 3, readyReplicas: 2 },
+  SandboxWarmPool: { replicas: 3, readyReplicas: 2, updatedReplicas: 1 },
 };
 
 /** What `kubectl get` shows of an object without a status, and of one with it, but for the name. */
@@ -19,8 +19,8 @@ const TABLES: readonly (readonly [kind: KindName, version: VersionName, header: 
   ['SandboxTemplate', 'v1alpha1', 'NAME AGE', 'AGE', 'AGE'],
   ['SandboxClaim', 'v1beta1', 'NAME READY SANDBOX REASON AGE', 'AGE', 'True pool-abcde DependenciesReady AGE'],
   ['SandboxClaim', 'v1alpha1', 'NAME AGE', 'AGE', 'AGE'],
-  ['SandboxWarmPool', 'v1beta1', 'NAME READY DESIRED AGE', '1 AGE', '2 1 AGE'],
-  ['SandboxWarmPool', 'v1alpha1', 'NAME READY DESIRED AGE', '1 AGE', '2 1 AGE'],
+  ['SandboxWarmPool', 'v1beta1', 'NAME READY DESIRED UP-TO-DATE AGE', '1 AGE', '2 1 1 AGE'],
+  ['SandboxWarmPool', 'v1alpha1', 'NAME READY DESIRED UP-TO-DATE AGE', '1 AGE', '2 1 1 AGE'],
 ];
 
 describeWithControlPlane('kubectl get', testbed => {

@@ -91,12 +91,19 @@ describeWithPrograms('the Helm chart', () => {
 
   /** Helm adds the keys of a map to those of the default. */
   const changed = (knob: Knob) => (knob.type === 'map' ? { ...knob.default as object, ...exampleOf(knob) as object } : exampleOf(knob));
+  /** Values that the construct asks for besides: well-formed ones in place of sentinels. */
+  const together = (knob: Knob): { [value: string]: unknown } => {
+    const all = { ...(knob.with?.startsWith('router.browser.') ? KNOBS.find(({ value }) => value === knob.with)!.together : {}), ...knob.together };
+    const added = knob.with?.startsWith('router.browser.') ? { [knob.with]: 'https://zz-with-zz' } : {};
+    return Object.fromEntries(Object.entries({ ...added, ...all }).map(([value, example]) => [value, typeof example === 'string' ? example.replace(/zz/g, 'their') : example]));
+  };
   /** What a value needs to have an effect. */
   const needs = (knob: Knob): { [value: string]: unknown } => ({
     ...(knob.value.startsWith('router.') && { 'router.enabled': true, 'router.image': IMAGE }),
     ...(knob.value.startsWith('router.scopedTokens') && { 'router.scopedTokens.secret': 'keys' }),
     ...(knob.value.startsWith('router.autoscaling') && { 'router.autoscaling.maxReplicas': 9 }),
     ...(knob.value.startsWith('router.gateway') && { 'router.gateway.enabled': true, 'router.allowHttpTokens': true }),
+    ...together(knob),
     ...(knob.value === 'commonLabels' && { 'crds.install': true }),
     ...(knob.value === 'router.gateway.tlsSecret' && { 'router.gateway.className': 'some' }),
     ...(knob.value === 'router.tokenReview' && { 'router.staticTokenSecret': 'static' }),

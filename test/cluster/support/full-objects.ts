@@ -27,10 +27,10 @@ export function fullStatus(kind: KindName): Json {
       serviceFQDN: 'my-sandbox.default.svc.cluster.local', podIPs: ['10.0.0.1', 'fd00::1'], nodeName: 'node-1', replicas: 1,
     };
     case 'SandboxClaim': return {
-      conditions: [ready, other], sandbox: { name: 'pool-abcde', podIPs: ['10.0.0.1'] }, sandboxName: 'pool-abcde',
+      conditions: [ready, other], sandbox: { name: 'pool-abcde', podIPs: ['10.0.0.1'], serviceFQDN: 'pool-abcde.default.svc.cluster.local' }, sandboxName: 'pool-abcde',
     };
     case 'SandboxWarmPool': return {
-      replicas: 3, readyReplicas: 2, selector: 'agents.x-k8s.io/warm-pool-sandbox=91dd7983', observedGeneration: 7, conditions: [ready, other],
+      replicas: 3, readyReplicas: 2, updatedReplicas: 1, selector: 'agents.x-k8s.io/warm-pool-sandbox=91dd7983', observedGeneration: 7, conditions: [ready, other],
     };
     case 'SandboxTemplate': throw new Error('templates have no status');
   }

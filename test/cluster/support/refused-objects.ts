@@ -93,7 +93,7 @@ export const REFUSED_OBJECTS: readonly Refused[] = [
     object: autoscaler({ metrics: [{ type: 'External', external: { metric: { name: 'm' }, target: { type: 'AverageValue', averageValue: '0' } } }] }), reason: 'target.averageValue: Invalid value',
     earlier: [() => WarmPoolMetric.claimRate({ target: '0' }), "target is '0': the metric is divided by it: use a quantity above 0"] },
   { title: 'a metric without a name', object: autoscaler({ metrics: [{ type: 'External', external: { metric: { name: '' }, target: { type: 'AverageValue', averageValue: '1' } } }] }), reason: 'metric.name: Required value',
-    earlier: [() => WarmPoolMetric.external({ metricName: '', target: '1' }), "metricName is '': use a name without '/' and '%'"] },
+    earlier: [() => WarmPoolMetric.external({ metricName: '', target: '1' }), "metricName is '': it is empty: write a value"] },
   { title: 'a policy of an autoscaler over hours', object: autoscaler({ behavior: { scaleUp: { policies: [{ type: 'Pods', value: 1, periodSeconds: 3600 }] } } }), reason: 'must be less than or equal to 1800',
     earlier: [() => ScalingPolicy.pods(1, Duration.hours(1)), "period is '3600s': use whole seconds from 1 to 1800"] },
   { title: 'a policy of an autoscaler that changes nothing', object: autoscaler({ behavior: { scaleUp: { policies: [{ type: 'Pods', value: 0, periodSeconds: 15 }] } } }), reason: 'must be greater than zero',

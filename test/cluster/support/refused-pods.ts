@@ -1,3 +1,4 @@
+import * as kplus from 'cdk8s-plus-28';
 import { Duration } from 'cdk8s';
 import { Probe, SandboxVolume } from '../../../src';
 import { IMAGE, PASSED_THROUGH, Refused, TYPED, container, podOf, podWith, sandbox } from './refused';
@@ -19,7 +20,7 @@ export const REFUSED_PODS: readonly Refused[] = [
   { title: 'a container with the name of an init container', object: podOf({ initContainers: [{ name: 'main', image: IMAGE }] }), reason: 'name: Duplicate value: "main"',
     earlier: [container({ name: 'main' }, { initContainers: [{ name: 'main', image: IMAGE }] }), "initContainers[0].name is 'main': name each container of a Pod differently"] },
   { title: 'a container without an image', object: podWith({ image: '' }), reason: 'spec.containers[0].image: Required value',
-    earlier: [container({ image: '' }), "image is '': name an image without white space"] },
+    earlier: [container({ image: '' }), "image is '': it is empty: write a value"] },
   { title: 'an image with a space at the end', object: podWith({ image: 'app:1 ' }), reason: 'must not have leading or trailing whitespace',
     earlier: [container({ image: 'app:1 ' }), "image is 'app:1 ': name an image without white space"] },
   { title: 'port 0', object: podWith({ ports: [{ containerPort: 0 }] }), reason: 'spec.containers[0].ports[0].containerPort: Required value',
@@ -57,7 +58,7 @@ export const REFUSED_PODS: readonly Refused[] = [
   { title: 'a volume with a name in capitals', object: podOf({ volumes: [{ name: 'Data', emptyDir: {} }] }), reason: 'spec.volumes[0].name: Invalid value: "Data"',
     earlier: [() => SandboxVolume.emptyDir('Data'), "SandboxVolume.emptyDir: name is 'Data'"] },
   { title: 'files of a mode beyond all bits', object: podOf({ volumes: [{ name: 'v', secret: { secretName: 's', defaultMode: 0o1000 } }] }), reason: 'must be a number between 0 and 0777',
-    earlier: [chart => SandboxVolume.secret('v', { name: 's', node: chart.node } as any, { defaultMode: 0o1000 }), 'defaultMode is 512: use a mode from 0 to 0o777'] },
+    earlier: [chart => SandboxVolume.secret('v', kplus.Secret.fromSecretName(chart, 's', 's'), { defaultMode: 0o1000 }), 'defaultMode is 512: use a mode from 0 to 0o777'] },
   { title: 'a Pod that sometimes restarts', object: podOf({ restartPolicy: 'Sometimes' }), reason: 'spec.restartPolicy: Unsupported value: "Sometimes"', earlier: TYPED },
   { title: 'a deadline at once', object: podOf({ activeDeadlineSeconds: 0 }), reason: 'spec.activeDeadlineSeconds: Invalid value: 0',
     earlier: [sandbox({ activeDeadline: Duration.seconds(0) }), "activeDeadline is '0s'"] },
