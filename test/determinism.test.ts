@@ -61,7 +61,7 @@ function build(order: Order, outdir?: string): App {
   const peer = NetworkPeer.pods(order.map({ app: 'db', tier: 'back', a: 'b' }), { namespaceLabels: order.map({ team: 'data', env: 'prod' }) });
   const network = SandboxNetwork.publicInternet({ router: { podLabels: order.map({ app: 'router', zone: 'edge' }) } }).allowEgressTo(peer, [NetworkPort.tcp(5432)]);
   const python = new SandboxTemplate(chart, 'python', {
-    ...pod, network, labels: order.map(LABELS), annotations: order.map(LABELS),
+    ...pod, network, restartPolicy: kplus.RestartPolicy.ON_FAILURE, labels: order.map(LABELS), annotations: order.map(LABELS),
     claimEnv: ClaimOverrides.OVERRIDES, claimVolumes: ClaimOverrides.OVERRIDES,
   });
   const shared = new SandboxTemplate(chart, 'shared', { containers: [CONTAINER], isolation: Isolation.none(), claimableFrom: order.list(['support', 'research', 'ops']) });
