@@ -5,7 +5,7 @@ import { cidr, ClusterDns, NetworkPort } from '../network';
 import { AddressSet } from './address-set';
 import { DESTINATIONS } from './destinations';
 import { decide, Decision, PolicySet, PortPoint, portPoints, Surroundings, Target } from './evaluate';
-import { manifestsOf, placed, PlacedManifest } from './manifests';
+import { Manifest, manifestsOf, placed, PlacedManifest } from './manifests';
 import { NetworkEndpoint } from './network-endpoint';
 import { Direction, isTemplate, namespacedPolicies, outcomeOf, tierPolicies } from './policies';
 import { Namespaces, PodGroup, podGroups } from './pods';
@@ -150,8 +150,11 @@ export class NetworkModel {
   private readonly groups: readonly PodGroup[];
   private readonly policies: PolicySet;
   private readonly around: Surroundings;
+  private readonly byPlace: ReadonlyMap<string, Manifest>;
+  /** The ports of each protocol, cut by all rules: the same for every question. */
+  private readonly points: ReadonlyMap<string, readonly PortPoint[]>;
 
-  private constructor(private readonly manifests: readonly PlacedManifest[], private readonly props: NetworkModelProps) {
+  private constructor(manifests: readonly PlacedManifest[], private readonly props: NetworkModelProps) {
     const problems = Problems.of('NetworkModel');
     for (const prop of ['podCidrs', 'nodeCidrs', 'apiServerCidrs'] as const) {
       props[prop]?.forEach((value, index) => problems.check(`${prop}[${index}]`, value, cidr));
@@ -159,6 +162,8 @@ export class NetworkModel {
     problems.throwIfAny();
     this.groups = podGroups(manifests);
     this.policies = { namespaced: namespacedPolicies(manifests, this.groups), tiers: tierPolicies(manifests) };
+    this.byPlace = new Map(manifests.map(({ manifest, place }) => [place, manifest]));
+    this.points = new Map(PROTOCOLS.map(protocol => [protocol, portPoints(this.policies, this.groups, protocol)]));
     this.around = {
       namespaces: new Namespaces(manifests),
       podAddresses: AddressSet.of(...props.podCidrs ?? POD_CIDRS),
@@ -170,7 +175,7 @@ export class NetworkModel {
   public sandboxes(): NetworkEndpoint[] {
     const seen = new Set<string>();
     return this.groups.filter(group => group.isSandbox && !seen.has(group.place) && seen.add(group.place)).map(({ place }) => {
-      const { kind, metadata: { name, namespace } } = this.manifests.find(each => each.place === place)!.manifest;
+      const { kind, metadata: { name, namespace } } = this.byPlace.get(place)!;
       return kind === 'Sandbox' ? NetworkEndpoint.sandbox(name, namespace) : NetworkEndpoint.template(name, namespace);
     });
   }
@@ -202,11 +207,9 @@ export class NetworkModel {
     const result: { [source: string]: NetworkAnswer } = {};
     const targets = this.groupsOf('to', to);
     const ask = (name: string, source: Target) => {
-      result[name] = strongest(targets.flatMap(target => this.pointsOf(port, []).map(point => {
-        return source.kind === 'pods'
-          ? this.connection(source.pods, { kind: 'pods', pods: target }, point, false)
-          : answerOf(source, this.decisions(target, 'ingress', source, point));
-      })));
+      result[name] = strongest(targets.flatMap(target => this.pointsOf(port, []).map(point => (source.kind === 'pods'
+        ? this.connection(source.pods, { kind: 'pods', pods: target }, point, false)
+        : answerOf(source, this.decisions(target, 'ingress', source, point))))));
     };
     for (const group of this.groups) {
       ask(group.object, { kind: 'pods', pods: group });
@@ -231,7 +234,7 @@ export class NetworkModel {
       for (const certain of [true, false]) {
         const wanted = certain ? 'allowed' : 'unknown';
         let previous: { range: ReachedRange; set: AddressSet } | undefined;
-        for (const point of portPoints(this.policies, this.groups, protocol)) {
+        for (const point of this.points.get(protocol)!) {
           const set = this.groupsOf('from', from)
             .flatMap(subject => this.decisions(subject, 'egress', target, point))
             .filter(({ verdict }) => verdict === wanted)
@@ -255,7 +258,7 @@ export class NetworkModel {
   public matrix(): NetworkMatrixRow[] {
     return this.sandboxes().map(sandbox => {
       const { place } = this.groupsOf('from', sandbox)[0];
-      const { manifest } = this.manifests.find(each => each.place === place)!;
+      const manifest = this.byPlace.get(place)!;
       const cells: { [destination: string]: string } = {
         'cluster-dns': this.reachesDns(sandbox).reachability,
         'api-server': this.canReach(sandbox, NetworkEndpoint.apiServer()).reachability,
@@ -328,7 +331,7 @@ export class NetworkModel {
       return [{ ...unknownPods(query.namespace), ...query.labels, object: endpoint.description }];
     }
     const found = query?.kind === 'object' ? this.groups.filter(({ place }) => {
-      const { kind, metadata } = this.manifests.find(each => each.place === place)!.manifest;
+      const { kind, metadata } = this.byPlace.get(place)!;
       return kind === query.objectKind && metadata.name === query.name && metadata.namespace === query.namespace;
     }) : [];
     if (found.length === 0) {
@@ -364,7 +367,7 @@ export class NetworkModel {
     const asked = port?._toPolicyPort();
     const number = asked?.port?.value as number | string | undefined;
     const protocols = asked ? [String(asked.protocol ?? 'TCP')] : PROTOCOLS;
-    return protocols.flatMap(protocol => portPoints(this.policies, this.groups, protocol).flatMap(point => {
+    return protocols.flatMap(protocol => (this.points.get(protocol) ?? []).flatMap(point => {
       if (typeof number !== 'number') {
         return [point];
       }
