@@ -23,7 +23,7 @@ async function main(args: readonly string[]): Promise<number> {
     }
   }
   return run([
-    '--experimental-vm-modules', '--disable-warning=ExperimentalWarning', require.resolve('jest/bin/jest.js'),
+    '--experimental-vm-modules', '--disable-warning=ExperimentalWarning', require.resolve('jest/bin/jest'),
     '--selectProjects', 'node', '--ci', '--forceExit', '--runInBand', ...args.filter(argument => argument !== '--all'),
   ], { AGENT_SANDBOX_NODE_TESTS_ALL: args.includes('--all') ? '1' : '' });
 }
