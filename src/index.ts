@@ -5,10 +5,11 @@ export {
   UpdateStrategy,
 } from './kinds';
 export {
-  EmptyDirOptions, FilesOptions, GrpcProbeOptions, HttpProbeOptions, Isolation, IsolationPlacement, IsolationProps,
-  KataHypervisor, KataIsolationProps, PersistentVolumeOptions, PortProbeOptions, Probe, ProbeOptions, Relaxation,
-  RuntimeClassOverhead, SandboxContainer, SandboxMount, SandboxPodProps, SandboxPort, SandboxRuntimeClass,
-  SandboxRuntimeClassProps, SandboxVolume, StartGate, StartGateOptions,
+  EmptyDirOptions, FilesOptions, Gpu, GrpcProbeOptions, HttpHookOptions, HttpProbeOptions, Isolation, IsolationPlacement,
+  IsolationProps, KataHypervisor, KataIsolationProps, LifecycleHook, NodeRule, PersistentVolumeOptions, PodSpread,
+  PodSpreadOptions, PortProbeOptions, Probe, ProbeOptions, Relaxation, RuntimeClassOverhead, SandboxContainer,
+  SandboxMount, SandboxPodProps, SandboxPort, SandboxRuntimeClass, SandboxRuntimeClassProps, SandboxVolume,
+  SeccompProfile, StartGate, StartGateOptions, TaintEffect, TolerationOptions, Tolerations,
 } from './pod';
 export {
   CidrPeerOptions, ClusterDns, DnsOnlyNetworkProps, NetworkPeer, NetworkPort, PodPeerOptions,

@@ -3,7 +3,7 @@ import * as kplus from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import * as l1 from '../../imports';
 import { checkCalls, checkProps, checkTreeAtSynth, dnsLabel, dnsSubdomain, placed, Problems } from '../checks';
-import { ANNOTATION, NETWORK_POLICY_SUFFIX } from '../generated/vocabulary.gen';
+import { ANNOTATION, LABEL, nameHash, NETWORK_POLICY_SUFFIX } from '../generated/vocabulary.gen';
 import { SandboxNetwork } from '../network';
 import { AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, ISandboxTemplate, objectMetadata } from '../objects';
 import { Blueprint, checkHostNetwork, checkNamespacedReferences, Isolation, Relaxation, renderBlueprint, SandboxPodProps } from '../pod';
@@ -163,7 +163,10 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
 
     const problems = Problems.of(this.node.path);
     checkObject(problems, identity, props);
-    this._blueprint = (props as Prepared)[PREPARED] ?? renderBlueprint(problems, props, this.claimVolumes !== ClaimOverrides.DISALLOWED);
+    this._blueprint = (props as Prepared)[PREPARED] ?? renderBlueprint(problems, props, {
+      claimsBringVolumes: this.claimVolumes !== ClaimOverrides.DISALLOWED,
+      ownLabels: this.claimableFrom.length === 0 ? { [LABEL.templateRefHash]: nameHash(this.name) } : undefined,
+    });
     checkHostNetwork(problems, props, this.network._managed);
     this.checkOptions(problems, props);
     problems.throwIfAny();

@@ -5,6 +5,8 @@ import { SandboxPodProps } from './pod-props';
 import { checkInitContainer, checkPodFields, checkPodMetadata, checkVolumeDevices, mergeNodeSelectors, mergeTolerations } from './pod-rules';
 import { checkPodSecurity, podSecurityContext, withUser } from './pod-security';
 import { Relaxation } from './relaxation';
+import { nodeAffinity } from './scheduling';
+import { withSeccomp } from './seccomp';
 import { SandboxVolume } from './volume';
 
 /**
@@ -38,12 +40,20 @@ function isPersistent(volume: SandboxVolume): boolean {
   return volume.isPersistent || !volume._isDefined || volume._volume?.persistentVolumeClaim !== undefined || volume._volume?.ephemeral !== undefined;
 }
 
+/** What only the kind knows of its Pods. */
+interface BlueprintOptions {
+  /** Whether claims may bring volumes. */
+  readonly claimsBringVolumes?: boolean;
+  /** Labels that all Pods of the object have, and no others. */
+  readonly ownLabels?: { readonly [key: string]: string };
+}
+
 /**
  * Checks and renders what Sandboxes and templates have in common.
  *
  * @internal
  */
-export function renderBlueprint(problems: Problems, props: SandboxPodProps, claimsBringVolumes = false): Blueprint {
+export function renderBlueprint(problems: Problems, props: SandboxPodProps, { claimsBringVolumes, ownLabels }: BlueprintOptions = {}): Blueprint {
   const windows = props.os?.name === 'windows';
   const containers = renderContainers(problems, props, windows);
   const volumes = collectVolumes(problems, props.volumes ?? [], containers.all.flatMap(({ rendered }) => rendered.volumes));
@@ -82,8 +92,8 @@ export function renderBlueprint(problems: Problems, props: SandboxPodProps, clai
     nodeSelector: mergeNodeSelectors(problems, props.nodeSelector, props.isolation),
     nodeName: props.nodeName,
     tolerations: mergeTolerations(props.tolerations, props.isolation),
-    affinity: props.affinity,
-    topologySpreadConstraints: props.topologySpreadConstraints,
+    affinity: nodeAffinity(problems, props),
+    topologySpreadConstraints: spreadConstraints(problems, props, ownLabels),
     priorityClassName: props.priorityClassName,
     priority: props.priority,
     preemptionPolicy: props.preemptionPolicy,
@@ -168,8 +178,18 @@ function podContext(problems: Problems, props: SandboxPodProps): l1.PodSecurityC
   return {
     ...(props.relaxations?.includes(Relaxation.RUN_AS_ROOT) && { runAsNonRoot: false }),
     ...(props.relaxations?.includes(Relaxation.UNCONFINED_SECCOMP) && { seccompProfile: { type: 'Unconfined' } }),
-    ...withUser(problems, props),
+    ...withSeccomp(problems, props, withUser(problems, props)),
   };
+}
+
+function spreadConstraints(
+  problems: Problems, { spread, topologySpreadConstraints, podLabels }: SandboxPodProps, ownLabels: BlueprintOptions['ownLabels'],
+): l1.TopologySpreadConstraint[] | undefined {
+  const own = ownLabels ?? (podLabels && Object.keys(podLabels).length > 0 ? podLabels : undefined);
+  const all = [...(spread ?? []).map((each, index) => each._constraint(problems, `spread[${index}]`, own)), ...(topologySpreadConstraints ?? [])];
+  // Raw constraints among themselves are checked with the other raw fields.
+  problems.unique(index => `spread[${index}]`, spread?.length ? all.map(({ topologyKey, whenUnsatisfiable }) => `${topologyKey}, ${whenUnsatisfiable}`) : [], 'spread once over each part of the cluster');
+  return all.length > 0 ? all : topologySpreadConstraints;
 }
 
 /** Every volume says somewhere what it is, unless claims bring it. */

@@ -2,9 +2,12 @@ import * as kplus from 'cdk8s-plus-28';
 import * as l1 from '../../imports';
 import { absolutePath, bytes, dnsLabel, envName, memory, oneOf, portName, portNumber, Problems, Quantity, quantity } from '../checks';
 import { nameHash } from '../generated/vocabulary.gen';
+import { Gpu } from './gpu';
+import { LifecycleHook } from './lifecycle-hook';
 import { containerSecurityContext, withUser } from './pod-security';
 import { Probe } from './probe';
 import { Relaxation } from './relaxation';
+import { SeccompProfile, withSeccomp } from './seccomp';
 import { SandboxVolume } from './volume';
 
 /** A value of a variable as it is, or from elsewhere. With a name, because jsii-rosetta translates no union without one. */
@@ -185,7 +188,14 @@ export interface SandboxContainer {
   readonly ephemeralStorageLimit?: string;
 
   /**
-   * Further resources: GPUs and other extended resources, claims, or requests without limits.
+   * GPUs: whole devices that the container has for itself.
+   *
+   * @default - none
+   */
+  readonly gpu?: Gpu;
+
+  /**
+   * Further resources: extended resources, claims, or requests without limits.
    *
    * @default - none
    */
@@ -255,7 +265,22 @@ export interface SandboxContainer {
   readonly startup?: Probe;
 
   /**
-   * Actions after start and before stop.
+   * What happens right after the start of the container, beside its command. The container counts as running when it is done.
+   *
+   * @default - nothing
+   */
+  readonly postStart?: LifecycleHook;
+
+  /**
+   * What happens before the container is stopped. It counts against the Pod's `terminationGracePeriod`.
+   *
+   * @default - nothing
+   */
+  readonly preStop?: LifecycleHook;
+
+  /**
+   * Actions after start and before stop as in a manifest, and the signal that stops the container. For the actions, `postStart` and
+   * `preStop` are shorter.
    *
    * @default - none
    */
@@ -274,6 +299,13 @@ export interface SandboxContainer {
    * @default - that of the Pod
    */
   readonly runAsUser?: number;
+
+  /**
+   * Which system calls the container may make, instead of what the Pod says.
+   *
+   * @default - that of the Pod
+   */
+  readonly seccompProfile?: SeccompProfile;
 
   /**
    * Security settings over the *restricted* defaults. What weakens them needs a relaxation.
@@ -368,7 +400,7 @@ export function renderContainer(
   problems.check('restartPolicy', props.restartPolicy, oneOf('Always', 'OnFailure', 'Never'));
   problems.check('terminationMessagePolicy', props.terminationMessagePolicy, oneOf('File', 'FallbackToLogsOnError'));
   const probe = (prop: 'readiness' | 'liveness' | 'startup') => props[prop]?._render(problems.at(prop), prop, ports[0]?.containerPort);
-  const securityContext = containerSecurityContext(withUser(problems, props), props.relaxations ?? [], windows);
+  const securityContext = containerSecurityContext(withSeccomp(problems, props, withUser(problems, props)), props.relaxations ?? [], windows);
   return {
     volumes: mounts.map(mount => mount.volume),
     container: {
@@ -395,7 +427,7 @@ export function renderContainer(
       readinessProbe: probe('readiness'),
       livenessProbe: probe('liveness'),
       startupProbe: probe('startup'),
-      lifecycle: props.lifecycle,
+      lifecycle: renderLifecycle(problems, props, ports[0]?.containerPort),
       securityContext: props.readOnlyRoot === undefined ? securityContext : { ...securityContext, readOnlyRootFilesystem: props.readOnlyRoot },
       restartPolicy: props.restartPolicy,
       restartPolicyRules: props.restartPolicyRules,
@@ -407,6 +439,20 @@ export function renderContainer(
       terminationMessagePolicy: props.terminationMessagePolicy,
     },
   };
+}
+
+function renderLifecycle(problems: Problems, props: SandboxContainer, firstPort: number | undefined): l1.Lifecycle | undefined {
+  const hooks: { postStart?: l1.LifecycleHandler; preStop?: l1.LifecycleHandler } = {};
+  for (const prop of ['postStart', 'preStop'] as const) {
+    const hook = props[prop];
+    if (hook) {
+      if (props.lifecycle?.[prop]) {
+        problems.add(`lifecycle.${prop}`, props.lifecycle[prop], `${prop} sets it too: set it in one place`);
+      }
+      hooks[prop] = hook._render(problems.at(prop), firstPort);
+    }
+  }
+  return hooks.postStart || hooks.preStop ? { ...props.lifecycle, ...hooks } : props.lifecycle;
 }
 
 function renderPorts(problems: Problems, props: SandboxContainer): l1.ContainerPort[] {
@@ -479,6 +525,14 @@ function renderResources(problems: Problems, props: SandboxContainer): l1.Resour
         }
         map[resource] = l1.Quantity.fromString(value);
       }
+    }
+  }
+  if (props.gpu) {
+    for (const map of [requests, limits]) {
+      if (props.gpu.resource in map) {
+        problems.add('gpu', `${props.gpu.count} ${props.gpu.resource}`, `resources sets ${props.gpu.resource} too: set it in one place`);
+      }
+      map[props.gpu.resource] = l1.Quantity.fromString(String(props.gpu.count));
     }
   }
   for (const [resource, request] of Object.entries(requests)) {

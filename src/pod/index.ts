@@ -1,12 +1,16 @@
 export { Blueprint, FS_GROUP, openVolumes, renderBlueprint } from './blueprint';
 export { renderEnv, SandboxContainer, SandboxMount, SandboxPort } from './container';
+export { Gpu } from './gpu';
 export { Isolation, IsolationPlacement, IsolationProps, KataHypervisor, KataIsolationProps } from './isolation';
+export { HttpHookOptions, LifecycleHook } from './lifecycle-hook';
 export { checkNamespacedReferences } from './namespaced-references';
 export { SandboxPodProps } from './pod-props';
 export { checkHostNetwork, checkPodMetadata, mergeNodeSelectors, mergeTolerations } from './pod-rules';
 export { checkPodSecurity, containerSecurityContext, podSecurityContext } from './pod-security';
 export { GrpcProbeOptions, HttpProbeOptions, PortProbeOptions, Probe, ProbeOptions } from './probe';
 export { Relaxation } from './relaxation';
+export { NodeRule, PodSpread, PodSpreadOptions, TaintEffect, TolerationOptions, Tolerations } from './scheduling';
+export { SeccompProfile } from './seccomp';
 export { RuntimeClassOverhead, SandboxRuntimeClass, SandboxRuntimeClassProps } from './runtime-class';
 export { EmptyDirOptions, FilesOptions, PersistentVolumeOptions, SandboxVolume } from './volume';
 export { StartGate, StartGateOptions } from './start-gate';

@@ -4,6 +4,8 @@ import * as l1 from '../../imports';
 import { SandboxContainer } from './container';
 import { Isolation } from './isolation';
 import { Relaxation } from './relaxation';
+import { NodeRule, PodSpread } from './scheduling';
+import { SeccompProfile } from './seccomp';
 import { SandboxVolume } from './volume';
 
 /** The Pod of a sandbox: everything that Sandboxes and templates have in common. */
@@ -72,6 +74,13 @@ export interface SandboxPodProps {
    * @default - the image's
    */
   readonly runAsUser?: number;
+
+  /**
+   * Which system calls the containers may make.
+   *
+   * @default SeccompProfile.runtimeDefault()
+   */
+  readonly seccompProfile?: SeccompProfile;
 
   /**
    * Security settings of the Pod over the *restricted* defaults. What weakens them needs a relaxation.
@@ -193,21 +202,42 @@ export interface SandboxPodProps {
   readonly nodeName?: string;
 
   /**
-   * Taints to tolerate, besides those that the isolation asks for.
+   * Rules for labels of nodes. The Pod runs only where all of them are met.
+   *
+   * @default - none
+   */
+  readonly requiredNodes?: NodeRule[];
+
+  /**
+   * Rules for labels of nodes. The scheduler prefers nodes that meet many of them, by their weights.
+   *
+   * @default - none
+   */
+  readonly preferredNodes?: NodeRule[];
+
+  /**
+   * Taints to tolerate, besides those that the isolation asks for: `[Tolerations.taint('nvidia.com/gpu')]`.
    *
    * @default - none
    */
   readonly tolerations?: l1.Toleration[];
 
   /**
-   * Attraction to nodes and other Pods.
+   * Attraction to nodes and other Pods, as in a manifest. For labels of nodes, `requiredNodes` and `preferredNodes` are shorter.
    *
    * @default - none
    */
   readonly affinity?: l1.Affinity;
 
   /**
-   * How Pods are spread.
+   * Over which parts of the cluster Pods are spread: `[PodSpread.overZones()]`.
+   *
+   * @default - by the scheduler
+   */
+  readonly spread?: PodSpread[];
+
+  /**
+   * How Pods are spread, as in a manifest; after those of `spread`.
    *
    * @default - by the scheduler
    */

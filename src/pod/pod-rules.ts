@@ -114,7 +114,7 @@ export function mergeTolerations(own: readonly l1.Toleration[] | undefined, isol
  * @internal
  */
 export function checkInitContainer(problems: Problems, container: SandboxContainer): void {
-  for (const prop of ['readiness', 'liveness', 'startup', 'lifecycle'] as const) {
+  for (const prop of ['readiness', 'liveness', 'startup', 'lifecycle', 'postStart', 'preStop'] as const) {
     if (container[prop] !== undefined && container.restartPolicy !== 'Always') {
       problems.add(prop, undefined, 'an init container runs to completion and has none: leave it out, or make the container a sidecar');
     }

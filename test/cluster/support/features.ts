@@ -1,9 +1,9 @@
 import { Chart, Duration } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
 import {
-  AgentSandboxVersion, ClaimOverrides, Isolation, KataHypervisor, KedaTrigger, Lifetime, PodSecurityLevel, Probe, Relaxation,
+  AgentSandboxVersion, ClaimOverrides, Gpu, Isolation, KataHypervisor, KedaTrigger, LifecycleHook, Lifetime, NodeRule, PodSecurityLevel, PodSpread, Probe, Relaxation,
   Sandbox, SandboxClaim, SandboxDisruptionBudget, SandboxNamespace, SandboxNetwork, SandboxRuntimeClass, SandboxTemplate, SandboxVolume, SandboxWarmPool,
-  ScalingPolicy, ScalingPolicySelect, ShutdownPolicy, UnhealthyPodEvictionPolicy, UpdateStrategy, WarmPoolMetric, l1,
+  ScalingPolicy, ScalingPolicySelect, SeccompProfile, ShutdownPolicy, TaintEffect, Tolerations, UnhealthyPodEvictionPolicy, UpdateStrategy, WarmPoolMetric, l1,
 } from '../../../src';
 import { synth, testApp } from '../../helpers';
 
@@ -75,6 +75,19 @@ export const FEATURES: Readonly<Record<string, Feature>> = {
       hostUsers: false, affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'kubernetes.io/hostname' }] } },
       topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'ScheduleAnyway', labelSelector: { matchLabels: { team: 'a' } } }],
       securityContext: { supplementalGroups: [4000], fsGroupChangePolicy: 'OnRootMismatch' }, schedulingGates: [{ name: 'example.com/gate' }], os: { name: 'linux' },
+    });
+  },
+  'Pods by values instead of raw types': chart => {
+    new SandboxTemplate(chart, 'values', {
+      containers: [{
+        image: IMAGE, port: 8888, gpu: Gpu.nvidia(1), postStart: LifecycleHook.exec(['true']), preStop: LifecycleHook.sleep(Duration.seconds(5)),
+        seccompProfile: SeccompProfile.localhost('profiles/a.json'),
+      }],
+      sidecars: [{ image: IMAGE, name: 'sidecar', port: 9000, preStop: LifecycleHook.httpGet('/stop', { headers: { a: 'b' } }) }],
+      isolation: Isolation.none(), seccompProfile: SeccompProfile.runtimeDefault(),
+      tolerations: [Tolerations.taint('nvidia.com/gpu', { effect: TaintEffect.NO_SCHEDULE }), Tolerations.taint('a', { value: 'b', effect: TaintEffect.NO_EXECUTE, evictAfter: Duration.minutes(1) })],
+      requiredNodes: [NodeRule.isIn('zone', 'a', 'b'), NodeRule.greaterThan('cores', 8)], preferredNodes: [NodeRule.exists('ssd').withWeight(50)],
+      spread: [PodSpread.overZones(), PodSpread.overNodes({ required: true, maxSkew: 2 })],
     });
   },
   'relaxations': chart => {
