@@ -1,8 +1,8 @@
 export {
   AgentSandboxCrds, AgentSandboxCrdsProps, ClaimOverrides, Lifetime, LifetimeOptions, Sandbox, SandboxClaim,
-  SandboxClaimProps, SandboxProps, SandboxTemplate, SandboxTemplateFromPodProps, SandboxTemplateOptions,
-  SandboxTemplateProps, SandboxWarmPool, SandboxWarmPoolAttributes, SandboxWarmPoolProps, ShutdownPolicy,
-  UpdateStrategy,
+  SandboxClaimOptions, SandboxClaimProps, SandboxProps, SandboxTemplate, SandboxTemplateFromPodProps, SandboxTemplateOptions,
+  SandboxTemplateProps, SandboxWarmPool, SandboxWarmPoolAttributes, SandboxWarmPoolOptions, SandboxWarmPoolProps,
+  ShutdownPolicy, UpdateStrategy,
 } from './kinds';
 export {
   EmptyDirOptions, FilesOptions, Gpu, GrpcProbeOptions, HttpHookOptions, HttpProbeOptions, Isolation, IsolationPlacement,

@@ -47,6 +47,8 @@ const TREES: readonly (readonly [rule: string, make: (chart: Chart) => unknown, 
   ['namespace-level', chart => [new SandboxNamespace(chart, 'agents', { enforce: PodSecurityLevel.BASELINE }),
     new SandboxTemplate(chart, 'docker', { containers: [{ ...CONTAINER, relaxations: [Relaxation.PRIVILEGED] }], isolation: Isolation.gvisor() })],
   "test/docker/Resource: spec.podTemplate: its Pods need PRIVILEGED, and the namespace 'agents' (test/agents/Resource) enforces 'baseline', so that no Pod would be made: have the namespace enforce 'privileged', or leave the relaxations out"],
+  ['outside-of-namespace', chart => [new SandboxNamespace(chart, 'tenant'), new SandboxTemplate(chart, 'python', POD)],
+    "test/python/Resource: metadata.namespace is 'agents': its chart creates the namespace 'tenant', and nothing in this app creates 'agents': give the chart the namespace: new Chart(app, '…', { namespace: 'tenant' })"],
   ['container-limits', chart => [new SandboxNamespace(chart, 'agents', { containerLimits: { max: { cpu: '500m' } } }), new SandboxTemplate(chart, 'python', { containers: [{ ...CONTAINER, cpu: '250m', cpuLimit: '2' }], isolation: Isolation.gvisor() })],
     "test/python/Resource: container 'sandbox'.resources.limits.cpu is '2': the LimitRange test/agents/ContainerLimits allows at most 500m, so that no Pod would be made: change one of them"],
   ['quota-needs-amounts', chart => [new SandboxNamespace(chart, 'agents', { quota: { requestsMemory: '20Gi' } }), new SandboxTemplate(chart, 'python', { containers: [{ ...CONTAINER, cpu: '1' }], isolation: Isolation.gvisor() })],
@@ -82,6 +84,23 @@ test.each(TREES)('%s: a contradiction of an app is found', (rule, make, finding)
   } else {
     expect(() => synth(chart)).not.toThrow();
   }
+});
+
+test('a chart that creates a namespace and has none is found', () => {
+  const chart = testChart();
+  new SandboxNamespace(chart, 'agents');
+  new SandboxTemplate(chart, 'python', POD);
+  expect(found(chart)).toEqual([
+    "test/python/Resource: metadata.namespace: its chart creates the namespace 'agents' and has none itself, so that the object lands wherever it is applied: give the chart the namespace: new Chart(app, '…', { namespace: 'agents' }) [outside-of-namespace]",
+  ]);
+});
+
+test('a chart that creates several namespaces, or objects with namespaces of their own, is not', () => {
+  const chart = testChart({ namespace: 'platform' });
+  ['a', 'b'].forEach(name => new SandboxNamespace(chart, name));
+  new SandboxTemplate(chart, 'python', { ...POD, namespace: 'a' });
+  new SandboxTemplate(chart, 'shared', POD);
+  expect(found(chart)).toEqual([]);
 });
 
 test('definitions twice are found', () => {

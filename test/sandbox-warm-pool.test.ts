@@ -1,7 +1,7 @@
 import { ApiObject, Duration, JsonPatch } from 'cdk8s';
 import { schemaOf } from '../api/test/crd-files';
-import { AgentSandboxVersion, SandboxTemplate, SandboxWarmPool, SandboxWarmPoolProps, UpdateStrategy } from '../src';
-import { POD, manifest, messageOf, schemaProblems, synth, testChart } from './helpers';
+import { AgentSandboxVersion, Lifetime, SandboxClaim, SandboxTemplate, SandboxWarmPool, SandboxWarmPoolProps, UpdateStrategy } from '../src';
+import { POD, manifest, manifestOf, messageOf, schemaProblems, synth, testChart } from './helpers';
 
 const V1ALPHA1 = AgentSandboxVersion.V1ALPHA1;
 
@@ -89,4 +89,39 @@ test('patches apply to the manifest', () => {
   const construct = new SandboxWarmPool(chart, 'pool', { template: SandboxTemplate.fromName('python'), replicas: 1 });
   ApiObject.of(construct).addJsonPatch(JsonPatch.replace('/spec/replicas', 2));
   expect(manifest(chart, 'SandboxWarmPool').spec.replicas).toBe(2);
+});
+
+describe('short forms', () => {
+  const withoutLabels = (objects: any[]) => objects.map(object => JSON.parse(JSON.stringify(object)));
+
+  test('addWarmPool and claim say what the constructs say', () => {
+    const short = testChart();
+    const template = new SandboxTemplate(short, 'python', POD);
+    const pool = template.addWarmPool('pool', { replicas: 2 });
+    pool.claim('warm', { lifetime: Lifetime.until('2027-01-31T17:00:00Z') });
+    template.claim('cold');
+    const long = testChart();
+    const python = new SandboxTemplate(long, 'python', POD);
+    new SandboxClaim(long, 'warm', { pool: new SandboxWarmPool(long, 'pool', { template: python, replicas: 2 }), lifetime: Lifetime.until('2027-01-31T17:00:00Z') });
+    new SandboxClaim(long, 'cold', { template: python });
+    const sorted = (objects: any[]) => withoutLabels(objects).sort((a, b) => (`${a.kind} ${a.metadata.name}` < `${b.kind} ${b.metadata.name}` ? -1 : 1));
+    expect(sorted(synth(short))).toEqual(sorted(synth(long)));
+  });
+
+  test('pools and claims follow the namespace and version of what they are made from, unless told otherwise', () => {
+    const chart = testChart({ namespace: 'agents' });
+    const template = new SandboxTemplate(chart, 'python', { ...POD, namespace: 'elsewhere', apiVersion: AgentSandboxVersion.V1ALPHA1 });
+    const pool = template.addWarmPool('pool');
+    const claim = pool.claim('claim', { apiVersion: AgentSandboxVersion.V1BETA1 });
+    expect([pool.namespace, pool.apiVersion, claim.namespace]).toEqual(['elsewhere', 'extensions.agents.x-k8s.io/v1alpha1', 'elsewhere']);
+    expect(manifestOf(claim).apiVersion).toBe('extensions.agents.x-k8s.io/v1beta1');
+  });
+
+  test('options are checked as props are', () => {
+    const template: any = new SandboxTemplate(testChart(), 'python', POD);
+    expect(() => template.addWarmPool()).toThrow('test/python: id: it is missing: write a string');
+    expect(() => template.addWarmPool('pool', { poolSize: 3 })).toThrow('test/python: poolSize is 3: SandboxWarmPoolOptions has no such prop: use replicas');
+    expect(() => template.claim('c', { ttl: 3 })).toThrow('test/python: ttl is 3: SandboxClaimOptions has no such prop: use lifetime');
+    expect(() => template.claim('c', { env: { A: 'b' } })).toThrow('test/python/c: env is ["A"]: the template test/python does not let claims set variables: give it claimEnv: ClaimOverrides.ALLOWED');
+  });
 });

@@ -114,11 +114,11 @@ describe('methods', () => {
     const call = (...given: unknown[]) => (library as any)[owner][name](...given);
     const types = METHODS[method].map(parameter => parameter.split(':')[1]);
     types.forEach((type, index) => {
+      const before = types.slice(0, index).map(each => (each.startsWith('Construct') ? testChart() : /kplus/.test(each) ? undefined : valid(each)));
       if (type.startsWith('...')) {
-        expect(() => call(null)).toThrow(`${method}: ${METHODS[method][index].split(':')[0]}[0] is null: `);
+        expect(() => call(...before, null)).toThrow(`${method}: ${METHODS[method][index].split(':')[0]}[0] is null: `);
         return;
       }
-      const before = types.slice(0, index).map(each => (each.startsWith('Construct') ? testChart() : /kplus/.test(each) ? undefined : valid(each)));
       for (const value of [...WRONG, ...(type.endsWith('?') ? [] : [undefined])].filter(each => !isRight(each, type))) {
         expect(messageOf(() => call(...before, value))).toMatch(new RegExp(`\\b${method.replace('.', '\\.')}: `));
       }

@@ -36,6 +36,27 @@ export const CONTRADICTION_RULES: readonly Rule[] = [
     },
   },
   {
+    id: 'outside-of-namespace',
+    severity: FindingSeverity.ERROR,
+    summary: 'A chart creates a namespace, and its Sandboxes, templates, pools or claims are not in it: the chart has no namespace, or another one.',
+    check: (world, report) => {
+      // Manifests have no chart, and are often applied with a namespace that they do not say.
+      for (const chart of new Set(world.of('Namespace').flatMap(each => each.chart ?? []))) {
+        const created = world.of('Namespace').filter(each => each.chart === chart).map(each => each.name);
+        const ours = world.subjects.filter(each => each.isOurs && each.chart === chart);
+        const usesCreated = ours.some(each => created.includes(each.namespace ?? ''));
+        for (const subject of ours) {
+          const remedy = `give the chart the namespace: new Chart(app, '…', { namespace: '${created[0]}' })`;
+          if (subject.namespace === undefined) {
+            report(subject, 'metadata.namespace', undefined, `its chart creates the namespace '${created[0]}' and has none itself, so that the object lands wherever it is applied`, remedy);
+          } else if (!usesCreated && !world.of('Namespace').some(each => each.name === subject.namespace)) {
+            report(subject, 'metadata.namespace', subject.namespace, `its chart creates the namespace '${created[0]}', and nothing in this app creates '${subject.namespace}'`, remedy);
+          }
+        }
+      }
+    },
+  },
+  {
     id: 'container-limits',
     severity: FindingSeverity.ERROR,
     summary: 'A container asks for more or less than the LimitRange of its namespace allows.',

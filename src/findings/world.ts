@@ -10,7 +10,7 @@ export class Subject {
   public static ofApiObject(object: ApiObject): Subject {
     const namespace = object.metadata.namespace;
     // A namespace that is chosen when the manifest is applied can differ from chart to chart.
-    return new Subject(object.node.path, object.apiGroup, object.kind, object.name, namespace, namespace ?? `(${object.chart.node.path})`, () => object.toJson());
+    return new Subject(object.node.path, object.apiGroup, object.kind, object.name, namespace, namespace ?? `(${object.chart.node.path})`, () => object.toJson(), object.chart.node.path);
   }
 
   public static ofManifest(manifest: any, place: string): Subject {
@@ -31,6 +31,8 @@ export class Subject {
     /** What tells the namespace from others, also where none is written. */
     public readonly namespaceKey: string,
     private readonly make: () => any,
+    /** Path of the chart; undefined for manifests. */
+    public readonly chart?: string,
   ) {}
 
   public get manifest(): any {

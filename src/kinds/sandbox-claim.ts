@@ -1,7 +1,7 @@
 import { ApiObject, Chart } from 'cdk8s';
 import { Construct, IConstruct } from 'constructs';
 import * as l1 from '../../imports';
-import { checkProps, checkTreeAtSynth, dnsLabel, placed, Problems } from '../checks';
+import { checkProps, checkTreeAtSynth, dnsLabel, dnsSubdomain, placed, Problems } from '../checks';
 import { DEFAULT_LABEL_DOMAINS, reservedAnnotationDomain } from '../generated/semantics.gen';
 import { SHADOW_POOL_PREFIX } from '../generated/vocabulary.gen';
 import {
@@ -9,36 +9,12 @@ import {
   objectMetadata,
 } from '../objects';
 import { Blueprint, checkPodMetadata, openVolumes, renderEnv, SandboxVolume } from '../pod';
+import { ClaimOverrides, KnownTemplate, knownTemplate } from './known-template';
 import { Lifetime } from './lifetime';
 import { checkSandboxName } from './sandbox';
-import { ClaimOverrides, SandboxTemplate } from './sandbox-template';
-import { SandboxWarmPool } from './sandbox-warm-pool';
 
-/** A claim: of a pool or a template, and what it adds to the Sandbox. */
-export interface SandboxClaimProps extends AgentSandboxObjectProps {
-  /**
-   * Pool to take a Sandbox from, in the namespace of the claim. When it is empty, a Sandbox is made from its template.
-   *
-   * @default - none; give a pool or a template
-   */
-  readonly pool?: ISandboxWarmPool;
-
-  /**
-   * Template to make a new Sandbox from.
-   *
-   * @default - none; give a pool or a template
-   */
-  readonly template?: ISandboxTemplate;
-
-  /**
-   * With `template`: name it in the claim itself. Without it, the claim names an empty pool of the template
-   * (`shadow-pool-<template>`), which controllers of the original understand too. Templates of another namespace
-   * are always named directly.
-   *
-   * @default false
-   */
-  readonly direct?: boolean;
-
+/** When a claim ends, and what it adds to the Sandbox. */
+export interface SandboxClaimOptions extends AgentSandboxObjectProps {
   /**
    * When the claim ends, and its Sandbox with it.
    *
@@ -83,6 +59,32 @@ export interface SandboxClaimProps extends AgentSandboxObjectProps {
   readonly volumes?: SandboxVolume[];
 }
 
+/** A claim: of a pool or a template, and what it adds to the Sandbox. */
+export interface SandboxClaimProps extends SandboxClaimOptions {
+  /**
+   * Pool to take a Sandbox from, in the namespace of the claim. When it is empty, a Sandbox is made from its template.
+   *
+   * @default - none; give a pool or a template
+   */
+  readonly pool?: ISandboxWarmPool;
+
+  /**
+   * Template to make a new Sandbox from.
+   *
+   * @default - none; give a pool or a template
+   */
+  readonly template?: ISandboxTemplate;
+
+  /**
+   * With `template`: name it in the claim itself. Without it, the claim names an empty pool of the template
+   * (`shadow-pool-<template>`), which controllers of the original understand too. Templates of another namespace
+   * are always named directly.
+   *
+   * @default false
+   */
+  readonly direct?: boolean;
+}
+
 /**
  * A request for one Sandbox: a warm one from a pool where there is one, else a new one from the template.
  *
@@ -123,8 +125,9 @@ export class SandboxClaim extends Construct {
     }
     const env = renderClaimEnv(problems, props);
     checkClaimMetadata(problems, props);
-    if (template instanceof SandboxTemplate) {
-      this.checkAgainst(problems, props, template);
+    const known = knownTemplate(template);
+    if (known) {
+      this.checkAgainst(problems, props, known);
     }
     const { reference, shadowPool }: Source = problems.all().length === 0 ? this.source(problems, props) : {};
     problems.throwIfAny();
@@ -148,8 +151,8 @@ export class SandboxClaim extends Construct {
       }
     }
     // Charts share shadow pools, and two of them could not come after each other.
-    if (shadowPool && Chart.of(shadowPool) === Chart.of(this)) {
-      resource.addDependency(ApiObject.of(shadowPool));
+    if (shadowPool && Chart.of(shadowPool.pool) === Chart.of(this)) {
+      resource.addDependency(ApiObject.of(shadowPool.pool));
     }
     checkTreeAtSynth(this);
   }
@@ -178,37 +181,46 @@ export class SandboxClaim extends Construct {
     if (foreign || props.direct) {
       return { reference: { sandboxTemplateRef: { name: template.name, namespace: foreign ? template.namespace : undefined } } };
     }
-    const shadowPool = this.shadowPool(template);
+    const shadowPool = this.shadowPool(problems, template);
     return { reference: { warmPoolRef: { name: shadowPool.name } }, shadowPool };
   }
 
   /** The empty pool that stands for a template, shared by all claims of it in a namespace, whatever their charts. */
-  private shadowPool(template: ISandboxTemplate): SandboxWarmPool {
+  private shadowPool(problems: Problems, template: ISandboxTemplate): ShadowPool {
     const name = `${SHADOW_POOL_PREFIX}${template.name}`;
-    const scope = template instanceof SandboxTemplate ? template : Chart.of(this);
+    const scope = knownTemplate(template) ?? Chart.of(this);
     const pools = shadowPools(this.node.root);
     // A namespace that is not written is that of the chart, wherever it will be applied.
     const key = `${this.namespace ?? `chart ${Chart.of(scope).node.path}`}/${name}`;
-    const known = pools.get(key);
-    if (known) {
-      return known;
+    const existing = pools.get(key);
+    if (existing) {
+      return existing;
     }
     const id = scope.node.tryFindChild(name) ? `${name}.${this.namespace}` : name;
-    const pool = new SandboxWarmPool(scope, id, { name, template, replicas: 0, namespace: this.namespace });
-    pools.set(key, pool);
-    return pool;
+    problems.check('name of its shadow pool', name, dnsSubdomain);
+    problems.throwIfAny();
+    const pool = new Construct(scope, id);
+    const resource = new l1.SandboxWarmPool(pool, 'Resource', {
+      metadata: { name, namespace: this.namespace }, spec: { replicas: 0, sandboxTemplateRef: { name: template.name } },
+    });
+    const known = knownTemplate(template);
+    if (known) {
+      resource.addDependency(ApiObject.of(known));
+    }
+    pools.set(key, { name, pool });
+    return { name, pool };
   }
 
   /** Names that follow from that of the claim, as a Sandbox made for it has the same. */
   private checkNames(problems: Problems, template: ISandboxTemplate | undefined, own: readonly l1.VolumeClaimTemplate[]): void {
-    const { service, volumeClaimTemplates = [] }: Partial<Blueprint> = template instanceof SandboxTemplate ? template._blueprint : {};
+    const { service, volumeClaimTemplates = [] }: Partial<Blueprint> = knownTemplate(template)?._blueprint ?? {};
     const replaced = own.map(volume => volume.metadata?.name);
     const others = volumeClaimTemplates.filter(volume => !replaced.includes(volume.metadata?.name));
     checkSandboxName(problems, 'name', this.name, { service, volumeClaimTemplates: [...others, ...own] });
   }
 
   /** What only shows against the template: what it lets claims do, and names that follow from both. */
-  private checkAgainst(problems: Problems, props: SandboxClaimProps, template: SandboxTemplate): void {
+  private checkAgainst(problems: Problems, props: SandboxClaimProps, template: KnownTemplate): void {
     const path = template.node.path;
     const variables = [props.env ?? {}, ...Object.values(props.containerEnv ?? {})].flatMap(env => Object.keys(env));
     if (variables.length > 0 && template.claimEnv === ClaimOverrides.DISALLOWED) {
@@ -237,7 +249,7 @@ export class SandboxClaim extends Construct {
   }
 
   /** The controller refuses claims that change what the Pod of the template says. */
-  private checkMetadataAgainst(problems: Problems, props: SandboxClaimProps, template: SandboxTemplate): void {
+  private checkMetadataAgainst(problems: Problems, props: SandboxClaimProps, template: KnownTemplate): void {
     const { labels = {}, annotations = {} } = template._blueprint.podTemplate.metadata ?? {};
     for (const [prop, added, present] of [['podLabels', props.podLabels, labels], ['podAnnotations', props.podAnnotations, annotations]] as const) {
       for (const [key, value] of Object.entries(added ?? {})) {
@@ -248,7 +260,7 @@ export class SandboxClaim extends Construct {
     }
   }
 
-  private checkEnvAgainst(problems: Problems, props: SandboxClaimProps, template: SandboxTemplate): void {
+  private checkEnvAgainst(problems: Problems, props: SandboxClaimProps, template: KnownTemplate): void {
     const { containers, initContainers = [] } = template._blueprint.podTemplate.spec ?? {};
     if (!containers) {
       return; // the Pod is known at synthesis only
@@ -272,14 +284,20 @@ export class SandboxClaim extends Construct {
 /** What a claim names, and the shadow pool behind it where there is one. */
 interface Source {
   readonly reference?: Partial<l1.SandboxClaimSpec>;
-  readonly shadowPool?: SandboxWarmPool;
+  readonly shadowPool?: ShadowPool;
 }
 
-const SHADOW_POOLS = new WeakMap<IConstruct, Map<string, SandboxWarmPool>>();
+/** The empty pool that stands for a template. */
+interface ShadowPool {
+  readonly name: string;
+  readonly pool: Construct;
+}
+
+const SHADOW_POOLS = new WeakMap<IConstruct, Map<string, ShadowPool>>();
 
 /** The shadow pools of an app, by namespace and name. */
-function shadowPools(root: IConstruct): Map<string, SandboxWarmPool> {
-  const pools = SHADOW_POOLS.get(root) ?? new Map<string, SandboxWarmPool>();
+function shadowPools(root: IConstruct): Map<string, ShadowPool> {
+  const pools = SHADOW_POOLS.get(root) ?? new Map<string, ShadowPool>();
   SHADOW_POOLS.set(root, pools);
   return pools;
 }

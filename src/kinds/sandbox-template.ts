@@ -8,18 +8,9 @@ import { SandboxNetwork } from '../network';
 import { AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, ISandboxTemplate, objectMetadata } from '../objects';
 import { Blueprint, checkHostNetwork, checkNamespacedReferences, Isolation, Relaxation, renderBlueprint, SandboxPodProps } from '../pod';
 import { ImportedPod } from './imported-pod';
-
-/** What claims may do to environment variables or volumes of their template. */
-export enum ClaimOverrides {
-  /** Nothing. */
-  DISALLOWED = 'Disallowed',
-
-  /** Add new ones. */
-  ALLOWED = 'Allowed',
-
-  /** Add new ones and replace existing ones. */
-  OVERRIDES = 'Overrides',
-}
+import { ClaimOverrides } from './known-template';
+import { SandboxClaim, SandboxClaimOptions } from './sandbox-claim';
+import { SandboxWarmPool, SandboxWarmPoolOptions } from './sandbox-warm-pool';
 
 /** What a template says besides its Pod. */
 export interface SandboxTemplateOptions extends AgentSandboxObjectProps {
@@ -141,6 +132,8 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
   /** Namespaces whose claims may use this template, besides its own. */
   public readonly claimableFrom: string[];
 
+  private readonly apiVersion?: AgentSandboxVersion;
+
   /** @internal */
   public readonly _blueprint: Blueprint;
 
@@ -155,6 +148,7 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
     const identity = identityOf(this, id, props);
     this.name = identity.name;
     this.namespace = identity.namespace;
+    this.apiVersion = props.apiVersion;
     this.isolation = props.isolation;
     this.network = props.network ?? SandboxNetwork.routerOnly();
     this.claimEnv = props.claimEnv ?? ClaimOverrides.DISALLOWED;
@@ -186,6 +180,28 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
       new l1.SandboxTemplate(this, 'Resource', { metadata, spec });
     }
     checkTreeAtSynth(this);
+  }
+
+  /**
+   * Adds a pool of this template, in its namespace and version of the API.
+   *
+   * @param id id of the construct, and name of the pool unless `name` is set
+   * @param options size and update of the pool
+   * @throws if an option is not well-formed
+   */
+  public addWarmPool(id: string, options: SandboxWarmPoolOptions = {}): SandboxWarmPool {
+    return new SandboxWarmPool(this, id, { namespace: this.namespace, apiVersion: this.apiVersion, ...options, template: this });
+  }
+
+  /**
+   * Adds a claim of this template, in its namespace and version of the API. It starts cold; see {@link SandboxWarmPool.claim}.
+   *
+   * @param id id of the construct, and name of the claim unless `name` is set
+   * @param options lifetime, and what the claim adds to the Sandbox
+   * @throws if an option is not well-formed
+   */
+  public claim(id: string, options: SandboxClaimOptions = {}): SandboxClaim {
+    return new SandboxClaim(this, id, { namespace: this.namespace, apiVersion: this.apiVersion, ...options, template: this });
   }
 
   private checkOptions(problems: Problems, props: SandboxTemplateOptions): void {

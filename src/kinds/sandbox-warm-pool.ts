@@ -7,8 +7,9 @@ import {
 } from '../objects';
 import { openVolumes } from '../pod';
 import { WarmPoolAutoscalingOptions, WarmPoolHorizontalPodAutoscaler, WarmPoolScaledObject, WarmPoolScaledObjectOptions } from '../scaling';
+import { knownTemplate } from './known-template';
 import { checkSandboxName } from './sandbox';
-import { SandboxTemplate } from './sandbox-template';
+import { SandboxClaim, SandboxClaimOptions } from './sandbox-claim';
 
 /** What happens to idle Sandboxes when their template changes. */
 export enum UpdateStrategy {
@@ -36,11 +37,8 @@ export interface SandboxWarmPoolAttributes {
   readonly template?: ISandboxTemplate;
 }
 
-/** A SandboxWarmPool: how many Sandboxes of which template. */
-export interface SandboxWarmPoolProps extends AgentSandboxObjectProps {
-  /** Template of the Sandboxes, in the namespace of the pool. */
-  readonly template: ISandboxTemplate;
-
+/** Size and update of a pool. */
+export interface SandboxWarmPoolOptions extends AgentSandboxObjectProps {
   /**
    * Number of idle Sandboxes to keep ready, 0 to 2147483647.
    *
@@ -61,6 +59,12 @@ export interface SandboxWarmPoolProps extends AgentSandboxObjectProps {
    * @default - the flag `--sandbox-warm-pool-readiness-grace-period` of the controller
    */
   readonly readinessGracePeriod?: Duration;
+}
+
+/** A SandboxWarmPool: how many Sandboxes of which template. */
+export interface SandboxWarmPoolProps extends SandboxWarmPoolOptions {
+  /** Template of the Sandboxes, in the namespace of the pool. */
+  readonly template: ISandboxTemplate;
 }
 
 /** The least that the API accepts: a Pod needs some time to start. */
@@ -107,6 +111,7 @@ export class SandboxWarmPool extends Construct implements ISandboxWarmPool {
   /** Group and version of the object. */
   public readonly apiVersion: string;
 
+  private readonly version?: AgentSandboxVersion;
   private readonly replicas?: number;
   private autoscaled = false;
 
@@ -122,6 +127,7 @@ export class SandboxWarmPool extends Construct implements ISandboxWarmPool {
     this.name = identity.name;
     this.namespace = identity.namespace;
     this.template = props.template;
+    this.version = props.apiVersion;
     this.replicas = props.replicas;
 
     const problems = Problems.of(this.node.path);
@@ -131,11 +137,12 @@ export class SandboxWarmPool extends Construct implements ISandboxWarmPool {
     if (inDifferentNamespaces(props.template.namespace, this.namespace)) {
       problems.add('template', `${props.template.namespace}/${props.template.name}`, `a pool uses templates of its own namespace, '${this.namespace}': define the template or the pool there`);
     }
-    if (props.template instanceof SandboxTemplate) {
-      checkSandboxName(problems, 'name of its Sandboxes', generatedName(this.name), props.template._blueprint);
-      const open = openVolumes(props.template._blueprint);
+    const template = knownTemplate(props.template);
+    if (template) {
+      checkSandboxName(problems, 'name of its Sandboxes', generatedName(this.name), template._blueprint);
+      const open = openVolumes(template._blueprint);
       if (open.length > 0 && props.replicas !== 0) {
-        problems.add('template', props.template.name, `its Pods wait for volumes that only claims bring (${open.join(', ')}): define them in ${props.template.node.path}, or keep replicas: 0`);
+        problems.add('template', template.name, `its Pods wait for volumes that only claims bring (${open.join(', ')}): define them in ${template.node.path}, or keep replicas: 0`);
       }
     }
     problems.throwIfAny();
@@ -152,11 +159,22 @@ export class SandboxWarmPool extends Construct implements ISandboxWarmPool {
       ? new l1.SandboxWarmPoolV1Alpha1(this, 'Resource', { metadata: objectMetadata(identity, props), spec })
       : new l1.SandboxWarmPool(this, 'Resource', { metadata: objectMetadata(identity, props), spec });
     this.apiVersion = resource.apiVersion;
-    if (props.template instanceof SandboxTemplate) {
-      // The object alone: shadow pools are children of their template, and would depend on each other.
-      resource.addDependency(ApiObject.of(props.template));
+    if (template) {
+      // The object alone: pools can be children of their template, and would depend on each other.
+      resource.addDependency(ApiObject.of(template));
     }
     checkTreeAtSynth(this);
+  }
+
+  /**
+   * Adds a claim of this pool, in its namespace and version of the API.
+   *
+   * @param id id of the construct, and name of the claim unless `name` is set
+   * @param options lifetime, and what the claim adds to the Sandbox
+   * @throws if an option is not well-formed
+   */
+  public claim(id: string, options: SandboxClaimOptions = {}): SandboxClaim {
+    return new SandboxClaim(this, id, { namespace: this.namespace, apiVersion: this.version, ...options, pool: this });
   }
 
   /**
