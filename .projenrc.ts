@@ -326,6 +326,12 @@ const generate = project.addTask('generate', {
   receiveArgs: true,
 });
 project.preCompileTask.spawn(generate);
+const skill = project.addTask('skill', {
+  description: 'Write the skill for coding agents and llms.txt from the definitions and documents',
+  exec: `tsx --conditions=${SOURCE_CONDITION} scripts/skill.ts`,
+  receiveArgs: true,
+});
+project.preCompileTask.spawn(skill);
 // The names of Kubernetes collide with rules for languages that we do not publish to.
 project.compileTask.reset('jsii --fail-on-warnings --silence-warnings=reserved-word --silence-warnings=member-name-conflicts-with-type-name');
 const docs = project.addTask('docs', { description: 'Write API.md and docs/L1.md, and compile every snippet of the documents' });

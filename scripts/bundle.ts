@@ -37,6 +37,14 @@ export async function bundledPackages(program: string): Promise<{ readonly [name
   return Object.fromEntries(packages.map(each => [each.name, each.version] as const).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** The skill for coding agents, as a text of the program that writes it. */
+export function skillDefinition(): { readonly [name: string]: string } {
+  const folder = path.join(REPOSITORY, 'skills', 'agent-sandbox');
+  const files = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.md')).sort();
+  const texts = Object.fromEntries(files.map(file => [file, fs.readFileSync(path.join(folder, file), 'utf8')]));
+  return { 'process.env.AGENT_SANDBOX_SKILL': JSON.stringify(JSON.stringify(texts)) };
+}
+
 function optionsOf(program: string, outfile: string): BuildOptions {
   const { version } = JSON.parse(fs.readFileSync(path.join(REPOSITORY, 'package.json'), 'utf8'));
   return {
@@ -49,7 +57,7 @@ function optionsOf(program: string, outfile: string): BuildOptions {
     // The sources of the workspace, see `SOURCE_CONDITION` in projenrc/workspace.ts.
     conditions: ['agent-sandbox-source'],
     external: [...PROGRAMS[program].external],
-    define: { 'process.env.AGENT_SANDBOX_VERSION': JSON.stringify(process.env.AGENT_SANDBOX_VERSION || version) },
+    define: { 'process.env.AGENT_SANDBOX_VERSION': JSON.stringify(process.env.AGENT_SANDBOX_VERSION || version), ...skillDefinition() },
     // Dependencies that are CommonJS ask for it.
     banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
     // Less text to keep in memory; names stay, so that stack traces can be read.

@@ -8,6 +8,7 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { build, BuildOptions } from 'esbuild';
+import { skillDefinition } from './bundle';
 
 const REPOSITORY = path.resolve(__dirname, '..');
 const CLIENT = path.join(REPOSITORY, 'packages', 'client');
@@ -72,7 +73,7 @@ async function bundle(staging: string, external: readonly string[], version: str
     target: 'node20',
     conditions: ['agent-sandbox-source'],
     external: [...external],
-    define: { 'process.env.AGENT_SANDBOX_VERSION': JSON.stringify(version) },
+    define: { 'process.env.AGENT_SANDBOX_VERSION': JSON.stringify(version), ...skillDefinition() },
     logLevel: 'error',
   };
   const { main, ...libraries } = ENTRIES;

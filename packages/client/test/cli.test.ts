@@ -226,3 +226,24 @@ describe('options', () => {
     await client.close();
   });
 });
+
+describe('skill', () => {
+  test('writes the skill below a folder, and again over an older version', async () => {
+    for (const text of ['name: agent-sandbox\n', undefined]) {
+      const { code, out, err } = await cli(['skill', '--out', join(dir, 'skills')]);
+      expect({ code, err }).toEqual({ code: 0, err: '' });
+      expect(out.split('\n')).toContain(join(dir, 'skills', 'agent-sandbox', 'references', 'fields.md'));
+      expect(await readFile(join(dir, 'skills', 'agent-sandbox', 'SKILL.md'), 'utf8')).toMatch(/^---\nname: agent-sandbox\n/);
+      await writeFile(join(dir, 'skills', 'agent-sandbox', 'SKILL.md'), text ?? '');
+    }
+  });
+
+  test('leaves another skill of the same folder alone', async () => {
+    await mkdir(join(dir, 'agent-sandbox'));
+    await writeFile(join(dir, 'agent-sandbox', 'SKILL.md'), '---\nname: mine\n---\n');
+    const { code, err } = await cli(['skill', '--out', dir]);
+    expect(code).toBe(2);
+    expect(err).toContain('SKILL.md is another skill');
+    expect(await readFile(join(dir, 'agent-sandbox', 'SKILL.md'), 'utf8')).toBe('---\nname: mine\n---\n');
+  });
+});

@@ -11,6 +11,7 @@ import { GlobalOptions, addGlobalOptions, clientOf, duration, lines, portNumber,
 import { EXIT, ExitError, Streams, deliver, harmless, messageOf, print, table, withTask } from './output.js';
 import { RunFlags, openShell, runCommand } from './run.js';
 import { KEPT_LIFETIME_MS, SandboxOptions, createSandbox, endable, inSandbox } from './session.js';
+import { SKILLS_FOLDER, writeSkill } from './skill.js';
 
 /** Set when the program is bundled. */
 const VERSION = process.env.AGENT_SANDBOX_VERSION ?? 'unknown';
@@ -26,7 +27,7 @@ export interface Surroundings extends Streams {
 export async function main(args: readonly string[], surroundings: Surroundings): Promise<number> {
   let code: number = EXIT.ok;
   const { stdout, stderr } = surroundings;
-  const program = build(surroundings, result => {
+  const program = commandLine(surroundings, result => {
     code = result;
   });
   const output = { writeOut: (text: string) => void stdout.write(text), writeErr: (text: string) => void stderr.write(text) };
@@ -44,7 +45,8 @@ export async function main(args: readonly string[], surroundings: Surroundings):
   }
 }
 
-function build(surroundings: Surroundings, exit: (code: number) => void): Command {
+/** The command line with all commands; `exit` is told the code of the one that has run. */
+export function commandLine(surroundings: Surroundings, exit: (code: number) => void = () => undefined): Command {
   const program = new Command('agent-sandbox')
     .description('Runs commands and moves files in sandboxes on Kubernetes.')
     .version(`agent-sandbox ${VERSION}`, '--version', 'print the version and exit')
@@ -167,6 +169,13 @@ Ctrl-C), ${EXIT.brokenPipe} when its output was not read to the end.`);
       await serveMcp(client, { pool: options.pool, signal, stdin: surroundings.stdin, stdout: surroundings.stdout });
       return EXIT.ok;
     }));
+
+  program.command('skill')
+    .description('write what coding agents have to know about the API, the constructs and these commands into a repository')
+    .option('--out <folder>', 'folder of skills', SKILLS_FOLDER)
+    .action(({ out }: { out: string }) => {
+      surroundings.stdout.write(writeSkill(out).map(file => `${file}\n`).join(''));
+    });
   return program;
 }
 
