@@ -6,7 +6,7 @@ import { SANDBOX_CLAIM } from './kinds/sandbox-claim';
 import { SANDBOX_TEMPLATE } from './kinds/sandbox-template';
 import { SANDBOX_WARM_POOL } from './kinds/sandbox-warm-pool';
 import { SHARED } from './kinds/shared';
-import { Definitions, Kind } from './schema';
+import type { Definitions, Kind } from './schema';
 
 /** The four kinds, in the order in which they are installed and documented. */
 export const KINDS: readonly Kind[] = [SANDBOX, SANDBOX_TEMPLATE, SANDBOX_CLAIM, SANDBOX_WARM_POOL];

@@ -24,7 +24,11 @@ class SummaryReporter {
     if (file) {
       const failed = results.testResults.filter(suite => suite.numFailingTests > 0 || suite.testExecError).map(suite => ({
         path: suite.testFilePath,
-        counts: { passed: suite.numPassingTests, failed: suite.testExecError ? 1 : suite.numFailingTests, skipped: suite.numPendingTests + suite.numTodoTests },
+        counts: {
+          passed: suite.numPassingTests,
+          failed: suite.testExecError ? 1 : suite.numFailingTests,
+          skipped: suite.numPendingTests + suite.numTodoTests,
+        },
       }));
       writeFileSync(file, JSON.stringify({ counts, skipped, failed }));
       return;

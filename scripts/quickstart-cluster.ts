@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline/promises';
 import { App } from 'cdk8s';
 import { REPOSITORY } from './example-apps';
 import { LiveTable } from './live-table';
-import { Manifest } from './manifest-table';
+import type { Manifest } from './manifest-table';
 import { runCommand, startRouter, startRuntime } from './quickstart-command';
 import { Programs } from './quickstart-programs';
 import { AgentSandboxController, Isolation, SandboxRuntimeClass } from '../src';
@@ -155,7 +155,7 @@ async function until(signal: AbortSignal, timeoutMs: number, what: string, look:
 }
 
 function refOf({ apiVersion, kind, metadata: { name, namespace } }: Manifest) {
-  return { apiVersion, kind, name, ...(namespace === undefined ? {} : { namespace }) };
+  return { apiVersion, kind, name, namespace };
 }
 
 function since(started: number): string {

@@ -5,7 +5,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { RUNTIME_PORT } from '../src/generated/vocabulary.gen';
-import { Programs } from './quickstart-programs';
+import type { Programs } from './quickstart-programs';
 import type { Sandbox as SandboxHandle } from '../packages/client/src/index.js' with { 'resolution-mode': 'import' };
 import type { ControlPlane } from '../testbed/src/index.js';
 

@@ -5,8 +5,8 @@
 import * as path from 'node:path';
 import { App } from 'cdk8s';
 import { imageName, writeImage } from './images';
-import { Manifest } from './manifest-table';
-import { RunOptions, SYSTEM, apply, lookAround, steps, watchClaims, watchPools } from './quickstart-cluster';
+import type { Manifest } from './manifest-table';
+import { type RunOptions, SYSTEM, apply, lookAround, steps, watchClaims, watchPools } from './quickstart-cluster';
 import { allowCaller, runCommand, withSandbox } from './quickstart-command';
 import { AgentSandboxController } from '../src';
 import type { ControlPlane } from '../testbed/src/index.js';

@@ -8,7 +8,7 @@ import * as path from 'node:path';
 import { parseArgs, styleText } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { EXAMPLES, REPOSITORY, readManifests, synthesize } from './example-apps';
-import { Manifest, format, rows } from './manifest-table';
+import { type Manifest, format, rows } from './manifest-table';
 
 const USAGE = `usage: npm run quickstart [-- [--cluster | --node] [--once] [--out FOLDER]]
 

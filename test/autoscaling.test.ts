@@ -1,6 +1,6 @@
 import { Duration } from 'cdk8s';
 import {
-  MetricTargetType, ScalingPolicy, ScalingPolicySelect, WarmPoolHorizontalPodAutoscaler, WarmPoolHorizontalPodAutoscalerProps, WarmPoolMetric,
+  MetricTargetType, ScalingPolicy, ScalingPolicySelect, WarmPoolHorizontalPodAutoscaler, type WarmPoolHorizontalPodAutoscalerProps, WarmPoolMetric,
 } from '../src/scaling/autoscaling';
 import { manifestOf, synth, testChart } from './helpers';
 

@@ -1,10 +1,10 @@
-import { ApiObject, Chart, Duration } from 'cdk8s';
+import { ApiObject, type Chart, Duration } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import {
-  AgentSandboxVersion, ClaimOverrides, ClusterDns, Isolation, Lifetime, NetworkPeer, NetworkPort, Probe, Relaxation, Sandbox, SandboxClaim, SandboxClaimProps,
-  SandboxContainer, SandboxMount, SandboxNetwork, SandboxPort, SandboxProps, SandboxTemplate, SandboxTemplateProps, SandboxVolume, SandboxWarmPool,
-  SandboxWarmPoolProps, ShutdownPolicy, l1,
+  AgentSandboxVersion, ClaimOverrides, ClusterDns, Isolation, Lifetime, NetworkPeer, NetworkPort, Probe, Relaxation, Sandbox, SandboxClaim, type SandboxClaimProps,
+  type SandboxContainer, type SandboxMount, SandboxNetwork, type SandboxPort, type SandboxProps, SandboxTemplate, type SandboxTemplateProps, SandboxVolume, SandboxWarmPool,
+  type SandboxWarmPoolProps, ShutdownPolicy, l1,
 } from '../src';
 import { CONTAINER, POD, messageOf, synth, testApp, testChart } from './helpers';
 

@@ -1,7 +1,7 @@
 import { Duration } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
 import { schemaOf } from '../api/test/crd-files';
-import { Isolation, Relaxation, SandboxNetwork, SandboxProps, SandboxVolume, l1 } from '../src';
+import { Isolation, Relaxation, SandboxNetwork, type SandboxProps, SandboxVolume, l1 } from '../src';
 import { CONTAINER, podSpec, sandbox, schemaProblems, template, testChart } from './helpers';
 
 const chart = testChart();

@@ -1,6 +1,6 @@
 import * as kplus from 'cdk8s-plus-28';
 import { schemaOf } from '../api/test/crd-files';
-import { Probe, Relaxation, SandboxContainer, SandboxMount, SandboxVolume, l1 } from '../src';
+import { Probe, Relaxation, type SandboxContainer, type SandboxMount, SandboxVolume, l1 } from '../src';
 import { CONTAINER, container, podSpec, sandbox, schemaProblems, testChart } from './helpers';
 
 const chart = testChart();

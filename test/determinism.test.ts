@@ -6,7 +6,7 @@ import * as kplus from 'cdk8s-plus-28';
 import * as fc from 'fast-check';
 import { readManifests, synthesize, EXAMPLES } from '../scripts/example-apps';
 import {
-  ClaimOverrides, Isolation, Lifetime, NetworkPeer, NetworkPort, Probe, Sandbox, SandboxClaim, SandboxMount, SandboxNetwork, SandboxTemplate,
+  ClaimOverrides, Isolation, Lifetime, NetworkPeer, NetworkPort, Probe, Sandbox, SandboxClaim, type SandboxMount, SandboxNetwork, SandboxTemplate,
   SandboxVolume, SandboxWarmPool, l1,
 } from '../src';
 import { CONTAINER } from './helpers';

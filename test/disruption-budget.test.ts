@@ -1,5 +1,5 @@
 import { SandboxTemplate } from '../src';
-import { SandboxDisruptionBudget, SandboxDisruptionBudgetProps, UnhealthyPodEvictionPolicy } from '../src/scaling/disruption-budget';
+import { SandboxDisruptionBudget, type SandboxDisruptionBudgetProps, UnhealthyPodEvictionPolicy } from '../src/scaling/disruption-budget';
 import { manifestOf, synth, testChart } from './helpers';
 
 const template = SandboxTemplate.fromName('test-template-custom');

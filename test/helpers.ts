@@ -1,8 +1,8 @@
-import { ApiObject, App, Chart, ChartProps } from 'cdk8s';
-import { IConstruct } from 'constructs';
+import { ApiObject, App, Chart, type ChartProps } from 'cdk8s';
+import type { IConstruct } from 'constructs';
 import { schemaOf } from '../api/test/crd-files';
 import { valueProblems } from '../api/test/structural-schema';
-import { Isolation, Sandbox, SandboxContainer, SandboxProps, SandboxTemplate, SandboxTemplateProps } from '../src';
+import { Isolation, Sandbox, type SandboxContainer, type SandboxProps, SandboxTemplate, type SandboxTemplateProps } from '../src';
 
 /** An app that is never written to disk. */
 export function testApp(): App {

@@ -1,6 +1,6 @@
-import { ApiObject, Chart, JsonPatch, Size } from 'cdk8s';
+import { ApiObject, type Chart, JsonPatch, Size } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
-import { Isolation, Relaxation, SandboxClaim, SandboxNetwork, SandboxTemplate, SandboxTemplateFromPodProps } from '../src';
+import { Isolation, Relaxation, SandboxClaim, SandboxNetwork, SandboxTemplate, type SandboxTemplateFromPodProps } from '../src';
 import { manifest, messageOf, podSpec, schemaProblems, synth, testChart } from './helpers';
 
 const OPTIONS: SandboxTemplateFromPodProps = { isolation: Isolation.gvisor() };

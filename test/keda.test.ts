@@ -1,6 +1,6 @@
 import { Duration } from 'cdk8s';
 import { MetricTargetType, ScalingPolicy } from '../src/scaling/autoscaling';
-import { KedaAuthentication, KedaTrigger, WarmPoolScaledObject, WarmPoolScaledObjectProps } from '../src/scaling/keda';
+import { KedaAuthentication, KedaTrigger, WarmPoolScaledObject, type WarmPoolScaledObjectProps } from '../src/scaling/keda';
 import { manifestOf, synth, testChart } from './helpers';
 
 const target = { apiVersion: 'extensions.agents.x-k8s.io/v1beta1', name: 'python-pool', namespace: 'agents' };

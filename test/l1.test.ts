@@ -1,7 +1,7 @@
 import { ApiObject, App, Chart, JsonPatch, Lazy, Testing, Yaml } from 'cdk8s';
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import * as fc from 'fast-check';
-import { KIND_NAMES, KindName, VERSION_NAMES, schemaOf } from '../api/test/crd-files';
+import { KIND_NAMES, type KindName, VERSION_NAMES, schemaOf } from '../api/test/crd-files';
 import { everyField } from '../api/test/every-field';
 import { valueProblems } from '../api/test/structural-schema';
 import { l1 } from '../src';

@@ -1,5 +1,5 @@
-import { IntOrString, PodSpec } from '../imports';
-import { Relaxation, SandboxContainer, SandboxNetwork, SandboxProps, SandboxVolume, l1 } from '../src';
+import { IntOrString, type PodSpec } from '../imports';
+import { Relaxation, type SandboxContainer, SandboxNetwork, type SandboxProps, SandboxVolume, type l1 } from '../src';
 import { CONTAINER, container, messageOf, podSpec, sandbox } from './helpers';
 
 const RESTRICTED = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };

@@ -1,6 +1,6 @@
 import { Duration } from 'cdk8s';
 import {
-  Gpu, LifecycleHook, NodeRule, PodSpread, Relaxation, Sandbox, SandboxContainer, SandboxPodProps, SandboxTemplate, SeccompProfile, TaintEffect, Tolerations, l1,
+  Gpu, LifecycleHook, NodeRule, PodSpread, Relaxation, Sandbox, type SandboxContainer, type SandboxPodProps, SandboxTemplate, SeccompProfile, TaintEffect, Tolerations, l1,
 } from '../src';
 import { nameHash } from '../src/generated/vocabulary.gen';
 import { CONTAINER, POD, container, messageOf, podSpec, sandbox, schemaProblems, template, testChart } from './helpers';

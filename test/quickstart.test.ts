@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { REPOSITORY, readManifests } from '../scripts/example-apps';
-import { Manifest, format, rows } from '../scripts/manifest-table';
+import { type Manifest, format, rows } from '../scripts/manifest-table';
 import { describeWithPrograms } from '../testbed/src/jest/index.js';
 
 const workDir = fs.mkdtempSync(path.join(os.tmpdir(), 'quickstart-'));

@@ -1,6 +1,6 @@
 import { ApiObject, JsonPatch } from 'cdk8s';
 import { Isolation, KataHypervisor } from '../src/pod/isolation';
-import { SandboxRuntimeClass, SandboxRuntimeClassProps } from '../src/pod/runtime-class';
+import { SandboxRuntimeClass, type SandboxRuntimeClassProps } from '../src/pod/runtime-class';
 import { manifestOf, synth, testChart } from './helpers';
 
 function runtimeClass(props: SandboxRuntimeClassProps): any {

@@ -1,6 +1,6 @@
 import { ApiObject, Chart, Duration, JsonPatch } from 'cdk8s';
 import { schemaOf } from '../api/test/crd-files';
-import { AgentSandboxVersion, ClaimOverrides, Lifetime, SandboxClaim, SandboxClaimProps, SandboxTemplate, SandboxVolume, SandboxWarmPool } from '../src';
+import { AgentSandboxVersion, ClaimOverrides, Lifetime, SandboxClaim, type SandboxClaimProps, SandboxTemplate, SandboxVolume, SandboxWarmPool } from '../src';
 import { CONTAINER, POD, manifest, messageOf, schemaProblems, synth, testApp, testChart } from './helpers';
 
 const V1ALPHA1 = AgentSandboxVersion.V1ALPHA1;

@@ -1,6 +1,6 @@
 import { ApiObject } from 'cdk8s';
 import fc from 'fast-check';
-import { PodSecurityLevel, SandboxNamespace, SandboxNamespaceContainerLimits, SandboxNamespaceProps } from '../src/namespace/sandbox-namespace';
+import { PodSecurityLevel, SandboxNamespace, type SandboxNamespaceContainerLimits, type SandboxNamespaceProps } from '../src/namespace/sandbox-namespace';
 import { manifest, manifestOf, synth, testChart } from './helpers';
 
 function namespace(props: SandboxNamespaceProps = {}): any[] {

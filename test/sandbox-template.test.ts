@@ -1,7 +1,7 @@
-import { ApiObject, Chart, JsonPatch } from 'cdk8s';
+import { ApiObject, type Chart, JsonPatch } from 'cdk8s';
 import { Construct } from 'constructs';
 import { schemaOf } from '../api/test/crd-files';
-import { AgentSandboxVersion, ClaimOverrides, Isolation, SandboxNetwork, SandboxTemplate, SandboxTemplateProps, SandboxVolume } from '../src';
+import { AgentSandboxVersion, ClaimOverrides, Isolation, SandboxNetwork, SandboxTemplate, type SandboxTemplateProps, SandboxVolume } from '../src';
 import { POD, manifest, schemaProblems, synth, template, testChart } from './helpers';
 
 const V1ALPHA1 = AgentSandboxVersion.V1ALPHA1;

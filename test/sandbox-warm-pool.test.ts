@@ -1,6 +1,6 @@
 import { ApiObject, Duration, JsonPatch } from 'cdk8s';
 import { schemaOf } from '../api/test/crd-files';
-import { AgentSandboxVersion, Lifetime, SandboxClaim, SandboxTemplate, SandboxWarmPool, SandboxWarmPoolProps, UpdateStrategy } from '../src';
+import { AgentSandboxVersion, Lifetime, SandboxClaim, SandboxTemplate, SandboxWarmPool, type SandboxWarmPoolProps, UpdateStrategy } from '../src';
 import { POD, manifest, manifestOf, messageOf, schemaProblems, synth, testChart } from './helpers';
 
 const V1ALPHA1 = AgentSandboxVersion.V1ALPHA1;

@@ -1,7 +1,7 @@
-import { ApiObject, Chart, Duration, JsonPatch } from 'cdk8s';
+import { ApiObject, type Chart, Duration, JsonPatch } from 'cdk8s';
 import { Construct } from 'constructs';
 import { schemaOf } from '../api/test/crd-files';
-import { AgentSandboxVersion, Lifetime, NetworkPeer, Sandbox, SandboxNetwork, SandboxProps, SandboxVolume, ShutdownPolicy } from '../src';
+import { AgentSandboxVersion, Lifetime, NetworkPeer, Sandbox, SandboxNetwork, type SandboxProps, SandboxVolume, ShutdownPolicy } from '../src';
 import { nameHash } from '../src/generated/vocabulary.gen';
 import { POD, manifest, messageOf, sandbox, schemaProblems, synth, testApp, testChart } from './helpers';
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { Isolation, SandboxTemplate, StartGate } from '../src';
 import { synth, testChart } from './helpers';
 

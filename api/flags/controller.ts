@@ -1,4 +1,4 @@
-import { Flag, Program } from './flag';
+import type { Flag, Program } from './flag';
 
 const NO_PROFILER = 'there is no profiler of Go';
 const NO_TLS = 'metrics are served over HTTP; a NetworkPolicy says who may read them';

@@ -1,4 +1,4 @@
-import { FlagRule } from './rules';
+import type { FlagRule } from './rules';
 
 /** One flag of a program: everything that is known about it. Helm chart, construct, `--help` and docs are written from it. */
 export interface Flag extends FlagRule {

@@ -1,4 +1,4 @@
-import { Flag, Program } from './flag';
+import type { Flag, Program } from './flag';
 
 const NO_ZAP = 'the log is written as lines of JSON';
 

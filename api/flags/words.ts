@@ -1,5 +1,5 @@
-import { Flag } from './flag';
-import { FlagType, INTEGER_MAX, boundsOf, formatDuration } from './rules';
+import type { Flag } from './flag';
+import { type FlagType, INTEGER_MAX, boundsOf, formatDuration } from './rules';
 
 /** Types of which values have bounds. */
 const NUMBERS: readonly FlagType[] = ['integer', 'number', 'duration', 'seconds'];

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { DEFINITIONS, KINDS, OWN, header } from '../model';
-import { Kind, KindVersion, Schema } from '../schema';
+import type { Kind, KindVersion, Schema } from '../schema';
 
 type Json = Record<string, any>;
 

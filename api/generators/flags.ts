@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CONTROLLER } from '../flags/controller';
-import { Flag, Program } from '../flags/flag';
+import type { Flag, Program } from '../flags/flag';
 import { ROUTER } from '../flags/router';
 import { RUNTIME } from '../flags/runtime';
 import { BOUNDS_OF_TYPES, boundsWords, defaultWords, flagWords } from '../flags/words';

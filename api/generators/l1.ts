@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFINITIONS, KINDS, KUBERNETES, OWN, header, reachable } from '../model';
-import { Kind, KindVersion, Schema } from '../schema';
+import type { Kind, KindVersion, Schema } from '../schema';
 import { enumMember, propertyName, typeName } from './names';
 import { docComment, fieldType, isRequired, isScalar, renderType, typeDoc } from './typescript';
 

@@ -1,5 +1,5 @@
 import { DEFINITIONS, KUBERNETES, OWN } from '../model';
-import { Schema } from '../schema';
+import type { Schema } from '../schema';
 
 /** How a field is used: one value, a list of them, or a map of them by key. */
 export type Shape = 'one' | 'list' | 'map';

@@ -1,4 +1,4 @@
-import { ApiObject, JsonPatch, Lazy } from 'cdk8s';
+import { type ApiObject, JsonPatch, Lazy } from 'cdk8s';
 
 /**
  * Fields of a type that need work, by their name in TypeScript: the name on the wire and, where fields further down

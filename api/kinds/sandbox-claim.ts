@@ -1,4 +1,4 @@
-import { Kind } from '../schema';
+import type { Kind } from '../schema';
 import { AGE, POD_IPS, VOLUME_CLAIM_TEMPLATES, conditionColumn, conditions, time } from './shared';
 
 const VALIDATIONS = [

@@ -1,4 +1,4 @@
-import { Kind } from '../schema';
+import type { Kind } from '../schema';
 import { POD_TEMPLATE, SERVICE, VOLUME_CLAIM_TEMPLATES, bothVersions } from './shared';
 
 export const SANDBOX_TEMPLATE: Kind = {

@@ -1,4 +1,4 @@
-import { Kind, PrinterColumn } from '../schema';
+import type { Kind, PrinterColumn } from '../schema';
 import { AGE, conditions } from './shared';
 
 const SCALE = { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' };

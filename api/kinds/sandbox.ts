@@ -1,4 +1,4 @@
-import { Kind, ValidationRule } from '../schema';
+import type { Kind, ValidationRule } from '../schema';
 import { AGE, POD_IPS, POD_TEMPLATE, SERVICE, VOLUME_CLAIM_TEMPLATES, conditionColumn, conditions, time } from './shared';
 
 /**

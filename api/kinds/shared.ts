@@ -1,4 +1,4 @@
-import { Definitions, KindVersion, PrinterColumn, Schema } from '../schema';
+import type { Definitions, KindVersion, PrinterColumn, Schema } from '../schema';
 
 const STRING_MAP: Schema = { type: 'object', additionalProperties: { type: 'string' } };
 

@@ -1,4 +1,4 @@
-import { ALL_VERSIONS, Json, KindName, VERSION_NAMES, VersionName, schemaAt, schemaOf, walk } from './crd-files';
+import { ALL_VERSIONS, type Json, type KindName, VERSION_NAMES, type VersionName, schemaAt, schemaOf, walk } from './crd-files';
 
 function rules(kind: KindName, version: VersionName): Json[] {
   return schemaOf(kind, version, 'spec')['x-kubernetes-validations'] ?? [];

@@ -1,4 +1,4 @@
-import { ALL_VERSIONS, CRDS, Json, KIND_NAMES, KindName, VERSION_NAMES, VersionName, schemaOf, versionOf, walk, without } from './crd-files';
+import { ALL_VERSIONS, CRDS, type Json, KIND_NAMES, type KindName, VERSION_NAMES, type VersionName, schemaOf, versionOf, walk, without } from './crd-files';
 
 const CORE = 'agents.x-k8s.io';
 const EXTENSIONS = 'extensions.agents.x-k8s.io';

@@ -1,4 +1,4 @@
-import { ALL_VERSIONS, EMBEDDED, Json, schemaAt, schemaOf, walk, without } from './crd-files';
+import { ALL_VERSIONS, EMBEDDED, type Json, schemaAt, schemaOf, walk, without } from './crd-files';
 
 const POD_SPEC = schemaOf('Sandbox', 'v1beta1', 'spec.podTemplate.spec');
 const CLAIM_SPEC = schemaOf('Sandbox', 'v1beta1', 'spec.volumeClaimTemplates[].spec');

@@ -1,4 +1,4 @@
-import { Json } from './crd-files';
+import type { Json } from './crd-files';
 import { propertyName } from '../generators/names';
 
 /** The constructs' classes for values that are a number or a string. */

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ts from 'typescript';
 import { ALL_VERSIONS, KIND_NAMES, schemaOf, walk } from './crd-files';
-import { Declarations, Dialect, docOf, mismatches } from './typescript-types';
+import { Declarations, type Dialect, docOf, mismatches } from './typescript-types';
 import { enumMember, propertyName, typeName } from '../generators/names';
 
 const FILES = readdirSync(join(__dirname, '..', '..', 'imports')).sort().map(file => `imports/${file}`);

@@ -1,4 +1,4 @@
-import { ALL_VERSIONS, Json, schemaAt, schemaOf } from './crd-files';
+import { ALL_VERSIONS, type Json, schemaAt, schemaOf } from './crd-files';
 import { structuralProblems, valueProblems } from './structural-schema';
 
 test.each(ALL_VERSIONS)('the schema of %s %s is structural', (kind, version) => {

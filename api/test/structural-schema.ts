@@ -1,4 +1,4 @@
-import { Json, walk } from './crd-files';
+import { type Json, walk } from './crd-files';
 
 /** Keywords that a structural schema may use outside of `anyOf`, and that this API needs. */
 const KEYWORDS = new Set([

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ts from 'typescript';
-import { Json } from './crd-files';
+import type { Json } from './crd-files';
 
 const ROOT = join(__dirname, '..', '..');
 

@@ -1,5 +1,5 @@
 import { KIND_NAMES, VERSION_NAMES, schemaOf, versionOf } from './crd-files';
-import { Declarations, Dialect, mismatches } from './typescript-types';
+import { Declarations, type Dialect, mismatches } from './typescript-types';
 
 const WIRE = new Declarations(['packages/api/src/types.gen.ts']);
 const DIALECT: Dialect = {

@@ -1,7 +1,7 @@
 import { poisson } from './arrivals';
 import { CLAIMS, claim } from './objects';
-import { Moment, now } from './watched';
-import { NAMESPACE, World } from './world';
+import { type Moment, now } from './watched';
+import { NAMESPACE, type World } from './world';
 
 /** A claim from its POST to its Ready. */
 export interface ClaimSample {

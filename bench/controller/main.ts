@@ -5,9 +5,9 @@
 import { parseArgs } from 'node:util';
 import { bundle } from '../../scripts/bundle';
 import { KUBECONFIG } from './controller-process';
-import { Result, json, text } from './report';
-import { Measurement, QUICK, SCENARIOS, Scenario } from './scenarios';
-import { Candidate, World } from './world';
+import { type Result, json, text } from './report';
+import { type Measurement, QUICK, SCENARIOS, type Scenario } from './scenarios';
+import { type Candidate, World } from './world';
 
 /** Arguments that any controller of this API takes. */
 const FLAGS = `--kubeconfig=${KUBECONFIG} --extensions --leader-elect=false --metrics-bind-address=127.0.0.1:0 --health-probe-bind-address=127.0.0.1:0`;

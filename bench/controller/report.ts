@@ -3,7 +3,7 @@ import { median, quantile } from '../statistics';
 import { round, table } from '../table';
 import type { Measurement, Scenario } from './scenarios';
 import type { Candidate } from './world';
-import { Part, total } from './writes';
+import { type Part, total } from './writes';
 
 /** All runs of a scenario with one controller. */
 export interface Result {

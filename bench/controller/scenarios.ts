@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Arrival, load } from './load';
+import { type Arrival, load } from './load';
 import { POOLS, SANDBOXES, pool, sandbox } from './objects';
-import { WritesByPart, attribute, total } from './writes';
-import { NAMESPACE, World } from './world';
+import { type WritesByPart, attribute, total } from './writes';
+import { NAMESPACE, type World } from './world';
 
 /** What one run of a scenario measured. */
 export interface Measurement {

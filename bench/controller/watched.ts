@@ -1,6 +1,6 @@
-import { Resource } from '../../packages/api/src/index.js';
-import { Cluster, Informer } from '../../packages/kube/src/index.js';
-import { ApiObject, isReady } from './objects.js';
+import type { Resource } from '../../packages/api/src/index.js';
+import { type Cluster, Informer } from '../../packages/kube/src/index.js';
+import { type ApiObject, isReady } from './objects.js';
 
 /** When the driver saw something, by both clocks. */
 export interface Moment {

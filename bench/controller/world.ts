@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { KubeObject, PODS, Resource } from '../../packages/api/src/index.js';
+import { type KubeObject, PODS, type Resource } from '../../packages/api/src/index.js';
 import { Cluster, Writer, loadCredentials } from '../../packages/kube/src/index.js';
-import { AuditedRequest, ControlPlane, PROJECT_CRDS_DIR, waitFor } from '../../testbed/src/index.js';
-import { ControllerProcess, Usage, usageOfProcess } from './controller-process';
+import { type AuditedRequest, ControlPlane, PROJECT_CRDS_DIR, waitFor } from '../../testbed/src/index.js';
+import { ControllerProcess, type Usage, usageOfProcess } from './controller-process';
 import { CLAIMS, POOLS, SANDBOXES, TEMPLATES, claim, pool, sandbox, template } from './objects';
 import { Watched } from './watched';
 

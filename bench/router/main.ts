@@ -3,7 +3,7 @@ import * as os from 'node:os';
 import { parseArgs } from 'node:util';
 import { median } from '../statistics';
 import { table } from '../table';
-import { SCENARIOS, Sample } from './scenarios';
+import { SCENARIOS, type Sample } from './scenarios';
 import { World } from './world';
 
 const USAGE = `usage: npm run bench:router [-- OPTIONS]

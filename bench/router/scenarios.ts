@@ -1,6 +1,6 @@
 import autocannon from 'autocannon';
 import { WebSocket } from 'ws';
-import { Subject, World, cpuMs, rssBytes } from './world';
+import { type Subject, type World, cpuMs, rssBytes } from './world';
 
 /** What one run found out. Undefined: not measured there. */
 export interface Sample {

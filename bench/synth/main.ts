@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { firstRequires, sameManifests, syntheses, typeChecks } from './measure';
-import { Measurements, json, text } from './report';
+import { type Measurements, json, text } from './report';
 import { TWINS } from './subjects';
 import { prepare } from './workspace';
 

@@ -6,8 +6,8 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { median } from '../statistics';
-import { Subject } from './subjects';
-import { Mode, RequireSample, SynthSample, TscSample } from './worker';
+import type { Subject } from './subjects';
+import type { Mode, RequireSample, SynthSample, TscSample } from './worker';
 import { WORK } from './workspace';
 
 export interface TypeCheck {

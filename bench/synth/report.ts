@@ -1,8 +1,8 @@
 import * as os from 'node:os';
 import { round, table } from '../table';
-import { FirstRequire, Synthesis, TypeCheck } from './measure';
+import type { FirstRequire, Synthesis, TypeCheck } from './measure';
 import { SUBJECTS } from './subjects';
-import { Mode } from './worker';
+import type { Mode } from './worker';
 
 export interface Measurements {
   readonly versions: { readonly [name: string]: string };

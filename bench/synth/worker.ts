@@ -5,7 +5,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { ChartFor } from './charts';
+import type { ChartFor } from './charts';
 
 export interface SynthSample {
   /** Milliseconds until all constructs are there. */

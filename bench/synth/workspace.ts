@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import * as ts from 'typescript';
-import { SUBJECTS, Subject } from './subjects';
+import { SUBJECTS, type Subject } from './subjects';
 
 const REPOSITORY = path.resolve(__dirname, '..', '..');
 export const WORK = path.join(REPOSITORY, 'bench', 'work');

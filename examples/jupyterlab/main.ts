@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { App, Chart, Duration } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
-import { Isolation, Probe, Sandbox, SandboxContainer, SandboxNetwork, SandboxVolume } from 'cdk8s-agent-sandbox';
+import { Isolation, Probe, Sandbox, type SandboxContainer, SandboxNetwork, SandboxVolume } from 'cdk8s-agent-sandbox';
 
 // REPLACE: pin the image by its digest.
 const IMAGE = 'jupyterhub/k8s-singleuser-sample:4.2.0';

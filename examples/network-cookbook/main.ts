@@ -1,6 +1,6 @@
 import { App, Chart } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
-import { ClusterDns, Isolation, NetworkPeer, NetworkPort, SandboxNetwork, SandboxTemplate, SandboxTemplateProps } from 'cdk8s-agent-sandbox';
+import { ClusterDns, Isolation, NetworkPeer, NetworkPort, SandboxNetwork, SandboxTemplate, type SandboxTemplateProps } from 'cdk8s-agent-sandbox';
 
 // REPLACE: an image of yours, pinned by its digest.
 const IMAGE = `registry.example/python-runtime@sha256:${'0'.repeat(64)}`;

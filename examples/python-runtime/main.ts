@@ -1,5 +1,5 @@
 import { App, Chart, Duration } from 'cdk8s';
-import { Isolation, KataHypervisor, Probe, Sandbox, SandboxContainer, SandboxNetwork, SandboxTemplate, SandboxVolume, SandboxWarmPool } from 'cdk8s-agent-sandbox';
+import { Isolation, KataHypervisor, Probe, Sandbox, type SandboxContainer, SandboxNetwork, SandboxTemplate, SandboxVolume, SandboxWarmPool } from 'cdk8s-agent-sandbox';
 
 // REPLACE: pin the image by its digest. This one is a moving build of the reference runtime of the API.
 const IMAGE = 'us-central1-docker.pkg.dev/k8s-staging-images/agent-sandbox/python-runtime-sandbox:latest-main';

@@ -1,5 +1,5 @@
-import { Sentinels } from './sentinels';
-import { Entry, Item, Node } from './template';
+import type { Sentinels } from './sentinels';
+import type { Entry, Item, Node } from './template';
 
 /** Texts that YAML reads as something else. */
 const NOT_PLAIN = /^(true|false|yes|no|on|off|null|y|n|~)$/i;
@@ -40,7 +40,7 @@ export class Emitter {
   }
 
   private list(items: readonly Item[], indent: number): string[] {
-    return items.flatMap((item) => {
+    return items.flatMap(item => {
       const { node, range, splice } = item;
       if (splice) {
         return guarded(item.condition, [`{{- toYaml ${(node as { expression: string }).expression} | nindent ${indent} }}`]);

@@ -1,5 +1,5 @@
 import { App, Yaml } from 'cdk8s';
-import { AgentSandboxController, AgentSandboxControllerProps } from '../../src';
+import { AgentSandboxController, type AgentSandboxControllerProps } from '../../src';
 
 /** What has to be replaced before the file is applied: no registry has an image yet. */
 const IMAGE_PLACEHOLDER = 'REPLACE-WITH-YOUR-REGISTRY/agent-sandbox-controller:REPLACE-WITH-YOUR-TAG';

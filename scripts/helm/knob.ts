@@ -1,6 +1,6 @@
 import { Duration } from 'cdk8s';
-import { Flag } from '../../api/flags/flag';
-import { AgentSandboxControllerProps } from '../../src';
+import type { Flag } from '../../api/flags/flag';
+import type { AgentSandboxControllerProps } from '../../src';
 
 /** What a value is, in Helm and in the props: how it is read, written, checked, and recognised in what is synthesized. */
 export type KnobType =

@@ -1,9 +1,9 @@
 import { CONTROLLER } from '../../api/flags/controller';
-import { Flag } from '../../api/flags/flag';
+import type { Flag } from '../../api/flags/flag';
 import { ROUTER } from '../../api/flags/router';
-import { FlagType } from '../../api/flags/rules';
+import type { FlagType } from '../../api/flags/rules';
 import { defaultWords, flagWords } from '../../api/flags/words';
-import { Knob, KnobType } from './knob';
+import type { Knob, KnobType } from './knob';
 
 const knob = (value: string, prop: string, type: KnobType, default_: unknown, description: string, more: Partial<Knob> = {}): Knob =>
   ({ value, prop, type, default: default_, description, ...more });

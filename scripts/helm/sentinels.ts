@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { Knob, isAlways, isBoolean } from './knob';
+import { type Knob, isAlways, isBoolean } from './knob';
 
 /** A value that occurs nowhere else, in what is synthesized, and the Go template that stands for it. */
 export interface Sentinel {

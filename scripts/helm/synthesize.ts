@@ -1,7 +1,7 @@
 import { App } from 'cdk8s';
 import { AgentSandboxController } from '../../src';
-import { Knob, Props, Values, isAlways, isBoolean, propsOf, setAt } from './knob';
-import { NAMESPACE, Sentinels } from './sentinels';
+import { type Knob, type Props, type Values, isAlways, isBoolean, propsOf, setAt } from './knob';
+import { NAMESPACE, type Sentinels } from './sentinels';
 
 /** Knobs that do not have their default. */
 export type Assignment = readonly Knob[];

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Knob } from './knob';
-import { Sentinels, condition } from './sentinels';
+import type { Knob } from './knob';
+import { type Sentinels, condition } from './sentinels';
 
 /** A document with conditions in it. */
 export type Node =

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Emitter } from './emit';
-import { Knob, isAlways, valueAt } from './knob';
+import { type Knob, isAlways, valueAt } from './knob';
 import { NAMESPACE, Sentinels, condition, toggles } from './sentinels';
-import { Assignment, SINGLE, Synthesizer, objectsOf } from './synthesize';
-import { Entry, Merger, Node, Variant, allOf, not } from './template';
+import { type Assignment, SINGLE, Synthesizer, objectsOf } from './synthesize';
+import { type Entry, Merger, type Node, type Variant, allOf, not } from './template';
 
 /** Knobs that bring objects which other knobs change: each of these sets, with one more. */
 const CONTEXTS: readonly (readonly string[])[] = [

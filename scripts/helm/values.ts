@@ -1,6 +1,6 @@
-import { Flag } from '../../api/flags/flag';
-import { INTEGER_MAX, LOG_LEVEL_NAMES, TEXT_RULES, TextRule, TextRuleName, boundsOf, numeral } from '../../api/flags/rules';
-import { Knob, isBoolean, isSet, setAt } from './knob';
+import type { Flag } from '../../api/flags/flag';
+import { INTEGER_MAX, LOG_LEVEL_NAMES, TEXT_RULES, type TextRule, type TextRuleName, boundsOf, numeral } from '../../api/flags/rules';
+import { type Knob, isBoolean, isSet, setAt } from './knob';
 
 type Schema = { [keyword: string]: unknown };
 
@@ -116,7 +116,7 @@ function flagSchema(flag: Flag, orNull: (type: string) => string | string[]): Sc
 
 function textSchema(name: TextRuleName = 'any', optional = ''): Schema {
   const { pattern, maxLength }: TextRule = TEXT_RULES[name];
-  return { type: 'string', pattern: `^(${pattern})${optional}$`, ...(maxLength !== undefined && { maxLength }) };
+  return { type: 'string', pattern: `^(${pattern})${optional}$`, maxLength };
 }
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { KINDS } from '../../api/model';
 import { CONDITION, VERSION } from '../../api/vocabulary';
 import { KIND_NAMES, MISTAKES } from '../../src/findings/mistakes';
-import { CommandFacts, ENUMS, Field, ROOT, STRUCTS, fieldsOf, staticFunctions, typed } from './facts';
+import { type CommandFacts, ENUMS, type Field, ROOT, STRUCTS, fieldsOf, staticFunctions, typed } from './facts';
 
 const { repository } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as { readonly repository: { readonly url: string } };
 /** Where the documents of this repository can be read. */

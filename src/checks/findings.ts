@@ -1,5 +1,5 @@
 import { ApiObject } from 'cdk8s';
-import { Construct, IConstruct } from 'constructs';
+import type { Construct, IConstruct } from 'constructs';
 
 const REGISTERED = Symbol.for('cdk8s-agent-sandbox.findings');
 

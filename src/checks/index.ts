@@ -1,3 +1,4 @@
+export { definedOnly } from './defined-only';
 export { checkTreeAtSynth, setTreeCheck } from './findings';
 export { nearest } from './nearest';
 export { describe, Problems } from './problems';

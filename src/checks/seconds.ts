@@ -1,5 +1,5 @@
-import { Duration } from 'cdk8s';
-import { Problems } from './problems';
+import type { Duration } from 'cdk8s';
+import type { Problems } from './problems';
 import { integer } from './rules';
 
 /**

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Finding, FindingSeverity } from '../findings';
+import { type Finding, FindingSeverity } from '../findings';
 import { EXTENSIONS_GROUP, GROUP } from '../generated/vocabulary.gen';
-import { Located } from './load';
+import type { Located } from './load';
 
 /** What an edit does, for the rules that compare an old state with a new one. @internal */
 export const DIFF_RULES = [

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { checkManifests, Finding, FindingSeverity, ruleInfos } from '../findings';
+import { checkManifests, type Finding, FindingSeverity, ruleInfos } from '../findings';
 import { diff, DIFF_RULES } from './diff';
 import { load, LoadError } from './load';
 import { FORMATS } from './report';

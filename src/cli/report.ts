@@ -1,4 +1,4 @@
-import { Finding, FindingSeverity, RuleInfo } from '../findings';
+import { type Finding, FindingSeverity, type RuleInfo } from '../findings';
 
 /** How findings are written, by the name of the format. @internal */
 export const FORMATS: Readonly<Record<string, (findings: readonly Finding[], rules: readonly RuleInfo[]) => string>> = {

@@ -1,11 +1,11 @@
-import { Construct, IConstruct } from 'constructs';
+import { Construct, type IConstruct } from 'constructs';
 import { checkCalls, Problems } from '../checks';
 import { CONTRADICTION_RULES } from './contradictions';
-import { Finding, FindingSeverity } from './finding';
+import { type Finding, FindingSeverity } from './finding';
 import { NAME_RULES } from './names';
 import { REFERENCE_RULES } from './references';
 import { FIELD_RULES } from './fields';
-import { Rule, run, Subject, World } from './world';
+import { type Rule, run, Subject, World } from './world';
 
 /** All rules, in the order in which they are applied. @internal */
 export const RULES: readonly Rule[] = [...NAME_RULES, ...REFERENCE_RULES, ...CONTRADICTION_RULES, ...FIELD_RULES];

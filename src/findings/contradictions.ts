@@ -4,7 +4,7 @@ import { checkPodSecurity } from '../pod';
 import { EXTENSIONS_GROUP, GROUP, ROUTER, SHADOW_POOL_PREFIX } from '../generated/vocabulary.gen';
 import { FindingSeverity } from './finding';
 import { blueprints, containersOf, templateOf } from './pods';
-import { Rule, Subject, World } from './world';
+import type { Rule, Subject, World } from './world';
 
 const LEVELS = ['restricted', 'baseline', 'privileged'] as const;
 type Level = typeof LEVELS[number];

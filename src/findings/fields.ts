@@ -3,7 +3,7 @@ import { CRDS_JSON } from '../generated/crds.gen';
 import { DEPRECATED_VERSION, VERSION } from '../generated/vocabulary.gen';
 import { FindingSeverity } from './finding';
 import { GROUPS, KIND_NAMES, MISTAKES } from './mistakes';
-import { Report, Rule, Subject, World } from './world';
+import type { Report, Rule, Subject, World } from './world';
 
 type Json = any;
 

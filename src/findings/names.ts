@@ -1,7 +1,7 @@
 import { nameHash, NETWORK_POLICY_SUFFIX } from '../generated/vocabulary.gen';
 import { FindingSeverity } from './finding';
 import { podTemplateOf, templateOf } from './pods';
-import { Rule, Subject } from './world';
+import type { Rule, Subject } from './world';
 
 /** Kinds whose names end up, as 32-bit hashes, in labels that select Pods, and whose names these are then. */
 const HASHED: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import { Subject, World } from './world';
+import type { Subject, World } from './world';
 
 /** The pod template of a workload: of a Sandbox, a SandboxTemplate, or a kind of Kubernetes. @internal */
 export function podTemplateOf(subject: Subject): any {

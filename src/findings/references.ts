@@ -1,6 +1,6 @@
 import { FindingSeverity } from './finding';
 import { blueprints, containersOf } from './pods';
-import { Rule, Subject, World } from './world';
+import type { Rule, Subject, World } from './world';
 
 /** What an object names in its own namespace. */
 interface Reference {

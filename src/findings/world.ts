@@ -1,8 +1,8 @@
 import { ApiObject } from 'cdk8s';
-import { IConstruct } from 'constructs';
+import type { IConstruct } from 'constructs';
 import { show } from '../checks';
 import { EXTENSIONS_GROUP, GROUP } from '../generated/vocabulary.gen';
-import { Finding, FindingSeverity } from './finding';
+import type { Finding, FindingSeverity } from './finding';
 
 /** An object that is looked at: of a tree of constructs, or of a manifest. @internal */
 export class Subject {

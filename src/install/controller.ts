@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import { CONTROLLER_RULES, ORIGINAL_CONTROLLER_RULES } from '../generated/rights.gen';
 import { CONTROLLER_FLAGS } from './controller-flags.gen';
 import { flagArgs } from './flag';
 import { ControllerImplementation, FIXED_ARGS } from './implementation';
 import { CONFIG, CONTROLLER_PORTS } from './names';
 import { networkPolicy, podsOf } from './network-policies';
-import { Account, clusterRole, object, role } from './objects';
-import { AgentSandboxControllerProps } from './props';
+import { type Account, clusterRole, object, role } from './objects';
+import type { AgentSandboxControllerProps } from './props';
 import { deployment, httpProbe, serviceAccount } from './workload';
 
 /** The controller as the other parts see it. @internal */

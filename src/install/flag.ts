@@ -1,6 +1,6 @@
-import { Duration } from 'cdk8s';
-import { Problems } from '../checks';
-import { FlagRule, followsRule, readFlag, remedyOf } from './flag-rules.gen';
+import type { Duration } from 'cdk8s';
+import type { Problems } from '../checks';
+import { type FlagRule, followsRule, readFlag, remedyOf } from './flag-rules.gen';
 
 /** The flag of a prop. @internal */
 export interface InstalledFlag extends FlagRule {

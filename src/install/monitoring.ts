@@ -1,8 +1,8 @@
 import { Duration } from 'cdk8s';
-import { Construct } from 'constructs';
-import { Problems, wholeSeconds } from '../checks';
+import type { Construct } from 'constructs';
+import { type Problems, wholeSeconds } from '../checks';
 import { checkLabels } from '../objects';
-import { Alert, controllerAlerts, routerAlerts } from './alerts';
+import { type Alert, controllerAlerts, routerAlerts } from './alerts';
 import { goDuration } from './flag';
 import { dashboard } from './dashboard';
 import { object } from './objects';

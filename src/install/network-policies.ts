@@ -1,4 +1,4 @@
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import { NAMESPACE_NAME_LABEL } from '../objects';
 import { object } from './objects';
 

@@ -1,6 +1,6 @@
-import { ApiObject, ApiObjectMetadata } from 'cdk8s';
-import { Construct } from 'constructs';
-import { RbacRule } from '../generated/rights.gen';
+import { ApiObject, type ApiObjectMetadata } from 'cdk8s';
+import type { Construct } from 'constructs';
+import type { RbacRule } from '../generated/rights.gen';
 import { ClusterScopedObject } from '../objects';
 
 type Content = Readonly<Record<string, unknown>>;

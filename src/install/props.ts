@@ -1,8 +1,8 @@
-import { ControllerFlagProps } from './controller-flags.gen';
-import { ControllerImplementation } from './implementation';
-import { MonitoringProps } from './monitoring';
-import { RouterProps } from './router-props';
-import { InstalledProgramProps } from './workload';
+import type { ControllerFlagProps } from './controller-flags.gen';
+import type { ControllerImplementation } from './implementation';
+import type { MonitoringProps } from './monitoring';
+import type { RouterProps } from './router-props';
+import type { InstalledProgramProps } from './workload';
 
 /** What is installed, and how. `image` is all that has to be said. */
 export interface AgentSandboxControllerProps extends InstalledProgramProps, ControllerFlagProps {

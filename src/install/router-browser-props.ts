@@ -1,5 +1,5 @@
-import { Duration } from 'cdk8s';
-import * as kplus from 'cdk8s-plus-28';
+import type { Duration } from 'cdk8s';
+import type * as kplus from 'cdk8s-plus-28';
 
 /** People who sign in at an OpenID Connect provider to open sandboxes in a browser. */
 export interface RouterOidcProps {

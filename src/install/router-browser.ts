@@ -1,6 +1,6 @@
-import { dnsSubdomain, Problems } from '../checks';
+import { dnsSubdomain, type Problems } from '../checks';
 import { goDuration } from './flag';
-import { RouterBrowserProps, RouterOidcProps } from './router-browser-props';
+import type { RouterBrowserProps, RouterOidcProps } from './router-browser-props';
 
 const FOLDERS = { session: '/etc/sandbox-router/session', oidc: '/etc/sandbox-router/oidc' } as const;
 const PATH = /^(\/[A-Za-z0-9_-]+)+$/;

@@ -1,8 +1,8 @@
-import { dnsLabel, Problems } from '../checks';
+import { dnsLabel, type Problems } from '../checks';
 import { checkFlags, flagArgs } from './flag';
 import { browserArgs, browserSecrets, checkBrowser } from './router-browser';
 import { ROUTER_FLAGS } from './router-flags.gen';
-import { RouterProps } from './router-props';
+import type { RouterProps } from './router-props';
 
 /** Ports of the router. @internal */
 export const ROUTER_ARGS = { http: 8080, https: 8443, metrics: 9090, healthz: 8081 } as const;

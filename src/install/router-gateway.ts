@@ -1,9 +1,9 @@
-import { Construct } from 'constructs';
-import { dnsLabel, dnsSubdomain, Problems } from '../checks';
+import type { Construct } from 'constructs';
+import { dnsLabel, dnsSubdomain, type Problems } from '../checks';
 import { ROUTER_NAME, ROUTER_SERVICE } from './names';
 import { object } from './objects';
 import { ROUTER_ARGS } from './router-flags';
-import { RouterGatewayProps } from './router-props';
+import type { RouterGatewayProps } from './router-props';
 
 const GATEWAY_API = 'gateway.networking.k8s.io/v1';
 

@@ -1,7 +1,7 @@
-import * as kplus from 'cdk8s-plus-28';
-import { RouterBrowserProps } from './router-browser-props';
-import { RouterFlagProps } from './router-flags.gen';
-import { InstalledProgramProps } from './workload';
+import type * as kplus from 'cdk8s-plus-28';
+import type { RouterBrowserProps } from './router-browser-props';
+import type { RouterFlagProps } from './router-flags.gen';
+import type { InstalledProgramProps } from './workload';
 
 /** A Gateway of the Gateway API in front of the router. */
 export interface RouterGatewayProps {

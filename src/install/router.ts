@@ -1,16 +1,16 @@
 import { Duration } from 'cdk8s';
-import { Construct } from 'constructs';
-import { Problems } from '../checks';
+import type { Construct } from 'constructs';
+import type { Problems } from '../checks';
 import { ROUTER_RULES } from '../generated/rights.gen';
 import { GROUP, LABEL, ROUTER } from '../generated/vocabulary.gen';
-import { Target } from './monitoring';
+import type { Target } from './monitoring';
 import { ROUTER_NAME, ROUTER_SERVICE, selectorLabels } from './names';
 import { networkPolicy, podsOf } from './network-policies';
-import { Account, clusterObject, clusterRole, object, role } from './objects';
-import { AgentSandboxControllerProps } from './props';
+import { type Account, clusterObject, clusterRole, object, role } from './objects';
+import type { AgentSandboxControllerProps } from './props';
 import { checkRouterFlags, ROUTER_ARGS, routerArgs, routerSecrets } from './router-flags';
 import { checkGateway, gateway } from './router-gateway';
-import { RouterProps } from './router-props';
+import type { RouterProps } from './router-props';
 import { checkProgram, deployment, httpProbe, serviceAccount } from './workload';
 
 /** The labels that the policies of templates let in are among those of the Pods. */

@@ -1,4 +1,4 @@
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import { USER_RULES } from '../generated/rights.gen';
 import { clusterObject } from './objects';
 

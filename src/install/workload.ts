@@ -1,8 +1,8 @@
-import { ApiObject, Duration } from 'cdk8s';
-import * as kplus from 'cdk8s-plus-28';
-import { Construct } from 'constructs';
-import * as l1 from '../../imports';
-import { bytes, dnsSubdomain, envName, integer, Problems, Quantity, quantity, wholeSeconds } from '../checks';
+import type { ApiObject, Duration } from 'cdk8s';
+import type * as kplus from 'cdk8s-plus-28';
+import type { Construct } from 'constructs';
+import type * as l1 from '../../imports';
+import { bytes, dnsSubdomain, envName, integer, type Problems, Quantity, quantity, wholeSeconds } from '../checks';
 import { checkKeys, checkLabels } from '../objects';
 import { object } from './objects';
 

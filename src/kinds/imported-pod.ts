@@ -1,10 +1,11 @@
 import { ApiObject } from 'cdk8s';
-import * as kplus from 'cdk8s-plus-28';
-import * as l1 from '../../imports';
+import type * as kplus from 'cdk8s-plus-28';
+import type * as l1 from '../../imports';
 import { Problems } from '../checks';
-import { SandboxNetwork } from '../network';
+import type { SandboxNetwork } from '../network';
 import {
-  checkHostNetwork, checkNamespacedReferences, checkPodMetadata, checkPodSecurity, containerSecurityContext, FS_GROUP, Isolation, mergeNodeSelectors,
+  checkHostNetwork, checkNamespacedReferences, checkPodMetadata, checkPodSecurity, containerSecurityContext, FS_GROUP, type Isolation,
+  mergeNodeSelectors,
   mergeTolerations, podSecurityContext, Relaxation,
 } from '../pod';
 

@@ -1,6 +1,6 @@
 import { Construct } from 'constructs';
-import { ISandboxTemplate } from '../objects';
-import { Blueprint } from '../pod';
+import type { ISandboxTemplate } from '../objects';
+import type { Blueprint } from '../pod';
 
 /** What claims may do to environment variables or volumes of their template. */
 export enum ClaimOverrides {

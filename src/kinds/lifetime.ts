@@ -1,5 +1,5 @@
-import { Duration } from 'cdk8s';
-import * as l1 from '../../imports';
+import type { Duration } from 'cdk8s';
+import type * as l1 from '../../imports';
 import { checkCalls, Problems, time } from '../checks';
 
 /** What happens to an object at the end of its lifetime. Its Pod is removed in every case. */

@@ -1,16 +1,16 @@
 import { ApiObject, Chart } from 'cdk8s';
-import { Construct, IConstruct } from 'constructs';
+import { Construct, type IConstruct } from 'constructs';
 import * as l1 from '../../imports';
 import { checkProps, checkTreeAtSynth, dnsLabel, dnsSubdomain, placed, Problems } from '../checks';
 import { DEFAULT_LABEL_DOMAINS, reservedAnnotationDomain } from '../generated/semantics.gen';
 import { SHADOW_POOL_PREFIX } from '../generated/vocabulary.gen';
 import {
-  AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, inDifferentNamespaces, ISandboxTemplate, ISandboxWarmPool,
+  type AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, inDifferentNamespaces, type ISandboxTemplate, type ISandboxWarmPool,
   objectMetadata,
 } from '../objects';
-import { Blueprint, checkPodMetadata, openVolumes, renderEnv, SandboxVolume } from '../pod';
-import { ClaimOverrides, KnownTemplate, knownTemplate } from './known-template';
-import { Lifetime } from './lifetime';
+import { type Blueprint, checkPodMetadata, openVolumes, renderEnv, type SandboxVolume } from '../pod';
+import { ClaimOverrides, type KnownTemplate, knownTemplate } from './known-template';
+import type { Lifetime } from './lifetime';
 import { checkSandboxName } from './sandbox';
 
 /** When a claim ends, and what it adds to the Sandbox. */

@@ -1,16 +1,16 @@
 import { Lazy } from 'cdk8s';
-import * as kplus from 'cdk8s-plus-28';
+import type * as kplus from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import * as l1 from '../../imports';
 import { checkCalls, checkProps, checkTreeAtSynth, dnsLabel, dnsSubdomain, placed, Problems } from '../checks';
 import { ANNOTATION, LABEL, nameHash, NETWORK_POLICY_SUFFIX } from '../generated/vocabulary.gen';
 import { SandboxNetwork } from '../network';
-import { AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, ISandboxTemplate, objectMetadata } from '../objects';
-import { Blueprint, checkHostNetwork, checkNamespacedReferences, Isolation, Relaxation, renderBlueprint, SandboxPodProps } from '../pod';
+import { type AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, type ISandboxTemplate, objectMetadata } from '../objects';
+import { type Blueprint, checkHostNetwork, checkNamespacedReferences, type Isolation, type Relaxation, renderBlueprint, type SandboxPodProps } from '../pod';
 import { ImportedPod } from './imported-pod';
 import { ClaimOverrides } from './known-template';
-import { SandboxClaim, SandboxClaimOptions } from './sandbox-claim';
-import { SandboxWarmPool, SandboxWarmPoolOptions } from './sandbox-warm-pool';
+import { SandboxClaim, type SandboxClaimOptions } from './sandbox-claim';
+import { SandboxWarmPool, type SandboxWarmPoolOptions } from './sandbox-warm-pool';
 
 /** What a template says besides its Pod. */
 export interface SandboxTemplateOptions extends AgentSandboxObjectProps {

@@ -1,15 +1,16 @@
-import { ApiObject, Duration, Lazy } from 'cdk8s';
+import { ApiObject, type Duration, Lazy } from 'cdk8s';
 import { Construct } from 'constructs';
 import * as l1 from '../../imports';
 import { checkCalls, checkProps, checkTreeAtSynth, dnsLabel, dnsSubdomain, integer, placed, Problems, wholeSeconds } from '../checks';
 import {
-  AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, inDifferentNamespaces, ISandboxTemplate, ISandboxWarmPool, objectMetadata,
+  type AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf,
+  inDifferentNamespaces, type ISandboxTemplate, type ISandboxWarmPool, objectMetadata,
 } from '../objects';
 import { openVolumes } from '../pod';
-import { WarmPoolAutoscalingOptions, WarmPoolHorizontalPodAutoscaler, WarmPoolScaledObject, WarmPoolScaledObjectOptions } from '../scaling';
+import { type WarmPoolAutoscalingOptions, WarmPoolHorizontalPodAutoscaler, WarmPoolScaledObject, type WarmPoolScaledObjectOptions } from '../scaling';
 import { knownTemplate } from './known-template';
 import { checkSandboxName } from './sandbox';
-import { SandboxClaim, SandboxClaimOptions } from './sandbox-claim';
+import { SandboxClaim, type SandboxClaimOptions } from './sandbox-claim';
 
 /** What happens to idle Sandboxes when their template changes. */
 export enum UpdateStrategy {

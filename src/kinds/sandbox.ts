@@ -4,9 +4,9 @@ import * as l1 from '../../imports';
 import { checkProps, checkTreeAtSynth, dns1035Label, placed, Problems } from '../checks';
 import { LABEL, nameHash } from '../generated/vocabulary.gen';
 import { SandboxNetwork } from '../network';
-import { AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, objectMetadata } from '../objects';
-import { checkHostNetwork, Isolation, renderBlueprint, SandboxPodProps } from '../pod';
-import { Lifetime } from './lifetime';
+import { type AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, objectMetadata } from '../objects';
+import { checkHostNetwork, type Isolation, renderBlueprint, type SandboxPodProps } from '../pod';
+import type { Lifetime } from './lifetime';
 
 /** A Sandbox: its Pod, its network, its lifetime. */
 export interface SandboxProps extends AgentSandboxObjectProps, SandboxPodProps {

@@ -2,7 +2,7 @@ import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import { checkProps, checkTreeAtSynth, dnsLabel, integer, placed, Problems, qualifiedName, Quantity, quantity } from '../checks';
 import { EXTENSIONS_GROUP, GROUP } from '../generated/vocabulary.gen';
-import { checkKeys, checkLabels, ClusterScopedObject, ObjectMetadataProps } from '../objects';
+import { checkKeys, checkLabels, ClusterScopedObject, type ObjectMetadataProps } from '../objects';
 
 /** The levels of the Pod Security Standards. */
 export enum PodSecurityLevel {

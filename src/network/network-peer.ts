@@ -1,6 +1,6 @@
 import { ApiObject, App, Chart } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
-import * as l1 from '../../imports';
+import type * as l1 from '../../imports';
 import { checkCalls, dnsLabel, Problems } from '../checks';
 import { SPECIAL_IPV4, SPECIAL_IPV6 } from '../generated/semantics.gen';
 import { NAMESPACE_NAME_LABEL, orderedSelector, selectorOf } from '../objects';

@@ -1,12 +1,12 @@
-import * as l1 from '../../imports';
+import type * as l1 from '../../imports';
 import { toWire } from '../../imports/wire';
 import { checkCalls, dnsLabel, Problems } from '../checks';
 import { ROUTER } from '../generated/vocabulary.gen';
 import { NAMESPACE_NAME_LABEL, selectorOf } from '../objects';
 import { Cidr } from './cidr';
 import { ClusterDns } from './cluster-dns';
-import { NetworkPeer, PublicInternetPeerOptions } from './network-peer';
-import { NetworkPort } from './network-port';
+import { NetworkPeer, type PublicInternetPeerOptions } from './network-peer';
+import type { NetworkPort } from './network-port';
 import { reachProblem } from './reach';
 
 /** The preset that keeps no NetworkPolicy. */

@@ -1,5 +1,5 @@
-import { ApiObject, ApiObjectProps } from 'cdk8s';
-import { Construct } from 'constructs';
+import { ApiObject, type ApiObjectProps } from 'cdk8s';
+import type { Construct } from 'constructs';
 
 /** Labels and annotations of an object that stands beside the Agent Sandbox API. */
 export interface ObjectMetadataProps {

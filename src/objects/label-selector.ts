@@ -1,5 +1,5 @@
-import * as l1 from '../../imports';
-import { labelValue, Problems, qualifiedName } from '../checks';
+import type * as l1 from '../../imports';
+import { labelValue, type Problems, qualifiedName } from '../checks';
 
 /** The label by which Kubernetes gives each namespace its name. @internal */
 export const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';

@@ -1,7 +1,7 @@
-import { ApiObjectMetadata, Chart } from 'cdk8s';
-import { Construct } from 'constructs';
-import { dnsLabel, dnsSubdomain, labelValue, Problems, qualifiedName } from '../checks';
-import { ObjectMetadataProps } from './kubernetes-object';
+import { type ApiObjectMetadata, Chart } from 'cdk8s';
+import type { Construct } from 'constructs';
+import { dnsLabel, dnsSubdomain, labelValue, type Problems, qualifiedName } from '../checks';
+import type { ObjectMetadataProps } from './kubernetes-object';
 
 /** Versions of the Agent Sandbox API. */
 export enum AgentSandboxVersion {

@@ -1,4 +1,4 @@
-import { Problems } from '../checks';
+import type { Problems } from '../checks';
 import { Relaxation } from './relaxation';
 
 const APPARMOR = 'container.apparmor.security.beta.kubernetes.io/';

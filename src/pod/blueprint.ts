@@ -1,13 +1,13 @@
-import * as l1 from '../../imports';
-import { Problems, wholeSeconds } from '../checks';
-import { renderContainer, RenderedContainer, SandboxContainer } from './container';
-import { SandboxPodProps } from './pod-props';
+import type * as l1 from '../../imports';
+import { type Problems, wholeSeconds } from '../checks';
+import { renderContainer, type RenderedContainer, type SandboxContainer } from './container';
+import type { SandboxPodProps } from './pod-props';
 import { checkInitContainer, checkPodFields, checkPodMetadata, checkVolumeDevices, mergeNodeSelectors, mergeTolerations } from './pod-rules';
 import { checkPodSecurity, podSecurityContext, withUser } from './pod-security';
 import { Relaxation } from './relaxation';
 import { nodeAffinity } from './scheduling';
 import { withSeccomp } from './seccomp';
-import { SandboxVolume } from './volume';
+import type { SandboxVolume } from './volume';
 
 /**
  * What Sandboxes and templates have in common, checked and ready to emit.

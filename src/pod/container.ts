@@ -1,13 +1,13 @@
 import * as kplus from 'cdk8s-plus-28';
 import * as l1 from '../../imports';
-import { absolutePath, bytes, dnsLabel, envName, memory, oneOf, portName, portNumber, Problems, Quantity, quantity } from '../checks';
+import { absolutePath, bytes, dnsLabel, envName, memory, oneOf, portName, portNumber, type Problems, Quantity, quantity } from '../checks';
 import { nameHash } from '../generated/vocabulary.gen';
-import { Gpu } from './gpu';
-import { LifecycleHook } from './lifecycle-hook';
+import type { Gpu } from './gpu';
+import type { LifecycleHook } from './lifecycle-hook';
 import { containerSecurityContext, withUser } from './pod-security';
-import { Probe } from './probe';
-import { Relaxation } from './relaxation';
-import { SeccompProfile, withSeccomp } from './seccomp';
+import type { Probe } from './probe';
+import type { Relaxation } from './relaxation';
+import { type SeccompProfile, withSeccomp } from './seccomp';
 import { SandboxVolume } from './volume';
 
 /** A value of a variable as it is, or from elsewhere. With a name, because jsii-rosetta translates no union without one. */

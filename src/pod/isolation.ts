@@ -1,4 +1,4 @@
-import * as l1 from '../../imports';
+import type * as l1 from '../../imports';
 import { checkCalls, dnsSubdomain, labelValue, Problems, qualifiedName } from '../checks';
 import { checkLabels } from '../objects';
 

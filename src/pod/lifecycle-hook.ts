@@ -1,4 +1,4 @@
-import { Duration } from 'cdk8s';
+import type { Duration } from 'cdk8s';
 import * as l1 from '../../imports';
 import { checkCalls, portNumber, Problems, wholeSeconds } from '../checks';
 

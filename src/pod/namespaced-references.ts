@@ -1,5 +1,5 @@
-import * as l1 from '../../imports';
-import { Problems } from '../checks';
+import type * as l1 from '../../imports';
+import type { Problems } from '../checks';
 
 /**
  * Holds a template for claims of other namespaces against the rule that its Pod names nothing of its own.

@@ -1,12 +1,12 @@
-import { Duration } from 'cdk8s';
-import * as kplus from 'cdk8s-plus-28';
-import * as l1 from '../../imports';
-import { SandboxContainer } from './container';
-import { Isolation } from './isolation';
-import { Relaxation } from './relaxation';
-import { NodeRule, PodSpread } from './scheduling';
-import { SeccompProfile } from './seccomp';
-import { SandboxVolume } from './volume';
+import type { Duration } from 'cdk8s';
+import type * as kplus from 'cdk8s-plus-28';
+import type * as l1 from '../../imports';
+import type { SandboxContainer } from './container';
+import type { Isolation } from './isolation';
+import type { Relaxation } from './relaxation';
+import type { NodeRule, PodSpread } from './scheduling';
+import type { SeccompProfile } from './seccomp';
+import type { SandboxVolume } from './volume';
 
 /** The Pod of a sandbox: everything that Sandboxes and templates have in common. */
 export interface SandboxPodProps {

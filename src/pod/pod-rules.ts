@@ -1,13 +1,13 @@
-import * as l1 from '../../imports';
-import { absolutePath, dnsLabel, dnsSubdomain, integer, oneOf, Problems } from '../checks';
+import type * as l1 from '../../imports';
+import { absolutePath, dnsLabel, dnsSubdomain, integer, oneOf, type Problems } from '../checks';
 import { RESERVED_ANNOTATIONS, RESERVED_PREFIXES, ROUTER } from '../generated/vocabulary.gen';
 import { checkKeys, checkLabels } from '../objects';
 import { checkAnnotations } from './annotations';
-import { SandboxContainer } from './container';
-import { checkTolerations, Isolation } from './isolation';
-import { SandboxPodProps } from './pod-props';
-import { Relaxation } from './relaxation';
-import { SandboxVolume } from './volume';
+import type { SandboxContainer } from './container';
+import { checkTolerations, type Isolation } from './isolation';
+import type { SandboxPodProps } from './pod-props';
+import type { Relaxation } from './relaxation';
+import type { SandboxVolume } from './volume';
 
 /**
  * Labels and annotations of a Pod: well-formed, none of those that the controller keeps for itself, and none that weakens

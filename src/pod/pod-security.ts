@@ -1,5 +1,5 @@
-import * as l1 from '../../imports';
-import { integer, Problems } from '../checks';
+import type * as l1 from '../../imports';
+import { definedOnly, integer, type Problems } from '../checks';
 import { Relaxation } from './relaxation';
 
 /** Sysctls that the *baseline* standard allows. */
@@ -194,8 +194,4 @@ function checkShared(
   const selinux = own.seLinuxOptions;
   const custom = selinux !== undefined && (!!selinux.user || !!selinux.role || !BASELINE_SELINUX_TYPES.includes(selinux.type ?? ''));
   need(custom, Relaxation.CUSTOM_SELINUX, 'seLinuxOptions', selinux);
-}
-
-function definedOnly<T extends object>(value: T): Partial<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as Partial<T>;
 }

@@ -1,6 +1,6 @@
-import { Duration } from 'cdk8s';
+import type { Duration } from 'cdk8s';
 import * as l1 from '../../imports';
-import { checkCalls, integer, portNumber, Problems, wholeSeconds } from '../checks';
+import { checkCalls, integer, portNumber, type Problems, wholeSeconds } from '../checks';
 
 /** Times and counts of a probe. */
 export interface ProbeOptions {

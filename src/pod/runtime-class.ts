@@ -1,7 +1,7 @@
 import { Construct } from 'constructs';
 import { checkProps, checkTreeAtSynth, dnsLabel, placed, Problems, quantity } from '../checks';
-import { checkObject, ClusterScopedObject, ObjectMetadataProps } from '../objects';
-import { Isolation } from './isolation';
+import { checkObject, ClusterScopedObject, type ObjectMetadataProps } from '../objects';
+import type { Isolation } from './isolation';
 
 /** What a Pod of a runtime class costs beyond its containers: the virtual machine, or the user-space kernel. */
 export interface RuntimeClassOverhead {

@@ -1,5 +1,5 @@
-import { Duration } from 'cdk8s';
-import * as l1 from '../../imports';
+import type { Duration } from 'cdk8s';
+import type * as l1 from '../../imports';
 import { checkCalls, integer, labelValue, Problems, qualifiedName, wholeSeconds } from '../checks';
 import { checkTolerations } from './isolation';
 

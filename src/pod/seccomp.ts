@@ -1,4 +1,4 @@
-import * as l1 from '../../imports';
+import type * as l1 from '../../imports';
 import { checkCalls, Problems } from '../checks';
 
 /** Which system calls a container may make. Under gVisor and Kata the profile filters calls of the runtime on the node. */

@@ -1,6 +1,6 @@
 import * as kplus from 'cdk8s-plus-28';
-import { checkCalls, integer, portNumber, Problems } from '../checks';
-import { SandboxContainer } from './container';
+import { checkCalls, definedOnly, integer, portNumber, Problems } from '../checks';
+import type { SandboxContainer } from './container';
 
 /** Options of a gate before the start of a sandbox's program. */
 export interface StartGateOptions {
@@ -64,8 +64,10 @@ export class StartGate {
       command: ['node', '-e', SCRIPT],
       env: {
         GATE_TIMEOUT_SECONDS: kplus.EnvValue.fromValue(`${timeoutSeconds}`),
-        ...(canaryHost === undefined ? {} : { GATE_HOST: kplus.EnvValue.fromValue(canaryHost) }),
-        ...(canaryPort === undefined ? {} : { GATE_PORT: kplus.EnvValue.fromValue(`${canaryPort}`) }),
+        ...definedOnly({
+          GATE_HOST: canaryHost === undefined ? undefined : kplus.EnvValue.fromValue(canaryHost),
+          GATE_PORT: canaryPort === undefined ? undefined : kplus.EnvValue.fromValue(`${canaryPort}`),
+        }),
       },
       cpu: '50m',
       cpuLimit: '1',

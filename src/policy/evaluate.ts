@@ -1,7 +1,7 @@
 import { AddressSet } from './address-set';
-import { Namespaces, PodGroup } from './pods';
-import { Direction, NamespacedPolicy, Peer, PolicyRule, PortRange, TierPolicy } from './policies';
-import { every, selects, some, Truth } from './selectors';
+import type { Namespaces, PodGroup } from './pods';
+import type { Direction, NamespacedPolicy, Peer, PolicyRule, PortRange, TierPolicy } from './policies';
+import { every, selects, some, type Truth } from './selectors';
 
 /** The other end of a connection. @internal */
 export type Target =

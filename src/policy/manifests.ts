@@ -1,5 +1,5 @@
 import { ApiObject } from 'cdk8s';
-import { IConstruct } from 'constructs';
+import type { IConstruct } from 'constructs';
 
 /** An object of Kubernetes as it stands in a manifest. @internal */
 export interface Manifest {

@@ -1,9 +1,9 @@
 import { ApiObject } from 'cdk8s';
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import { checkCalls, Problems } from '../checks';
 import { AddressSet } from './address-set';
 import { DESTINATIONS } from './destinations';
-import { KnownLabels } from './selectors';
+import type { KnownLabels } from './selectors';
 
 /** What an endpoint is looked up by. @internal */
 export type EndpointQuery =

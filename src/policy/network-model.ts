@@ -1,14 +1,14 @@
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import { checkCalls, Problems } from '../checks';
 import { SPECIAL_RANGES } from '../generated/semantics.gen';
-import { cidr, ClusterDns, NetworkPort } from '../network';
+import { cidr, ClusterDns, type NetworkPort } from '../network';
 import { AddressSet } from './address-set';
 import { DESTINATIONS } from './destinations';
-import { decide, Decision, PolicySet, PortPoint, portPoints, Surroundings, Target } from './evaluate';
-import { Manifest, manifestsOf, placed, PlacedManifest } from './manifests';
+import { decide, type Decision, type PolicySet, type PortPoint, portPoints, type Surroundings, type Target } from './evaluate';
+import { type Manifest, manifestsOf, placed, type PlacedManifest } from './manifests';
 import { NetworkEndpoint } from './network-endpoint';
-import { Direction, isTemplate, namespacedPolicies, outcomeOf, tierPolicies } from './policies';
-import { Namespaces, PodGroup, podGroups } from './pods';
+import { type Direction, isTemplate, namespacedPolicies, outcomeOf, tierPolicies } from './policies';
+import { Namespaces, type PodGroup, podGroups } from './pods';
 
 /** Whether a connection is possible. */
 export enum Reachability {

@@ -1,7 +1,7 @@
 import { ANNOTATION, EXTENSIONS_GROUP, GROUP, LABEL, nameHash, RESERVED_PREFIXES } from '../generated/vocabulary.gen';
 import { NAMESPACE_NAME_LABEL } from '../objects';
-import { describeObject, Manifest, PlacedManifest } from './manifests';
-import { KnownLabels } from './selectors';
+import { describeObject, type Manifest, type PlacedManifest } from './manifests';
+import type { KnownLabels } from './selectors';
 
 /** A port that a container declares. @internal */
 export interface ContainerPort {

@@ -1,8 +1,8 @@
 import { CONTROLLER_DEFAULT_RULES } from '../generated/semantics.gen';
 import { EXTENSIONS_GROUP, LABEL, NETWORK_POLICY_SUFFIX } from '../generated/vocabulary.gen';
-import { describeObject, Manifest, PlacedManifest } from './manifests';
-import { PodGroup } from './pods';
-import { Selector } from './selectors';
+import { describeObject, type Manifest, type PlacedManifest } from './manifests';
+import type { PodGroup } from './pods';
+import type { Selector } from './selectors';
 
 /** @internal */
 export type Direction = 'ingress' | 'egress';

@@ -1,8 +1,8 @@
-import { ApiObject, Chart, Duration } from 'cdk8s';
+import { ApiObject, Chart, type Duration } from 'cdk8s';
 import { Construct } from 'constructs';
 import { checkCalls, checkProps, dnsSubdomain, integer, placed, Problems, Quantity, quantity } from '../checks';
 import { EXTENSIONS_GROUP, VERSION } from '../generated/vocabulary.gen';
-import { checkLabels, checkObject, ObjectMetadataProps } from '../objects';
+import { checkLabels, checkObject, type ObjectMetadataProps } from '../objects';
 
 /** A SandboxWarmPool to scale. A construct `SandboxWarmPool` is one, too. */
 export interface WarmPoolScaleTarget {

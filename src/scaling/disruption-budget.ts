@@ -2,7 +2,7 @@ import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import { checkProps, checkTreeAtSynth, integer, placed, Problems } from '../checks';
 import { LABEL, nameHash } from '../generated/vocabulary.gen';
-import { checkObject, identityOf, inDifferentNamespaces, ISandboxTemplate, objectMetadata, ObjectMetadataProps } from '../objects';
+import { checkObject, identityOf, inDifferentNamespaces, type ISandboxTemplate, objectMetadata, type ObjectMetadataProps } from '../objects';
 
 /** Whether Pods that are running but not ready may be evicted. */
 export enum UnhealthyPodEvictionPolicy {

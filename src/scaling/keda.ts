@@ -1,10 +1,10 @@
 import { ApiObject, Duration } from 'cdk8s';
 import { Construct } from 'constructs';
-import { checkCalls, checkProps, describe, dnsSubdomain, integer, labelValue, placed, Problems } from '../checks';
-import { checkObject, ObjectMetadataProps } from '../objects';
+import { checkCalls, checkProps, definedOnly, describe, dnsSubdomain, integer, labelValue, placed, Problems } from '../checks';
+import { checkObject, type ObjectMetadataProps } from '../objects';
 import {
-  behaviorOf, checkMaximum, checkSeconds, checkTarget, MetricTargetType, scaleTargetOf, scaleTargetRef, ScalingBehavior,
-  WarmPoolScaleTarget,
+  behaviorOf, checkMaximum, checkSeconds, checkTarget, type MetricTargetType, scaleTargetOf, scaleTargetRef, type ScalingBehavior,
+  type WarmPoolScaleTarget,
 } from './autoscaling';
 
 /** How KEDA authenticates to where it reads a metric. */
@@ -200,7 +200,7 @@ export class KedaTrigger {
         serverAddress: props.serverAddress,
         query: query(target),
         threshold: String(props.threshold),
-        ...(props.activationThreshold === undefined ? {} : { activationThreshold: String(props.activationThreshold) }),
+        ...definedOnly({ activationThreshold: props.activationThreshold?.toString() }),
       },
       authentication: props.authentication,
       metricType: props.metricType,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { EXAMPLES, readManifests } from '../../scripts/example-apps';
 import { Isolation, Sandbox, SandboxNetwork } from '../../src';
-import { ControlPlane, KubeObject, PROJECT_CRDS_DIR, waitFor } from '../../testbed/src/index.js';
+import { ControlPlane, type KubeObject, PROJECT_CRDS_DIR, waitFor } from '../../testbed/src/index.js';
 import { describeWithPrograms } from '../../testbed/src/jest/index.js';
 import { manifestsOf } from './support/features';
 import { refusal } from './support/bench';

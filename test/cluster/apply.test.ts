@@ -1,5 +1,5 @@
-import { ALL_VERSIONS, CRDS, Json, KIND_NAMES, KindName, schemaOf } from '../../api/test/crd-files';
-import { KubeObject } from '../../testbed/src/index.js';
+import { ALL_VERSIONS, CRDS, type Json, KIND_NAMES, type KindName, schemaOf } from '../../api/test/crd-files';
+import type { KubeObject } from '../../testbed/src/index.js';
 import { describeWithControlPlane } from '../../testbed/src/jest/index.js';
 import { Bench, apiVersion, condition, leastSpec } from './support/bench';
 

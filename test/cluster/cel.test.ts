@@ -1,4 +1,4 @@
-import { Json, KindName, VERSION_NAMES, VersionName, without } from '../../api/test/crd-files';
+import { type Json, type KindName, VERSION_NAMES, type VersionName, without } from '../../api/test/crd-files';
 import { describeWithControlPlane } from '../../testbed/src/jest/index.js';
 import { Bench, condition, leastSpec, refusal } from './support/bench';
 

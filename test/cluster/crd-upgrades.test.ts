@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { CRDS, CRD_FILES, Json, KindName } from '../../api/test/crd-files';
-import { Connection, ControlPlane, KubeObject, ObjectRef, PROJECT_CRDS_DIR, waitFor } from '../../testbed/src/index.js';
+import { CRDS, CRD_FILES, type Json, type KindName } from '../../api/test/crd-files';
+import { type Connection, ControlPlane, type KubeObject, type ObjectRef, PROJECT_CRDS_DIR, waitFor } from '../../testbed/src/index.js';
 import { describeWithPrograms } from '../../testbed/src/jest/index.js';
 import { apiVersion, leastSpec } from './support/bench';
 

@@ -1,5 +1,5 @@
-import { CRDS, KIND_NAMES, KindName } from '../../api/test/crd-files';
-import { Cluster, ControlPlane, KubeObject, PROJECT_CRDS_DIR, waitFor } from '../../testbed/src/index.js';
+import { CRDS, KIND_NAMES, type KindName } from '../../api/test/crd-files';
+import { type Cluster, ControlPlane, type KubeObject, PROJECT_CRDS_DIR, waitFor } from '../../testbed/src/index.js';
 import { describeWithControlPlane, describeWithPrograms } from '../../testbed/src/jest/index.js';
 import { Bench } from './support/bench';
 

@@ -1,4 +1,4 @@
-import { Json, KindName, VERSION_NAMES, VersionName } from '../../api/test/crd-files';
+import { type Json, type KindName, VERSION_NAMES, type VersionName } from '../../api/test/crd-files';
 import { describeWithControlPlane } from '../../testbed/src/jest/index.js';
 import { Bench, POD_TEMPLATE, leastSpec } from './support/bench';
 import { differences } from './support/differences';

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { promisify } from 'node:util';
-import { ControlPlane, KubeObject, PROJECT_CRDS_DIR, findPrograms } from '../../testbed/src/index.js';
+import { ControlPlane, type KubeObject, PROJECT_CRDS_DIR, findPrograms } from '../../testbed/src/index.js';
 import { describeWithPrograms } from '../../testbed/src/jest/index.js';
 import { CRDS } from '../../api/test/crd-files';
 import { apiVersion, leastSpec } from './support/bench';

@@ -1,9 +1,9 @@
 import { Duration } from 'cdk8s';
-import { AgentSandboxController, AgentSandboxControllerProps, ControllerImplementation } from '../../src';
-import { ControlPlane, KubeObject, ObjectRef, PROJECT_CRDS_DIR, waitFor } from '../../testbed/src/index.js';
+import { AgentSandboxController, type AgentSandboxControllerProps, ControllerImplementation } from '../../src';
+import { ControlPlane, type KubeObject, type ObjectRef, PROJECT_CRDS_DIR, waitFor } from '../../testbed/src/index.js';
 import { describeWithPrograms } from '../../testbed/src/jest/index.js';
 import { synth, testApp } from '../helpers';
-import { RunningProgram, freePort, startProgram } from './support/program';
+import { type RunningProgram, freePort, startProgram } from './support/program';
 import { UNSEEN, granted, used } from './support/rights';
 
 const SYSTEM = 'agent-sandbox-system';

@@ -1,7 +1,7 @@
 import { Yaml } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
-import { AgentSandboxController, AgentSandboxControllerProps } from '../../src';
-import { ApiClient, ControlPlane, FOREIGN_CRDS_DIR, KubeObject, waitFor } from '../../testbed/src/index.js';
+import { AgentSandboxController, type AgentSandboxControllerProps } from '../../src';
+import { type ApiClient, ControlPlane, FOREIGN_CRDS_DIR, type KubeObject, waitFor } from '../../testbed/src/index.js';
 import { describeWithPrograms } from '../../testbed/src/jest/index.js';
 import { synth, testApp, testChart } from '../helpers';
 import { refusal } from './support/bench';

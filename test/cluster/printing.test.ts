@@ -1,4 +1,4 @@
-import { CRDS, Json, KIND_NAMES, KindName, VERSION_NAMES, VersionName } from '../../api/test/crd-files';
+import { CRDS, type Json, KIND_NAMES, type KindName, VERSION_NAMES, type VersionName } from '../../api/test/crd-files';
 import { describeWithControlPlane } from '../../testbed/src/jest/index.js';
 import { Bench, condition } from './support/bench';
 

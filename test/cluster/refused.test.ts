@@ -1,6 +1,6 @@
 import { describeWithControlPlane } from '../../testbed/src/jest/index.js';
 import { refusal } from './support/bench';
-import { Refused, build } from './support/refused';
+import { type Refused, build } from './support/refused';
 import { REFUSED_OBJECTS } from './support/refused-objects';
 import { REFUSED_PODS } from './support/refused-pods';
 import { REFUSED_SANDBOXES } from './support/refused-sandboxes';

@@ -1,5 +1,5 @@
-import { Json, KindName, VERSION_NAMES, VersionName, schemaOf } from '../../api/test/crd-files';
-import { KubeObject } from '../../testbed/src/index.js';
+import { type Json, type KindName, VERSION_NAMES, type VersionName, schemaOf } from '../../api/test/crd-files';
+import type { KubeObject } from '../../testbed/src/index.js';
 import { describeWithControlPlane } from '../../testbed/src/jest/index.js';
 import { Bench, apiVersion, leastSpec } from './support/bench';
 import { SERVER_METADATA, canonical, differences, withoutIndexes, withoutServerMetadata } from './support/differences';

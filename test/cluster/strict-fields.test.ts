@@ -1,5 +1,5 @@
 import { Duration } from 'cdk8s';
-import { Json, KIND_NAMES, KindName, VERSION_NAMES, VersionName, schemaOf, walk, without } from '../../api/test/crd-files';
+import { type Json, KIND_NAMES, type KindName, VERSION_NAMES, type VersionName, schemaOf, walk, without } from '../../api/test/crd-files';
 import { describeWithControlPlane } from '../../testbed/src/jest/index.js';
 import { Lifetime } from '../../src';
 import { Bench, POD_TEMPLATE, apiVersion, leastSpec, refusal } from './support/bench';

@@ -1,5 +1,5 @@
-import { ALL_VERSIONS, Json, KindName, VERSION_NAMES, VersionName } from '../../api/test/crd-files';
-import { KubeObject } from '../../testbed/src/index.js';
+import { ALL_VERSIONS, type Json, type KindName, VERSION_NAMES, type VersionName } from '../../api/test/crd-files';
+import type { KubeObject } from '../../testbed/src/index.js';
 import { describeWithControlPlane } from '../../testbed/src/jest/index.js';
 import { Bench, condition, refusal } from './support/bench';
 

@@ -1,8 +1,8 @@
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import * as fc from 'fast-check';
-import { ALL_VERSIONS, Json, KindName, VersionName, schemaOf } from '../../api/test/crd-files';
+import { ALL_VERSIONS, type Json, type KindName, type VersionName, schemaOf } from '../../api/test/crd-files';
 import { l1 } from '../../src';
-import { ApiError, KubeObject } from '../../testbed/src/index.js';
+import { ApiError, type KubeObject } from '../../testbed/src/index.js';
 import { describeWithControlPlane } from '../../testbed/src/jest/index.js';
 import { manifestOf, testChart } from '../helpers';
 import { Bench } from './support/bench';

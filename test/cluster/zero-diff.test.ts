@@ -3,7 +3,7 @@ import { parseAllDocuments } from 'yaml';
 import { EXAMPLES, exampleApps, readManifests } from '../../scripts/example-apps';
 import { Isolation, Sandbox, SandboxTemplate } from '../../src';
 import { nameHash } from '../../src/generated/vocabulary.gen';
-import { ControlPlane, FOREIGN_CRDS_DIR, KubeObject, PROJECT_CRDS_DIR } from '../../testbed/src/index.js';
+import { ControlPlane, FOREIGN_CRDS_DIR, type KubeObject, PROJECT_CRDS_DIR } from '../../testbed/src/index.js';
 import { describeWithPrograms } from '../../testbed/src/jest/index.js';
 import { differences, withoutIndexes, withoutServerMetadata } from './support/differences';
 import { FEATURES, ISOLATIONS, manifestsOf } from './support/features';

@@ -4,9 +4,9 @@ import Ajv from 'ajv';
 import { Duration } from 'cdk8s';
 import * as fc from 'fast-check';
 import { CONTROLLER } from '../../api/flags/controller';
-import { Flag, Program } from '../../api/flags/flag';
+import type { Flag, Program } from '../../api/flags/flag';
 import { ROUTER } from '../../api/flags/router';
-import { FlagType, INTEGER_MAX, boundsOf } from '../../api/flags/rules';
+import { type FlagType, INTEGER_MAX, boundsOf } from '../../api/flags/rules';
 import { RUNTIME } from '../../api/flags/runtime';
 import { setAt } from '../../scripts/helm/knob';
 import { KNOBS } from '../../scripts/helm/knobs';
@@ -147,12 +147,12 @@ describe.each<[string, Program, string]>([['controller', CONTROLLER, ''], ['rout
   });
 });
 
-test.each([['0'], ['70000'], ['9000-8000']])('the additional port %s is refused by construct and program', (ports) => {
+test.each([['0'], ['70000'], ['9000-8000']])('the additional port %s is refused by construct and program', ports => {
   expect(constructSays('router.additionalPorts', [ports])).toContain("use a port from 1 to 65535, a range such as '8000-8100', or '*'");
   expect(programSays('router', [[`--additional-ports=${ports}`]])[0]).toContain("give a port from 1 to 65535, a range such as '8000-8100', or '*'");
 });
 
-test.each([['a,b'], [''], [' a'], ['a ']])('the entry %j of a list, which would be another on the command line, is refused by construct and chart', (entry) => {
+test.each([['a,b'], [''], [' a'], ['a ']])('the entry %j of a list, which would be another on the command line, is refused by construct and chart', entry => {
   expect(constructSays('router.tokenAudiences', ['first', entry])).toContain('a text without commas');
   expect(chartSays('router.tokenAudiences', ['first', entry])).not.toBe('');
 });

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import * as path from 'node:path';
 import { Duration } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
-import { ControllerFlagProps, ControllerLogLevel, RouterProps } from '../../src';
+import { type ControllerFlagProps, ControllerLogLevel, type RouterProps } from '../../src';
 import { CONTROLLER_FLAGS } from '../../src/install/controller-flags.gen';
 import { BROWSER_FLAGS, OIDC_FLAGS } from '../../src/install/router-browser';
 import { ROUTER_FLAGS } from '../../src/install/router-flags.gen';

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { parseAllDocuments } from 'yaml';
 import { chartFiles } from '../../scripts/helm/chart';
 import { installYaml } from '../../scripts/helm/install-yaml';
-import { Knob, Values, propsOf, setAt } from '../../scripts/helm/knob';
+import { type Knob, type Values, propsOf, setAt } from '../../scripts/helm/knob';
 import { KNOBS } from '../../scripts/helm/knobs';
 import { objectsOf } from '../../scripts/helm/synthesize';
 import { defaultValues, exampleOf } from '../../scripts/helm/values';
@@ -120,7 +120,7 @@ describeWithPrograms('the Helm chart', () => {
 
   test('with any values, is the construct with the same props', () => {
     const changes = fc.uniqueArray(fc.constantFrom(...KNOBS), { maxLength: 25 });
-    fc.assert(fc.property(changes, (knobs) => {
+    fc.assert(fc.property(changes, knobs => {
       const values = valuesWith(Object.assign({}, ...knobs.map(needs), ...knobs.map(knob => ({ [knob.value]: changed(knob) })), { 'crds.install': false }));
       let expected;
       try {

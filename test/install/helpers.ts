@@ -1,4 +1,4 @@
-import { AgentSandboxController, AgentSandboxControllerProps } from '../../src';
+import { AgentSandboxController, type AgentSandboxControllerProps } from '../../src';
 import { synth, testApp } from '../helpers';
 
 export const IMAGE = 'registry.example/agent-sandbox-controller:1.0';

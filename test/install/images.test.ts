@@ -115,7 +115,7 @@ function unpack(archive: string, layout: string, root: string): void {
 }
 
 (isRoot ? describe : describe.skip)(`the archives${isRoot ? '' : ' (need root on Linux)'}`, () => {
-  test.each(['router', 'runtime'])('the program of the %s runs on its own files alone', async (program) => {
+  test.each(['router', 'runtime'])('the program of the %s runs on its own files alone', async program => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'image-'));
     try {
       const [layout, root] = [path.join(folder, 'layout'), path.join(folder, 'root')];

@@ -1,5 +1,5 @@
 import { Duration } from 'cdk8s';
-import { ControllerImplementation, MonitoringProps } from '../../src';
+import { ControllerImplementation, type MonitoringProps } from '../../src';
 import { messageOf } from '../helpers';
 import { ROUTER, all, install, one } from './helpers';
 

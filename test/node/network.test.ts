@@ -1,10 +1,10 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Isolation, SandboxClaim, SandboxNetwork, SandboxTemplate } from '../../src';
-import { API_SERVER_PORT, CONTROL_PLANE_ADDRESS, OUTSIDE_HOSTS, OutsideHost, TOOLS_IMAGE, waitFor } from '../../testbed/src/index.js';
+import { API_SERVER_PORT, CONTROL_PLANE_ADDRESS, OUTSIDE_HOSTS, type OutsideHost, TOOLS_IMAGE, waitFor } from '../../testbed/src/index.js';
 import { describeWithNode } from '../../testbed/src/jest/index.js';
 import { SYSTEM, applyIn, install } from './support/installation';
-import { PodBench, RunningPod } from './support/pod-bench';
+import { PodBench, type RunningPod } from './support/pod-bench';
 
 const GUIDE = path.join(__dirname, '..', '..', 'docs', 'guide', 'network.md');
 const [BEGIN, END] = ['<!-- measured: begin -->', '<!-- measured: end -->'];

@@ -1,6 +1,6 @@
 import { Agent } from 'undici';
-import { Connection } from './kubeconfig.js';
-import { WaitOptions, waitFor } from './wait.js';
+import type { Connection } from './kubeconfig.js';
+import { type WaitOptions, waitFor } from './wait.js';
 
 /** Name under which the requests of tests show up in the audit log. */
 const USER_AGENT = 'agent-sandbox-testbed';
@@ -94,7 +94,7 @@ export class ApiClient {
       origin: this.connection.server,
       method: method as any,
       path: query.size > 0 ? `${path}?${query}` : path,
-      headers: { ...this.headers, ...(options.body === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' }), ...options.headers },
+      headers: { ...this.headers, 'content-type': options.body === undefined ? undefined : options.contentType ?? 'application/json', ...options.headers },
       body: options.body === undefined || typeof options.body === 'string' ? options.body as string | undefined : JSON.stringify(options.body),
     });
     const text = await body.text();

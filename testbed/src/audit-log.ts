@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { ApiClient } from './api-client.js';
+import type { ApiClient } from './api-client.js';
 import { waitFor } from './wait.js';
 
 /** One request as the API server noted it. */

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cacheRoot } from './cache.js';
-import { ControlPlane, ControlPlaneOptions } from './control-plane.js';
+import { ControlPlane, type ControlPlaneOptions } from './control-plane.js';
 import { withLock } from './lock.js';
 import { isAlive } from './processes.js';
 import { readProcesses } from './work-dir.js';

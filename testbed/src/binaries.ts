@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { installedPath } from './cache.js';
-import { PROGRAMS, ProgramName, program } from './programs.js';
+import { PROGRAMS, type ProgramName, program } from './programs.js';
 
 /** What every control plane is made of. */
 export const REQUIRED: readonly ProgramName[] = ['etcd', 'kube-apiserver', 'kubectl'];

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { cacheRoot, installDir, installedPath, isInstalled, linkerFlags } from './cache.js';
 import { withLock } from './lock.js';
 import { isAlive } from './processes.js';
-import { PROGRAMS, Program, ProgramGroup, moduleDir } from './programs.js';
+import { PROGRAMS, type Program, type ProgramGroup, moduleDir } from './programs.js';
 
 /** Folders of builds under way; the process id follows. */
 const UNFINISHED = 'unfinished-';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { GoModule, PROGRAMS, Program, moduleDir } from './programs.js';
+import { type GoModule, PROGRAMS, type Program, moduleDir } from './programs.js';
 
 /**
  * Folder of everything the testbed keeps between runs: `AGENT_SANDBOX_TESTBED_CACHE`, else

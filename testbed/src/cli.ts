@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { build } from './commands/build.js';
 import { env, status } from './commands/status.js';
 import { down, up } from './commands/up.js';
-import { DEFAULT_GROUPS, ProgramGroup } from './programs.js';
+import { DEFAULT_GROUPS, type ProgramGroup } from './programs.js';
 
 const GROUPS: readonly ProgramGroup[] = ['control-plane', 'tools', 'node'];
 

@@ -3,8 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApiClient } from './api-client.js';
 import { installCrds } from './crds.js';
-import { Connection, Identity, Kubeconfig, ServiceAccountIdentity, kubeconfigText, parseServiceAccount, subjectOf } from './kubeconfig.js';
-import { CommandResult, run } from './processes.js';
+import { type Connection, type Identity, type Kubeconfig, type ServiceAccountIdentity, kubeconfigText, parseServiceAccount, subjectOf } from './kubeconfig.js';
+import { type CommandResult, run } from './processes.js';
 import { waitFor } from './wait.js';
 
 export type { CommandResult } from './processes.js';

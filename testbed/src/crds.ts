@@ -1,7 +1,7 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { ApiClient, KubeObject } from './api-client.js';
+import type { ApiClient, KubeObject } from './api-client.js';
 import { TESTBED_DIR } from './programs.js';
 import { waitFor } from './wait.js';
 

@@ -1,4 +1,4 @@
-import { ApiClient, KubeObject } from './api-client.js';
+import type { ApiClient, KubeObject } from './api-client.js';
 
 /** Nodes without machines: kwok plays their kubelet. */
 export interface FakeNodeOptions {

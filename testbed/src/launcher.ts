@@ -3,14 +3,14 @@ import { createConnection } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { ApiClient } from './api-client.js';
-import { Binaries } from './binaries.js';
-import { CertificateAuthority, KeyPair } from './certificates.js';
-import { ComponentName, ComponentSettings, ETCD_SOCKET, WorkFiles, commandLineOf } from './components.js';
-import { FakeNodeOptions, createFakeNodes, takesPods } from './fake-nodes.js';
-import { Connection } from './kubeconfig.js';
+import type { Binaries } from './binaries.js';
+import type { CertificateAuthority, KeyPair } from './certificates.js';
+import { type ComponentName, type ComponentSettings, ETCD_SOCKET, WorkFiles, commandLineOf } from './components.js';
+import { type FakeNodeOptions, createFakeNodes, takesPods } from './fake-nodes.js';
+import type { Connection } from './kubeconfig.js';
 import { writeAuditPolicy, writeComponentKubeconfigs, writePki } from './pki.js';
 import { freePort } from './ports.js';
-import { Supervisor } from './supervisor.js';
+import type { Supervisor } from './supervisor.js';
 
 /** Milliseconds that a component has for its start; a busy machine is slow, a healthy start takes 5 seconds. */
 const START_TIMEOUT_MS = 120_000;

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { CertificateAuthority, CertificateRequest, KeyPair, tokenKeys } from './certificates.js';
-import { WorkFiles, auditPolicy, AuditLevel } from './components.js';
-import { Connection, kubeconfigText, subjectOf } from './kubeconfig.js';
+import { CertificateAuthority, type CertificateRequest, type KeyPair, tokenKeys } from './certificates.js';
+import { type WorkFiles, auditPolicy, type AuditLevel } from './components.js';
+import { type Connection, kubeconfigText, subjectOf } from './kubeconfig.js';
 
 /** Names under which clients reach the API server. */
 const SERVER_NAMES = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', '127.0.0.1', '10.96.0.1'];

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ProvidedCluster as Description } from './binaries.js';
+import type { ProvidedCluster as Description } from './binaries.js';
 import { isInstalled, installedPath } from './cache.js';
 import { Cluster } from './cluster.js';
-import { Connection, readKubeconfig } from './kubeconfig.js';
+import { type Connection, readKubeconfig } from './kubeconfig.js';
 import { program } from './programs.js';
 
 /**

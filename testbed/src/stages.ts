@@ -101,7 +101,8 @@ function delay(annotation: string, milliseconds: number = 0, max?: number): obje
   return {
     durationMilliseconds: milliseconds,
     durationFrom: { expressionFrom: `.metadata.annotations["${annotation}"]` },
-    ...(max === undefined ? {} : { jitterDurationMilliseconds: max, jitterDurationFrom: { expressionFrom: `.metadata.annotations["${annotation}"]` } }),
+    jitterDurationMilliseconds: max,
+    jitterDurationFrom: max === undefined ? undefined : { expressionFrom: `.metadata.annotations["${annotation}"]` },
   };
 }
 

@@ -1,6 +1,6 @@
 import { Agent } from 'undici';
 import { ApiClient } from '../src/api-client.js';
-import { AuditedRequest, isWrite } from '../src/audit-log.js';
+import { type AuditedRequest, isWrite } from '../src/audit-log.js';
 import { ControlPlane } from '../src/control-plane.js';
 import { describeWithControlPlane, describeWithPrograms } from '../src/jest/index.js';
 import { waitFor } from '../src/wait.js';

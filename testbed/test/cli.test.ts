@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FAKE_NODE_PROGRAMS, REQUIRED, findPrograms } from '../src/binaries.js';
-import { CommandResult } from '../src/cluster.js';
+import type { CommandResult } from '../src/cluster.js';
 import { describeWithPrograms } from '../src/jest/index.js';
 import { TESTBED_DIR } from '../src/programs.js';
 

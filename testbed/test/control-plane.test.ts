@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { ApiClient } from '../src/api-client.js';
-import { ControlPlane, ControlPlaneOptions } from '../src/control-plane.js';
+import { ControlPlane, type ControlPlaneOptions } from '../src/control-plane.js';
 import { describeWithPrograms } from '../src/jest/index.js';
 import { isAlive } from '../src/processes.js';
 import { waitFor } from '../src/wait.js';

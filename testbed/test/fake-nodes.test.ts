@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { KubeObject, ObjectRef } from '../src/api-client.js';
+import type { KubeObject, ObjectRef } from '../src/api-client.js';
 import { describeWithControlPlane } from '../src/jest/index.js';
 import { POD_ANNOTATIONS, stagesFile } from '../src/stages.js';
 

@@ -1,5 +1,5 @@
 import { ApiError } from '../src/api-client.js';
-import { Identity } from '../src/kubeconfig.js';
+import type { Identity } from '../src/kubeconfig.js';
 import { describeWithControlPlane } from '../src/jest/index.js';
 
 describeWithControlPlane('identities', testbed => {

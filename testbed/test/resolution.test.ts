@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { FAKE_NODE_PROGRAMS, REQUIRED, findPrograms, resolve } from '../src/binaries.js';
 import { installedPath } from '../src/cache.js';
-import { ProgramName, program } from '../src/programs.js';
+import { type ProgramName, program } from '../src/programs.js';
 
 describe('what tests run against', () => {
   let dir: string;

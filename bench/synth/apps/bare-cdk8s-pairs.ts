@@ -1,5 +1,5 @@
 import { ApiObject } from 'cdk8s';
-import { ChartFor } from '../charts';
+import type { ChartFor } from '../charts';
 
 /** The objects of library-l2.ts as untyped ones, in the same order: what cdk8s itself costs. */
 export function build(chartFor: ChartFor, count: number): void {

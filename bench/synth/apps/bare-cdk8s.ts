@@ -1,5 +1,5 @@
 import { ApiObject } from 'cdk8s';
-import { ChartFor } from '../charts';
+import type { ChartFor } from '../charts';
 
 /** The Sandboxes of library-l1.ts as untyped objects: what cdk8s itself costs. */
 export function build(chartFor: ChartFor, count: number): void {

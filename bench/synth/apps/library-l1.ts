@@ -1,5 +1,5 @@
 import { l1 } from 'cdk8s-agent-sandbox';
-import { ChartFor } from '../charts';
+import type { ChartFor } from '../charts';
 
 /** Sandboxes as the L1 of this library. */
 export function build(chartFor: ChartFor, count: number): void {

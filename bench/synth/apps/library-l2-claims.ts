@@ -1,6 +1,6 @@
 import { Duration } from 'cdk8s';
 import { Isolation, Lifetime, Probe, SandboxClaim, SandboxNetwork, SandboxTemplate, SandboxVolume, SandboxWarmPool } from 'cdk8s-agent-sandbox';
-import { ChartFor } from '../charts';
+import type { ChartFor } from '../charts';
 
 /** One template, one pool, and claims of it. */
 export function build(chartFor: ChartFor, count: number): void {

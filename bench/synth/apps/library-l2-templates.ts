@@ -1,6 +1,6 @@
 import { Duration } from 'cdk8s';
 import { Isolation, Lifetime, Probe, SandboxClaim, SandboxNetwork, SandboxTemplate, SandboxVolume } from 'cdk8s-agent-sandbox';
-import { ChartFor } from '../charts';
+import type { ChartFor } from '../charts';
 
 /** Templates with one claim each, which stands on a pool of its own: three objects each time. */
 export function build(chartFor: ChartFor, count: number): void {

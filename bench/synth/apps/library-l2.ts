@@ -1,7 +1,7 @@
 import { Duration } from 'cdk8s';
 import { Isolation, Probe, Sandbox, SandboxNetwork, SandboxVolume } from 'cdk8s-agent-sandbox';
 import { EnvValue } from 'cdk8s-plus-28';
-import { ChartFor } from '../charts';
+import type { ChartFor } from '../charts';
 
 /** Sandboxes as the L2 of this library; each writes two objects, since it brings its NetworkPolicy. */
 export function build(chartFor: ChartFor, count: number): void {

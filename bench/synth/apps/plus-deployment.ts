@@ -1,6 +1,6 @@
 import { Duration, Size } from 'cdk8s';
 import { Cpu, Deployment, EnvValue, Probe, Volume } from 'cdk8s-plus-28';
-import { ChartFor } from '../charts';
+import type { ChartFor } from '../charts';
 
 /** Deployments of cdk8s-plus with the container of the Sandboxes. */
 export function build(chartFor: ChartFor, count: number): void {

@@ -1,7 +1,7 @@
 import { SandboxClaim } from 'stock-import/sandboxclaims';
 import * as stock from 'stock-import/sandboxtemplates';
 import { SandboxWarmPool } from 'stock-import/sandboxwarmpools';
-import { ChartFor } from '../charts';
+import type { ChartFor } from '../charts';
 
 const Requests = stock.SandboxTemplateSpecPodTemplateSpecContainersResourcesRequests;
 const Limits = stock.SandboxTemplateSpecPodTemplateSpecContainersResourcesLimits;

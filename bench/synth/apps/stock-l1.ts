@@ -1,5 +1,5 @@
 import * as stock from 'stock-import/sandboxes';
-import { ChartFor } from '../charts';
+import type { ChartFor } from '../charts';
 
 const Requests = stock.SandboxSpecPodTemplateSpecContainersResourcesRequests;
 const Limits = stock.SandboxSpecPodTemplateSpecContainersResourcesLimits;

@@ -40,15 +40,15 @@ describe('addresses', () => {
   const isSpecial = listOf([...api.SPECIAL_IPV4, ...api.SPECIAL_IPV6]);
   const hasNoPod = listOf(api.NO_POD_RANGES);
 
-  test.each(FORBIDDEN_ADDRESSES)('%s is special and no Pod has it', (address) => {
+  test.each(FORBIDDEN_ADDRESSES)('%s is special and no Pod has it', address => {
     expect([isSpecial(address), hasNoPod(address)]).toEqual([true, true]);
   });
 
-  test.each(POD_ADDRESSES)('%s is special, and Pods can have it', (address) => {
+  test.each(POD_ADDRESSES)('%s is special, and Pods can have it', address => {
     expect([isSpecial(address), hasNoPod(address)]).toEqual([true, false]);
   });
 
-  test.each(PUBLIC_ADDRESSES)('%s is public', (address) => {
+  test.each(PUBLIC_ADDRESSES)('%s is public', address => {
     expect([isSpecial(address), hasNoPod(address)]).toEqual([false, false]);
   });
 

@@ -1,4 +1,4 @@
-import { ErrorContext, SandboxAccessError, SandboxError, SandboxPathError, SandboxPathNotFoundError, SandboxRequestError, SandboxUnsupportedError } from './errors.js';
+import { type ErrorContext, SandboxAccessError, type SandboxError, SandboxPathError, SandboxPathNotFoundError, SandboxRequestError, SandboxUnsupportedError } from './errors.js';
 
 /** Bytes of an error's body that are kept. */
 export const LARGEST_ERROR_BODY = 4096;

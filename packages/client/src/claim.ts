@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { ANNOTATION, CREATED_BY, EXTENSIONS_GROUP, LABEL, SandboxClaim, VERSION, VolumeClaimTemplate } from 'agent-sandbox-api';
+import {
+  ANNOTATION, CREATED_BY, EXTENSIONS_GROUP, LABEL, type SandboxClaim, VERSION, type VolumeClaimTemplate, definedOnly,
+} from 'agent-sandbox-api';
 import { SandboxInputError } from './errors.js';
 
 /** When a claim ends by itself. */
@@ -165,8 +167,10 @@ function lifecycleOf(lifetime: Lifetime | undefined, now: number): SandboxClaim[
   }
   return {
     // Whole seconds: the API has no others.
-    ...(end !== undefined && { shutdownTime: new Date(end).toISOString().replace(/\.\d+Z$/, 'Z') }),
-    ...(afterFinishedSeconds !== undefined && { ttlSecondsAfterFinished: afterFinishedSeconds }),
+    ...definedOnly({
+      shutdownTime: end === undefined ? undefined : new Date(end).toISOString().replace(/\.\d+Z$/, 'Z'),
+      ttlSecondsAfterFinished: afterFinishedSeconds,
+    }),
     shutdownPolicy: policy,
   };
 }

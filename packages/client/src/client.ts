@@ -1,17 +1,17 @@
-import { RUNTIME_PORT, SANDBOX_CLAIMS, SandboxClaim, keyOf } from 'agent-sandbox-api';
+import { RUNTIME_PORT, SANDBOX_CLAIMS, type SandboxClaim, keyOf } from 'agent-sandbox-api';
 import {
-  ApiError, Cluster, Credentials, Logger, Reader, Writer, isAlreadyExists, isNotFound, loadCredentials, silentLogger, sleep, systemClock,
+  ApiError, Cluster, type Credentials, type Logger, Reader, Writer, isAlreadyExists, isNotFound, loadCredentials, silentLogger, sleep, systemClock,
 } from 'agent-sandbox-kube';
-import { ClaimOptions, TraceContext, buildClaim, checkName, checkNamespace } from './claim.js';
-import { ConnectionPlan, SandboxConnection } from './connection/index.js';
+import { type ClaimOptions, type TraceContext, buildClaim, checkName, checkNamespace } from './claim.js';
+import { type ConnectionPlan, SandboxConnection } from './connection/index.js';
 import type { Connection } from './connection/connection.js';
 import { SandboxClaimExistsError, SandboxCleanupError, SandboxClosedError, SandboxInputError, SandboxNotFoundError } from './errors.js';
 import { checkTimeout } from './deadline.js';
 import { ExitHook } from './exit-hook.js';
-import { Progress, readyOf, sandboxNameOf, waitForClaim } from './readiness.js';
-import { Sandbox, SandboxIdentity } from './sandbox.js';
+import { type Progress, readyOf, sandboxNameOf, waitForClaim } from './readiness.js';
+import { Sandbox, type SandboxIdentity } from './sandbox.js';
 import { SandboxTarget } from './target.js';
-import { TokenProvider } from './tokens.js';
+import type { TokenProvider } from './tokens.js';
 import { Transport } from './transport.js';
 
 export interface SandboxClientOptions {

@@ -1,11 +1,11 @@
-import { quoteWord, splitWords } from 'agent-sandbox-api';
+import { definedOnly, quoteWord, splitWords } from 'agent-sandbox-api';
 import { checkTimeout } from './deadline.js';
 import {
   SandboxError, SandboxInputError, SandboxProtocolError, SandboxRequestError, SandboxTimeoutError, SandboxUnsupportedError,
 } from './errors.js';
 import { Lines, OutputWindow, omittedByRuntime, textOf } from './output-window.js';
-import { Process, ProcessEvent, START_PATH, StartOptions, exitCodeOf } from './process.js';
-import { CallOptions, Transport } from './transport.js';
+import { Process, type ProcessEvent, START_PATH, type StartOptions, exitCodeOf } from './process.js';
+import type { CallOptions, Transport } from './transport.js';
 
 /** What a command left behind. */
 export interface ExecutionResult {
@@ -108,7 +108,7 @@ export class Commands {
       omittedBytes: streams.stdout.omitted + streams.stderr.omitted,
       ...result,
     });
-    const config = { command, ...(env && { envVars: env }), ...(cwd !== undefined && { cwd }) };
+    const config = { command, ...(env && { envVars: env }), ...definedOnly({ cwd }) };
     let last = performance.now();
     try {
       const body = await this.transport.stream({

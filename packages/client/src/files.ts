@@ -3,7 +3,7 @@ import { SandboxClosedError, SandboxInputError, SandboxProtocolError } from './e
 import { multipart } from './multipart.js';
 import { Lines } from './output-window.js';
 import { encodePath, normalizePath } from './path.js';
-import { Call, CallOptions, Transport } from './transport.js';
+import type { Call, CallOptions, Transport } from './transport.js';
 
 /** An entry of a directory. */
 export interface FileEntry {

@@ -1,6 +1,7 @@
-import { KubeObject, Resource } from 'agent-sandbox-api';
+import type { KubeObject, Resource } from 'agent-sandbox-api';
 import {
-  ApiError, Cluster, ConnectionError, RequestTimeoutError, backoffMs, describeLocation, isNotFound, isSituation, retryAfterOf, sleep, watchEvents,
+  ApiError, type Cluster, ConnectionError, RequestTimeoutError, backoffMs, describeLocation, isNotFound, isSituation, retryAfterOf, sleep,
+  watchEvents,
 } from 'agent-sandbox-kube';
 import { withDeadline } from './deadline.js';
 

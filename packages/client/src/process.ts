@@ -1,11 +1,12 @@
+import { definedOnly } from 'agent-sandbox-api';
 import { Readable, Writable } from 'node:stream';
 import { onAbort } from 'agent-sandbox-kube';
 import { Timer, checkTimeout } from './deadline.js';
 import {
-  SandboxClosedError, SandboxError, SandboxInputError, SandboxProtocolError, SandboxRequestError, SandboxUnsupportedError,
+  SandboxClosedError, type SandboxError, SandboxInputError, SandboxProtocolError, SandboxRequestError, SandboxUnsupportedError,
 } from './errors.js';
-import { Transport } from './transport.js';
-import { WebSocketClient } from './web-socket.js';
+import type { Transport } from './transport.js';
+import type { WebSocketClient } from './web-socket.js';
 
 export interface TerminalSize {
   readonly cols: number;
@@ -149,7 +150,7 @@ export class Process implements AsyncDisposable {
       )),
     }, { timeoutMs, signal });
     this.forget = signal && onAbort(signal, () => this.finish(signal.reason));
-    const config = { command, ...(env && { envVars: env }), ...(cwd !== undefined && { cwd }) };
+    const config = { command, ...(env && { envVars: env }), ...definedOnly({ cwd }) };
     await this.send({ start: { config, ...(pty && { pty }) } });
     const left = (timeoutMs ?? 60_000) - (performance.now() - begin);
     const timer = new Timer(() => this.finish(new SandboxRequestError(

@@ -1,5 +1,5 @@
-import { CONDITION, Condition, ObjectRef, REASON, SANDBOXES, SANDBOX_CLAIMS, Sandbox as SandboxObject, SandboxClaim, keyOf } from 'agent-sandbox-api';
-import { Cluster } from 'agent-sandbox-kube';
+import { CONDITION, type Condition, type ObjectRef, REASON, SANDBOXES, SANDBOX_CLAIMS, type Sandbox as SandboxObject, type SandboxClaim, keyOf } from 'agent-sandbox-api';
+import type { Cluster } from 'agent-sandbox-kube';
 import { originOf } from './claim.js';
 import {
   SandboxClaimFailedError, SandboxNotFoundError, SandboxTemplateNotFoundError, SandboxTimeoutError, SandboxWarmPoolNotFoundError,

@@ -1,14 +1,14 @@
-import { CONDITION, RUNNING, SANDBOXES, SUSPENDED, Sandbox as SandboxObject, isMeantToRun, podNameOf } from 'agent-sandbox-api';
-import { Cluster, Writer, isNotFound } from 'agent-sandbox-kube';
-import { Commands, ExecutionResult, resultOf } from './commands.js';
+import { CONDITION, RUNNING, SANDBOXES, SUSPENDED, type Sandbox as SandboxObject, isMeantToRun, podNameOf } from 'agent-sandbox-api';
+import { type Cluster, Writer, isNotFound } from 'agent-sandbox-kube';
+import { Commands, type ExecutionResult, resultOf } from './commands.js';
 import { checkTimeout } from './deadline.js';
 import { SandboxInputError, SandboxNotFoundError } from './errors.js';
 import { Files } from './files.js';
-import { Forward, ForwardOptions } from './forward/forward.js';
+import { Forward, type ForwardOptions } from './forward/forward.js';
 import { selectPodAddress } from './pod-address.js';
 import { readyOf, waitForSandbox } from './readiness.js';
-import { SandboxTarget } from './target.js';
-import { CallOptions, Transport } from './transport.js';
+import type { SandboxTarget } from './target.js';
+import type { CallOptions, Transport } from './transport.js';
 
 export type SandboxState = 'Ready' | 'NotReady' | 'Suspended' | 'NotFound';
 

@@ -1,8 +1,8 @@
-import { PODS, SANDBOXES, Sandbox as SandboxObject, keyOf, podNameOf } from 'agent-sandbox-api';
-import { Cluster, Reader, isNotFound, isSituation } from 'agent-sandbox-kube';
+import { PODS, SANDBOXES, type Sandbox as SandboxObject, keyOf, podNameOf } from 'agent-sandbox-api';
+import { type Cluster, Reader, isNotFound, isSituation } from 'agent-sandbox-kube';
 import { SandboxAccessError, SandboxNotFoundError } from './errors.js';
 import { selectPodAddress } from './pod-address.js';
-import { TransportTarget } from './transport.js';
+import type { TransportTarget } from './transport.js';
 
 /** A Sandbox object as requests need it: who it is, and where its Pod is. */
 export class SandboxTarget implements TransportTarget {

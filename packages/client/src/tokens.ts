@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { ROUTER_AUDIENCE, Resource } from 'agent-sandbox-api';
-import { Cluster } from 'agent-sandbox-kube';
+import { ROUTER_AUDIENCE, type Resource } from 'agent-sandbox-api';
+import type { Cluster } from 'agent-sandbox-kube';
 import { untilAborted } from './deadline.js';
 import { SandboxAccessError, SandboxInputError } from './errors.js';
 

@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { Cluster, Logger, backoffMs, onAbort, sleep, systemClock } from 'agent-sandbox-kube';
+import { type Cluster, type Logger, backoffMs, onAbort, sleep, systemClock } from 'agent-sandbox-kube';
 import type { Dispatcher } from 'undici';
 import { LARGEST_ERROR_BODY, refusalOf } from './answer.js';
 import type { TraceContext } from './claim.js';
-import { Connection, Route, Target } from './connection/connection.js';
+import type { Connection, Route, Target } from './connection/connection.js';
 import { withDeadline } from './deadline.js';
 import {
   SandboxAccessError, SandboxClosedError, SandboxError, SandboxRequestError, SandboxResponseTooLargeError, SandboxTimeoutError, SandboxTunnelError,
 } from './errors.js';
-import { TokenProvider } from './tokens.js';
-import { UpgradeRefusedError, WebSocketClient, WebSocketHandler } from './web-socket.js';
+import type { TokenProvider } from './tokens.js';
+import { UpgradeRefusedError, WebSocketClient, type WebSocketHandler } from './web-socket.js';
 
 /** What every call takes. */
 export interface CallOptions {

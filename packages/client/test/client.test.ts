@@ -5,7 +5,7 @@ import {
   SandboxClaimExistsError, SandboxClaimFailedError, SandboxCleanupError, SandboxClosedError, SandboxInputError, SandboxNotFoundError,
   SandboxTemplateNotFoundError, SandboxTimeoutError, SandboxWarmPoolNotFoundError,
 } from '../src/errors.js';
-import { Progress } from '../src/readiness.js';
+import type { Progress } from '../src/readiness.js';
 import { status } from './fake-sandbox.js';
 import { Bench, CLAIMS, SANDBOXES, rejection } from './support.js';
 

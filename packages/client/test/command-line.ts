@@ -1,10 +1,10 @@
-import { ChildProcess, SpawnOptions, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Bench } from './support.js';
+import type { Bench } from './support.js';
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 

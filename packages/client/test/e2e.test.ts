@@ -8,11 +8,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { spawn as spawnTerminal } from '@lydell/node-pty';
 import { Client as McpClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { Cluster } from 'agent-sandbox-kube';
+import type { Cluster } from 'agent-sandbox-kube';
 import { describeWithPrograms } from '../../../testbed/src/jest/index.js';
 import { waitFor } from '../../../testbed/src/index.js';
 import { FAKE_NODE_PROGRAMS } from '../../../testbed/src/binaries.js';
-import { SandboxClient, SandboxClientOptions } from '../src/client.js';
+import { SandboxClient, type SandboxClientOptions } from '../src/client.js';
 import { SandboxConnection } from '../src/connection/index.js';
 import { SandboxAccessError, SandboxPathNotFoundError, SandboxRequestError } from '../src/errors.js';
 import { RouterToken } from '../src/tokens.js';

@@ -1,5 +1,5 @@
-import { IncomingMessage, Server, createServer } from 'node:http';
-import { AddressInfo, Socket, connect } from 'node:net';
+import { type IncomingMessage, type Server, createServer } from 'node:http';
+import { type AddressInfo, type Socket, connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 

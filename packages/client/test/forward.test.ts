@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { IncomingHttpHeaders, Server, createServer, request } from 'node:http';
+import { type IncomingHttpHeaders, type Server, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Browser, Page, chromium } from 'playwright-core';
+import { type Browser, type Page, chromium } from 'playwright-core';
 import { WebSocket, WebSocketServer } from 'ws';
 import { SandboxConnection } from '../src/connection/index.js';
 import type { Forward } from '../src/forward/forward.js';

@@ -7,7 +7,7 @@ import {
   SandboxResponseTooLargeError, SandboxTimeoutError, SandboxUnsupportedError,
 } from '../src/errors.js';
 import { RouterToken } from '../src/tokens.js';
-import { Answer, bytes, cut, status } from './fake-sandbox.js';
+import { type Answer, bytes, cut, status } from './fake-sandbox.js';
 import { Bench, SANDBOXES, rejection, withSandbox } from './support.js';
 
 const DONE = { stdout: 'hi\n', stderr: '', exit_code: 0 };

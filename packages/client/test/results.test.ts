@@ -6,7 +6,7 @@ import { SandboxConnection } from '../src/connection/index.js';
 import { SandboxInputError, SandboxRequestError, SandboxTimeoutError } from '../src/errors.js';
 import { OutputWindow } from '../src/output-window.js';
 import type { Sandbox } from '../src/sandbox.js';
-import { Answer, cut, status } from './fake-sandbox.js';
+import { type Answer, cut, status } from './fake-sandbox.js';
 import { Bench, rejection, withSandbox } from './support.js';
 
 const ndjson = (...events: object[]): Answer => (_, response) => {

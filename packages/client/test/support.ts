@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { Cluster, staticCredentials } from 'agent-sandbox-kube';
 import { FakeApiServer } from '../../kube/test/fake-api-server.js';
 import { main } from '../src/cli/program.js';
-import { SandboxClient, SandboxClientOptions } from '../src/client.js';
+import { SandboxClient, type SandboxClientOptions } from '../src/client.js';
 import { SandboxConnection } from '../src/connection/index.js';
 import type { Sandbox } from '../src/sandbox.js';
 import { FakeSandbox } from './fake-sandbox.js';

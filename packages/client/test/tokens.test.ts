@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { RouterToken, TokenTarget } from '../src/tokens.js';
+import { RouterToken, type TokenTarget } from '../src/tokens.js';
 import { status } from './fake-sandbox.js';
 import { rejection, withSandbox } from './support.js';
 

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Cluster, staticCredentials } from 'agent-sandbox-kube';
-import { TunnelOptions } from '../src/connection/index.js';
+import type { TunnelOptions } from '../src/connection/index.js';
 import { tunnel } from '../src/connection/tunnel.js';
 import { SandboxTunnelError } from '../src/errors.js';
 import { Transport } from '../src/transport.js';

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { PODS, Pod, keyOf } from 'agent-sandbox-api';
+import { PODS, type Pod, keyOf } from 'agent-sandbox-api';
 import { Cluster, Informer, loadCredentials } from 'agent-sandbox-kube';
-import { ControlPlane, KubeObject, PROJECT_CRDS_DIR, waitFor } from '../../../testbed/src/index.js';
+import { ControlPlane, type KubeObject, PROJECT_CRDS_DIR, waitFor } from '../../../testbed/src/index.js';
 import { freePort } from '../../../testbed/src/ports.js';
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));

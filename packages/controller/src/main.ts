@@ -6,10 +6,10 @@ import { controllersOf } from './controllers.js';
 import { parseFlags, type Flags } from './flags.js';
 import { runManager } from './shell/manager.js';
 
-await runProgram({ name: 'agent-sandbox-controller', parse: parseFlags, run, refuse: (message) => pino().error(message), usageExitCode: 1 });
+await runProgram({ name: 'agent-sandbox-controller', parse: parseFlags, run, refuse: message => pino().error(message), usageExitCode: 1 });
 
 async function run(flags: Flags): Promise<void> {
-  const logger = pino({ level: flags.logLevel, serializers: { err: briefErrors(stdSerializers.err, (error) => error instanceof FlagError) } });
+  const logger = pino({ level: flags.logLevel, serializers: { err: briefErrors(stdSerializers.err, error => error instanceof FlagError) } });
   if (flags.ignored.length > 0) {
     logger.info({ flags: flags.ignored }, 'flags are accepted, but have no effect');
   }

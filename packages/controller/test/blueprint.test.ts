@@ -49,7 +49,7 @@ describe('comparing specs', () => {
       { volumeClaimTemplates: [volume('a'), volume('b', { storageClassName: 'fast' })] }, { service: true }, { service: false },
       { podTemplate: { spec: { ...base.podTemplate.spec, containers: [{ name: 'main', image: 'other' }] } } },
     ];
-    expect(others.map((other) => hasBlueprint({ ...base, ...other }, base))).toEqual(others.map(() => false));
+    expect(others.map(other => hasBlueprint({ ...base, ...other }, base))).toEqual(others.map(() => false));
   });
 
   test('W20 does not look at labels and annotations', () => {
@@ -82,8 +82,8 @@ describe('comparing specs', () => {
     expect(hasBlueprint(structuredClone(full), full)).toBe(true);
     const paths = leavesOf(full);
     expect(paths.length).toBeGreaterThan(600);
-    expect(paths.filter((path) => hasBlueprint(without(full, path), full)).map((path) => path.join('.'))).toEqual([]);
-    expect(paths.filter((path) => hasBlueprint(full, without(full, path))).map((path) => path.join('.'))).toEqual([]);
+    expect(paths.filter(path => hasBlueprint(without(full, path), full)).map(path => path.join('.'))).toEqual([]);
+    expect(paths.filter(path => hasBlueprint(full, without(full, path))).map(path => path.join('.'))).toEqual([]);
   });
 });
 
@@ -108,7 +108,7 @@ describe('a Sandbox of a pool', () => {
     expect(member(template({ volumeClaimTemplates: [volume('data')] })).spec.volumeClaimTemplates).toEqual([volume('data')]);
   });
 
-  test.each(['true', 'false'])('W17 may be evicted, unless the template says whether: %s', (value) => {
+  test.each(['true', 'false'])('W17 may be evicted, unless the template says whether: %s', value => {
     const annotated = template({ podTemplate: { ...template().spec.podTemplate, metadata: { annotations: { [ANNOTATION.safeToEvict]: value } } } });
     expect(member(annotated).spec.podTemplate.metadata?.annotations).toEqual({ [ANNOTATION.safeToEvict]: value });
     expect(memberObject(owner, template(), { name: 'x', evictable: false }).spec.podTemplate.metadata).not.toHaveProperty('annotations');
@@ -118,7 +118,7 @@ describe('a Sandbox of a pool', () => {
     expect(memberName(owner, 'abcde')).toBe('pool-abcde');
     const long = memberName(pool({}, { name: 'p'.repeat(253) }), 'abcde');
     expect(long).toBe(`${'p'.repeat(58)}abcde`);
-    expect(randomSuffix((n) => n - 1)).toBe('99999');
+    expect(randomSuffix(n => n - 1)).toBe('99999');
   });
 
   test('tells its pool by its controller, in any version of the API', () => {
@@ -138,8 +138,8 @@ describe('staleness', () => {
       withSpec({ containers: [{ name: 'main', image: 'other' }] }), template({ volumeClaimTemplates: [volume('data')] }), template({ service: true }),
       template({ networkPolicyManagement: 'Unmanaged' }),
     ];
-    expect(fresh.map((now) => isStale(member(), now))).toEqual(fresh.map(() => false));
-    expect(stale.map((now) => isStale(member(), now))).toEqual(stale.map(() => true));
+    expect(fresh.map(now => isStale(member(), now))).toEqual(fresh.map(() => false));
+    expect(stale.map(now => isStale(member(), now))).toEqual(stale.map(() => true));
     const withVolume = (labels: { [key: string]: string }) => template({ volumeClaimTemplates: [{ metadata: { name: 'data', labels }, spec: {} }] });
     expect(isStale(member(withVolume({})), withVolume({ a: 'b' }))).toBe(false);
   });
@@ -167,7 +167,7 @@ describe('staleness', () => {
   });
 
   test('W11 only Recreate replaces', () => {
-    expect([{}, { updateStrategy: {} }, { updateStrategy: { type: 'OnReplenish' as const } }, { updateStrategy: { type: 'Recreate' as const } }].map((spec) => recreates(pool(spec))))
+    expect([{}, { updateStrategy: {} }, { updateStrategy: { type: 'OnReplenish' as const } }, { updateStrategy: { type: 'Recreate' as const } }].map(spec => recreates(pool(spec))))
       .toEqual([false, false, false, true]);
   });
 });
@@ -185,7 +185,7 @@ describe('what hinders new Sandboxes', () => {
     expect(unmet(model)).toBe('NetworkPolicyNotReady: the NetworkPolicy "python-network-policy" of the SandboxTemplate "python" is not in place yet');
     reconcileTemplateOnce(model);
     expect(unmet(model)).toBeUndefined();
-    model.edit(model.get('SandboxTemplate', NAMESPACE, 'python')!, (draft) => {
+    model.edit(model.get('SandboxTemplate', NAMESPACE, 'python')!, draft => {
       draft.spec.networkPolicy = {};
     });
     expect(unmet(model)).toMatch(/^NetworkPolicyNotReady/);

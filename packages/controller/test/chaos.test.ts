@@ -136,7 +136,7 @@ describeWithPrograms('the controllers under users who do anything', () => {
       controller = await start();
     }],
   ];
-  const bag = operations.flatMap((operation) => Array<typeof operation>(operation[0]).fill(operation));
+  const bag = operations.flatMap(operation => Array<typeof operation>(operation[0]).fill(operation));
 
   test('everything comes to rest, and nothing is lost, shared or left over', async () => {
     for (let i = 0; i < STEPS; i++) {
@@ -187,7 +187,7 @@ describeWithPrograms('the controllers under users who do anything', () => {
     const check = (holds: boolean, problem: () => string) => void (holds || found.push(problem()));
     for (const claim of claims) {
       const { name, uid } = claim.metadata;
-      const mine = boxes.filter((box) => controllerOf(box.metadata)?.uid === uid);
+      const mine = boxes.filter(box => controllerOf(box.metadata)?.uid === uid);
       const ready = conditionOf(claim, 'Ready');
       if (ready?.reason === 'ClaimExpired') {
         check(mine.length === 0, () => `claim ${name} has expired and owns ${mine.length} Sandboxes`);
@@ -198,12 +198,12 @@ describeWithPrograms('the controllers under users who do anything', () => {
     }
     for (const pool of pools) {
       const { name, uid } = pool.metadata;
-      const mine = boxes.filter((box) => controllerOf(box.metadata)?.uid === uid);
+      const mine = boxes.filter(box => controllerOf(box.metadata)?.uid === uid);
       check(mine.length === pool.spec.replicas && (pool.status?.readyReplicas ?? 0) === mine.length, () => `pool ${name} wants ${pool.spec.replicas} and owns ${mine.length}: ${JSON.stringify(pool.status)}`);
     }
     for (const box of boxes) {
       const { name, uid } = box.metadata;
-      const mine = pods.filter((pod) => controllerOf(pod.metadata)?.uid === uid);
+      const mine = pods.filter(pod => controllerOf(pod.metadata)?.uid === uid);
       check(mine.length === 1 && conditionOf(box, 'Ready')?.status === 'True', () => `Sandbox ${name} has ${mine.length} Pods: ${JSON.stringify(conditionOf(box, 'Ready'))}`);
     }
     for (const pod of pods) {

@@ -1,4 +1,4 @@
-import { ANNOTATION, LABEL, type Sandbox } from 'agent-sandbox-api';
+import { ANNOTATION, LABEL, type Sandbox, definedOnly } from 'agent-sandbox-api';
 import { failed, type Request } from '../src/reconcile/plan.js';
 import { ClaimBench, TEMPLATE_HASH, claim, running } from './claim-bench.js';
 import { NAMESPACE, foreignOwner, pool, summary, template, reconcileTemplateOnce } from './fixtures.js';
@@ -12,7 +12,7 @@ const podMetadata = (sandbox: Sandbox | undefined) => sandbox?.spec.podTemplate.
 /** A pool with ready members of these names, and a claim on it. */
 function warm(names: readonly string[], spec: Parameters<typeof claim>[0] = {}, metadata: Parameters<typeof claim>[1] = {}): ClaimBench {
   const bench = new ClaimBench();
-  names.forEach((name) => bench.member(name));
+  names.forEach(name => bench.member(name));
   bench.model.create(claim(spec, metadata));
   return bench;
 }
@@ -37,7 +37,7 @@ describe('adopting', () => {
   test('locks the Sandbox by its resourceVersion, and C89 the claim by its own', () => {
     const bench = warm(['a']);
     const [before, claimBefore] = [bench.sandbox('a')!, bench.claim];
-    const versions = bench.reconcile().map((request) => (request.op === 'patch' ? (request.body as any).metadata.resourceVersion : undefined));
+    const versions = bench.reconcile().map(request => (request.op === 'patch' ? (request.body as any).metadata.resourceVersion : undefined));
     expect(versions).toEqual([before.metadata.resourceVersion, claimBefore.metadata.resourceVersion]);
   });
 
@@ -67,25 +67,25 @@ describe('adopting', () => {
   test('C41 C59 C60 skips what is not an idle member of its pool: other controllers, deleted, forged, other pools, other namespaces', () => {
     const bench = new ClaimBench();
     const reference = (sandbox: Sandbox) => sandbox.metadata.ownerReferences![0]!;
-    bench.member('foreign', running(), (sandbox) => {
+    bench.member('foreign', running(), sandbox => {
       sandbox.metadata.ownerReferences = [foreignOwner()];
     });
-    bench.member('forged', running(), (sandbox) => {
+    bench.member('forged', running(), sandbox => {
       delete sandbox.metadata.ownerReferences;
     });
-    bench.member('other-pool', running(), (sandbox) => {
+    bench.member('other-pool', running(), sandbox => {
       reference(sandbox).name = 'other';
     });
-    bench.member('other-namespace', running(), (sandbox) => {
+    bench.member('other-namespace', running(), sandbox => {
       sandbox.metadata.namespace = 'elsewhere';
     });
-    bench.member('earlier-pool', running(), (sandbox) => {
+    bench.member('earlier-pool', running(), sandbox => {
       reference(sandbox).uid = 'gone';
     });
-    bench.member('unlabelled', running(), (sandbox) => {
+    bench.member('unlabelled', running(), sandbox => {
       delete sandbox.metadata.labels![LABEL.warmPool];
     });
-    const deleted = bench.member('deleted', running(), (sandbox) => {
+    const deleted = bench.member('deleted', running(), sandbox => {
       sandbox.metadata.finalizers = ['test/keep'];
     });
     bench.model.destroy(deleted);
@@ -95,7 +95,7 @@ describe('adopting', () => {
 
   test('C76 takes a member whose owner reference is of the first generation of the API', () => {
     const bench = new ClaimBench();
-    bench.member('old', running(), (sandbox) => {
+    bench.member('old', running(), sandbox => {
       sandbox.metadata.ownerReferences![0]!.apiVersion = 'extensions.agents.x-k8s.io/v1alpha1';
     });
     bench.model.create(claim());
@@ -124,18 +124,18 @@ describe('adopting', () => {
   test('C74 claims in work at the same time get different members, without a conflict', () => {
     const bench = new ClaimBench();
     const names = Array.from({ length: 20 }, (_, i) => `m${i}`);
-    names.forEach((name) => bench.member(name));
-    const claims = names.map((name) => `claim-${name}`);
-    claims.forEach((name) => bench.model.create(claim({}, { name })));
-    const plans = claims.map((name) => bench.begin(name)!);
-    const targets = plans.flatMap(({ requests }) => requests.map((request) => (request.op === 'patch' ? request.target.name : request.op)));
+    names.forEach(name => bench.member(name));
+    const claims = names.map(name => `claim-${name}`);
+    claims.forEach(name => bench.model.create(claim({}, { name })));
+    const plans = claims.map(name => bench.begin(name)!);
+    const targets = plans.flatMap(({ requests }) => requests.map(request => (request.op === 'patch' ? request.target.name : request.op)));
     expect(new Set(targets)).toEqual(new Set(names));
     expect(plans.map(({ requests }) => bench.model.send(requests[0]!).ok)).toEqual(claims.map(() => true));
   });
 
   test('a member that could not be adopted goes back to the end of the queue', () => {
     const bench = warm(['a', 'b']);
-    bench.model.intercept = (request) => (summary([request])[0] === 'patch Sandbox' ? { reason: 'Forbidden', message: 'no' } : undefined);
+    bench.model.intercept = request => (summary([request])[0] === 'patch Sandbox' ? { reason: 'Forbidden', message: 'no' } : undefined);
     bench.reconcile();
     expect(bench.condition()).toBe('False/ReconcilerError: Error seen: no');
     bench.model.intercept = undefined;
@@ -147,7 +147,7 @@ describe('adopting', () => {
 describe('what a member becomes', () => {
   test('C47 its Pod is tracked under its own name', () => {
     const bench = new ClaimBench();
-    bench.member('a', running(), (sandbox) => {
+    bench.member('a', running(), sandbox => {
       sandbox.metadata.annotations![ANNOTATION.podName] = 'wrong';
     });
     bench.member('b');
@@ -211,7 +211,7 @@ describe('what a member becomes', () => {
 });
 
 describe('when the template has changed', () => {
-  const change = (bench: ClaimBench) => bench.model.edit(bench.template, (draft) => {
+  const change = (bench: ClaimBench) => bench.model.edit(bench.template, draft => {
     draft.spec.podTemplate.spec.containers![0]!.image = 'new';
   });
 
@@ -223,7 +223,7 @@ describe('when the template has changed', () => {
     bench.model.create(claim());
     bench.reconcile();
     expect(bench.claim.status?.sandbox?.name).toBe('fresh');
-    bench.member('unhashed', running(), (sandbox) => {
+    bench.member('unhashed', running(), sandbox => {
       delete sandbox.metadata.labels![LABEL.templateHash];
     });
     bench.model.create(claim({}, { name: 'second' }));
@@ -243,7 +243,7 @@ describe('when the template has changed', () => {
     bench.model.create(claim({}, { name: 'first' }));
     bench.reconcile('first');
     expect(owners(bench.sandbox('a'))).toEqual(['SandboxWarmPool/pool']);
-    bench.model.edit(bench.template, (draft) => {
+    bench.model.edit(bench.template, draft => {
       draft.spec.podTemplate.spec.containers![0]!.image = 'image';
     });
     bench.model.create(claim());
@@ -251,8 +251,8 @@ describe('when the template has changed', () => {
     expect(bench.claim.status?.sandbox?.name).toBe('a');
   });
 
-  test.each([undefined, { type: 'OnReplenish' as const }])('C54 a pool with strategy %o hands out stale members', (updateStrategy) => {
-    const bench = new ClaimBench({}, updateStrategy === undefined ? {} : { updateStrategy });
+  test.each([undefined, { type: 'OnReplenish' as const }])('C54 a pool with strategy %o hands out stale members', updateStrategy => {
+    const bench = new ClaimBench({}, definedOnly({ updateStrategy }));
     bench.member('stale');
     change(bench);
     bench.model.create(claim());
@@ -269,9 +269,9 @@ describe('conflicts', () => {
 
   test('C48 the same candidate is tried again on a fresh read, and no other is consumed', () => {
     const bench = warm(['a', 'b']);
-    onPatch(bench, (count) => {
+    onPatch(bench, count => {
       if (count === 1) {
-        bench.model.edit(bench.sandbox('a')!, (draft) => {
+        bench.model.edit(bench.sandbox('a')!, draft => {
           draft.metadata.annotations!.touched = 'yes';
         });
       }
@@ -284,7 +284,7 @@ describe('conflicts', () => {
 
   test('C67 a candidate that is gone is an AdoptionConflict, and the next pass starts clean', () => {
     const bench = warm(['a', 'b']);
-    onPatch(bench, (count) => {
+    onPatch(bench, count => {
       if (count === 1) {
         bench.model.destroy(bench.sandbox('a')!);
       }
@@ -300,7 +300,7 @@ describe('conflicts', () => {
   test('a candidate that another claim has is an AdoptionConflict', () => {
     const bench = warm(['a']);
     onPatch(bench, () => {
-      bench.model.edit(bench.sandbox('a')!, (draft) => {
+      bench.model.edit(bench.sandbox('a')!, draft => {
         draft.metadata.ownerReferences = [foreignOwner('SandboxClaim', API_VERSION.extensions)];
       });
       return undefined;
@@ -364,7 +364,7 @@ describe('conflicts', () => {
   test('a second Sandbox that became the claim\'s after all is given up: the one that the status names counts', () => {
     const bench = warm(['a', 'b']);
     bench.reconcile();
-    bench.model.edit(bench.sandbox('b')!, (draft) => {
+    bench.model.edit(bench.sandbox('b')!, draft => {
       draft.metadata.ownerReferences = bench.sandbox('a')!.metadata.ownerReferences!;
       draft.metadata.labels![LABEL.claimUid] = bench.claim.metadata.uid!;
     });
@@ -387,10 +387,10 @@ describe('claims that the original controller has begun to bind', () => {
     expect(owners(bench.sandbox('a'))).toEqual(['SandboxWarmPool/pool']);
   });
 
-  test.each(['annotations', 'labels'] as const)('C61 lose an assignment in %s to a Sandbox of another claim, which stays as it is', (part) => {
+  test.each(['annotations', 'labels'] as const)('C61 lose an assignment in %s to a Sandbox of another claim, which stays as it is', part => {
     const bench = new ClaimBench();
     bench.member('a');
-    const other = bench.member('b', running(), (sandbox) => {
+    const other = bench.member('b', running(), sandbox => {
       sandbox.metadata.ownerReferences = [foreignOwner('SandboxClaim', 'extensions.agents.x-k8s.io/v1alpha1')];
     });
     bench.model.create(claim({}, { [part]: { [LABEL.sandboxName]: 'b' } }));
@@ -411,17 +411,17 @@ describe('claims that the original controller has begun to bind', () => {
   test('keep an assignment to a Sandbox that is theirs already, and C105 C106 its launch type', () => {
     const bench = warm(['a', 'b']);
     bench.reconcile();
-    bench.model.edit(bench.claim, (draft) => {
+    bench.model.edit(bench.claim, draft => {
       draft.metadata.annotations = { [ANNOTATION.sandboxName]: 'a' };
       delete draft.status;
     });
-    bench.model.edit(bench.sandbox('a')!, (draft) => {
+    bench.model.edit(bench.sandbox('a')!, draft => {
       delete draft.metadata.labels![LABEL.launchType];
     });
     bench.settle();
     expect(bench.claim.metadata.annotations).toEqual({ [ANNOTATION.sandboxName]: 'a' });
     expect(bench.sandbox('a')!.metadata.labels![LABEL.launchType]).toBe('warm');
-    bench.model.edit(bench.sandbox('a')!, (draft) => {
+    bench.model.edit(bench.sandbox('a')!, draft => {
       draft.metadata.labels![LABEL.launchType] = 'cold';
     });
     expect(bench.reconcile()).toEqual([]);
@@ -429,9 +429,9 @@ describe('claims that the original controller has begun to bind', () => {
 });
 
 describe('pools of a template that the claim names itself', () => {
-  const target = (warmpool?: string) => ({ sandboxTemplateRef: { name: 'python' }, ...(warmpool === undefined ? {} : { warmpool }) });
+  const target = (warmpool?: string) => ({ sandboxTemplateRef: { name: 'python' }, ...definedOnly({ warmpool }) });
 
-  test.each([undefined, 'none'])('with warmpool %o none is used: the Sandbox has the claim\'s name', (warmpool) => {
+  test.each([undefined, 'none'])('with warmpool %o none is used: the Sandbox has the claim\'s name', warmpool => {
     const bench = warm(['a'], target(warmpool));
     expect(summary(bench.reconcile())).toEqual(['create Sandbox', 'patch SandboxClaim/status']);
     expect(bench.claim.status).toMatchObject({ sandbox: { name: 'claim' }, sandboxName: 'claim' });
@@ -440,7 +440,7 @@ describe('pools of a template that the claim names itself', () => {
   test('default takes a member of any pool, the ready one first', () => {
     const bench = new ClaimBench();
     bench.model.create(pool({}, { name: 'another' }));
-    bench.member('unready', running(false), (sandbox) => {
+    bench.member('unready', running(false), sandbox => {
       sandbox.metadata.ownerReferences = [{ ...sandbox.metadata.ownerReferences![0]!, name: 'another', uid: bench.model.get('SandboxWarmPool', NAMESPACE, 'another')!.metadata.uid! }];
     });
     bench.member('ready');
@@ -454,7 +454,7 @@ describe('pools of a template that the claim names itself', () => {
     bench.member('old');
     bench.model.create(template({}, { name: 'node' }));
     reconcileTemplateOnce(bench.model, bench.model, 'node');
-    bench.model.edit(bench.model.get('SandboxWarmPool', NAMESPACE, 'pool')!, (draft) => {
+    bench.model.edit(bench.model.get('SandboxWarmPool', NAMESPACE, 'pool')!, draft => {
       draft.spec.sandboxTemplateRef.name = 'node';
     });
     bench.model.create(claim({ sandboxTemplateRef: { name: 'node' }, warmpool: 'default' }));
@@ -481,7 +481,7 @@ test('nothing loosens: a bound claim that is pointed at another pool keeps its S
   bench.reconcile();
   bench.model.create(template({ podTemplate: { metadata: { labels: { loose: 'yes' } }, spec: { containers: [] } } }, { name: 'loose' }));
   bench.model.create(pool({ sandboxTemplateRef: { name: 'loose' } }, { name: 'loose-pool' }));
-  bench.model.edit(bench.claim, (draft) => {
+  bench.model.edit(bench.claim, draft => {
     draft.spec.warmPoolRef!.name = 'loose-pool';
   });
   const before = bench.sandbox('a');

@@ -1,5 +1,6 @@
 import {
-  nameHash, type Condition, type ObjectMeta, type Sandbox, type SandboxClaim, type SandboxClaimSpec, type SandboxStatus, type SandboxTemplate,
+  type Condition, type ObjectMeta, type Sandbox, type SandboxClaim, type SandboxClaimSpec, type SandboxStatus, type SandboxTemplate, definedOnly,
+  nameHash,
 } from 'agent-sandbox-api';
 import { memberObject } from '../src/blueprint/member.js';
 import { observeClaim } from '../src/claim/observe.js';
@@ -71,8 +72,7 @@ export class ClaimBench {
       now: this.model.now,
       monotonic: this.model.now,
       options: { ...CLAIM_OPTIONS, ...options },
-      ...(memory === undefined ? {} : { memory }),
-      ...(firstSeen === undefined ? {} : { firstSeen }),
+      ...definedOnly({ memory, firstSeen }),
     });
     if (observed === undefined) {
       this.remember(name, null);
@@ -93,8 +93,8 @@ export class ClaimBench {
     }
     const plan = this.begin(name, pass);
     this.result = plan && reconcileInModel(plan, this.model, {
-      ...(pass.crashAfter === undefined ? {} : { crashAfter: pass.crashAfter }),
-      remember: (memory) => this.remember(name, memory),
+      ...definedOnly({ crashAfter: pass.crashAfter }),
+      remember: memory => this.remember(name, memory),
     });
     if (pass.cache !== undefined) {
       this.restart();
@@ -141,7 +141,7 @@ export class ClaimBench {
 
   /** `Status/Reason: message` of a condition of the claim. */
   public condition(type = 'Ready'): string | undefined {
-    const found = this.claim.status?.conditions?.find((condition) => condition.type === type);
+    const found = this.claim.status?.conditions?.find(condition => condition.type === type);
     return found && `${found.status}/${found.reason}: ${found.message}`;
   }
 
@@ -155,7 +155,7 @@ export class ClaimBench {
 
   /** Tells the queue what the cache says. */
   private sync(cache: Model): void {
-    const current = new Map(cache.list('Sandbox').map((sandbox) => [sandbox.metadata.name!, sandbox]));
+    const current = new Map(cache.list('Sandbox').map(sandbox => [sandbox.metadata.name!, sandbox]));
     for (const [name, before] of this.seen) {
       if (!current.has(name)) {
         this.queue.observe({ before });
@@ -164,7 +164,7 @@ export class ClaimBench {
     for (const [name, after] of current) {
       const before = this.seen.get(name);
       if (before !== after) {
-        this.queue.observe({ ...(before === undefined ? {} : { before }), after });
+        this.queue.observe({ ...definedOnly({ before }), after });
       }
     }
     this.seen = current;

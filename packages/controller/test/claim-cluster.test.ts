@@ -14,7 +14,7 @@ const POOL = { apiVersion: EXTENSIONS, kind: 'SandboxWarmPool' };
 const POD = { apiVersion: 'v1', kind: 'Pod' };
 const CLAIM = { apiVersion: EXTENSIONS, kind: 'SandboxClaim' };
 
-describeWithControlPlane('claims on an API server', (testbed) => {
+describeWithControlPlane('claims on an API server', testbed => {
   const stop = new AbortController();
   const problems: unknown[] = [];
   const note = (fields: object, message: string) => {
@@ -32,7 +32,7 @@ describeWithControlPlane('claims on an API server', (testbed) => {
   const ours = (since: Date) => ({ user: USER, namespace: testbed.namespace, writes: true, since });
   const writes = async (since: Date, names: readonly string[]) =>
     (await testbed.auditLog.find(ours(since)))
-      .filter((request) => names.includes(request.name))
+      .filter(request => names.includes(request.name))
       .map(({ verb, resource, subresource, code }) => `${verb} ${resource}${subresource ? `/${subresource}` : ''} ${code}`);
 
   /** A pool, once all its members are ready, and their names. */
@@ -84,7 +84,7 @@ describeWithControlPlane('claims on an API server', (testbed) => {
     const members = await pool('burst', 20);
     const since = new Date();
     const names = members.map((_, i) => `burst-claim-${i}`);
-    await Promise.all(names.map((name) => claim(name, { warmPoolRef: { name: 'burst' } })));
+    await Promise.all(names.map(name => claim(name, { warmPoolRef: { name: 'burst' } })));
     const bound = await Promise.all(names.map(readyClaim));
     expect(bound.map(({ status }) => status.sandbox.name).sort()).toEqual([...members].sort());
     expect(await testbed.auditLog.find({ user: USER, namespace: testbed.namespace, since, code: 409 })).toEqual([]);
@@ -114,7 +114,7 @@ describeWithControlPlane('claims on an API server', (testbed) => {
     expect(await cluster.admin.get(ref('variables', POD))).toMatchObject({ spec: { containers: [{ env: [{ name: 'A', value: '1' }] }] } });
   });
 
-  test.each(['Retain', 'Delete', 'DeleteForeground'] as const)('a claim expires with policy %s', async (shutdownPolicy) => {
+  test.each(['Retain', 'Delete', 'DeleteForeground'] as const)('a claim expires with policy %s', async shutdownPolicy => {
     const { admin } = testbed.cluster;
     const name = `short-${shutdownPolicy.toLowerCase()}`;
     await claim(name, { warmPoolRef: { name: 'empty' } });

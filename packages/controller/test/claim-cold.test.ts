@@ -1,7 +1,7 @@
-import { ANNOTATION, LABEL, nameHash, type SandboxClaimSpec, type SandboxTemplateSpec } from 'agent-sandbox-api';
+import { ANNOTATION, LABEL, type SandboxClaimSpec, type SandboxTemplateSpec, definedOnly, nameHash } from 'agent-sandbox-api';
 import { ClaimBench, TEMPLATE_HASH, claim, running } from './claim-bench.js';
 import { NAMESPACE, foreignOwner, sandbox, summary, template, reconcileTemplateOnce } from './fixtures.js';
-import { Model } from './model.js';
+import type { Model } from './model.js';
 
 const CONTAINERS = { containers: [{ name: 'main', image: 'image' }] };
 
@@ -68,7 +68,7 @@ describe('a new Sandbox', () => {
   test('C20 that was in the way and is gone is waited for a moment', () => {
     const bench = new ClaimBench();
     bench.model.create(claim());
-    bench.model.intercept = (request) => (request.op === 'create' ? { reason: 'AlreadyExists', message: 'exists' } : undefined);
+    bench.model.intercept = request => (request.op === 'create' ? { reason: 'AlreadyExists', message: 'exists' } : undefined);
     bench.reconcile();
     expect(bench.condition()).toBe('False/SandboxCreatePending: Sandbox already created; waiting for cache to converge');
     expect(bench.result).toMatchObject({ errors: [], requeueAfterMs: 200 });
@@ -77,7 +77,7 @@ describe('a new Sandbox', () => {
     expect(bench.condition()).toMatch(/SandboxNotReady/);
     const before = bench.claim.status;
     bench.model.destroy(bench.sandbox()!);
-    bench.model.intercept = (request) => (request.op === 'create' ? { reason: 'AlreadyExists', message: 'exists' } : undefined);
+    bench.model.intercept = request => (request.op === 'create' ? { reason: 'AlreadyExists', message: 'exists' } : undefined);
     bench.reconcile();
     expect(bench.claim.status).toEqual(before);
   });
@@ -87,7 +87,7 @@ describe('a new Sandbox', () => {
     expect(bench.sandbox()!.metadata.labels![LABEL.createdBy]).toBe('go-client');
     expect(bench.sandbox()!.spec.podTemplate.metadata!.labels![LABEL.createdBy]).toBe('go-client');
     expect(bench.model.measures[0]!.labels.created_by).toBe('go-client');
-    bench.model.edit(bench.claim, (draft) => {
+    bench.model.edit(bench.claim, draft => {
       draft.metadata.labels = {};
     });
     bench.settle();
@@ -149,7 +149,7 @@ describe('a claim waits', () => {
     expect(bench.reconcile()).toEqual([]);
     expect(bench.result).toMatchObject({ errors: [], requeueAfterMs: 500 });
     expect(bench.claim.status).toBeUndefined();
-    const after = bench.model.edit(member, (draft) => {
+    const after = bench.model.edit(member, draft => {
       draft.status = running(false);
     });
     expect(bench.queue.observe({ before: member, after })).toBe('agents/claim');
@@ -212,7 +212,7 @@ describe('additional metadata', () => {
     expect(bench.sandbox()).toBeUndefined();
   });
 
-  test.each(['app', 'APP'])('C15 no Pod can be made a router by the label %s', (key) => {
+  test.each(['app', 'APP'])('C15 no Pod can be made a router by the label %s', key => {
     expect(labels({ [key]: 'Sandbox-Router' }).condition()).toMatch(/^False\/InvalidMetadata: .*sandbox router/);
   });
 
@@ -235,10 +235,10 @@ describe('additional metadata', () => {
     const bench = cold({ additionalPodMetadata: { annotations: { note: 'a' } } });
     const annotations = () => bench.sandbox()!.spec.podTemplate.metadata!.annotations ?? {};
     expect(annotations()).toEqual({ note: 'a' });
-    bench.model.edit(bench.claim, (draft) => {
+    bench.model.edit(bench.claim, draft => {
       draft.spec.additionalPodMetadata = { annotations: { other: 'b' } };
     });
-    bench.model.edit(bench.template, (draft) => {
+    bench.model.edit(bench.template, draft => {
       draft.spec.podTemplate.metadata = { annotations: { common: 'c' } };
     });
     bench.settle();
@@ -247,7 +247,7 @@ describe('additional metadata', () => {
 
   test('C7 of a bound claim needs no template', () => {
     const bench = cold({ additionalPodMetadata: { annotations: { note: 'a' } } });
-    bench.model.edit(bench.sandbox()!, (draft) => {
+    bench.model.edit(bench.sandbox()!, draft => {
       draft.status = running();
     });
     bench.model.destroy(bench.template);
@@ -257,10 +257,10 @@ describe('additional metadata', () => {
 
   test('C21 that cannot be written is an error, and the binding stays', () => {
     const bench = cold();
-    bench.model.edit(bench.claim, (draft) => {
+    bench.model.edit(bench.claim, draft => {
       draft.spec.additionalPodMetadata = { annotations: { note: 'a' } };
     });
-    bench.model.intercept = (request) => (summary([request])[0] === 'patch Sandbox' ? { reason: 'Forbidden', message: 'no' } : undefined);
+    bench.model.intercept = request => (summary([request])[0] === 'patch Sandbox' ? { reason: 'Forbidden', message: 'no' } : undefined);
     bench.reconcile();
     expect(bench.condition()).toBe('False/ReconcilerError: Error seen: no');
     expect(bench.errors()).toEqual(['Error seen: no']);
@@ -274,7 +274,7 @@ describe('environment variables', () => {
     initContainers: [{ name: 'init' }],
   };
   const inject = (env: SandboxClaimSpec['env'], policy: SandboxTemplateSpec['envVarsInjectionPolicy'], podSpec: object = spec) => {
-    const bench = new ClaimBench({ podTemplate: { spec: podSpec as never }, ...(policy === undefined ? {} : { envVarsInjectionPolicy: policy }) });
+    const bench = new ClaimBench({ podTemplate: { spec: podSpec as never }, ...definedOnly({ envVarsInjectionPolicy: policy }) });
     bench.member('a');
     bench.model.create(claim({ env: env! }));
     bench.reconcile();
@@ -303,10 +303,10 @@ describe('environment variables', () => {
     const [exists, nowhere] = [inject([{ name: 'A', value: '2' }], 'Allowed'), inject([{ name: 'B', value: '2', containerName: 'other' }], 'Allowed')];
     expect(exists.condition()).toMatch(/^False\/ReconcilerError: Error seen: the environment variable "A" is set already in the container "main"/);
     expect(nowhere.condition()).toMatch(/^False\/ReconcilerError: Error seen: the environment variable "B" is for the container "other"/);
-    expect([exists, nowhere].map((bench) => bench.errors().length)).toEqual([1, 1]);
+    expect([exists, nowhere].map(bench => bench.errors().length)).toEqual([1, 1]);
   });
 
-  test.each(['Disallowed', undefined] as const)('C28 are refused under the policy %s, once and for all', (policy) => {
+  test.each(['Disallowed', undefined] as const)('C28 are refused under the policy %s, once and for all', policy => {
     const bench = inject([{ name: 'B', value: '2' }], policy);
     expect(bench.condition()).toMatch(/^False\/EnvVarsInjectionRejected: /);
     expect(bench.result).toEqual({ errors: [], blockedBy: [] });
@@ -331,9 +331,9 @@ describe('environment variables', () => {
 });
 
 describe('volumes', () => {
-  const volume = (name?: string, size = '1Gi') => ({ ...(name === undefined ? {} : { metadata: { name } }), spec: { resources: { requests: { storage: size } } } });
+  const volume = (name?: string, size = '1Gi') => ({ ...definedOnly({ metadata: name === undefined ? undefined : { name } }), spec: { resources: { requests: { storage: size } } } });
   const merge = (ofTemplate: object[], ofClaim: object[], policy?: SandboxTemplateSpec['volumeClaimTemplatesPolicy']) => {
-    const bench = new ClaimBench({ volumeClaimTemplates: ofTemplate as never, ...(policy === undefined ? {} : { volumeClaimTemplatesPolicy: policy }) });
+    const bench = new ClaimBench({ volumeClaimTemplates: ofTemplate as never, ...definedOnly({ volumeClaimTemplatesPolicy: policy }) });
     bench.model.create(claim({ volumeClaimTemplates: ofClaim as never }));
     bench.reconcile();
     return bench;
@@ -357,7 +357,7 @@ describe('volumes', () => {
     expect(bench.claim.status?.sandbox?.name).toBe('a');
   });
 
-  test.each(['Disallowed', undefined] as const)('C36 are refused under the policy %s', (policy) => {
+  test.each(['Disallowed', undefined] as const)('C36 are refused under the policy %s', policy => {
     const bench = merge([], [volume('a')], policy);
     expect(bench.condition()).toMatch(/^False\/VolumeClaimTemplatesError: /);
     expect(bench.result).toEqual({ errors: [], blockedBy: [] });
@@ -408,7 +408,7 @@ describe('templates of another namespace', () => {
   test('are waited for while other claims write their policy, too', () => {
     const bench = shared();
     bench.model.create(claim({ sandboxTemplateRef: { name: 'tool', namespace: 'shared' } }, { name: 'second' }));
-    bench.model.intercept = (request) => (summary([request])[0] === 'update NetworkPolicy' ? { reason: 'Conflict', message: 'modified' } : undefined);
+    bench.model.intercept = request => (summary([request])[0] === 'update NetworkPolicy' ? { reason: 'Conflict', message: 'modified' } : undefined);
     bench.reconcile('second');
     expect(bench.model.get('SandboxClaim', NAMESPACE, 'second')?.status?.conditions).toMatchObject([{ reason: 'NetworkPolicyNotReady' }]);
     expect(bench.errors()).toHaveLength(1);
@@ -421,7 +421,7 @@ describe('templates of another namespace', () => {
 
   test('may be taken back for new claims only', () => {
     const bench = shared();
-    bench.model.edit(bench.model.get('SandboxTemplate', 'shared', 'tool')!, (draft) => {
+    bench.model.edit(bench.model.get('SandboxTemplate', 'shared', 'tool')!, draft => {
       draft.metadata.annotations = {};
     });
     bench.settle();

@@ -1,4 +1,4 @@
-import { LABEL, type SandboxClaimLifecycle } from 'agent-sandbox-api';
+import { LABEL, type SandboxClaimLifecycle, definedOnly } from 'agent-sandbox-api';
 import fc from 'fast-check';
 import type { ClaimMemory } from '../src/claim/observed.js';
 import { controllerOf } from '../src/object/ownership.js';
@@ -45,7 +45,7 @@ function converge(bench: ClaimBench): void {
 
 /** Members with Pods, as a pool makes them. */
 function stock(bench: ClaimBench, ...names: string[]): void {
-  names.forEach((name) => bench.member(name, {}));
+  names.forEach(name => bench.member(name, {}));
   sandboxPasses(bench.model);
   bench.model.runPods();
   sandboxPasses(bench.model);
@@ -91,17 +91,17 @@ const expire = (shutdownPolicy: SandboxClaimLifecycle['shutdownPolicy']) => (ben
 
 /** Each prepares a situation and leaves it to the reconciler. */
 const SCENARIOS: { [name: string]: (bench: ClaimBench) => void } = {
-  adopt: (bench) => {
+  adopt: bench => {
     stock(bench, 'a', 'b');
     bench.model.create(claim());
   },
-  'start cold': (bench) => {
+  'start cold': bench => {
     bench.model.create(claim());
   },
   'expire and delete': expire('Delete'),
   'expire and delete in the foreground': expire('DeleteForeground'),
   'expire and retain': expire('Retain'),
-  'replace a lost Sandbox': (bench) => {
+  'replace a lost Sandbox': bench => {
     stock(bench, 'a', 'b');
     bench.model.create(claim());
     converge(bench);
@@ -109,7 +109,7 @@ const SCENARIOS: { [name: string]: (bench: ClaimBench) => void } = {
   },
 };
 
-describe.each(Object.keys(SCENARIOS))('a crash while the controller should %s', (name) => {
+describe.each(Object.keys(SCENARIOS))('a crash while the controller should %s', name => {
   const undisturbed = new ClaimBench();
   SCENARIOS[name]!(undisturbed);
   const from = undisturbed.model.writes.length;
@@ -117,7 +117,7 @@ describe.each(Object.keys(SCENARIOS))('a crash while the controller should %s', 
   const expected = endState(undisturbed.model);
   const count = undisturbed.model.writes.length - from;
 
-  test.each(['fresh', 'stale'])('after any single write, restarted with a %s cache, leads to the same end', (kind) => {
+  test.each(['fresh', 'stale'])('after any single write, restarted with a %s cache, leads to the same end', kind => {
     expect(count).toBeGreaterThan(0);
     for (let crashAfter = 0; crashAfter <= count; crashAfter++) {
       const bench = new ClaimBench();
@@ -151,7 +151,7 @@ class Walker {
     if (this.plan === undefined) {
       const cache = this.stale;
       this.stale = undefined;
-      this.plan = this.bench.begin(this.name, cache === undefined ? {} : { cache });
+      this.plan = this.bench.begin(this.name, definedOnly({ cache }));
       return;
     }
     const request = this.plan.requests[this.outcomes.length];
@@ -172,16 +172,16 @@ class Walker {
 
 /** All orders in which two claims take steps and something happens once. The claims are alike: the first one begins. */
 function schedules(depth: number): string[] {
-  const walks = (n: number): string[] => (n === 1 ? ['1'] : walks(n - 1).flatMap((walk) => [`${walk}1`, `${walk}2`]));
-  return walks(depth).flatMap((walk) => Array.from({ length: depth + 1 }, (_, i) => `${walk.slice(0, i)}!${walk.slice(i)}`));
+  const walks = (n: number): string[] => (n === 1 ? ['1'] : walks(n - 1).flatMap(walk => [`${walk}1`, `${walk}2`]));
+  return walks(depth).flatMap(walk => Array.from({ length: depth + 1 }, (_, i) => `${walk.slice(0, i)}!${walk.slice(i)}`));
 }
 
-describe.each(['one process', 'two processes with stale caches'])('two claims and one member that is deleted, in %s', (mode) => {
-  test.each(['a user', 'the pool'])('end well in every order when %s deletes it', (who) => {
+describe.each(['one process', 'two processes with stale caches'])('two claims and one member that is deleted, in %s', mode => {
+  test.each(['a user', 'the pool'])('end well in every order when %s deletes it', who => {
     for (const schedule of schedules(7)) {
       const bench = new ClaimBench();
       const member = bench.member('m');
-      ['one', 'two'].forEach((name) => bench.model.create(claim({}, { name })));
+      ['one', 'two'].forEach(name => bench.model.create(claim({}, { name })));
       const start = mode === 'one process' ? undefined : bench.model.snapshot();
       const other = mode === 'one process' ? bench : new ClaimBench({}, {}, bench.model);
       const walkers = [new Walker(bench, 'one', start), new Walker(other, 'two', start)];
@@ -204,7 +204,7 @@ describe.each(['one process', 'two processes with stale caches'])('two claims an
       checkRest(bench);
       checkOwnership(bench.model, adopted);
       const bound = bench.model.list('SandboxClaim').map(({ status }) => status?.sandbox?.name);
-      expect(bound.every((name) => name !== undefined && bench.sandbox(name) !== undefined)).toBe(true);
+      expect(bound.every(name => name !== undefined && bench.sandbox(name) !== undefined)).toBe(true);
     }
   }, 60_000);
 });
@@ -231,20 +231,20 @@ const HAPPENINGS: { [name: string]: Happening } = {
     bench.reconcile(`claim-${i}`, { crashAfter: 1 });
     bench.restart();
   },
-  'Sandboxes': (bench) => sandboxPasses(bench.model),
-  'kubelet': (bench) => bench.model.runPods(),
-  'collect': (bench) => bench.model.collect(),
-  'expire': (bench, i) => void (exists(bench, i) && bench.model.edit(exists(bench, i)!, (draft) => {
+  'Sandboxes': bench => sandboxPasses(bench.model),
+  'kubelet': bench => bench.model.runPods(),
+  'collect': bench => bench.model.collect(),
+  'expire': (bench, i) => void (exists(bench, i) && bench.model.edit(exists(bench, i)!, draft => {
     draft.spec.lifecycle = { shutdownTime: '2026-01-01T00:00:00Z', shutdownPolicy: (['Retain', 'Delete', 'DeleteForeground'] as const)[i % 3]! };
   })),
-  'live on': (bench, i) => void (exists(bench, i) && bench.model.edit(exists(bench, i)!, (draft) => {
+  'live on': (bench, i) => void (exists(bench, i) && bench.model.edit(exists(bench, i)!, draft => {
     draft.spec.lifecycle = {};
   })),
 };
 
 test('whatever happens: a Sandbox has one owner, a claim one Sandbox, a member one claim, and nothing leaks', () => {
   const happening = fc.tuple(fc.constantFrom(...Object.keys(HAPPENINGS)), fc.nat(3));
-  fc.assert(fc.property(fc.array(happening, { maxLength: 40 }), (list) => {
+  fc.assert(fc.property(fc.array(happening, { maxLength: 40 }), list => {
     const bench = new ClaimBench();
     const caches: Model[] = [];
     const adopted = new Map<string, string>();

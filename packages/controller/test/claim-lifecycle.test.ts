@@ -1,4 +1,4 @@
-import { LABEL, type Condition, type SandboxClaimLifecycle } from 'agent-sandbox-api';
+import { type Condition, LABEL, type SandboxClaimLifecycle, definedOnly } from 'agent-sandbox-api';
 import { timeLeft } from '../src/claim/expiry.js';
 import { ClaimBench, claim, readyCondition, running } from './claim-bench.js';
 import { foreignOwner, sandbox, summary } from './fixtures.js';
@@ -13,19 +13,19 @@ const SHUTDOWN = '2026-01-01T00:01:00Z';
 function bound(lifecycle?: SandboxClaimLifecycle): ClaimBench {
   const bench = new ClaimBench();
   bench.member('a');
-  bench.model.create(claim(lifecycle === undefined ? {} : { lifecycle }));
+  bench.model.create(claim(definedOnly({ lifecycle })));
   bench.settle();
   return bench;
 }
 
 function expired(shutdownPolicy?: SandboxClaimLifecycle['shutdownPolicy']): ClaimBench {
-  const bench = bound({ shutdownTime: SHUTDOWN, ...(shutdownPolicy === undefined ? {} : { shutdownPolicy }) });
+  const bench = bound({ shutdownTime: SHUTDOWN, ...definedOnly({ shutdownPolicy }) });
   bench.model.now += 60_000;
   return bench;
 }
 
 function finish(bench: ClaimBench): void {
-  bench.model.edit(bench.sandbox('a')!, (draft) => {
+  bench.model.edit(bench.sandbox('a')!, draft => {
     draft.status!.conditions = [FINISHED, { ...readyCondition(false), reason: 'PodSucceeded', message: 'Pod completed successfully' }];
   });
 }
@@ -44,7 +44,7 @@ describe('expiry', () => {
 
   test('C81 deletes nothing as long as it cannot be told', () => {
     const bench = expired('Delete');
-    bench.model.intercept = (request) => (request.op === 'patch' ? { reason: 'Forbidden', message: 'no' } : undefined);
+    bench.model.intercept = request => (request.op === 'patch' ? { reason: 'Forbidden', message: 'no' } : undefined);
     bench.reconcile();
     bench.reconcile();
     expect(bench.claim.metadata.deletionTimestamp).toBeUndefined();
@@ -73,7 +73,7 @@ describe('expiry', () => {
     expect(bench.sandbox('a')).toBeUndefined();
   });
 
-  test.each([undefined, 'Retain'] as const)('C77 with policy %s removes the Sandbox and keeps the claim', (policy) => {
+  test.each([undefined, 'Retain'] as const)('C77 with policy %s removes the Sandbox and keeps the claim', policy => {
     const bench = expired(policy);
     bench.settle();
     expect(bench.sandbox('a')).toBeUndefined();
@@ -85,12 +85,12 @@ describe('expiry', () => {
 
   test('C77 names the Sandbox until it is gone', () => {
     const bench = expired('Retain');
-    bench.model.edit(bench.sandbox('a')!, (draft) => {
+    bench.model.edit(bench.sandbox('a')!, draft => {
       draft.metadata.finalizers = ['test/keep'];
     });
     bench.settle();
     expect(bench.claim.status?.sandbox?.name).toBe('a');
-    bench.model.edit(bench.sandbox('a')!, (draft) => {
+    bench.model.edit(bench.sandbox('a')!, draft => {
       draft.metadata.finalizers = [];
     });
     bench.settle();
@@ -101,7 +101,7 @@ describe('expiry', () => {
     const bench = expired('Retain');
     bench.reconcile();
     const [before, events] = [bench.claim.status, bench.events().length];
-    bench.model.intercept = (request) => (request.op === 'delete' ? { reason: 'Forbidden', message: 'denied by a webhook' } : undefined);
+    bench.model.intercept = request => (request.op === 'delete' ? { reason: 'Forbidden', message: 'denied by a webhook' } : undefined);
     bench.reconcile();
     bench.reconcile();
     expect(bench.result).toEqual({ errors: [{ reason: 'Forbidden', message: 'denied by a webhook' }], blockedBy: [] });
@@ -111,7 +111,7 @@ describe('expiry', () => {
 
   test('C78 leaves a Sandbox that is not the claim\'s', () => {
     const bench = expired('Retain');
-    bench.model.edit(bench.sandbox('a')!, (draft) => {
+    bench.model.edit(bench.sandbox('a')!, draft => {
       draft.metadata.ownerReferences = [foreignOwner()];
     });
     bench.settle();
@@ -135,7 +135,7 @@ describe('expiry', () => {
   test('that was put off brings the claim back', () => {
     const bench = expired('Retain');
     bench.settle();
-    bench.model.edit(bench.claim, (draft) => {
+    bench.model.edit(bench.claim, draft => {
       draft.spec.lifecycle = {};
     });
     bench.settle();
@@ -183,7 +183,7 @@ describe('the end of the work', () => {
   test('C85 X6 counts with the time of the claim: the earlier one wins', () => {
     const now = Date.UTC(2026, 0, 1);
     const left = (lifecycle: SandboxClaimLifecycle | undefined, conditions?: Condition[]) =>
-      timeLeft(claim(lifecycle === undefined ? {} : { lifecycle }), conditions, now);
+      timeLeft(claim(definedOnly({ lifecycle })), conditions, now);
     expect(left(undefined)).toBeUndefined();
     expect(left({ ttlSecondsAfterFinished: 5 })).toBeUndefined();
     expect(left({ ttlSecondsAfterFinished: 5 }, [FINISHED])).toBe(5000);
@@ -209,10 +209,10 @@ describe('the end of the work', () => {
 describe('the status', () => {
   test('C8 C17 C95 mirrors the Sandbox under the generation of the claim, sorted', () => {
     const bench = bound();
-    bench.model.edit(bench.claim, (draft) => {
+    bench.model.edit(bench.claim, draft => {
       draft.spec.lifecycle = {};
     });
-    bench.model.edit(bench.sandbox('a')!, (draft) => {
+    bench.model.edit(bench.sandbox('a')!, draft => {
       draft.status!.podIPs = ['10.0.0.2', 'fd00::2'];
     });
     finish(bench);
@@ -227,7 +227,7 @@ describe('the status', () => {
 
   test('C87 tells that the Sandbox expired by itself', () => {
     const bench = bound();
-    bench.model.edit(bench.sandbox('a')!, (draft) => {
+    bench.model.edit(bench.sandbox('a')!, draft => {
       draft.status!.conditions = [{ ...readyCondition(false), reason: 'SandboxExpired', message: 'Sandbox has expired' }];
     });
     bench.reconcile();
@@ -238,7 +238,7 @@ describe('the status', () => {
     const bench = new ClaimBench();
     bench.member('a');
     bench.model.create(claim());
-    bench.model.intercept = (request) => (request.op === 'patch' && request.subresource ? { reason: 'Conflict', message: 'modified' } : undefined);
+    bench.model.intercept = request => (request.op === 'patch' && request.subresource ? { reason: 'Conflict', message: 'modified' } : undefined);
     bench.reconcile('claim', { firstSeen: bench.model.now });
     expect(bench.result).toEqual({ errors: [], blockedBy: [] });
     expect([bench.model.events, bench.model.measures]).toEqual([[], []]);
@@ -251,7 +251,7 @@ describe('the status', () => {
     const bench = new ClaimBench();
     bench.member('a');
     bench.model.create(claim());
-    bench.model.intercept = (request) => (request.op === 'patch' && request.subresource ? { reason: 'NotFound', message: 'gone' } : undefined);
+    bench.model.intercept = request => (request.op === 'patch' && request.subresource ? { reason: 'NotFound', message: 'gone' } : undefined);
     bench.reconcile();
     expect(bench.errors()).toEqual([]);
   });
@@ -282,7 +282,7 @@ describe('the status', () => {
     expect(summary(bench.reconcile('claim', { options }))).toEqual(['create Sandbox']);
     expect(bench.result?.requeueAfterMs).toBe(1200);
     bench.model.now += 300;
-    bench.model.edit(bench.sandbox()!, (draft) => {
+    bench.model.edit(bench.sandbox()!, draft => {
       draft.status = running();
     });
     expect(summary(bench.reconcile('claim', { options }))).toEqual(['patch SandboxClaim/status']);

@@ -43,7 +43,7 @@ describe('without annotations', () => {
     created.reconcile('claim', { firstSeen: created.model.now });
     const measured = samples(created).length;
     for (const ready of [false, true]) {
-      created.model.edit(created.sandbox('a')!, (draft) => {
+      created.model.edit(created.sandbox('a')!, draft => {
         draft.status!.conditions = [readyCondition(ready)];
       });
       created.reconcile();
@@ -78,7 +78,7 @@ describe('latencies', () => {
   test('C97 are not taken of a claim that was ready before', () => {
     const created = bench();
     created.reconcile();
-    created.model.edit(created.sandbox('a')!, (draft) => {
+    created.model.edit(created.sandbox('a')!, draft => {
       draft.status!.podIPs = ['10.0.0.9'];
     });
     created.reconcile('claim', { firstSeen: created.model.now });
@@ -132,7 +132,7 @@ describe('with annotations', () => {
   test('C102 a stamp that fails is an error, back-filled as unknown, and nothing is measured twice', () => {
     const created = bench();
     const isStamp = (request: Request) => request.op === 'patch' && JSON.stringify(request.body).includes(ANNOTATION.claimFirstReadyAt);
-    created.model.intercept = (request) => (isStamp(request) ? { reason: 'Forbidden', message: 'no' } : undefined);
+    created.model.intercept = request => (isStamp(request) ? { reason: 'Forbidden', message: 'no' } : undefined);
     created.reconcile('claim', ANNOTATE);
     expect(created.errors()).toEqual(['no']);
     const measured = samples(created).length;
@@ -146,7 +146,7 @@ describe('with annotations', () => {
   test('C109 a first annotation that fails is an error, and nothing else is done', () => {
     const created = bench();
     const sent: string[] = [];
-    created.model.intercept = (request) => {
+    created.model.intercept = request => {
       sent.push(...summary([request]));
       return { reason: 'Forbidden', message: 'no' };
     };

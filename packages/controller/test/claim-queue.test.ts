@@ -1,4 +1,4 @@
-import { LABEL, type ObjectMeta, type Sandbox, type SandboxStatus } from 'agent-sandbox-api';
+import { LABEL, type ObjectMeta, type Sandbox, type SandboxStatus, definedOnly } from 'agent-sandbox-api';
 import fc from 'fast-check';
 import { claimController } from '../src/claim/controller.js';
 import { IndexedHeap } from '../src/claim/indexed-heap.js';
@@ -18,7 +18,7 @@ function member(name: string, status: SandboxStatus = running(), metadata: Parti
 
 function filled(...members: Sandbox[]): WarmQueue {
   const queue = new WarmQueue();
-  members.forEach((after) => queue.observe({ after }));
+  members.forEach(after => queue.observe({ after }));
   return queue;
 }
 
@@ -50,14 +50,14 @@ describe('the queue of idle Sandboxes', () => {
   });
 
   test('C57 takes the oldest of the node with the most, as the numbers change', () => {
-    const on = (node: string, ...names: string[]) => names.map((name) => member(name, running(true, node)));
+    const on = (node: string, ...names: string[]) => names.map(name => member(name, running(true, node)));
     const queue = filled(...on('one', 'a'), ...on('two', 'b', 'c'), ...on('three', 'd', 'e', 'f'), member('g', running(true, '')));
     expect(drain(queue)).toEqual(['d', 'b', 'e', 'a', 'c', 'f', 'g']);
   });
 
   test('X2 forgets what is gone wherever it stands, and with a pool all of it; other namespaces are other pools', () => {
-    const queue = filled(...['a', 'b', 'c', 'd'].map((name) => member(name)), member('e', running(), { namespace: 'elsewhere' }));
-    ['b', 'a', 'missing'].forEach((name) => queue.observe({ before: member(name) }));
+    const queue = filled(...['a', 'b', 'c', 'd'].map(name => member(name)), member('e', running(), { namespace: 'elsewhere' }));
+    ['b', 'a', 'missing'].forEach(name => queue.observe({ before: member(name) }));
     expect(drain(queue)).toEqual(['c', 'd']);
     queue.observe({ after: member('f') });
     queue.dropPool(POOL);
@@ -121,7 +121,7 @@ describe('the queue of idle Sandboxes', () => {
 
 test('whatever happens, each idle Sandbox is offered to one claim at most, and none is lost', () => {
   const action = fc.record({ what: fc.constantFrom('come', 'ready', 'unready', 'go', 'reserve', 'release'), i: fc.nat(5), node: fc.constantFrom('x', 'y', '') });
-  fc.assert(fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
+  fc.assert(fc.property(fc.array(action, { maxLength: 60 }), actions => {
     const queue = new WarmQueue();
     const present = new Map<string, Sandbox>();
     const held = new Map<string, string>();
@@ -135,7 +135,7 @@ test('whatever happens, each idle Sandbox is offered to one claim at most, and n
           expect([...held.values()]).not.toContain(candidate.metadata.name);
           held.set(claimKey, candidate.metadata.name!);
         }
-        queue.note(claimKey, candidate === undefined ? {} : { reserved: `${NAMESPACE}/${candidate.metadata.name}` });
+        queue.note(claimKey, definedOnly({ reserved: candidate === undefined ? undefined : `${NAMESPACE}/${candidate.metadata.name}` }));
       } else if (what === 'release') {
         held.delete(claimKey);
         queue.note(claimKey, {});
@@ -146,7 +146,7 @@ test('whatever happens, each idle Sandbox is offered to one claim at most, and n
       } else if (what !== 'go') {
         const after = member(name, what === 'come' ? {} : running(what === 'ready', node));
         present.set(name, after);
-        queue.observe({ ...(before === undefined ? {} : { before }), after });
+        queue.observe({ ...definedOnly({ before }), after });
       }
     }
     const usable = [...present].filter(([name, { status }]) => status?.podIPs && ![...held.values()].includes(name)).map(([name]) => name);
@@ -155,7 +155,7 @@ test('whatever happens, each idle Sandbox is offered to one claim at most, and n
 });
 
 test('the heap always has the first of its items in front', () => {
-  fc.assert(fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat(20), fc.nat(100)), { maxLength: 80 }), (steps) => {
+  fc.assert(fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat(20), fc.nat(100)), { maxLength: 80 }), steps => {
     const items = Array.from({ length: 21 }, (_, id) => ({ id, weight: 0 }));
     const heap = new IndexedHeap<{ id: number; weight: number }>((a, b) => a.weight < b.weight);
     const inside = new Set<{ id: number; weight: number }>();
@@ -170,7 +170,7 @@ test('the heap always has the first of its items in front', () => {
         inside.delete(item);
       }
       expect(heap.size).toBe(inside.size);
-      expect(heap.first?.weight).toBe(inside.size === 0 ? undefined : Math.min(...[...inside].map((other) => other.weight)));
+      expect(heap.first?.weight).toBe(inside.size === 0 ? undefined : Math.min(...[...inside].map(other => other.weight)));
     }
   }));
 });

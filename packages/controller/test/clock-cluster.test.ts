@@ -6,7 +6,7 @@ const AHEAD_MS = 3_600_000;
 /** Members need longer than the grace period would leave them if it were compared with the server's stamps. */
 const START_AFTER = '4s';
 
-describeWithControlPlane('controllers whose clock is ahead, on an API server', (testbed) => {
+describeWithControlPlane('controllers whose clock is ahead, on an API server', testbed => {
   const bench = new ClusterBench(testbed, 'clock-controller');
   const { now } = Date;
 
@@ -27,6 +27,6 @@ describeWithControlPlane('controllers whose clock is ahead, on an API server', (
     await bench.create('SandboxWarmPool', 'ahead', { replicas: 3, sandboxTemplateRef: { name: 'slow' } });
     await bench.until('SandboxWarmPool', 'ahead', ({ status }) => status?.readyReplicas === 3);
     const writes = await bench.writesOf(/^ahead-/);
-    expect(writes.filter((write) => /^(create|delete) sandboxes$/.test(write))).toEqual(['create sandboxes', 'create sandboxes', 'create sandboxes']);
+    expect(writes.filter(write => /^(create|delete) sandboxes$/.test(write))).toEqual(['create sandboxes', 'create sandboxes', 'create sandboxes']);
   });
 }, { requires: ['fakeNodes', 'auditLog'] });

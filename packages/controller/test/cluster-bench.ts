@@ -78,7 +78,7 @@ export class ClusterBench {
 
   /** Waits until a condition of an object has a text that matches. */
   public async condition(kind: string, name: string, type: string, pattern: RegExp, timeoutMs?: number): Promise<any> {
-    return this.until(kind, name, (object) => pattern.test(textOf(object, type)), timeoutMs);
+    return this.until(kind, name, object => pattern.test(textOf(object, type)), timeoutMs);
   }
 
   public async ready(kind: string, name: string): Promise<any> {
@@ -93,14 +93,14 @@ export class ClusterBench {
   /** Successful writes of the controllers to objects of a name, such as `create pods`. */
   public async writesOf(name: RegExp): Promise<string[]> {
     const requests = await this.testbed.auditLog.find({ user: this.user, namespace: this.namespace, writes: true });
-    return requests.filter((request) => name.test(request.name ?? '') && request.code < 300 && request.resource !== 'events')
+    return requests.filter(request => name.test(request.name ?? '') && request.code < 300 && request.resource !== 'events')
       .map(({ verb, resource, subresource }) => `${verb} ${resource}${subresource ? `/${subresource}` : ''}`);
   }
 
   /** All requests of the controllers that match, with those that were refused. */
   public async requests(verb: string, resource: string, name: RegExp = /./): Promise<{ code: number }[]> {
     const requests = await this.testbed.auditLog.find({ user: this.user, namespace: this.namespace, writes: true });
-    return requests.filter((request) => request.verb === verb && request.resource === resource && !request.subresource && name.test(request.name ?? ''));
+    return requests.filter(request => request.verb === verb && request.resource === resource && !request.subresource && name.test(request.name ?? ''));
   }
 }
 

@@ -28,7 +28,7 @@ const RULES = [
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update'] },
 ];
 
-describeWithControlPlane('the controllers on an API server, with the rights of a Role', (testbed) => {
+describeWithControlPlane('the controllers on an API server, with the rights of a Role', testbed => {
   const stop = new AbortController();
   const problems: unknown[] = [];
   const note = (fields: object, message: string) => {
@@ -43,9 +43,9 @@ describeWithControlPlane('the controllers on an API server, with the rights of a
   const meta = (name: string) => ({ name, namespace: testbed.namespace });
   const pod = (name: string) => ref(name, { apiVersion: 'v1', kind: 'Pod' });
   const condition = (object: any, type: string) => object.status?.conditions?.find((found: any) => found.type === type);
-  const ready = (name: string) => testbed.cluster.admin.waitFor(ref(name), (object) => condition(object, 'Ready')?.status === 'True');
-  const writesOf = (name: string) => testbed.auditLog.find({ user: USER, namespace: testbed.namespace, writes: true }).then((requests) =>
-    requests.filter((request) => request.name === name).map(({ verb, resource, subresource }) => `${verb} ${resource}${subresource ? `/${subresource}` : ''}`));
+  const ready = (name: string) => testbed.cluster.admin.waitFor(ref(name), object => condition(object, 'Ready')?.status === 'True');
+  const writesOf = (name: string) => testbed.auditLog.find({ user: USER, namespace: testbed.namespace, writes: true }).then(requests =>
+    requests.filter(request => request.name === name).map(({ verb, resource, subresource }) => `${verb} ${resource}${subresource ? `/${subresource}` : ''}`));
 
   beforeAll(async () => {
     const { namespace, cluster } = testbed;
@@ -78,13 +78,13 @@ describeWithControlPlane('the controllers on an API server, with the rights of a
     const volumeClaimTemplates = [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }];
     await box('full', { service: true, volumeClaimTemplates, operatingMode: 'Suspended', replicas: 0 });
     const { admin } = testbed.cluster;
-    await admin.waitFor(ref('full'), (object) => condition(object, 'Suspended')?.status === 'True');
+    await admin.waitFor(ref('full'), object => condition(object, 'Suspended')?.status === 'True');
     expect(await admin.get(ref('data-full', { apiVersion: 'v1', kind: 'PersistentVolumeClaim' }))).toMatchObject({ metadata: { labels: { [LABEL.sandboxNameHash]: nameHash('full') } } });
     expect(await admin.get(ref('full', { apiVersion: 'v1', kind: 'Service' }))).toMatchObject({ spec: { clusterIP: 'None' } });
     await expect(admin.merge(ref('full'), { spec: { volumeClaimTemplates: [] } })).rejects.toThrow('mmutable');
     await admin.merge(ref('full'), { spec: { operatingMode: 'Running', replicas: 1 } });
     await admin.waitFor(pod('full'), (object: any) => object.spec.volumes.some((volume: any) => volume.persistentVolumeClaim?.claimName === 'data-full'));
-    expect(condition(await admin.waitFor(ref('full'), (object) => condition(object, 'Suspended')?.status === 'False'), 'Ready').status).toBe('False');
+    expect(condition(await admin.waitFor(ref('full'), object => condition(object, 'Suspended')?.status === 'False'), 'Ready').status).toBe('False');
     await admin.merge(ref('full'), { spec: { operatingMode: 'Suspended', replicas: 0 } });
     await admin.waitGone(pod('full'));
   });
@@ -96,14 +96,14 @@ describeWithControlPlane('the controllers on an API server, with the rights of a
     await ready('old');
     await admin.merge(ref('old', old), { spec: { replicas: 0 } });
     await admin.waitGone(pod('old'));
-    expect(await admin.waitFor(ref('old', old), (object) => condition(object, 'Suspended')?.status === 'True')).toMatchObject({ status: { replicas: 0 } });
+    expect(await admin.waitFor(ref('old', old), object => condition(object, 'Suspended')?.status === 'True')).toMatchObject({ status: { replicas: 0 } });
   });
 
   test('a Sandbox that was blocked starts as soon as the Pod in its way is gone', async () => {
     const { admin } = testbed.cluster;
     await admin.create({ apiVersion: 'v1', kind: 'Pod', metadata: meta('late'), spec: { containers: [{ name: 'main', image: 'image' }] } } as any);
     await box('late');
-    await admin.waitFor(ref('late'), (object) => condition(object, 'Ready')?.message.includes('cannot adopt unowned pod "late"'));
+    await admin.waitFor(ref('late'), object => condition(object, 'Ready')?.message.includes('cannot adopt unowned pod "late"'));
     await admin.delete(pod('late'));
     await ready('late');
   });
@@ -136,6 +136,6 @@ describeWithControlPlane('the controllers on an API server, with the rights of a
     expect(requests.filter(({ code }) => code === 403)).toEqual([]);
     expect(requests.filter(({ code, verb }) => code === 409 && verb !== 'create')).toEqual([]);
     expect(await writesOf('plain')).toHaveLength(2);
-    expect(problems.filter((problem) => !JSON.stringify(problem).includes('late'))).toEqual([]);
+    expect(problems.filter(problem => !JSON.stringify(problem).includes('late'))).toEqual([]);
   });
 }, { requires: ['fakeNodes', 'auditLog'] });

@@ -8,7 +8,7 @@ const template = (annotations: { [key: string]: string } = {}, spec: object = {}
 /** Longer than a test takes. */
 const SLOW_DELETION = { 'testbed/delete-after': '50s' };
 
-describeWithControlPlane('conditions that tell the truth, on an API server', (testbed) => {
+describeWithControlPlane('conditions that tell the truth, on an API server', testbed => {
   const bench = new ClusterBench(testbed, 'truth-controller');
 
   beforeAll(() => bench.start(), 60_000);
@@ -20,7 +20,7 @@ describeWithControlPlane('conditions that tell the truth, on an API server', (te
     await bench.until('SandboxWarmPool', 'slow', ({ status }) => status?.readyReplicas === 1);
     await bench.create('SandboxClaim', 'first', { warmPoolRef: { name: 'slow' } });
     const { status: { sandbox: { name: held } } } = await bench.ready('SandboxClaim', 'first');
-    const idle = await bench.some('Sandbox', (sandbox) => sandbox.metadata.name !== held && textOf(sandbox, 'Ready').startsWith('True'));
+    const idle = await bench.some('Sandbox', sandbox => sandbox.metadata.name !== held && textOf(sandbox, 'Ready').startsWith('True'));
     // The claim that comes at the same moment must not get the member whose Pod is on its way out.
     await bench.admin.delete(bench.ref('Pod', idle.metadata.name));
     await bench.create('SandboxClaim', 'second', { warmPoolRef: { name: 'slow' } });
@@ -71,6 +71,6 @@ describeWithControlPlane('conditions that tell the truth, on an API server', (te
     await bench.admin.delete(bench.ref('Pod', 'once'));
     const sandbox = await bench.until('Sandbox', 'once', ({ status }) => !(status.replicas > 0));
     expect(textOf(sandbox, 'Finished')).toBe('True/PodSucceeded: Pod completed successfully');
-    expect((await bench.writesOf(/^once$/)).filter((write) => write === 'create pods')).toHaveLength(1);
+    expect((await bench.writesOf(/^once$/)).filter(write => write === 'create pods')).toHaveLength(1);
   });
 }, { requires: ['fakeNodes', 'auditLog'] });

@@ -20,12 +20,12 @@ class FakeCaches {
 
   public put(after: KubeObject): void {
     this.objects.set(after.metadata.name!, after);
-    this.listeners.forEach((tell) => tell({ after, origin: 'watch' }));
+    this.listeners.forEach(tell => tell({ after, origin: 'watch' }));
   }
 
   public drop(before: KubeObject): void {
     this.objects.delete(before.metadata.name!);
-    this.listeners.forEach((tell) => tell({ before, origin: 'watch' }));
+    this.listeners.forEach(tell => tell({ before, origin: 'watch' }));
   }
 
   public get(_: Kind, __: string, name: string): KubeObject | undefined {
@@ -53,7 +53,7 @@ function setup(plan: (key: string) => Plan | undefined) {
       return plan(`${namespace}/${name}`);
     },
     watches: {
-      Pod: (change) => {
+      Pod: change => {
         const { namespace, name } = statesOf(change)[0]!.metadata;
         seen.push(name!);
         return [{ key: `${namespace}/${name}` }];
@@ -68,7 +68,7 @@ function setup(plan: (key: string) => Plan | undefined) {
 /** Until everything that can go on without time passing has done so. */
 const rest = async () => {
   for (let i = 0; i < 20; i++) {
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise(resolve => setImmediate(resolve));
   }
 };
 
@@ -107,7 +107,7 @@ test('a key that is blocked by what no cache shows is tried again with back-off,
 test('a key that is blocked without an error looks again when the object goes, also while it is in work', async () => {
   const blocker = pod({ name: 'blocker' });
   let during = () => undefined as void;
-  const { caches, passes, run, stop } = setup((key) => (key === 'agents/box' && caches.get('Pod', '', 'blocker') !== undefined
+  const { caches, passes, run, stop } = setup(key => (key === 'agents/box' && caches.get('Pod', '', 'blocker') !== undefined
     ? { requests: [], next: () => (during(), { requests: [], blockedBy: [refOf(blocker)] }) }
     : undefined));
   const running = run();
@@ -116,7 +116,7 @@ test('a key that is blocked without an error looks again when the object goes, a
   during = () => caches.drop(blocker);
   caches.put(pod());
   await rest();
-  expect(passes.filter((name) => name === 'box')).toEqual(['box', 'box']);
+  expect(passes.filter(name => name === 'box')).toEqual(['box', 'box']);
   stop();
   await running;
 });

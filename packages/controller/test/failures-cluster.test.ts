@@ -6,7 +6,7 @@ const podTemplate = (behavior: string, spec: object = {}) => ({
 });
 const REFUSED = { containers: [{ name: 'Not_A_Name', image: 'image' }] };
 
-describeWithControlPlane('failures on an API server', (testbed) => {
+describeWithControlPlane('failures on an API server', testbed => {
   const bench = new ClusterBench(testbed, 'failures-controller');
 
   beforeAll(() => bench.start(), 60_000);
@@ -67,24 +67,24 @@ describeWithControlPlane('failures on an API server', (testbed) => {
     await bench.create('SandboxClaim', 'well', { sandboxTemplateRef: { name: 'well' } });
     await bench.ready('SandboxClaim', 'well');
     expect(textOf(await bench.get('Sandbox', 'well'), 'Ready')).toBe('True/DependenciesReady: Pod is Ready');
-    const writes = (await bench.writesOf(/^well$/)).filter((write) => !write.includes('templates'));
+    const writes = (await bench.writesOf(/^well$/)).filter(write => !write.includes('templates'));
     expect(writes.sort()).toEqual(['create pods', 'create sandboxes', 'patch sandboxclaims/status', 'patch sandboxes/status']);
   });
 }, { requires: ['fakeNodes', 'auditLog'] });
 
-describeWithControlPlane('a namespace that is deleted, on an API server', (testbed) => {
+describeWithControlPlane('a namespace that is deleted, on an API server', testbed => {
   test('F9 costs a few refused creates for all of its Sandboxes, and no warnings', async () => {
     const namespace = await testbed.cluster.createNamespace('ending');
     const bench = new ClusterBench(testbed, 'ending-controller', namespace);
     await bench.start();
     try {
       const names = Array.from({ length: 40 }, (_, i) => `box-${i}`);
-      await Promise.all(names.map((name) => bench.create('Sandbox', name, podTemplate('ready'), { finalizers: ['test/keep'] })));
-      await Promise.all(names.map((name) => bench.ready('Sandbox', name)));
+      await Promise.all(names.map(name => bench.create('Sandbox', name, podTemplate('ready'), { finalizers: ['test/keep'] })));
+      await Promise.all(names.map(name => bench.ready('Sandbox', name)));
       const before = (await bench.requests('create', 'pods')).length;
       await bench.admin.delete({ apiVersion: 'v1', kind: 'Namespace', name: namespace });
-      await Promise.all(names.map((name) => bench.until('Sandbox', name, ({ metadata }) => metadata.deletionTimestamp !== undefined)));
-      await Promise.all(names.map((name) => bench.merge('Sandbox', name, { metadata: { finalizers: null } })));
+      await Promise.all(names.map(name => bench.until('Sandbox', name, ({ metadata }) => metadata.deletionTimestamp !== undefined)));
+      await Promise.all(names.map(name => bench.merge('Sandbox', name, { metadata: { finalizers: null } })));
       await bench.admin.waitGone({ apiVersion: 'v1', kind: 'Namespace', name: namespace }, { timeoutMs: 60_000 });
       expect((await bench.requests('create', 'pods')).length - before).toBeLessThanOrEqual(10);
       expect(bench.problems).toEqual([]);

@@ -44,7 +44,7 @@ describeWithPrograms('the controllers when things break', () => {
   ];
 
   /** Two programs that agree on a leader, each with a user of its own. */
-  const startReplicas = (namespace: string, ...users: [string, string]) => Promise.all(users.map(async (user) => {
+  const startReplicas = (namespace: string, ...users: [string, string]) => Promise.all(users.map(async user => {
     const { path } = await cluster.kubeconfig({ user, groups: ['system:masters'] });
     return { user, ...start(...flagsFor(path, namespace)) };
   }));
@@ -73,20 +73,20 @@ describeWithPrograms('the controllers when things break', () => {
         cluster.admin.list(EXTENSIONS, 'SandboxClaim', namespace), cluster.admin.list(SANDBOX, 'Sandbox', namespace), cluster.admin.list('v1', 'Pod', namespace),
       ]);
       const pool = await cluster.admin.get({ apiVersion: EXTENSIONS, kind: 'SandboxWarmPool', namespace, name: 'pool' });
-      const ready = claims.filter((claim) => isReady(claim)).length;
+      const ready = claims.filter(claim => isReady(claim)).length;
       seen = `${ready} of ${claims.length} claims ready, ${boxes.length} Sandboxes, ${pods.length} Pods, pool ${JSON.stringify(pool.status)}`;
       return ready === CLAIMS && boxes.length === CLAIMS + POOL && pods.length === CLAIMS + POOL && pool.status?.readyReplicas === POOL && boxes.every(isReady);
     }, { what: 'everything to settle', timeoutMs: 120_000, intervalMs: 250, lastSeen: () => seen });
     const [claims, boxes, pods] = await Promise.all([
       cluster.admin.list(EXTENSIONS, 'SandboxClaim', namespace), cluster.admin.list(SANDBOX, 'Sandbox', namespace), cluster.admin.list('v1', 'Pod', namespace),
     ]);
-    const byUid = new Map(boxes.map((box) => [box.metadata.uid, box]));
+    const byUid = new Map(boxes.map(box => [box.metadata.uid, box]));
     for (const claim of claims) {
-      const mine = boxes.filter((box) => ownersOf(box).some(({ uid }) => uid === claim.metadata.uid));
+      const mine = boxes.filter(box => ownersOf(box).some(({ uid }) => uid === claim.metadata.uid));
       expect(mine.map(({ metadata }) => metadata.name)).toEqual([claim.status.sandbox.name]);
     }
-    expect(boxes.filter((box) => ownersOf(box).length !== 1)).toEqual([]);
-    expect(new Set(pods.map((pod) => byUid.get(ownersOf(pod)[0]?.uid)?.metadata.name)).size).toBe(CLAIMS + POOL);
+    expect(boxes.filter(box => ownersOf(box).length !== 1)).toEqual([]);
+    expect(new Set(pods.map(pod => byUid.get(ownersOf(pod)[0]?.uid)?.metadata.name)).size).toBe(CLAIMS + POOL);
   }
 
   /** Runs the controllers in this process behind a proxy, and makes work meanwhile. */
@@ -112,39 +112,39 @@ describeWithPrograms('the controllers when things break', () => {
 
   const isWrite = (method: string) => method !== 'GET';
 
-  test('connections that break again and again', () => behindProxy('cuts', () => undefined, async (proxy) => proxy.cut()), SUITE_MS);
+  test('connections that break again and again', () => behindProxy('cuts', () => undefined, async proxy => proxy.cut()), SUITE_MS);
 
   test('watches that are too old, again and again', () => {
     const unlucky = chance(0.5);
-    return behindProxy('gone', (proxy) => {
+    return behindProxy('gone', proxy => {
       proxy.fault = ({ isWatch }) => (isWatch && unlucky() ? { code: 410, reason: 'Expired' } : undefined);
-    }, async (proxy) => proxy.cut());
+    }, async proxy => proxy.cut());
   }, SUITE_MS);
 
   test('a storm of conflicts', () => {
     const unlucky = chance(0.4);
-    return behindProxy('conflicts', (proxy) => {
+    return behindProxy('conflicts', proxy => {
       proxy.fault = ({ method }) => (['PATCH', 'PUT', 'DELETE'].includes(method) && unlucky() ? { code: 409, reason: 'Conflict' } : undefined);
     });
   }, SUITE_MS);
 
   test('a server that asks for patience', () => {
     const unlucky = chance(0.2);
-    return behindProxy('patience', (proxy) => {
+    return behindProxy('patience', proxy => {
       proxy.fault = ({ method }) => (isWrite(method) && unlucky() ? { code: 429, reason: 'TooManyRequests', retryAfter: 1 } : undefined);
     });
   }, SUITE_MS);
 
   test('a server that fails', () => {
     const unlucky = chance(0.2);
-    return behindProxy('failures', (proxy) => {
+    return behindProxy('failures', proxy => {
       proxy.fault = ({ method }) => (isWrite(method) && unlucky() ? { code: 500, reason: 'InternalError' } : undefined);
     });
   }, SUITE_MS);
 
   test('writes that are done, although their answers are lost', () => {
     const unlucky = chance(0.2);
-    return behindProxy('lost', (proxy) => {
+    return behindProxy('lost', proxy => {
       proxy.fault = ({ method }) => (isWrite(method) && unlucky() ? 'lostAnswer' : undefined);
     });
   }, SUITE_MS);

@@ -1,3 +1,4 @@
+import { definedOnly } from 'agent-sandbox-api';
 import { createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -17,7 +18,7 @@ export interface ProxiedRequest {
 export class FaultyProxy {
   public static async inFrontOf(connection: Connection): Promise<FaultyProxy> {
     const proxy = new FaultyProxy(connection);
-    await new Promise<void>((resolve) => proxy.server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>(resolve => proxy.server.listen(0, '127.0.0.1', resolve));
     return proxy;
   }
 
@@ -33,7 +34,7 @@ export class FaultyProxy {
     const { ca, cert, key } = connection;
     this.agent = new Agent({ ca, cert, key, keepAlive: true });
     this.server = createServer((request, response) => this.handle(request, response));
-    this.server.on('connection', (socket) => this.sockets.add(socket.on('close', () => this.sockets.delete(socket))));
+    this.server.on('connection', socket => this.sockets.add(socket.on('close', () => this.sockets.delete(socket))));
   }
 
   public get url(): string {
@@ -43,12 +44,12 @@ export class FaultyProxy {
   /** Breaks all connections; new ones come about as before. */
   public cut(): void {
     this.faults++;
-    this.sockets.forEach((socket) => socket.destroy());
+    this.sockets.forEach(socket => socket.destroy());
   }
 
   public async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.server.close(resolve));
-    this.sockets.forEach((socket) => socket.destroy());
+    const closed = new Promise(resolve => this.server.close(resolve));
+    this.sockets.forEach(socket => socket.destroy());
     this.agent.destroy();
     await closed;
   }
@@ -65,7 +66,7 @@ export class FaultyProxy {
     }
     const { protocol, hostname, port } = new URL(this.connection.server);
     const send = protocol === 'https:' ? httpsRequest : httpRequest;
-    const upstream = send({ hostname, port, method, path: url, headers: { ...headers, host: `${hostname}:${port}` }, agent: this.agent }, (answer) => {
+    const upstream = send({ hostname, port, method, path: url, headers: { ...headers, host: `${hostname}:${port}` }, agent: this.agent }, answer => {
       if (fault === 'lostAnswer') {
         answer.resume().on('end', () => request.socket.destroy());
         return;
@@ -81,5 +82,5 @@ export class FaultyProxy {
 
 function refuse(response: ServerResponse, { code, reason, retryAfter }: Exclude<Fault, string>): void {
   const status = { kind: 'Status', apiVersion: 'v1', status: 'Failure', message: 'broken on purpose', reason, code };
-  response.writeHead(code, { 'content-type': 'application/json', ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }) }).end(JSON.stringify(status));
+  response.writeHead(code, { 'content-type': 'application/json', ...definedOnly({ 'retry-after': retryAfter === undefined ? undefined : String(retryAfter) }) }).end(JSON.stringify(status));
 }

@@ -1,6 +1,6 @@
 import {
-  nameHash, LABEL, type ObjectMeta, type Sandbox, type SandboxSpec, type SandboxTemplate, type SandboxTemplateSpec, type SandboxWarmPool,
-  type SandboxWarmPoolSpec,
+  LABEL, type ObjectMeta, type Sandbox, type SandboxSpec, type SandboxTemplate, type SandboxTemplateSpec, type SandboxWarmPool,
+  type SandboxWarmPoolSpec, definedOnly, nameHash,
 } from 'agent-sandbox-api';
 import type { CachedPod, PodStatus, Service } from '../src/core-kinds.js';
 import type { ReconcileResult } from '../src/reconcile/run-plan.js';
@@ -86,11 +86,11 @@ export class SandboxBench {
       now: this.model.now,
       monotonic: this.model.now,
       options: { ...OPTIONS, ...options },
-      ...(this.memory === undefined ? {} : { memory: this.memory }),
+      ...definedOnly({ memory: this.memory }),
     });
     this.result = observed === undefined ? undefined : reconcileInModel(reconcileSandbox(observed), this.model, {
-      ...(crashAfter === undefined ? {} : { crashAfter }),
-      remember: (memory) => {
+      ...definedOnly({ crashAfter }),
+      remember: memory => {
         this.memory = memory ?? undefined;
       },
     });
@@ -129,7 +129,7 @@ export class SandboxBench {
 
   /** `Type=Status/Reason: message` of a condition. */
   public condition(type: string): string | undefined {
-    const found = this.sandbox.status?.conditions?.find((condition) => condition.type === type);
+    const found = this.sandbox.status?.conditions?.find(condition => condition.type === type);
     return found && `${found.status}/${found.reason}: ${found.message}`;
   }
 
@@ -147,7 +147,7 @@ export function reconcileTemplateOnce(model: Model, cache: Model = model, name =
 
 /** `op kind` of requests, in order. */
 export function summary(requests: readonly Request[]): string[] {
-  return requests.map((request) => {
+  return requests.map(request => {
     switch (request.op) {
       case 'create':
       case 'update':

@@ -22,8 +22,8 @@ interface Import {
   readonly target: string;
 }
 
-const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
-const imports: Import[] = files.flatMap((file) => [...readFileSync(join(SRC, file), 'utf8').matchAll(/(?:from|import\() ?'(\.[^']+)'/g)].map(([, path]) => ({
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'));
+const imports: Import[] = files.flatMap(file => [...readFileSync(join(SRC, file), 'utf8').matchAll(/(?:from|import\() ?'(\.[^']+)'/g)].map(([, path]) => ({
   file, folder: dirname(file), target: dirname(relative(SRC, join(SRC, dirname(file), path!))),
 })));
 
@@ -32,10 +32,10 @@ test('every folder has its row', () => {
 });
 
 test.each(Object.entries(ALLOWED))('files of %s import from its own folder, the top and %p only', (folder, allowed) => {
-  const others = imports.filter((entry) => entry.folder === folder && ![folder, '.', ...allowed].includes(entry.target));
+  const others = imports.filter(entry => entry.folder === folder && ![folder, '.', ...allowed].includes(entry.target));
   expect(others.map(({ file, target }) => `${file} imports from ${target}`)).toEqual([]);
 });
 
 test('no module exports `then`, which would make it a thenable that `await import()` never resolves', () => {
-  expect(files.filter((file) => /export (?:async )?(?:function|const|let|class) then\b|export \{[^}]*\bthen\b/.test(readFileSync(join(SRC, file), 'utf8')))).toEqual([]);
+  expect(files.filter(file => /export (?:async )?(?:function|const|let|class) then\b|export \{[^}]*\bthen\b/.test(readFileSync(join(SRC, file), 'utf8')))).toEqual([]);
 });

@@ -32,54 +32,54 @@ const full = { service: true, volumeClaimTemplates: [{ metadata: { name: 'data' 
 
 /** Each prepares a situation and leaves it to the reconciler. */
 const SCENARIOS: { [name: string]: (bench: SandboxBench) => void } = {
-  create: (bench) => {
+  create: bench => {
     bench.model.create(sandbox(full));
   },
-  adopt: (bench) => {
+  adopt: bench => {
     bench.model.create(pod({ name: 'spare', labels: { [LABEL.adoptable]: 'true' } }));
     bench.model.create(service({ labels: TRACKED }));
     bench.model.create({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data-box', namespace: NAMESPACE, labels: TRACKED } });
     bench.model.create(sandbox(full, { annotations: { 'agents.x-k8s.io/pod-name': 'spare' } }));
   },
-  suspend: (bench) => {
+  suspend: bench => {
     bench.ready(sandbox(full));
     change(bench, { operatingMode: 'Suspended', replicas: 0 });
   },
-  resume: (bench) => {
+  resume: bench => {
     bench.model.create(sandbox({ ...full, operatingMode: 'Suspended', replicas: 0 }));
     converge(bench);
     change(bench, { operatingMode: 'Running', replicas: 1 });
   },
-  'expire and keep': (bench) => {
+  'expire and keep': bench => {
     bench.ready(sandbox({ ...full, shutdownTime: '2026-01-01T00:01:00Z' }));
     bench.model.now += 60_000;
   },
-  'expire and delete': (bench) => {
+  'expire and delete': bench => {
     bench.ready(sandbox({ ...full, shutdownTime: '2026-01-01T00:01:00Z', shutdownPolicy: 'Delete' }));
     bench.model.now += 60_000;
   },
-  'lose the Pod': (bench) => {
+  'lose the Pod': bench => {
     bench.ready(sandbox(full));
     bench.model.destroy(bench.pod!);
     bench.model.runPods();
   },
-  'drop the Service': (bench) => {
+  'drop the Service': bench => {
     bench.ready(sandbox(full));
     change(bench, { service: false });
   },
-  delete: (bench) => {
+  delete: bench => {
     bench.ready(sandbox(full));
     bench.model.destroy(bench.sandbox);
   },
 };
 
 function change(bench: SandboxBench, spec: Partial<Sandbox['spec']>): void {
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     Object.assign(draft.spec, spec);
   });
 }
 
-describe.each(Object.keys(SCENARIOS))('a crash while the controller should %s', (name) => {
+describe.each(Object.keys(SCENARIOS))('a crash while the controller should %s', name => {
   const undisturbed = new SandboxBench();
   SCENARIOS[name]!(undisturbed);
   const from = undisturbed.model.writes.length;
@@ -87,7 +87,7 @@ describe.each(Object.keys(SCENARIOS))('a crash while the controller should %s', 
   const expected = endState(undisturbed.model);
   const count = undisturbed.model.writes.length - from;
 
-  test.each(['fresh', 'stale'])('after any single write, restarted with a %s cache, leads to the same end', (kind) => {
+  test.each(['fresh', 'stale'])('after any single write, restarted with a %s cache, leads to the same end', kind => {
     for (let crashAfter = 0; crashAfter <= count; crashAfter++) {
       const bench = new SandboxBench();
       SCENARIOS[name]!(bench);
@@ -110,7 +110,7 @@ describe.each(Object.keys(SCENARIOS))('a crash while the controller should %s', 
 type Happening = (bench: SandboxBench, caches: Model[]) => void;
 
 const happenings: { [name: string]: Happening } = {
-  pass: (bench) => {
+  pass: bench => {
     bench.reconcile();
   },
   'stale pass': (bench, caches) => {
@@ -120,25 +120,25 @@ const happenings: { [name: string]: Happening } = {
       bench.reconcile({ cache });
     }
   },
-  crash: (bench) => {
+  crash: bench => {
     bench.reconcile({ crashAfter: 1 });
     bench.memory = undefined;
   },
-  kubelet: (bench) => bench.model.runPods(),
-  collect: (bench) => bench.model.collect(),
-  suspend: (bench) => alive(bench) && change(bench, { operatingMode: 'Suspended' }),
-  resume: (bench) => alive(bench) && change(bench, { operatingMode: 'Running' }),
-  'want a Service': (bench) => alive(bench) && change(bench, { service: true }),
-  'want no Service': (bench) => alive(bench) && change(bench, { service: false }),
-  'kill the Pod': (bench) => bench.pod && bench.model.destroy(bench.pod),
-  'somebody makes a Pod': (bench) => {
+  kubelet: bench => bench.model.runPods(),
+  collect: bench => bench.model.collect(),
+  suspend: bench => alive(bench) && change(bench, { operatingMode: 'Suspended' }),
+  resume: bench => alive(bench) && change(bench, { operatingMode: 'Running' }),
+  'want a Service': bench => alive(bench) && change(bench, { service: true }),
+  'want no Service': bench => alive(bench) && change(bench, { service: false }),
+  'kill the Pod': bench => bench.pod && bench.model.destroy(bench.pod),
+  'somebody makes a Pod': bench => {
     if (bench.pod === undefined) {
       bench.model.create(pod({ ownerReferences: [foreignOwner()], labels: TRACKED }));
     }
   },
-  expire: (bench) => alive(bench) && change(bench, { shutdownTime: '2026-01-01T00:00:00Z' }),
-  'live on': (bench) => alive(bench) && change(bench, { shutdownTime: '2027-01-01T00:00:00Z' }),
-  recreate: (bench) => {
+  expire: bench => alive(bench) && change(bench, { shutdownTime: '2026-01-01T00:00:00Z' }),
+  'live on': bench => alive(bench) && change(bench, { shutdownTime: '2027-01-01T00:00:00Z' }),
+  recreate: bench => {
     if (bench.sandbox) {
       bench.model.destroy(bench.sandbox);
     }
@@ -151,7 +151,7 @@ function alive(bench: SandboxBench): boolean {
 }
 
 test('whatever happens: one owner at most, nothing of others is touched, nothing leaks, and it comes to rest', () => {
-  fc.assert(fc.property(fc.array(fc.constantFrom(...Object.keys(happenings)), { maxLength: 25 }), (names) => {
+  fc.assert(fc.property(fc.array(fc.constantFrom(...Object.keys(happenings)), { maxLength: 25 }), names => {
     const bench = new SandboxBench();
     const caches: Model[] = [];
     bench.model.create(sandbox(full));
@@ -167,7 +167,7 @@ test('whatever happens: one owner at most, nothing of others is touched, nothing
       for (const object of bench.model.all()) {
         expect(object.metadata.ownerReferences?.filter(({ controller }) => controller).length ?? 0).toBeLessThanOrEqual(1);
       }
-      expect(bench.model.list('Pod').filter((candidate) => controllerOf(candidate)?.uid === bench.sandbox?.metadata.uid && bench.sandbox !== undefined).length)
+      expect(bench.model.list('Pod').filter(candidate => controllerOf(candidate)?.uid === bench.sandbox?.metadata.uid && bench.sandbox !== undefined).length)
         .toBeLessThanOrEqual(1);
     }
     converge(bench);
@@ -177,14 +177,14 @@ test('whatever happens: one owner at most, nothing of others is touched, nothing
       expect(object.metadata.ownerReferences?.every(({ uid }) => uids.has(uid)) ?? true).toBe(true);
     }
     if (bench.sandbox?.spec.operatingMode === 'Suspended') {
-      expect(bench.model.list('Pod').filter((candidate) => controllerOf(candidate)?.uid === bench.sandbox.metadata.uid)).toEqual([]);
+      expect(bench.model.list('Pod').filter(candidate => controllerOf(candidate)?.uid === bench.sandbox.metadata.uid)).toEqual([]);
     }
   }), { numRuns: 300 });
 });
 
 test('whatever happens to a template: Pods with its hash are never without its policy', () => {
   const steps = ['pass', 'stale', 'collect', 'delete template', 'create template', 'unmanaged', 'managed', 'member', 'member goes'] as const;
-  fc.assert(fc.property(fc.array(fc.constantFrom(...steps), { maxLength: 30 }), (names) => {
+  fc.assert(fc.property(fc.array(fc.constantFrom(...steps), { maxLength: 30 }), names => {
     const model = new Model();
     let count = 0;
     let cache = model.snapshot();
@@ -207,7 +207,7 @@ test('whatever happens to a template: Pods with its hash are never without its p
       } else if (name === 'create template' && found === undefined) {
         model.create(template());
       } else if ((name === 'managed' || name === 'unmanaged') && found !== undefined) {
-        model.edit(found, (draft) => {
+        model.edit(found, draft => {
           draft.spec.networkPolicyManagement = name === 'managed' ? 'Managed' : 'Unmanaged';
         });
       } else if (name === 'member' && policy !== undefined && found !== undefined) {

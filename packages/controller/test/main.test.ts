@@ -7,7 +7,7 @@ async function until(condition: () => Promise<boolean>, what: string): Promise<v
     if (Date.now() > deadline) {
       throw new Error(`waited in vain for ${what}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise(resolve => setTimeout(resolve, 50));
   }
 }
 
@@ -23,7 +23,7 @@ test('refuses a wrong flag with exit code 1', async () => {
   expect(output()).toContain('give a whole number from 1 to 2147483647.');
 }, 60_000);
 
-describeWithControlPlane('the program', (testbed) => {
+describeWithControlPlane('the program', testbed => {
   test('is ready with its caches, works as leader, and hands over when it is told to end', async () => {
     const { path } = await testbed.cluster.kubeconfig();
     const replicas = await Promise.all([0, 1].map(async () => {

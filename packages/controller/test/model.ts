@@ -1,4 +1,4 @@
-import { EXTENSIONS_GROUP, GROUP, type ObjectMeta } from 'agent-sandbox-api';
+import { EXTENSIONS_GROUP, GROUP, type ObjectMeta, definedOnly } from 'agent-sandbox-api';
 import { INDEXES, type Cache, type IndexOf, type Kind, type Kinds } from '../src/reconcile/cache.js';
 import type { PodStatus } from '../src/core-kinds.js';
 import { semanticallyEqual } from '../src/object/diff.js';
@@ -74,7 +74,7 @@ export class Model implements Cache {
 
   /** Deletes an object as somebody else. */
   public destroy(object: KubeObject, propagation?: DeleteRequest['propagation']): void {
-    accepted(this.delete({ op: 'delete', target: refFrom(object), ...(propagation === undefined ? {} : { propagation }) }));
+    accepted(this.delete({ op: 'delete', target: refFrom(object), ...definedOnly({ propagation }) }));
   }
 
   public get<K extends Kind>(kind: K, namespace: string, name: string): Kinds[K] | undefined {
@@ -83,11 +83,11 @@ export class Model implements Cache {
 
   public byIndex<K extends Kind>(kind: K, index: IndexOf<K>, value: string): Kinds[K][] {
     const file = (INDEXES[kind] as { [index: string]: (object: KubeObject) => string[] })[index]!;
-    return this.list(kind).filter((object) => file(object as KubeObject).includes(value));
+    return this.list(kind).filter(object => file(object as KubeObject).includes(value));
   }
 
   public list<K extends Kind>(kind: K): Kinds[K][] {
-    return [...this.objects.values()].filter((object) => object.kind === kind) as unknown as Kinds[K][];
+    return [...this.objects.values()].filter(object => object.kind === kind) as unknown as Kinds[K][];
   }
 
   /** Everything, by kind, namespace and name. */
@@ -112,7 +112,7 @@ export class Model implements Cache {
   /** Deletes what all owners of have gone, until nothing is left to do. Foreground deletions end here, too. */
   public collect(): void {
     for (let changed = true; changed;) {
-      const uids = new Map([...this.objects.values()].map((object) => [object.metadata.uid, object]));
+      const uids = new Map([...this.objects.values()].map(object => [object.metadata.uid, object]));
       changed = false;
       for (const [key, object] of [...this.objects]) {
         const owners = object.metadata.ownerReferences ?? [];
@@ -124,10 +124,10 @@ export class Model implements Cache {
         } else if (owners.some(({ uid }) => !uids.has(uid)) && solid.length > 0) {
           this.store({ ...object, metadata: { ...object.metadata, ownerReferences: solid } }, true);
         }
-        const dependents = [...this.objects.values()].some((other) =>
+        const dependents = [...this.objects.values()].some(other =>
           other.metadata.ownerReferences?.some(({ uid, blockOwnerDeletion }) => uid === object.metadata.uid && blockOwnerDeletion));
         if (this.objects.has(key) && object.metadata.finalizers?.includes(FOREGROUND) && !dependents) {
-          const finalizers = object.metadata.finalizers.filter((finalizer) => finalizer !== FOREGROUND);
+          const finalizers = object.metadata.finalizers.filter(finalizer => finalizer !== FOREGROUND);
           this.store({ ...object, metadata: { ...object.metadata, finalizers } }, true);
           changed = true;
         }
@@ -262,7 +262,7 @@ export class Model implements Cache {
       ? { ...object.metadata, uid }
       : { ...object.metadata, uid, creationTimestamp, deletionTimestamp };
     const changedSpec = !semanticallyEqual(withoutNothing(stored.spec), withoutNothing(object.spec));
-    const counted = generation === undefined ? {} : { generation: generation + (changedSpec ? 1 : 0) };
+    const counted = definedOnly({ generation: generation === undefined ? undefined : generation + (changedSpec ? 1 : 0) });
     const { resourceVersion } = stored.metadata;
     const next = defaulted(withoutNothing({ ...object, metadata: { ...metadata, resourceVersion, ...counted } }) as Stored);
     if (semanticallyEqual(next, stored)) {
@@ -350,7 +350,7 @@ function accepted(outcome: Outcome): KubeObject | undefined {
 }
 
 function refFrom({ apiVersion, kind, metadata: { namespace = '', name = '', uid } }: KubeObject): Ref {
-  return { apiVersion, kind, namespace, name, ...(uid === undefined ? {} : { uid }) };
+  return { apiVersion, kind, namespace, name, ...definedOnly({ uid }) };
 }
 
 function keyOf({ kind, metadata: { namespace = '', name = '' } }: KubeObject): string {
@@ -365,7 +365,7 @@ function invalidMetadata({ ownerReferences = [], labels = {} }: ObjectMeta): str
   if (ownerReferences.filter(({ controller }) => controller).length > 1) {
     return 'metadata.ownerReferences: only one reference can have controller set to true';
   }
-  return Object.values(labels).some((value) => value.length > 63) ? 'metadata.labels: must be no more than 63 characters' : undefined;
+  return Object.values(labels).some(value => value.length > 63) ? 'metadata.labels: must be no more than 63 characters' : undefined;
 }
 
 /** The defaults of the API server that reconcilers must not fight against. */
@@ -374,7 +374,7 @@ function defaulted(object: Stored): Stored {
     return object;
   }
   const spec = structuredClone(object.spec ?? {}) as { ingress?: Json[]; egress?: Json[] };
-  for (const port of [...(spec.ingress ?? []), ...(spec.egress ?? [])].flatMap((rule) => (rule.ports ?? []) as Json[])) {
+  for (const port of [...(spec.ingress ?? []), ...(spec.egress ?? [])].flatMap(rule => (rule.ports ?? []) as Json[])) {
     port.protocol ??= 'TCP';
   }
   return { ...object, spec };
@@ -399,7 +399,7 @@ function mergeInto(target: unknown, patch: unknown): unknown {
 function applyOperations(object: unknown, operations: readonly Json[]): unknown {
   const root = structuredClone(object) as Json;
   for (const { op, path, value } of operations as unknown as { op: string; path: string; value?: unknown }[]) {
-    const steps = path.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+    const steps = path.split('/').slice(1).map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'));
     const last = steps.pop()!;
     const parent = steps.reduce<unknown>((node, step) => (node as Json | undefined)?.[step], root) as Json | undefined;
     if (parent === undefined || (op === 'test' ? !semanticallyEqual(parent[last], value) : op !== 'add' && parent[last] === undefined)) {

@@ -35,8 +35,8 @@ test.each<[string, DiagnosedPod, string | undefined]>([
 });
 
 test('F5 is the same while the kubelet pulls and backs off, and while a container crashes and restarts', () => {
-  const pulling = ['ErrImagePull', 'ImagePullBackOff'].map((reason) => text(container(waiting(reason, reason === 'ErrImagePull' ? 'denied' : 'Back-off pulling image "registry/app": ErrImagePull: denied'))));
+  const pulling = ['ErrImagePull', 'ImagePullBackOff'].map(reason => text(container(waiting(reason, reason === 'ErrImagePull' ? 'denied' : 'Back-off pulling image "registry/app": ErrImagePull: denied'))));
   expect(new Set(pulling).size).toBe(1);
-  const crashing = [{ state: ended({}) }, waiting('CrashLoopBackOff', 'back-off 20s'), { state: { running: {} } }].map((state) => text(container({ restartCount: 2, lastState: ended({}), ...state })));
+  const crashing = [{ state: ended({}) }, waiting('CrashLoopBackOff', 'back-off 20s'), { state: { running: {} } }].map(state => text(container({ restartCount: 2, lastState: ended({}), ...state })));
   expect(new Set(crashing).size).toBe(1);
 });

@@ -22,7 +22,7 @@ const DEFAULTED = {
   volumes: [{ name: 'config', configMap: { name: 'config', optional: true } }],
 };
 
-describeWithControlPlane('pools on an API server', (testbed) => {
+describeWithControlPlane('pools on an API server', testbed => {
   const problems: unknown[] = [];
   const note = (fields: object, message: string) => {
     problems.push({ fields, message });
@@ -123,7 +123,7 @@ describeWithControlPlane('pools on an API server', (testbed) => {
       const sandboxes = await members('first');
       return sandboxes.length === 3 && sandboxes.every(({ spec }) => spec.podTemplate.spec.hostname === 'new') ? sandboxes : undefined;
     }, { what: 'new Sandboxes', timeoutMs: 60_000 });
-    expect(replaced.map(({ metadata }) => metadata.name).filter((name) => before.includes(name))).toEqual([]);
+    expect(replaced.map(({ metadata }) => metadata.name).filter(name => before.includes(name))).toEqual([]);
     await ready('first', 3);
     expect(await names('second')).toEqual(others);
   }, 150_000);
@@ -148,8 +148,8 @@ describeWithControlPlane('pools on an API server', (testbed) => {
     await admin.waitGone(ref('Sandbox', member.metadata.name, SANDBOX), { timeoutMs: 60_000 });
     // Garbage collection, too, takes Sandboxes that are gone off the owners of a policy.
     const expected = ({ resource, code }: { resource: string; code: number }) => code < 400 || code === 404 || (resource === 'networkpolicies' && code === 409);
-    expect((await testbed.auditLog.find({ user: USER })).filter((request) => !expected(request))).toEqual([]);
-    expect(problems.filter((problem) => !JSON.stringify(problem).includes('networkpolicies'))).toEqual([]);
+    expect((await testbed.auditLog.find({ user: USER })).filter(request => !expected(request))).toEqual([]);
+    expect(problems.filter(problem => !JSON.stringify(problem).includes('networkpolicies'))).toEqual([]);
   }, 90_000);
 
   test('W27 controllers that are stopped while a pool fills make no Sandbox twice', async () => {

@@ -1,6 +1,6 @@
 import {
-  CONDITION, LABEL, type Condition, type Sandbox, type SandboxSpec, type SandboxTemplate, type SandboxTemplateSpec, type SandboxWarmPool,
-  type SandboxWarmPoolSpec,
+  CONDITION, type Condition, LABEL, type Sandbox, type SandboxSpec, type SandboxTemplate, type SandboxTemplateSpec, type SandboxWarmPool,
+  type SandboxWarmPoolSpec, definedOnly,
 } from 'agent-sandbox-api';
 import { memberObject } from '../src/blueprint/member.js';
 import { controllerReference, ownershipOf } from '../src/object/ownership.js';
@@ -52,21 +52,21 @@ export class PoolBench {
   public reconcile({ options, cache = this.model, crashAfter, name = 'pool' }: PoolPass = {}): Request[] {
     const from = this.model.writes.length;
     cache.now = this.model.now;
-    const observed = observePool(cache, NAMESPACE, name, (n) => (Math.imul(++this.draws, 0x9e3779b1) >>> 8) % n, {
+    const observed = observePool(cache, NAMESPACE, name, n => (Math.imul(++this.draws, 0x9e3779b1) >>> 8) % n, {
       now: this.model.now + this.skewMs,
       monotonic: this.model.now,
       options: { ...POOL_OPTIONS, ...this.options, ...options },
-      ...(this.memory === undefined ? {} : { memory: this.memory }),
+      ...definedOnly({ memory: this.memory }),
     });
     this.result = observed === undefined ? undefined : reconcileInModel(reconcilePool(observed), this.model, {
-      ...(crashAfter === undefined ? {} : { crashAfter }),
-      remember: (memory) => {
+      ...definedOnly({ crashAfter }),
+      remember: memory => {
         this.memory = memory ?? undefined;
       },
     });
     const writes = this.model.writes.slice(from);
     if (cache !== this.model) {
-      writes.forEach((request) => {
+      writes.forEach(request => {
         if (request.op !== 'event' && request.op !== 'list' && request.op !== 'measure') {
           cache.mirror(this.model, 'target' in request ? request.target : refOf(request.object));
         }
@@ -78,7 +78,7 @@ export class PoolBench {
   /** What a pass sent: `create Sandbox` and so on, counted: `create Sandbox ×3`. */
   public sent(pass: PoolPass = {}): string[] {
     const counts = new Map<string, number>();
-    summary(this.reconcile(pass)).forEach((line) => counts.set(line, (counts.get(line) ?? 0) + 1));
+    summary(this.reconcile(pass)).forEach(line => counts.set(line, (counts.get(line) ?? 0) + 1));
     return [...counts].map(([line, count]) => (count === 1 ? line : `${line} ×${count}`));
   }
 
@@ -94,13 +94,13 @@ export class PoolBench {
 
   /** The Sandboxes that the pool controls. */
   public get members(): Sandbox[] {
-    return this.model.list('Sandbox').filter((sandbox) => this.pool !== undefined && ownershipOf(sandbox, this.pool) === 'own');
+    return this.model.list('Sandbox').filter(sandbox => this.pool !== undefined && ownershipOf(sandbox, this.pool) === 'own');
   }
 
   /** Sets the Ready condition of Sandboxes. */
   public tell(sandboxes: readonly Sandbox[], status: Condition['status'], reason = 'DependenciesReady', message = ''): void {
     for (const sandbox of sandboxes) {
-      this.model.edit(sandbox, (draft) => {
+      this.model.edit(sandbox, draft => {
         const before = draft.status?.conditions?.find(({ type }) => type === CONDITION.ready);
         const lastTransitionTime = before?.status === status ? before.lastTransitionTime : timestamp(this.model.now);
         draft.status = { ...draft.status, conditions: [{ type: CONDITION.ready, status, reason, message, lastTransitionTime }] };
@@ -124,7 +124,7 @@ export class PoolBench {
 
   /** A claim takes a Sandbox. */
   public claim(sandbox: Sandbox | undefined = this.members[0]): void {
-    this.model.edit(sandbox!, (draft) => {
+    this.model.edit(sandbox!, draft => {
       delete draft.metadata.labels![LABEL.warmPool];
       draft.metadata.ownerReferences = [controllerReference(this.claimant)];
     });
@@ -142,26 +142,26 @@ export class PoolBench {
 
   /** The template changes, and its policy with it. */
   public retemplate(change: Partial<SandboxTemplateSpec>): void {
-    this.model.edit(this.model.get('SandboxTemplate', NAMESPACE, 'python')!, (draft) => {
+    this.model.edit(this.model.get('SandboxTemplate', NAMESPACE, 'python')!, draft => {
       Object.assign(draft.spec, change);
     });
     reconcileTemplateOnce(this.model);
   }
 
   public respec(change: Partial<SandboxWarmPoolSpec>): void {
-    this.model.edit(this.pool, (draft) => {
+    this.model.edit(this.pool, draft => {
       Object.assign(draft.spec, change);
     });
   }
 
   /** Requests that match fail. */
   public refuse(matches: (request: Request) => boolean, reason: FailureReason = 'Forbidden', message = 'refused'): void {
-    this.model.intercept = (request) => (matches(request) ? { reason, message } : undefined);
+    this.model.intercept = request => (matches(request) ? { reason, message } : undefined);
   }
 
   /** `Type=Status/Reason: message` of a condition of the pool. */
   public condition(type: string): string | undefined {
-    const found = this.pool.status?.conditions?.find((condition) => condition.type === type);
+    const found = this.pool.status?.conditions?.find(condition => condition.type === type);
     return found && `${found.status}/${found.reason}: ${found.message}`;
   }
 

@@ -5,7 +5,7 @@ import { controllerOf, ownershipOf } from '../src/object/ownership.js';
 import { observeSandbox } from '../src/sandbox/observe.js';
 import { reconcileSandbox } from '../src/sandbox/reconcile.js';
 import { NAMESPACE, OPTIONS, reconcileTemplateOnce } from './fixtures.js';
-import { Model, reconcileInModel } from './model.js';
+import { type Model, reconcileInModel } from './model.js';
 import { PoolBench, image } from './pool-fixtures.js';
 
 /** The Sandbox controller and the kubelet do their work. */
@@ -40,7 +40,7 @@ function endState(bench: PoolBench): unknown {
   const of = (object: { spec?: unknown } | undefined) => JSON.stringify(object?.spec);
   return {
     status: bench.pool && { ...bench.pool.status, conditions: bench.pool.status?.conditions?.map(({ type, status, reason }) => ({ type, status, reason })) },
-    sandboxes: bench.model.list('Sandbox').map((sandbox) => [of(sandbox), controllerOf(sandbox)?.kind, isConditionTrue(sandbox.status?.conditions, CONDITION.ready)]).sort(),
+    sandboxes: bench.model.list('Sandbox').map(sandbox => [of(sandbox), controllerOf(sandbox)?.kind, isConditionTrue(sandbox.status?.conditions, CONDITION.ready)]).sort(),
     pods: bench.model.list('Pod').map(of).sort(),
   };
 }
@@ -72,7 +72,7 @@ const SCENARIOS: { [name: string]: () => PoolBench } = {
   'replace what is stuck': () => {
     const bench = filled(3);
     bench.tell(bench.members.slice(0, 2), 'False', 'PodFailed');
-    bench.members.slice(0, 2).forEach(({ metadata }) => bench.model.edit(bench.model.get('Pod', NAMESPACE, metadata.name!)!, (draft) => {
+    bench.members.slice(0, 2).forEach(({ metadata }) => bench.model.edit(bench.model.get('Pod', NAMESPACE, metadata.name!)!, draft => {
       draft.status = { phase: 'Failed' };
     }));
     return bench.wait(3_600_000);
@@ -86,7 +86,7 @@ const SCENARIOS: { [name: string]: () => PoolBench } = {
   },
 };
 
-describe.each(Object.keys(SCENARIOS))('a crash while the controller should %s', (name) => {
+describe.each(Object.keys(SCENARIOS))('a crash while the controller should %s', name => {
   const undisturbed = SCENARIOS[name]!();
   const from = undisturbed.model.writes.length;
   undisturbed.reconcile();
@@ -94,7 +94,7 @@ describe.each(Object.keys(SCENARIOS))('a crash while the controller should %s', 
   converge(undisturbed);
   const expected = endState(undisturbed);
 
-  test.each(['fresh', 'stale'])('W27 after any single request, restarted with a %s cache, leads to the same end and never to too many', (kind) => {
+  test.each(['fresh', 'stale'])('W27 after any single request, restarted with a %s cache, leads to the same end and never to too many', kind => {
     for (let crashAfter = 0; crashAfter <= count + 1; crashAfter++) {
       const bench = SCENARIOS[name]!();
       const limit = Math.max(bench.pool.spec.replicas!, bench.members.length);
@@ -131,7 +131,7 @@ const happenings: { [name: string]: Happening } = {
   },
   'lost answer': (bench, cache) => {
     let sent = 0;
-    bench.model.intercept = (request) => {
+    bench.model.intercept = request => {
       if (request.op !== 'create' || ++sent !== 2) {
         return undefined;
       }
@@ -141,13 +141,13 @@ const happenings: { [name: string]: Happening } = {
     bench.reconcile({ cache: cache.current });
     bench.model.intercept = undefined;
   },
-  sandboxes: (bench) => runSandboxes(bench.model),
-  claim: (bench) => bench.members.length > 0 && bench.claim(bench.members.at(-1)),
-  'somebody deletes one': (bench) => bench.members[0] && bench.model.destroy(bench.members[0]),
-  'an orphan comes': (bench) => bench.model.get('Sandbox', NAMESPACE, 'orphan') ?? bench.orphan(),
-  'new image': (bench) => bench.retemplate(image(`v${bench.model.revision}`)),
-  'readiness is lost': (bench) => bench.tell(bench.members.slice(0, 1), 'False', 'DependenciesNotReady'),
-  'time passes': (bench) => bench.wait(45_000),
+  sandboxes: bench => runSandboxes(bench.model),
+  claim: bench => bench.members.length > 0 && bench.claim(bench.members.at(-1)),
+  'somebody deletes one': bench => bench.members[0] && bench.model.destroy(bench.members[0]),
+  'an orphan comes': bench => bench.model.get('Sandbox', NAMESPACE, 'orphan') ?? bench.orphan(),
+  'new image': bench => bench.retemplate(image(`v${bench.model.revision}`)),
+  'readiness is lost': bench => bench.tell(bench.members.slice(0, 1), 'False', 'DependenciesNotReady'),
+  'time passes': bench => bench.wait(45_000),
 };
 
 test('W28 whatever happens: never more than wanted, nothing of others is touched, nothing leaks, and it comes to rest', () => {
@@ -156,7 +156,7 @@ test('W28 whatever happens: never more than wanted, nothing of others is touched
     (names, type, maxReplicas) => {
       const bench = new PoolBench({ replicas: 4, updateStrategy: { type } }, { graceMs: 60_000, maxReplicas });
       const desired = maxReplicas === 0 ? 4 : maxReplicas;
-      const taken = () => bench.model.list('Sandbox').filter((sandbox) => ownershipOf(sandbox, bench.claimant) === 'own');
+      const taken = () => bench.model.list('Sandbox').filter(sandbox => ownershipOf(sandbox, bench.claimant) === 'own');
       bench.claim(bench.orphan({}, 'foreign'));
       const theirs = () => {
         const { metadata: { labels, ownerReferences }, spec } = bench.model.get('Sandbox', NAMESPACE, 'foreign')!;
@@ -181,7 +181,7 @@ test('W28 whatever happens: never more than wanted, nothing of others is touched
       expect(bench.reconcile()).toEqual([]);
       expect(bench.members).toHaveLength(desired);
       expect(bench.pool.status).toMatchObject({ replicas: desired, readyReplicas: desired });
-      expect(bench.model.list('Sandbox').every((sandbox) => ownershipOf(sandbox, bench.pool) === 'own' || ownershipOf(sandbox, bench.claimant) === 'own')).toBe(true);
+      expect(bench.model.list('Sandbox').every(sandbox => ownershipOf(sandbox, bench.pool) === 'own' || ownershipOf(sandbox, bench.claimant) === 'own')).toBe(true);
       expect(bench.model.list('Pod').map(({ metadata }) => metadata.name).sort()).toEqual(bench.model.list('Sandbox').map(({ metadata }) => metadata.name).sort());
     },
   ), { numRuns: 200 });

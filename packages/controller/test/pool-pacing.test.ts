@@ -25,7 +25,7 @@ describe('waves', () => {
   });
 
   test('W16 after a failure no further wave is sent, and what succeeded counts', () => {
-    expect(run(14, (i) => (i === 2 ? failed('Forbidden', '') : ok()))).toEqual({ sizes: [1, 2], outcomes: 3 });
+    expect(run(14, i => (i === 2 ? failed('Forbidden', '') : ok()))).toEqual({ sizes: [1, 2], outcomes: 3 });
     const bench = new PoolBench({ replicas: 14 });
     let created = 0;
     bench.refuse(({ op }) => op === 'create' && ++created === 5);
@@ -39,7 +39,7 @@ describe('waves', () => {
     const protectedName = bench.members.at(-1)!.metadata.name;
     bench.tell(bench.members.slice(-1), 'False');
     bench.respec({ replicas: 0 });
-    bench.refuse((request) => request.op === 'delete' && request.target.name === protectedName, 'Forbidden', 'denied by a webhook');
+    bench.refuse(request => request.op === 'delete' && request.target.name === protectedName, 'Forbidden', 'denied by a webhook');
     bench.reconcile();
     expect(bench.members.map(({ metadata }) => metadata.name)).toEqual([protectedName]);
     expect(bench.errors()).toEqual(['denied by a webhook']);
@@ -112,7 +112,7 @@ describe('Sandboxes that do not become ready', () => {
     expect(bench.sent()).toContain('delete Sandbox');
   });
 
-  test.each([-86_400_000, 86_400_000])('F3 a clock that is wrong by %d ms replaces nothing before the grace is over', (skew) => {
+  test.each([-86_400_000, 86_400_000])('F3 a clock that is wrong by %d ms replaces nothing before the grace is over', skew => {
     const bench = new PoolBench({ replicas: 3 }, { graceMs: 30_000 });
     bench.skewMs = skew;
     bench.reconcile();
@@ -151,7 +151,7 @@ describe('Sandboxes that do not become ready', () => {
     expect(bench.sent()).toEqual(['delete Sandbox ×2', 'create Sandbox ×2']);
   });
 
-  test.each(['Unschedulable', 'SchedulingGated'])('W30 one that no node takes (%s) is held, told once, and looked at every minute', (reason) => {
+  test.each(['Unschedulable', 'SchedulingGated'])('W30 one that no node takes (%s) is held, told once, and looked at every minute', reason => {
     const bench = new PoolBench({ replicas: 2 });
     bench.reconcile();
     const { name } = bench.members[0]!.metadata;
@@ -168,7 +168,7 @@ describe('Sandboxes that do not become ready', () => {
       type: 'Warning', reason: 'WarmPoolNotProgressing', action: 'Reconciling',
       note: '1/2 sandboxes are unschedulable past the 5m0s readiness grace period; holding them instead of replacing (replacements would be equally unschedulable)',
     }]);
-    bench.model.edit(waiting, (draft) => {
+    bench.model.edit(waiting, draft => {
       draft.status!.conditions![0]!.status = 'True';
     });
     bench.tell(bench.members, 'True');
@@ -188,13 +188,13 @@ describe('Sandboxes that do not become ready', () => {
 
   test('W29 Sandboxes on their way out count against the size until they are gone, and not in the status', () => {
     const bench = new PoolBench({ replicas: 2 }).filled();
-    bench.model.edit(bench.members[0]!, (draft) => {
+    bench.model.edit(bench.members[0]!, draft => {
       draft.metadata.finalizers = ['x'];
     });
     bench.model.destroy(bench.members[0]!);
     expect(bench.sent()).toEqual(['patch SandboxWarmPool/status']);
     expect(bench.pool.status?.replicas).toBe(1);
-    bench.model.edit(bench.members[0]!, (draft) => {
+    bench.model.edit(bench.members[0]!, draft => {
       draft.metadata.finalizers = [];
     });
     expect(bench.sent()).toEqual(['create Sandbox', 'patch SandboxWarmPool/status']);
@@ -204,7 +204,7 @@ describe('Sandboxes that do not become ready', () => {
     const bench = new PoolBench({ replicas: 2 }).filled();
     bench.respec({ replicas: 1 });
     const cache = bench.model.snapshot();
-    bench.members.forEach((member) => bench.model.destroy(member));
+    bench.members.forEach(member => bench.model.destroy(member));
     bench.reconcile({ cache });
     expect(bench.errors()).toEqual([]);
     bench.reconcile();
@@ -323,7 +323,7 @@ describe('caches that lag', () => {
     const bench = new PoolBench({ replicas: 3 });
     const cache = bench.model.snapshot();
     let created = 0;
-    bench.model.intercept = (request) => {
+    bench.model.intercept = request => {
       if (request.op !== 'create' || ++created !== 2) {
         return undefined;
       }

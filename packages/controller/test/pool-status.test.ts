@@ -136,7 +136,7 @@ describe('conditions', () => {
 });
 
 describe('how often the status is written', () => {
-  const statuses = (bench: PoolBench) => bench.sent().filter((line) => line === 'patch SandboxWarmPool/status').length;
+  const statuses = (bench: PoolBench) => bench.sent().filter(line => line === 'patch SandboxWarmPool/status').length;
 
   test('numbers that change back within the window cost nothing', () => {
     const bench = new PoolBench({ replicas: 8 }, { statusWindowMs: 1000 }).filled();
@@ -167,7 +167,7 @@ describe('how often the status is written', () => {
 
   test('what changes while nothing can be made is told at once, since the next look may be far away', () => {
     const bench = new PoolBench({ replicas: 8 }, { statusWindowMs: 60_000 }).filled();
-    bench.refuse((request) => request.op === 'create', 'Forbidden', 'exceeded quota');
+    bench.refuse(request => request.op === 'create', 'Forbidden', 'exceeded quota');
     bench.claim();
     expect(statuses(bench)).toBe(0);
     expect(statuses(bench)).toBe(1);
@@ -202,7 +202,7 @@ test('the sizes of pools are exported while the process works', async () => {
   let working = true;
   const full = { ...pool({ replicas: 5 }), status: { replicas: 3, readyReplicas: 2 } };
   countPools(registry, () => [full, pool({}, { name: 'new' })], () => working, 4);
-  const samples = async () => (await registry.metrics()).split('\n').filter((line) => line.startsWith('agent_')).map((line) => line.replace(/^.*warmpool_name=/, ''));
+  const samples = async () => (await registry.metrics()).split('\n').filter(line => line.startsWith('agent_')).map(line => line.replace(/^.*warmpool_name=/, ''));
   expect(await samples()).toEqual([
     '"pool",state="desired"} 4', '"pool",state="current"} 3', '"pool",state="ready"} 2',
     '"new",state="desired"} 1', '"new",state="current"} 0', '"new",state="ready"} 0',

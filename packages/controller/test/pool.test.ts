@@ -16,8 +16,8 @@ describe('size', () => {
     bench.respec({ replicas: 3 });
     bench.reconcile();
     expect(NAMES(bench)).toHaveLength(3);
-    expect(before.filter((name) => !NAMES(bench).includes(name))).toHaveLength(gone);
-    expect(NAMES(bench).filter((name) => !before.includes(name))).toHaveLength(made);
+    expect(before.filter(name => !NAMES(bench).includes(name))).toHaveLength(gone);
+    expect(NAMES(bench).filter(name => !before.includes(name))).toHaveLength(made);
     bench.ready();
     bench.reconcile();
     expect(bench.sent()).toEqual([]);
@@ -78,7 +78,7 @@ describe('whose Sandboxes they are', () => {
     const orphan = bench.orphan();
     bench.orphan({ service: true }, 'stale');
     const foreign = bench.orphan({}, 'foreign');
-    bench.model.edit(foreign, (draft) => {
+    bench.model.edit(foreign, draft => {
       draft.metadata.ownerReferences = [foreignOwner()];
     });
     expect(bench.sent()).toEqual(['patch Sandbox', 'delete Sandbox', 'create Sandbox ×2', 'patch SandboxWarmPool/status']);
@@ -91,7 +91,7 @@ describe('whose Sandboxes they are', () => {
     const bench = new PoolBench({ replicas: 1 });
     const orphan = bench.orphan();
     const cache = bench.model.snapshot();
-    bench.model.edit(orphan, (draft) => {
+    bench.model.edit(orphan, draft => {
       draft.metadata.ownerReferences = [foreignOwner()];
     });
     expect(bench.sent({ cache })).toEqual(['patch Sandbox', 'create Sandbox', 'patch SandboxWarmPool/status']);
@@ -100,11 +100,11 @@ describe('whose Sandboxes they are', () => {
 
   test('missing labels of its own Sandboxes are put back, and those count all the while', () => {
     const bench = new PoolBench({ replicas: 1 }).filled();
-    bench.model.edit(bench.members[0]!, (draft) => {
+    bench.model.edit(bench.members[0]!, draft => {
       delete draft.metadata.labels![LABEL.launchType];
       delete draft.metadata.labels![LABEL.warmPool];
     });
-    bench.refuse((request) => request.op === 'patch' && request.target.kind === 'Sandbox');
+    bench.refuse(request => request.op === 'patch' && request.target.kind === 'Sandbox');
     expect(bench.sent()).toEqual(['patch SandboxWarmPool/status']);
     expect(bench.errors()).toEqual(['refused']);
     bench.model.intercept = undefined;
@@ -155,7 +155,7 @@ describe('the template', () => {
     expect(bench.condition('Progressing')).toMatch(/^False\/NetworkPolicyNotReady: /);
     reconcileTemplateOnce(bench.model);
     expect(bench.sent()).toEqual(['create Sandbox', 'patch SandboxWarmPool/status']);
-    bench.model.edit(bench.model.get('SandboxTemplate', NAMESPACE, 'python')!, (draft) => {
+    bench.model.edit(bench.model.get('SandboxTemplate', NAMESPACE, 'python')!, draft => {
       draft.spec.networkPolicy = {};
     });
     const before = NAMES(bench);
@@ -173,7 +173,7 @@ describe('the template', () => {
       bench.retemplate(image('new'));
       bench.reconcile();
       expect(bench.members).toHaveLength(2);
-      expect(before.filter((name) => !NAMES(bench).includes(name))).toHaveLength(replaced);
+      expect(before.filter(name => !NAMES(bench).includes(name))).toHaveLength(replaced);
     }
   });
 

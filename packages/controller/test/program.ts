@@ -25,9 +25,9 @@ export function startWith(env: NodeJS.ProcessEnv, ...args: string[]): Run {
 export function startProgram(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Run {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   let text = '';
-  child.stdout.on('data', (chunk) => (text += chunk));
-  child.stderr.on('data', (chunk) => (text += chunk));
-  return { child, output: () => text, exit: new Promise((resolve) => child.once('exit', resolve)) };
+  child.stdout.on('data', chunk => (text += chunk));
+  child.stderr.on('data', chunk => (text += chunk));
+  return { child, output: () => text, exit: new Promise(resolve => child.once('exit', resolve)) };
 }
 
 /** Tells programs to end, and waits until they have. */

@@ -12,7 +12,7 @@ const INVALID = 'Pod "box" is invalid: spec.containers[0].name: Invalid value';
 function refused(reason: 'Invalid' | 'NamespaceTerminating' = 'Invalid'): SandboxBench {
   const bench = new SandboxBench();
   bench.model.create(sandbox());
-  bench.model.intercept = (request) => (request.op === 'create' && request.object.kind === 'Pod' ? { reason, message: INVALID } : undefined);
+  bench.model.intercept = request => (request.op === 'create' && request.object.kind === 'Pod' ? { reason, message: INVALID } : undefined);
   bench.reconcile();
   return bench;
 }
@@ -26,7 +26,7 @@ describe('a Pod that the API server refuses as invalid', () => {
     expect(bench.result).not.toHaveProperty('requeueAfterMs');
     let tries = 0;
     bench.model.intercept = () => void tries++;
-    bench.model.edit(bench.sandbox, (draft) => {
+    bench.model.edit(bench.sandbox, draft => {
       draft.metadata.labels = { touched: 'yes' };
     });
     expect(bench.reconcile()).toEqual([]);
@@ -39,7 +39,7 @@ describe('a Pod that the API server refuses as invalid', () => {
     expect(bench.reconcile()).toEqual([]);
     expect(bench.condition('Ready')).toMatch(/^False\/InvalidConfiguration/);
     bench.model.intercept = undefined;
-    bench.model.edit(bench.sandbox, (draft) => {
+    bench.model.edit(bench.sandbox, draft => {
       draft.spec.podTemplate.spec.containers![0]!.name = 'fine';
     });
     expect(summary(bench.reconcile())).toContain('create Pod');
@@ -52,10 +52,10 @@ describe('a Pod that the API server refuses as invalid', () => {
     const bench = new ClaimBench();
     bench.model.create(claim({ sandboxTemplateRef: { name: 'python' } }));
     bench.settle();
-    const ready = (status: 'True' | 'False', reason: string) => bench.model.edit(bench.sandbox()!, (draft) => {
+    const ready = (status: 'True' | 'False', reason: string) => bench.model.edit(bench.sandbox()!, draft => {
       draft.status = { conditions: [{ type: 'Ready', status, reason, message: '', lastTransitionTime: '2026-01-01T00:00:00Z' }] };
     });
-    const retemplate = (name: string) => bench.model.edit(bench.template, (draft) => {
+    const retemplate = (name: string) => bench.model.edit(bench.template, draft => {
       draft.spec.podTemplate.spec.containers![0]!.image = name;
     });
     ready('True', 'DependenciesReady');
@@ -67,7 +67,7 @@ describe('a Pod that the API server refuses as invalid', () => {
     expect(bench.sandbox()!.spec.podTemplate.spec).toMatchObject({ containers: [{ image: 'other' }], automountServiceAccountToken: false });
   });
 
-  test.each(['InvalidConfiguration', 'PodFailed'])('F4 a mended template reaches the members of a pool that are broken (%s), whatever the strategy', (reason) => {
+  test.each(['InvalidConfiguration', 'PodFailed'])('F4 a mended template reaches the members of a pool that are broken (%s), whatever the strategy', reason => {
     const bench = new PoolBench({ replicas: 2 }).filled();
     bench.tell([bench.members[0]!], 'False', reason);
     expect(bench.sent()).not.toContain('delete Sandbox');
@@ -84,7 +84,7 @@ describe('a NetworkPolicy that the API server refuses', () => {
   test('F5 is named in pool and claim with the words of the server, and not tried again before the template changes', () => {
     const model = new Model();
     model.create(template());
-    model.intercept = (request) => (request.op === 'create' && request.object.kind === 'NetworkPolicy' ? { reason: 'Invalid', message: 'cidr: bad' } : undefined);
+    model.intercept = request => (request.op === 'create' && request.object.kind === 'NetworkPolicy' ? { reason: 'Invalid', message: 'cidr: bad' } : undefined);
     const { result } = reconcileTemplateOnce(model);
     expect(result).toMatchObject({ errors: [] });
     expect(model.events).toMatchObject([{ reason: 'InvalidConfiguration', note: 'cidr: bad' }]);
@@ -116,8 +116,8 @@ describe('a namespace that is being terminated', () => {
 
 test('F4 what a quota forbids is tried one by one when something in its namespace goes', () => {
   const keys = new ForbiddenKeys();
-  ['n/a', 'n/b', 'm/c'].forEach((key) => keys.set(key, true));
+  ['n/a', 'n/b', 'm/c'].forEach(key => keys.set(key, true));
   expect([keys.next('n'), keys.next('n'), keys.next('n'), keys.next('other')]).toEqual(['n/a', 'n/b', 'n/a', undefined]);
-  ['n/a', 'n/b'].forEach((key) => keys.set(key, false));
+  ['n/a', 'n/b'].forEach(key => keys.set(key, false));
   expect(keys.next('n')).toBeUndefined();
 });

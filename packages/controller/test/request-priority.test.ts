@@ -7,7 +7,7 @@ class Requests {
 
   public send = (name: string) => async () => {
     this.started.push(name);
-    await new Promise<void>((resolve) => this.ends.set(name, resolve));
+    await new Promise<void>(resolve => this.ends.set(name, resolve));
     return name;
   };
 
@@ -17,14 +17,14 @@ class Requests {
   }
 }
 
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+const settled = () => new Promise(resolve => setImmediate(resolve));
 const names = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
 
 describe('requests that can wait', () => {
   test('yield while there are others, but never all of them, and go in their order', async () => {
     const [requestPriority, requests] = [new RequestPriority(), new Requests()];
     void requestPriority.normal(requests.send('urgent'));
-    const results = names('later', 6).map((name) => requestPriority.low(requests.send(name)));
+    const results = names('later', 6).map(name => requestPriority.low(requests.send(name)));
     await settled();
     expect(requests.started).toEqual(['urgent', ...names('later', 4)]);
     await requests.end('later0');
@@ -37,7 +37,7 @@ describe('requests that can wait', () => {
 
   test('leave connections free for others, which never wait for them', async () => {
     const [requestPriority, requests] = [new RequestPriority(), new Requests()];
-    names('later', 30).forEach((name) => void requestPriority.low(requests.send(name)));
+    names('later', 30).forEach(name => void requestPriority.low(requests.send(name)));
     await settled();
     expect(requests.started).toHaveLength(24);
     void requestPriority.normal(requests.send('urgent'));

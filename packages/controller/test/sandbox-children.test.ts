@@ -37,13 +37,13 @@ test('S71 S72 makes names unique', () => {
     .toEqual(['x', 'p-2-tcp-2', 'p-2-tcp']);
 });
 
-test.each([true, undefined])('S73 S81 repairs selector and label of its Service with service: %s', (wanted) => {
+test.each([true, undefined])('S73 S81 repairs selector and label of its Service with service: %s', wanted => {
   const bench = new SandboxBench().ready(sandbox({ service: true }));
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.spec.service = wanted;
   });
   bench.settle();
-  bench.model.edit(bench.service!, (draft) => {
+  bench.model.edit(bench.service!, draft => {
     draft.spec!.selector = { other: 'x' };
     draft.metadata.labels = {};
     draft.spec!.ports = [{ name: 'odd', port: 1, targetPort: 1, protocol: 'TCP' }];
@@ -56,7 +56,7 @@ test.each([true, undefined])('S73 S81 repairs selector and label of its Service 
 
 test('S74 leaves port fields alone that others manage', () => {
   const bench = new SandboxBench().ready(sandbox({ service: true, podTemplate: { spec: withPorts({ containerPort: 80 }) } }));
-  bench.model.edit(bench.service!, (draft) => {
+  bench.model.edit(bench.service!, draft => {
     Object.assign(draft.spec!.ports![0]!, { appProtocol: 'h2c' });
   });
   expect(bench.reconcile()).toEqual([]);
@@ -73,7 +73,7 @@ test.each([[true, 1], [undefined, 1], [false, 0]])('S75 treats the Service of an
   expect(bench.sandbox.status?.service).toBeUndefined();
 });
 
-test.each([[{ [LABEL.adoptable]: 'true' }], [TRACKED]])('S76 S78 adopts an unowned headless Service labelled %j', (labels) => {
+test.each([[{ [LABEL.adoptable]: 'true' }], [TRACKED]])('S76 S78 adopts an unowned headless Service labelled %j', labels => {
   const bench = new SandboxBench();
   bench.model.create(service({ labels }, { clusterIP: 'None', ports: [{ name: 'old', port: 1 }] }));
   bench.model.create(sandbox({ service: true }));
@@ -108,7 +108,7 @@ test('S80 S82 makes no Service when it is unset and ignores an unowned one', () 
 
 test('S83 deletes its Service when it is not wanted, and leaves an unowned one', () => {
   const bench = new SandboxBench().ready(sandbox({ service: true }));
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.spec.service = false;
   });
   bench.settle();
@@ -153,13 +153,13 @@ test('S85 adopts an unowned claim that says so, refuses others', () => {
   }
 });
 
-test.each(['Service', 'PersistentVolumeClaim'] as const)('does not adopt a %s that somebody else took meanwhile', (kind) => {
+test.each(['Service', 'PersistentVolumeClaim'] as const)('does not adopt a %s that somebody else took meanwhile', kind => {
   const bench = new SandboxBench();
   const name = kind === 'Service' ? 'box' : 'data-box';
   const object = bench.model.create<KubeObject>({ apiVersion: 'v1', kind, metadata: { name, namespace: NAMESPACE, labels: TRACKED } });
   bench.model.create(sandbox({ service: true, ...data }));
   const cache = bench.model.snapshot();
-  bench.model.edit(object, (draft) => {
+  bench.model.edit(object, draft => {
     draft.metadata.ownerReferences = [foreignOwner()];
   });
   bench.reconcile({ cache });
@@ -200,8 +200,8 @@ describe('names', () => {
     bench.model.create(sandbox({}, { name: TWINS[first] }));
     bench.settle({ name: TWINS[first] });
     bench.model.create(sandbox({}, { name: TWINS[second] }));
-    const uids = [first, second].map((i) => bench.model.get('Sandbox', NAMESPACE, TWINS[i]!)!.metadata.uid!);
-    bench.model.edit(bench.model.get('Sandbox', NAMESPACE, TWINS[second])!, (draft) => {
+    const uids = [first, second].map(i => bench.model.get('Sandbox', NAMESPACE, TWINS[i]!)!.metadata.uid!);
+    bench.model.edit(bench.model.get('Sandbox', NAMESPACE, TWINS[second])!, draft => {
       draft.metadata.uid = `0-${uids[1]}`;
     });
     expect(summary(bench.reconcile({ name: TWINS[second] }))).toEqual(['patch Sandbox/status']);
@@ -213,7 +213,7 @@ describe('names', () => {
     bench.model.create(sandbox({}, { name: TWINS[1] }));
     bench.settle({ name: TWINS[1] });
     bench.model.create(sandbox({}, { name: TWINS[0], creationTimestamp: '2020-01-01T00:00:00Z' }));
-    bench.model.edit(bench.model.get('Sandbox', NAMESPACE, TWINS[0])!, (draft) => {
+    bench.model.edit(bench.model.get('Sandbox', NAMESPACE, TWINS[0])!, draft => {
       draft.metadata.creationTimestamp = '2020-01-01T00:00:00Z';
     });
     expect(bench.reconcile({ name: TWINS[1] })).toEqual([]);

@@ -4,7 +4,7 @@ import { sandboxConditions, type ChildrenState } from '../src/sandbox/conditions
 import { SandboxBench, TRACKED, foreignOwner, pod, sandbox } from './fixtures.js';
 
 const running = (ready: 'True' | 'False', ips: string[] = ['10.0.0.1']) => ({
-  phase: 'Running', podIPs: ips.map((ip) => ({ ip })), conditions: [{ type: 'Ready', status: ready }, { type: 'PodScheduled', status: 'True' as const }],
+  phase: 'Running', podIPs: ips.map(ip => ({ ip })), conditions: [{ type: 'Ready', status: ready }, { type: 'PodScheduled', status: 'True' as const }],
 });
 
 /** A bench whose Sandbox has an own Pod of the given status. */
@@ -12,7 +12,7 @@ function withPod(status: object, spec = {}): SandboxBench {
   const bench = new SandboxBench();
   bench.model.create(sandbox(spec));
   bench.reconcile();
-  bench.model.edit(bench.pod!, (draft) => {
+  bench.model.edit(bench.pod!, draft => {
     draft.status = status;
   });
   bench.reconcile();
@@ -55,7 +55,7 @@ test('S5 reports a ready Pod without addresses', () => {
 
 test('S6 S47 S52 deletes the Pod of a suspended Sandbox and reports it until it is gone', () => {
   const bench = new SandboxBench().ready();
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.spec.operatingMode = 'Suspended';
   });
   bench.reconcile();
@@ -82,8 +82,8 @@ test('S7 S51 S63 S64 leaves a Pod that it does not own to its owner when suspend
 
 test('S8 keeps saying that the Pod terminates when its deletion fails', () => {
   const bench = new SandboxBench().ready();
-  bench.model.intercept = (request) => (request.op === 'delete' ? { reason: 'Forbidden', message: 'denied by a webhook' } : undefined);
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.intercept = request => (request.op === 'delete' ? { reason: 'Forbidden', message: 'denied by a webhook' } : undefined);
+  bench.model.edit(bench.sandbox, draft => {
     draft.spec.operatingMode = 'Suspended';
   });
   bench.reconcile();
@@ -93,7 +93,7 @@ test('S8 keeps saying that the Pod terminates when its deletion fails', () => {
   expect(bench.errors()).toEqual(['denied by a webhook']);
 });
 
-test.each([{ operatingMode: 'Suspended' as const }, { replicas: 0 }])('S9 S48 says that a Sandbox with %j and no Pod is suspended', (spec) => {
+test.each([{ operatingMode: 'Suspended' as const }, { replicas: 0 }])('S9 S48 says that a Sandbox with %j and no Pod is suspended', spec => {
   const bench = new SandboxBench();
   bench.model.create(sandbox(spec));
   expect(bench.reconcile()).toHaveLength(1);
@@ -107,7 +107,7 @@ test('S11 S24 turns PodScheduled to Unknown when the state of the Pod cannot be 
   const bench = new SandboxBench().ready();
   bench.model.destroy(bench.pod!);
   bench.model.runPods();
-  bench.model.intercept = (request) => (request.op === 'create' ? { reason: 'Timeout', message: 'no answer' } : undefined);
+  bench.model.intercept = request => (request.op === 'create' ? { reason: 'Timeout', message: 'no answer' } : undefined);
   bench.reconcile();
   expect(bench.condition('PodScheduled')).toBe('Unknown/PodSchedulingUnknown: Pod state is unknown. Pod scheduling cannot be determined');
   expect(bench.condition('Suspended')).toBe('False/NotSuspended: Sandbox is not suspended');
@@ -117,7 +117,7 @@ test('S12 S25 starts a resumed Sandbox again and is not suspended at once', () =
   const bench = new SandboxBench();
   bench.model.create(sandbox({ operatingMode: 'Suspended', replicas: 0 }));
   bench.settle();
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.spec.operatingMode = 'Running';
     draft.spec.replicas = 1;
   });
@@ -159,7 +159,7 @@ test('S17 is not ready with an error, however healthy the Pod', () => {
   expect(bench.condition('Ready')).toBe('False/ReconcilerError: Error seen: service "box" is owned by Deployment/other (UID: foreign), not by sandbox "box"');
 });
 
-test.each(['Unschedulable', 'SchedulingGated'])('S18 S19 mirrors PodScheduled with the reason %s unchanged', (reason) => {
+test.each(['Unschedulable', 'SchedulingGated'])('S18 S19 mirrors PodScheduled with the reason %s unchanged', reason => {
   const message = `0/3 nodes are available: ${'insufficient cpu, '.repeat(40)}`;
   const bench = withPod({ phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', reason, message }] });
   expect(bench.condition('PodScheduled')).toBe(`False/${reason}: ${message}`);
@@ -173,7 +173,7 @@ test.each([['False', 'PodSchedulingUnknown'], ['True', 'PodScheduled']])('S20 gi
 test('S22 has every condition once, whatever the number of passes', () => {
   const bench = new SandboxBench().ready();
   for (let i = 0; i < 3; i++) {
-    bench.model.edit(bench.sandbox, (draft) => {
+    bench.model.edit(bench.sandbox, draft => {
       draft.spec.service = i % 2 === 0;
     });
     bench.settle();
@@ -183,7 +183,7 @@ test('S22 has every condition once, whatever the number of passes', () => {
 
 test('S23 drops PodScheduled with the Pod', () => {
   const bench = new SandboxBench().ready();
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.spec.operatingMode = 'Suspended';
   });
   bench.settle();
@@ -199,7 +199,7 @@ test('S26 moves the transition time of Suspended only with its status', () => {
   const time = () => bench.sandbox.status?.conditions?.find(({ type }) => type === 'Suspended')?.lastTransitionTime;
   const first = time();
   bench.model.now += 60_000;
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.spec.operatingMode = 'Suspended';
   });
   bench.settle();

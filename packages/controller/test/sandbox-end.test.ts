@@ -6,7 +6,7 @@ const ONCE = { podTemplate: { spec: { restartPolicy: 'Never', containers: [{ nam
 /** A Sandbox whose Pod has ended. */
 function ended(phase: 'Succeeded' | 'Failed', spec = ONCE): SandboxBench {
   const bench = new SandboxBench().ready(sandbox(spec));
-  bench.model.edit(bench.pod!, (draft) => {
+  bench.model.edit(bench.pod!, draft => {
     draft.status = { phase };
   });
   bench.settle();
@@ -45,10 +45,10 @@ describe('a Pod that is being deleted', () => {
     expect(bench.sandbox('healthy')!.metadata.ownerReferences![0]!.name).toBe('second');
   });
 
-  test.each(['Succeeded', 'Failed'] as const)('F2 does not finish the work when its containers end as %s', (phase) => {
+  test.each(['Succeeded', 'Failed'] as const)('F2 does not finish the work when its containers end as %s', phase => {
     const bench = new SandboxBench().ready(sandbox(ONCE));
     bench.model.destroy(bench.pod!);
-    bench.model.edit(bench.pod!, (draft) => {
+    bench.model.edit(bench.pod!, draft => {
       draft.status = { phase };
     });
     bench.settle();
@@ -60,10 +60,10 @@ describe('a Pod that is being deleted', () => {
 
   test('F2 does not finish the work when the Sandbox suspends', () => {
     const bench = new SandboxBench().ready();
-    bench.model.edit(bench.sandbox, (draft) => {
+    bench.model.edit(bench.sandbox, draft => {
       draft.spec.operatingMode = 'Suspended';
     });
-    bench.model.edit(bench.pod!, (draft) => {
+    bench.model.edit(bench.pod!, draft => {
       draft.status = { phase: 'Failed' };
     });
     bench.settle();
@@ -86,7 +86,7 @@ describe('finished work', () => {
   test('F7 begins anew when the Sandbox is suspended and resumed', () => {
     const bench = ended('Succeeded');
     for (const operatingMode of ['Suspended', 'Running'] as const) {
-      bench.model.edit(bench.sandbox, (draft) => {
+      bench.model.edit(bench.sandbox, draft => {
         draft.spec.operatingMode = operatingMode;
       });
       bench.settle();

@@ -80,10 +80,10 @@ test('S93 expires without Pod and Service', () => {
   expect(bench.model.list('Pod')).toEqual([]);
 });
 
-test.each(['Succeeded', 'Failed'])('S94 keeps Finished when a Sandbox with a Pod in phase %s expires', (phase) => {
+test.each(['Succeeded', 'Failed'])('S94 keeps Finished when a Sandbox with a Pod in phase %s expires', phase => {
   const bench = expired();
   bench.model.now = START;
-  bench.model.edit(bench.pod!, (draft) => {
+  bench.model.edit(bench.pod!, draft => {
     draft.status!.phase = phase;
   });
   bench.settle();
@@ -98,7 +98,7 @@ test.each(['Succeeded', 'Failed'])('S94 keeps Finished when a Sandbox with a Pod
 test('backs off while children of an expired Sandbox cannot be deleted, and keeps its status', () => {
   const bench = expired();
   bench.reconcile();
-  bench.model.intercept = (request) => (request.op === 'delete' ? { reason: 'Forbidden', message: 'denied by a webhook' } : undefined);
+  bench.model.intercept = request => (request.op === 'delete' ? { reason: 'Forbidden', message: 'denied by a webhook' } : undefined);
   const before = bench.sandbox.status;
   bench.reconcile();
   expect(bench.result).toEqual({ errors: [{ reason: 'Forbidden', message: 'denied by a webhook' }, { reason: 'Forbidden', message: 'denied by a webhook' }], blockedBy: [] });
@@ -109,7 +109,7 @@ test('runs again on its volumes when the time is moved', () => {
   const bench = expired();
   bench.settle();
   bench.model.runPods();
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.spec.shutdownTime = at(3600);
   });
   bench.settle();
@@ -123,14 +123,14 @@ test('S95 sends the node only with another change, until the Sandbox is ready', 
   const bench = new SandboxBench();
   bench.model.create(sandbox());
   bench.settle();
-  bench.model.edit(bench.pod!, (draft) => {
+  bench.model.edit(bench.pod!, draft => {
     draft.spec = { nodeName: 'node-7' };
   });
   expect(bench.reconcile()).toEqual([]);
   bench.model.runPods();
   expect(summary(bench.reconcile())).toEqual(['patch Sandbox/status']);
   expect(bench.sandbox.status?.nodeName).toBe('node-1');
-  bench.model.edit(bench.pod!, (draft) => {
+  bench.model.edit(bench.pod!, draft => {
     draft.spec = { nodeName: 'node-8' };
   });
   bench.reconcile();
@@ -144,7 +144,7 @@ test('a start that is quicker than the settle window costs one status write', ()
   expect(summary(bench.reconcile({ options }))).toEqual(['create Pod']);
   expect(bench.result?.requeueAfterMs).toBe(1000);
   bench.model.now += 400;
-  bench.model.edit(bench.pod!, (draft) => {
+  bench.model.edit(bench.pod!, draft => {
     draft.spec = { nodeName: 'node-1' };
   });
   expect(bench.reconcile({ options })).toEqual([]);
@@ -184,7 +184,7 @@ test('a node that is not worth a write is not waited for either', () => {
   const bench = new SandboxBench();
   bench.model.create(sandbox());
   bench.settle();
-  bench.model.edit(bench.pod!, (draft) => {
+  bench.model.edit(bench.pod!, draft => {
     draft.spec = { nodeName: 'node-7' };
   });
   expect(bench.reconcile({ options })).toEqual([]);
@@ -193,7 +193,7 @@ test('a node that is not worth a write is not waited for either', () => {
 
 test('nothing happens to a Sandbox that is being deleted', () => {
   const bench = new SandboxBench().ready();
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.metadata.finalizers = ['test/hold'];
   });
   bench.model.destroy(bench.sandbox);

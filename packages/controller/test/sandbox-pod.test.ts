@@ -32,14 +32,14 @@ test('a pass over a Sandbox at rest writes nothing', () => {
 
 test('S31 reports all addresses in their order', () => {
   const bench = new SandboxBench().ready();
-  bench.model.edit(bench.pod!, (draft) => {
+  bench.model.edit(bench.pod!, draft => {
     draft.status!.podIPs = [{ ip: '10.0.0.7' }, { ip: 'fd00::7' }];
   });
   bench.reconcile();
   expect(bench.sandbox.status?.podIPs).toEqual(['10.0.0.7', 'fd00::7']);
 });
 
-test.each([[TRACKED], [{ [LABEL.adoptable]: 'true' }]])('S32 S34 S35 adopts an unowned Pod labelled %j with one write', (labels) => {
+test.each([[TRACKED], [{ [LABEL.adoptable]: 'true' }]])('S32 S34 S35 adopts an unowned Pod labelled %j with one write', labels => {
   const bench = new SandboxBench();
   bench.model.create(pod({ labels }, { phase: 'Running', podIPs: [{ ip: '10.1.1.1' }], conditions: [{ type: 'Ready', status: 'True' }] }));
   bench.model.create(sandbox());
@@ -55,7 +55,7 @@ test('does not adopt a Pod that somebody else took meanwhile', () => {
   stale.create(pod({ labels: TRACKED }));
   stale.create(sandbox());
   const cache = bench.model.snapshot();
-  bench.model.edit(bench.pod!, (draft) => {
+  bench.model.edit(bench.pod!, draft => {
     draft.metadata.ownerReferences = [foreignOwner()];
   });
   bench.reconcile({ cache });
@@ -76,7 +76,7 @@ test('S36 S38 S39 S40 keeps reserved keys of template and Sandbox off the Pod', 
 
 test('S37 removes reserved keys that an older controller propagated, but not its own', () => {
   const bench = new SandboxBench().ready();
-  bench.model.edit(bench.pod!, (draft) => {
+  bench.model.edit(bench.pod!, draft => {
     draft.metadata.labels![LABEL.claimUid] = 'old';
     draft.metadata.annotations = {
       [ANNOTATION.propagatedLabels]: `${LABEL.claimUid},${LABEL.sandboxNameHash}`,
@@ -96,7 +96,7 @@ test('S41 S44 labels the Pod of a pool member with its pool and template', () =>
 
 test('S42 S44 takes the pool off the Pod, in one write, when a claim takes the Sandbox', () => {
   const bench = new SandboxBench().ready(sandbox({}, { labels: POOL_LABELS, ownerReferences: [POOL] }));
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.metadata.ownerReferences = [CLAIM];
     delete draft.metadata.labels![LABEL.warmPool];
   });
@@ -106,7 +106,7 @@ test('S42 S44 takes the pool off the Pod, in one write, when a claim takes the S
 
 test('S43 adds the labels of pool and template to an existing Pod', () => {
   const bench = new SandboxBench().ready();
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.metadata.labels = POOL_LABELS;
     draft.metadata.ownerReferences = [POOL];
   });
@@ -134,11 +134,11 @@ test.each([
 
 test('a running Pod keeps the policy of its template when the claim is deleted without its Sandbox, step by step', () => {
   const bench = new SandboxBench().ready(sandbox({}, { labels: POOL_LABELS, ownerReferences: [CLAIM] }));
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.metadata.ownerReferences = [];
   });
   bench.reconcile();
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.metadata.labels = {};
   });
   bench.reconcile();
@@ -147,7 +147,7 @@ test('a running Pod keeps the policy of its template when the claim is deleted w
 
 test('a running Pod stays under the policy of its template when its Sandbox is labelled with another one', () => {
   const bench = new SandboxBench().ready(sandbox({}, { labels: POOL_LABELS, ownerReferences: [CLAIM] }));
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.metadata.labels![LABEL.templateRefHash] = nameHash('loose');
   });
   expect(bench.reconcile()).toEqual([]);
@@ -195,10 +195,10 @@ test('S53 S51 forgets the annotated Pod when it is somebody else\'s', () => {
 test('S54 removes from the Pod what was removed from the template, and nothing else', () => {
   const podTemplate = { metadata: { labels: { a: '1', b: '2' }, annotations: { c: '3' } }, spec: { containers: [{ name: 'main', image: 'i' }] } };
   const bench = new SandboxBench().ready(sandbox({ podTemplate }));
-  bench.model.edit(bench.pod!, (draft) => {
+  bench.model.edit(bench.pod!, draft => {
     draft.metadata.labels!.mine = 'x';
   });
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.spec.podTemplate.metadata = { labels: { b: '2' } };
   });
   expect(summary(bench.reconcile())[0]).toBe('patch Pod');
@@ -217,7 +217,7 @@ test('S55 refuses an unowned Pod without authorisation and names the labels', ()
 test.each([['go-client', 'go-client'], ['evil', 'unknown'], ['', undefined]])('S56 copies created-by %j as %j', (value, expected) => {
   const bench = new SandboxBench().ready(sandbox({}, { labels: { [LABEL.createdBy]: 'python-client' } }));
   expect(bench.pod?.metadata.labels?.[LABEL.createdBy]).toBe('python-client');
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.metadata.labels = { [LABEL.createdBy]: value };
   });
   bench.reconcile();
@@ -228,7 +228,7 @@ test('S57 S58 uses the Pod that it owns rather than the annotated one', () => {
   const bench = new SandboxBench().ready();
   const spare = bench.model.create(pod({ name: 'spare', labels: { [LABEL.adoptable]: 'true' } }));
   for (const annotated of ['missing', 'spare']) {
-    bench.model.edit(bench.sandbox, (draft) => {
+    bench.model.edit(bench.sandbox, draft => {
       draft.metadata.annotations = { [ANNOTATION.podName]: annotated };
     });
     bench.settle();
@@ -241,7 +241,7 @@ test('S57 S58 uses the Pod that it owns rather than the annotated one', () => {
 test('S59 refuses to choose between two own Pods, tells it once, and does not retry', () => {
   const bench = new SandboxBench().ready(sandbox({ service: true }));
   bench.model.create(pod({ name: 'twin', labels: TRACKED, ownerReferences: own(bench) }));
-  bench.model.edit(bench.service!, (draft) => {
+  bench.model.edit(bench.service!, draft => {
     draft.spec!.selector = { broken: 'yes' };
   });
   expect(summary(bench.reconcile())).toEqual(['patch Sandbox/status']);
@@ -255,7 +255,7 @@ test('S59 refuses to choose between two own Pods, tells it once, and does not re
 test('suspends every own Pod when there are several', () => {
   const bench = new SandboxBench().ready();
   bench.model.create(pod({ name: 'twin', labels: TRACKED, ownerReferences: own(bench) }));
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.spec.operatingMode = 'Suspended';
   });
   bench.settle();
@@ -273,14 +273,14 @@ test('S60 does not count a Pod of another owner by its label', () => {
 
 test('S61 S65 waits for a terminating Pod before it makes another', () => {
   const bench = new SandboxBench().ready();
-  bench.model.edit(bench.pod!, (draft) => {
+  bench.model.edit(bench.pod!, draft => {
     draft.metadata.finalizers = ['test/hold'];
   });
   bench.model.destroy(bench.pod!);
   bench.settle();
   bench.model.runPods();
   expect(bench.model.list('Pod')).toHaveLength(1);
-  bench.model.edit(bench.pod!, (draft) => {
+  bench.model.edit(bench.pod!, draft => {
     draft.metadata.finalizers = [];
   });
   bench.model.runPods();
@@ -295,7 +295,7 @@ test('S62 applies the rules of ownership to a Pod that the cache did not show', 
   const again = bench.reconcile({ cache });
   expect(summary(again)).toEqual(['create Pod']);
   expect(bench.errors()).toEqual([]);
-  bench.model.edit(bench.pod!, (draft) => {
+  bench.model.edit(bench.pod!, draft => {
     draft.metadata.ownerReferences = [foreignOwner()];
   });
   bench.reconcile({ cache });
@@ -313,7 +313,7 @@ test('S66 puts the volumes of claims at the end, in place of those of the same n
 
 test('S96 patches the metadata of the Pod at once without a window', () => {
   const bench = new SandboxBench().ready();
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.spec.podTemplate.metadata = { labels: { a: '1' } };
   });
   expect(summary(bench.reconcile())).toContain('patch Pod');
@@ -322,7 +322,7 @@ test('S96 patches the metadata of the Pod at once without a window', () => {
 test('S97 S98 gathers metadata changes for the window, at most a second', () => {
   const options = { writeBehindMs: 5000 };
   const bench = new SandboxBench().ready();
-  const relabel = (value: string) => bench.model.edit(bench.sandbox, (draft) => {
+  const relabel = (value: string) => bench.model.edit(bench.sandbox, draft => {
     draft.spec.podTemplate.metadata = { labels: { a: value } };
   });
   relabel('1');
@@ -343,7 +343,7 @@ test('S97 S98 gathers metadata changes for the window, at most a second', () => 
 
 test('S99 patches nothing but metadata of a Pod', () => {
   const bench = new SandboxBench().ready();
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.spec.podTemplate.metadata = { labels: { a: '1' } };
   });
   const [patch] = bench.reconcile();

@@ -1,4 +1,4 @@
-import { LABEL } from 'agent-sandbox-api';
+import { LABEL, definedOnly } from 'agent-sandbox-api';
 import { CLAIM_ANNOTATION_CASES, CREATOR_CASES, POD_NAME_CASES, RUNNING_CASES } from '../../api/test/semantics-cases.js';
 import { metadataProblem } from '../src/claim/pod-metadata.js';
 import { createdByOf } from '../src/object/metadata.js';
@@ -13,7 +13,7 @@ test.each(RUNNING_CASES)('the spec %j gets a Pod: %s', (spec, isRunning) => {
 });
 
 test.each(POD_NAME_CASES)('the annotation %j means the Pod %s', (value, name) => {
-  const annotations: { [key: string]: string } = value === undefined ? {} : { 'agents.x-k8s.io/pod-name': value };
+  const annotations: { [key: string]: string } = definedOnly({ 'agents.x-k8s.io/pod-name': value });
   const model = new Model();
   model.create(sandbox({}, { name: 'box', annotations }));
   model.create(pod({ name }));

@@ -15,7 +15,7 @@ test('a pass sends stage after stage, and fails with what its last stage could n
   const plan: Plan<number> = {
     requests: [remove(pod({ name: 'a' })), remove(pod({ name: 'b' }))],
     memory: 1,
-    next: (outcomes) => ({ requests: [remove(pod({ name: `after ${outcomes.map((outcome) => outcome.ok).join()}` }))], requeueAfterMs: 5, errors: [refusal('own')] }),
+    next: outcomes => ({ requests: [remove(pod({ name: `after ${outcomes.map(outcome => outcome.ok).join()}` }))], requeueAfterMs: 5, errors: [refusal('own')] }),
   };
   const result = await runPlan(plan, {
     send: async (request: Request) => {
@@ -23,7 +23,7 @@ test('a pass sends stage after stage, and fails with what its last stage could n
       sent.push(name);
       return name === 'b' ? failed('Forbidden', 'no') : name === 'a' ? ok() : failed('Timeout', 'late');
     },
-    remember: (memory) => void sent.push(`memory ${memory}`),
+    remember: memory => void sent.push(`memory ${memory}`),
   });
   expect(sent).toEqual(['memory 1', 'a', 'b', 'after true,false']);
   expect(result).toEqual({ errors: [refusal('own'), { reason: 'Timeout', message: 'late' }], blockedBy: [] });

@@ -5,7 +5,7 @@ import { SandboxBench, sandbox } from './fixtures.js';
 import { PoolBench, image } from './pool-fixtures.js';
 
 describe('times that were stored before the API refused them', () => {
-  test.each(['2026-01-01T00:00:00,5Z', '2026-01-01T00:00:00+24:00'])('F6 %s is an InvalidConfiguration of Sandbox and claim', (shutdownTime) => {
+  test.each(['2026-01-01T00:00:00,5Z', '2026-01-01T00:00:00+24:00'])('F6 %s is an InvalidConfiguration of Sandbox and claim', shutdownTime => {
     const bench = new SandboxBench();
     bench.model.create(sandbox({ shutdownTime }));
     bench.settle();
@@ -41,7 +41,7 @@ test('F10 labels may have the names of inherited properties', () => {
   expect(semanticallyEqual({ x: labels }, { x: {} })).toBe(false);
   const bench = new SandboxBench().ready(sandbox({ podTemplate: { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'image' }] } } }));
   expect(bench.pod!.metadata.labels).toMatchObject(labels);
-  bench.model.edit(bench.sandbox, (draft) => {
+  bench.model.edit(bench.sandbox, draft => {
     draft.spec.podTemplate.metadata = {};
   });
   bench.settle();
@@ -60,7 +60,7 @@ test('F10 the readiness of a warm claim does not predate the claim', () => {
 test('V1 a claim names the Service of its Sandbox', () => {
   const bench = new ClaimBench();
   bench.member('a');
-  bench.model.edit(bench.sandbox('a')!, (draft) => {
+  bench.model.edit(bench.sandbox('a')!, draft => {
     draft.status = { ...draft.status, service: 'a', serviceFQDN: 'a.agents.svc.cluster.local' };
   });
   bench.model.create(claim());

@@ -67,7 +67,7 @@ test('does not fight with the protocol that the API server fills in', () => {
 test('T3 T5 keeps no policy for an unmanaged template, deletes its own and leaves that of others', () => {
   expect(policyOf(settled({ networkPolicyManagement: 'Unmanaged' }))).toBeUndefined();
   const model = settled();
-  model.edit(templateOf(model), (draft) => {
+  model.edit(templateOf(model), draft => {
     draft.spec.networkPolicyManagement = 'Unmanaged';
   });
   expect(summary(reconcileTemplateOnce(model).writes)).toEqual(['delete NetworkPolicy']);
@@ -79,14 +79,14 @@ test('T3 T5 keeps no policy for an unmanaged template, deletes its own and leave
 test('T4 applies edited rules live', () => {
   const model = settled();
   member(model);
-  model.edit(templateOf(model), (draft) => {
+  model.edit(templateOf(model), draft => {
     draft.spec.networkPolicy = { egress: [{}] };
   });
   expect(summary(reconcileTemplateOnce(model).writes)).toEqual(['update NetworkPolicy']);
   expect(policyOf(model)?.spec).toMatchObject({ ingress: [], egress: [{}] });
 });
 
-test.each([[[]], [[foreignOwner()]]])('T6 refuses the policy of another owner %j', (ownerReferences) => {
+test.each([[[]], [[foreignOwner()]]])('T6 refuses the policy of another owner %j', ownerReferences => {
   const model = new Model();
   const other = model.create({
     apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'python-network-policy', namespace: NAMESPACE, ownerReferences },
@@ -106,7 +106,7 @@ describe('a policy is not loosened while Pods rely on it', () => {
   test('deleting the template leaves its policy to its Sandboxes', () => {
     const model = settled();
     const names = Array.from({ length: 20 }, (_, i) => `box-${i}`);
-    names.forEach((name) => member(model, name));
+    names.forEach(name => member(model, name));
     reconcileTemplateOnce(model);
     model.destroy(templateOf(model));
     model.collect();
@@ -136,7 +136,7 @@ describe('a policy is not loosened while Pods rely on it', () => {
     const box = member(model);
     reconcileTemplateOnce(model);
     const before = policyOf(model)?.spec;
-    model.edit(templateOf(model), (draft) => {
+    model.edit(templateOf(model), draft => {
       draft.spec.networkPolicyManagement = 'Unmanaged';
       draft.spec.networkPolicy = { ingress: [{}], egress: [{}] };
     });
@@ -249,7 +249,7 @@ describe('templates of other namespaces', () => {
     const policy = model.get('NetworkPolicy', 'tenant', 'platform.python-network-policy');
     const used = model.get('SandboxTemplate', 'platform', 'python')!;
     let ready: boolean | undefined;
-    const result = reconcileInModel(planOf(ensureForeignPolicy(used, from, policy), (found) => {
+    const result = reconcileInModel(planOf(ensureForeignPolicy(used, from, policy), found => {
       ready = found.ready;
       return { requests: [], errors: found.errors };
     }), model)!;
@@ -257,7 +257,7 @@ describe('templates of other namespaces', () => {
   };
 
   test('are permitted by their annotation alone', () => {
-    expect(['tenant', 'other', 'platform', 'third'].map((namespace) => isClaimableFrom(shared(), namespace))).toEqual([true, true, true, false]);
+    expect(['tenant', 'other', 'platform', 'third'].map(namespace => isClaimableFrom(shared(), namespace))).toEqual([true, true, true, false]);
     expect(isClaimableFrom(shared({}, '*'), 'third')).toBe(true);
     expect(isClaimableFrom(template({}, { namespace: 'platform' }), 'tenant')).toBe(false);
   });
@@ -296,7 +296,7 @@ describe('templates of other namespaces', () => {
     const ticket = claim(model, 'ticket');
     reconcileInModel(planOf(ensureForeignPolicy(used, ticket, undefined), () => ({ requests: [] })), model);
     reconcileTemplateOnce(model);
-    model.edit(used, (draft) => {
+    model.edit(used, draft => {
       draft.spec.networkPolicy = {};
     });
     expect(summary(reconcileTemplateOnce(model).writes)).toEqual(['update NetworkPolicy', 'update NetworkPolicy']);

@@ -38,7 +38,7 @@ export class TraceReceiver {
 
 /** The spans of an `ExportTraceServiceRequest`: by field numbers, resource_spans 1, scope_spans 2, spans 2; trace_id 1, name 5. */
 function spansOf(request: Buffer): ExportedSpan[] {
-  return fields(request, 1).flatMap((resource) => fields(resource, 2)).flatMap((scope) => fields(scope, 2)).map((span) => ({
+  return fields(request, 1).flatMap(resource => fields(resource, 2)).flatMap(scope => fields(scope, 2)).map(span => ({
     name: fields(span, 5)[0]!.toString('utf8'), traceId: fields(span, 1)[0]!.toString('hex'),
   }));
 }

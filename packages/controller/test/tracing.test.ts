@@ -21,7 +21,7 @@ describe('a traced pass', () => {
     sent.push(request);
     return ok('object' in request ? request.object as KubeObject : undefined);
   };
-  const pass = (object: KubeObject, requests: Request[] = [], how = send) => tracing.reconcile(traced!, object, how, async (within) => {
+  const pass = (object: KubeObject, requests: Request[] = [], how = send) => tracing.reconcile(traced!, object, how, async within => {
     for (const request of requests) {
       await within(request);
     }
@@ -29,7 +29,7 @@ describe('a traced pass', () => {
   const spans = () => exporter.getFinishedSpans();
   beforeEach(() => {
     exporter.reset();
-    [sent, notes].forEach((list) => list.splice(0));
+    [sent, notes].forEach(list => list.splice(0));
   });
 
   test('S67 notes the trace on an object that has none, once, and normalises who made it', async () => {
@@ -62,7 +62,7 @@ describe('a traced pass', () => {
     const made = pod({}, { phase: 'Running' });
     await pass(withTrace(JSON.stringify(PARENT)), [create(made), create({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data' } }), create(sandbox())]);
     const root = spans().at(-1)!.spanContext();
-    expect(spans().map(({ name, events }) => [name, events.map((event) => [event.name, event.attributes])])).toEqual([
+    expect(spans().map(({ name, events }) => [name, events.map(event => [event.name, event.attributes])])).toEqual([
       ['reconcilePod', [['NewPodStatusObserved', { 'pod.Name': 'box', 'pod.Phase': 'Running' }]]],
       ['reconcilePVCs', []],
       ['ReconcileSandbox', []],

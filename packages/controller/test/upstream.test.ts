@@ -43,7 +43,7 @@ const suite = () => {
       // Something of each kind, in the states in which it may be met.
       await create(admin, 'SandboxTemplate', 'python', { podTemplate: { spec: POD_SPEC }, envVarsInjectionPolicy: 'Overrides' });
       await create(admin, 'SandboxWarmPool', 'pool', { replicas: 3, sandboxTemplateRef: { name: 'python' }, updateStrategy: { type: 'Recreate' } });
-      await ready(admin, 'SandboxWarmPool', 'pool', (pool) => pool.status?.readyReplicas === 3);
+      await ready(admin, 'SandboxWarmPool', 'pool', pool => pool.status?.readyReplicas === 3);
       await create(admin, 'SandboxClaim', 'warm', { warmPoolRef: { name: 'pool' } });
       await create(admin, 'SandboxClaim', 'cold', { warmPoolRef: { name: 'pool' }, env: [{ name: 'A', value: '1' }] });
       await create(admin, 'Sandbox', 'plain', {
@@ -54,10 +54,10 @@ const suite = () => {
       for (const name of ['warm', 'cold']) {
         await ready(admin, 'SandboxClaim', name);
       }
-      await ready(admin, 'SandboxWarmPool', 'pool', (pool) => pool.status?.readyReplicas === 3);
-      await ready(admin, 'Sandbox', 'asleep', (box) => condition(box, 'Suspended') === 'True');
+      await ready(admin, 'SandboxWarmPool', 'pool', pool => pool.status?.readyReplicas === 3);
+      await ready(admin, 'Sandbox', 'asleep', box => condition(box, 'Suspended') === 'True');
       const before = await everything(admin);
-      expect(before.filter((id) => id.startsWith('Pod/'))).toHaveLength(5 + 1);
+      expect(before.filter(id => id.startsWith('Pod/'))).toHaveLength(5 + 1);
 
       // Both run, one works.
       const fresh = start(`--kubeconfig=${ours}`, ...common, ...silent);
@@ -77,18 +77,18 @@ const suite = () => {
       const since = await writes(cluster, 'theirs');
       await create(admin, 'SandboxClaim', 'next', { warmPoolRef: { name: 'pool' } });
       await ready(admin, 'SandboxClaim', 'next');
-      await ready(admin, 'SandboxWarmPool', 'pool', (pool) => pool.status?.readyReplicas === 3);
+      await ready(admin, 'SandboxWarmPool', 'pool', pool => pool.status?.readyReplicas === 3);
       for (const name of ['warm', 'cold']) {
         await ready(admin, 'SandboxClaim', name);
       }
 
       const after = new Set(await everything(admin));
-      expect(before.filter((id) => !after.has(id))).toEqual([]);
+      expect(before.filter(id => !after.has(id))).toEqual([]);
       expect(await writes(cluster, 'theirs')).toEqual(since);
 
       // What the original made can be used to the end.
       await admin.merge(ref('Sandbox', 'asleep'), { spec: { operatingMode: 'Running' } });
-      await ready(admin, 'Sandbox', 'asleep', (box) => condition(box, 'Ready') === 'True');
+      await ready(admin, 'Sandbox', 'asleep', box => condition(box, 'Ready') === 'True');
       const name = (await admin.get(ref('SandboxClaim', 'warm'))).status.sandbox.name;
       await admin.delete(ref('SandboxClaim', 'warm'));
       await admin.waitGone({ apiVersion: 'v1', kind: 'Pod', namespace: NAMESPACE, name });
@@ -110,7 +110,7 @@ async function withWebhookStanza(admin: ApiClient): Promise<void> {
     const service = { name: 'agent-sandbox-webhook-service', namespace: SYSTEM, path: '/convert' };
     const conversion = { strategy: 'Webhook', webhook: { clientConfig: { service }, conversionReviewVersions: ['v1'] } };
     await admin.apply({ ...crd, spec: { ...crd.spec, conversion } }, { fieldManager: 'helm' });
-    await admin.waitFor({ ...crd, name: crd.metadata.name! }, (object) => condition(object, 'Established') === 'True');
+    await admin.waitFor({ ...crd, name: crd.metadata.name! }, object => condition(object, 'Established') === 'True');
   }
 }
 

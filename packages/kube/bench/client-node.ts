@@ -1,4 +1,4 @@
-import { CustomObjectsApi, KubeConfig, KubernetesObject, PatchStrategy, makeInformer, setHeaderOptions } from '@kubernetes/client-node';
+import { CustomObjectsApi, KubeConfig, type KubernetesObject, PatchStrategy, makeInformer, setHeaderOptions } from '@kubernetes/client-node';
 import { SANDBOXES } from 'agent-sandbox-api';
 import { NAMESPACE } from './subject.js';
 import { measure } from './worker.js';

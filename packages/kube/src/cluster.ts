@@ -1,16 +1,16 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { Resource, apiVersionOf } from 'agent-sandbox-api';
+import { type Resource, apiVersionOf, definedOnly } from 'agent-sandbox-api';
 import { backoffMs } from './backoff.js';
-import { Clock, sleep, systemClock } from './clock.js';
-import { Credentials } from './credentials.js';
-import { ApiError, ConnectionError, RequestTimeoutError, Status, isSituation } from './errors.js';
-import { Logger, silentLogger } from './logger.js';
-import { RequestMetrics } from './metrics.js';
+import { type Clock, sleep, systemClock } from './clock.js';
+import type { Credentials } from './credentials.js';
+import { ApiError, ConnectionError, RequestTimeoutError, type Status, isSituation } from './errors.js';
+import { type Logger, silentLogger } from './logger.js';
+import type { RequestMetrics } from './metrics.js';
 import { RateLimiter } from './rate-limiter.js';
-import { Location, describeLocation, pathOf } from './resource.js';
+import { type Location, describeLocation, pathOf } from './resource.js';
 import { onAbort } from './signals.js';
-import { Purpose, Route, Transport, TransportOptions } from './transport.js';
+import { type Purpose, type Route, Transport, type TransportOptions } from './transport.js';
 
 /** Verbs of the API, as in RBAC rules and audit logs. */
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
@@ -214,7 +214,7 @@ export class Cluster {
           ...route.access.headers,
           'user-agent': this.options.userAgent,
           'accept': 'application/json',
-          ...(options.body === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' }),
+          ...definedOnly({ 'content-type': options.body === undefined ? undefined : options.contentType ?? 'application/json' }),
         },
         body: options.body === undefined ? undefined : JSON.stringify(options.body),
         signal: controller.signal,

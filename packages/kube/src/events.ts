@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { KubeObject, EVENTS, type RecordedEvent } from 'agent-sandbox-api';
+import { type KubeObject, EVENTS, type RecordedEvent } from 'agent-sandbox-api';
 import { backoffMs } from './backoff.js';
-import { Clock, Timer, microTime, sleep } from './clock.js';
-import { Cluster } from './cluster.js';
+import { type Clock, type Timer, microTime, sleep } from './clock.js';
+import type { Cluster } from './cluster.js';
 import { ApiError, isAlreadyExists, isNotFound, isSituation } from './errors.js';
 
 /** What happened. */

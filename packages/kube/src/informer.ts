@@ -1,12 +1,12 @@
-import { KubeObject, Resource } from 'agent-sandbox-api';
-import { BackoffOptions } from './backoff.js';
-import { Cluster } from './cluster.js';
-import { InformerMetrics } from './metrics.js';
+import type { KubeObject, Resource } from 'agent-sandbox-api';
+import type { BackoffOptions } from './backoff.js';
+import type { Cluster } from './cluster.js';
+import type { InformerMetrics } from './metrics.js';
 import { Reflector } from './reflector.js';
 import { describeLocation } from './resource.js';
 import { parseLabelSelector } from './selector.js';
 import { onAbort } from './signals.js';
-import { IndexFunction, Store } from './store.js';
+import { type IndexFunction, Store } from './store.js';
 
 export interface InformerOptions<T extends KubeObject> {
   /** Namespaces to look at, each with a list and a watch of its own, so that Roles suffice. @default - the whole cluster */

@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { KubeConfig, loadYaml } from '@kubernetes/client-node';
-import { Clock, systemClock } from './clock.js';
-import { Access, Credentials, TlsMaterial } from './credentials.js';
+import { type Clock, systemClock } from './clock.js';
+import type { Access, Credentials, TlsMaterial } from './credentials.js';
 import { CredentialsError, KubeconfigError } from './errors.js';
 
 /** Milliseconds for which credentials are taken from memory. Tokens of pods and certificates on disk are renewed in place, well before they end. */

@@ -1,5 +1,5 @@
 import { LEASES, type Lease } from 'agent-sandbox-api';
-import { Cluster } from './cluster.js';
+import type { Cluster } from './cluster.js';
 import { microTime, sleep } from './clock.js';
 import { isAlreadyExists, isNotFound, isSituation } from './errors.js';
 import { Reader } from './reader.js';

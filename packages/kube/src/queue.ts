@@ -1,6 +1,6 @@
-import { BackoffOptions, backoffMs } from './backoff.js';
-import { Clock, Timer, systemClock } from './clock.js';
-import { QueueMetrics } from './metrics.js';
+import { type BackoffOptions, backoffMs } from './backoff.js';
+import { type Clock, type Timer, systemClock } from './clock.js';
+import type { QueueMetrics } from './metrics.js';
 
 export interface WorkQueueOptions {
   /** Label of the measurements. */

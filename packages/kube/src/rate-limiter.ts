@@ -1,4 +1,4 @@
-import { Clock, Timer } from './clock.js';
+import type { Clock, Timer } from './clock.js';
 import { onAbort } from './signals.js';
 
 /**

@@ -1,5 +1,5 @@
-import { KubeObject, ObjectRef, Resource, apiVersionOf } from 'agent-sandbox-api';
-import { Cluster, RequestOptions } from './cluster.js';
+import { type KubeObject, type ObjectRef, type Resource, apiVersionOf } from 'agent-sandbox-api';
+import type { Cluster, RequestOptions } from './cluster.js';
 import { isNotFound, isSituation } from './errors.js';
 
 /** Objects per page, as client-go asks for. */

@@ -1,9 +1,9 @@
-import { KubeObject, Resource, apiVersionOf } from 'agent-sandbox-api';
-import { BackoffOptions, backoffMs } from './backoff.js';
-import { Cluster } from './cluster.js';
+import { type KubeObject, type Resource, apiVersionOf } from 'agent-sandbox-api';
+import { type BackoffOptions, backoffMs } from './backoff.js';
+import type { Cluster } from './cluster.js';
 import { sleep } from './clock.js';
 import { ApiError, isSituation, retryAfterOf } from './errors.js';
-import { InformerMetrics } from './metrics.js';
+import type { InformerMetrics } from './metrics.js';
 import { Reader } from './reader.js';
 import { describeLocation } from './resource.js';
 import { watchEvents } from './watch.js';

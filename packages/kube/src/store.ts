@@ -1,5 +1,5 @@
-import { KubeObject, ObjectRef, keyOf } from 'agent-sandbox-api';
-import { Logger, silentLogger } from './logger.js';
+import { type KubeObject, type ObjectRef, keyOf } from 'agent-sandbox-api';
+import { type Logger, silentLogger } from './logger.js';
 import { compareResourceVersions, deepFreeze } from './object.js';
 
 /**

@@ -1,5 +1,5 @@
-import { Dispatcher, Pool, ProxyAgent } from 'undici';
-import { Access, Credentials, TlsMaterial } from './credentials.js';
+import { type Dispatcher, Pool, ProxyAgent } from 'undici';
+import type { Access, Credentials, TlsMaterial } from './credentials.js';
 
 export interface TransportOptions {
   /** Connections for requests other than watches; more requests wait for a free one. @default 32 */

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
-import { KubeObject } from 'agent-sandbox-api';
-import { Status } from './errors.js';
+import type { KubeObject } from 'agent-sandbox-api';
+import type { Status } from './errors.js';
 
 /** One line of a watch. A `BOOKMARK` carries nothing but a resource version, an `ERROR` a Status. */
 export type WatchEvent<T extends KubeObject> =

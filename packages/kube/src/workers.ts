@@ -1,8 +1,8 @@
-import { Clock, systemClock } from './clock.js';
+import { type Clock, systemClock } from './clock.js';
 import { retryAfterOf } from './errors.js';
-import { Logger, silentLogger } from './logger.js';
-import { WorkerMetrics } from './metrics.js';
-import { Priority, WorkQueue } from './queue.js';
+import { type Logger, silentLogger } from './logger.js';
+import type { WorkerMetrics } from './metrics.js';
+import type { Priority, WorkQueue } from './queue.js';
 import { onAbort } from './signals.js';
 import { breathe } from './turn.js';
 

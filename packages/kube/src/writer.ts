@@ -1,9 +1,9 @@
 import { apiVersionOf, type KubeObject, type ObjectRef, type Resource } from 'agent-sandbox-api';
-import { Cluster, RequestOptions, Verb } from './cluster.js';
-import { Informer } from './informer.js';
+import type { Cluster, RequestOptions, Verb } from './cluster.js';
+import type { Informer } from './informer.js';
 import { locate } from './resource.js';
-import { Store } from './store.js';
-import { Status } from './errors.js';
+import type { Store } from './store.js';
+import type { Status } from './errors.js';
 
 export interface WriterOptions {
   /** Name under which the server notes who set which field, at most 128 characters. @default - what it makes of the user agent */

@@ -1,8 +1,8 @@
-import { EVENTS, LEASES, PERSISTENT_VOLUME_CLAIMS, PODS, Resource, SANDBOXES, SERVICES, keyOf } from 'agent-sandbox-api';
+import { EVENTS, LEASES, PERSISTENT_VOLUME_CLAIMS, PODS, type Resource, SANDBOXES, SERVICES, keyOf } from 'agent-sandbox-api';
 import { describeWithControlPlane } from '../../../testbed/src/jest/index.js';
-import { Cluster, ClusterOptions } from '../src/cluster.js';
-import { Credentials } from '../src/credentials.js';
-import { ApiError } from '../src/errors.js';
+import { Cluster, type ClusterOptions } from '../src/cluster.js';
+import type { Credentials } from '../src/credentials.js';
+import type { ApiError } from '../src/errors.js';
 import { EventRecorder } from '../src/events.js';
 import { Informer } from '../src/informer.js';
 import { loadCredentials } from '../src/kubeconfig.js';
@@ -11,7 +11,7 @@ import { compareResourceVersions } from '../src/object.js';
 import { Reader } from '../src/reader.js';
 import { Writer } from '../src/writer.js';
 import { Cutter } from './cutter.js';
-import { CONFIG_MAPS, ConfigMap, configMap, eventually } from './support.js';
+import { CONFIG_MAPS, type ConfigMap, configMap, eventually } from './support.js';
 
 describeWithControlPlane('with a real API server', testbed => {
   let credentials: Credentials;

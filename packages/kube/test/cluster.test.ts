@@ -1,10 +1,10 @@
 import { PODS } from 'agent-sandbox-api';
 import { ManualClock } from '../src/clock.js';
-import { Cluster } from '../src/cluster.js';
-import { Access, Credentials } from '../src/credentials.js';
-import { ApiError, ConnectionError, RequestTimeoutError, Situation, isSituation } from '../src/errors.js';
-import { RequestObservation } from '../src/metrics.js';
-import { FakeApiServer, Received } from './fake-api-server.js';
+import type { Cluster } from '../src/cluster.js';
+import type { Access, Credentials } from '../src/credentials.js';
+import { ApiError, ConnectionError, RequestTimeoutError, type Situation, isSituation } from '../src/errors.js';
+import type { RequestObservation } from '../src/metrics.js';
+import { FakeApiServer, type Received } from './fake-api-server.js';
 import { COLLECTION, CONFIG_MAPS, clusterOf, configMap, eventually } from './support.js';
 
 const any = () => true;

@@ -1,5 +1,5 @@
-import { AddressInfo, Server, Socket, connect, createServer } from 'node:net';
-import { Credentials } from '../src/credentials.js';
+import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
+import type { Credentials } from '../src/credentials.js';
 
 /** A TCP proxy in front of a real API server that can break all connections, as a failing network does. */
 export class Cutter {

@@ -1,7 +1,7 @@
 import { ManualClock } from '../src/clock.js';
-import { Cluster } from '../src/cluster.js';
-import { EventNote, EventRecorder, EventRecorderOptions } from '../src/events.js';
-import { FakeApiServer, Received } from './fake-api-server.js';
+import type { Cluster } from '../src/cluster.js';
+import { type EventNote, EventRecorder, type EventRecorderOptions } from '../src/events.js';
+import { FakeApiServer, type Received } from './fake-api-server.js';
 import { clusterOf, eventually } from './support.js';
 
 const COLLECTION = '/apis/events.k8s.io/v1/events';

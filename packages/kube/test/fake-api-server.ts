@@ -1,5 +1,6 @@
-import { IncomingMessage, Server, ServerResponse, createServer } from 'node:http';
-import { AddressInfo } from 'node:net';
+import { definedOnly } from 'agent-sandbox-api';
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { parseLabelSelector } from '../src/selector.js';
 
 /** An object of the fake. */
@@ -376,7 +377,7 @@ function send(response: ServerResponse, code: number, body: unknown): void {
 }
 
 function refuse(response: ServerResponse, { code, reason, retryAfter, text }: Failure): void {
-  const headers = retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) };
+  const headers = definedOnly({ 'retry-after': retryAfter === undefined ? undefined : String(retryAfter) });
   if (text !== undefined) {
     response.writeHead(code, { ...headers, 'content-type': 'text/plain' }).end(text);
   } else {

@@ -4,7 +4,7 @@ import { Informer } from '../src/informer.js';
 import { isNotFound } from '../src/errors.js';
 import { Writer } from '../src/writer.js';
 import { FakeApiServer } from './fake-api-server.js';
-import { COLLECTION, CONFIG_MAPS, ConfigMap, clusterOf, configMap, eventually } from './support.js';
+import { COLLECTION, CONFIG_MAPS, type ConfigMap, clusterOf, configMap, eventually } from './support.js';
 
 const key = fc.record({ namespace: fc.constantFrom('a', 'b'), name: fc.constantFrom('x', 'y', 'z') });
 const mine = fc.boolean();

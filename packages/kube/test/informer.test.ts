@@ -1,9 +1,9 @@
 import { NAMESPACES } from 'agent-sandbox-api';
 import { ManualClock } from '../src/clock.js';
-import { Cluster } from '../src/cluster.js';
-import { Informer, InformerOptions, SyncTimeoutError } from '../src/informer.js';
-import { FakeApiServer, Received } from './fake-api-server.js';
-import { COLLECTION, CONFIG_MAPS, ConfigMap, clusterOf, configMap, eventually } from './support.js';
+import type { Cluster } from '../src/cluster.js';
+import { Informer, type InformerOptions, SyncTimeoutError } from '../src/informer.js';
+import { FakeApiServer, type Received } from './fake-api-server.js';
+import { COLLECTION, CONFIG_MAPS, type ConfigMap, clusterOf, configMap, eventually } from './support.js';
 
 const isList = ({ isWatch, method }: Received) => method === 'GET' && !isWatch;
 const isWatch = (request: Received) => request.isWatch;

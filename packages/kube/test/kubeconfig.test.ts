@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ManualClock } from '../src/clock.js';
-import { Access } from '../src/credentials.js';
+import type { Access } from '../src/credentials.js';
 import { CredentialsError, KubeconfigError } from '../src/errors.js';
 import { loadCredentials } from '../src/kubeconfig.js';
 

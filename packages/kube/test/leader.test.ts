@@ -1,7 +1,7 @@
 import { ManualClock } from '../src/clock.js';
-import { Cluster } from '../src/cluster.js';
-import { LeaderElector, LeaderElectorOptions, LeadershipLostError } from '../src/leader.js';
-import { FakeApiServer, Received } from './fake-api-server.js';
+import type { Cluster } from '../src/cluster.js';
+import { LeaderElector, type LeaderElectorOptions, LeadershipLostError } from '../src/leader.js';
+import { FakeApiServer, type Received } from './fake-api-server.js';
 import { clusterOf, eventually } from './support.js';
 
 const COLLECTION = '/apis/coordination.k8s.io/v1/leases';

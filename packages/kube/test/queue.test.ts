@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { ManualClock } from '../src/clock.js';
-import { QueueMetrics } from '../src/metrics.js';
+import type { QueueMetrics } from '../src/metrics.js';
 import { WorkQueue } from '../src/queue.js';
 
 function setup(metrics?: QueueMetrics) {

@@ -8,7 +8,7 @@ import { loadCredentials } from '../src/kubeconfig.js';
 import { LeaderElector } from '../src/leader.js';
 import { Reader } from '../src/reader.js';
 import { Writer } from '../src/writer.js';
-import { CONFIG_MAPS, ConfigMap, configMap, eventually } from './support.js';
+import { CONFIG_MAPS, type ConfigMap, configMap, eventually } from './support.js';
 
 const SUITE_MS = 180_000;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { KubeObject, keyOf } from 'agent-sandbox-api';
+import { type KubeObject, keyOf } from 'agent-sandbox-api';
 import { silentLogger } from '../src/logger.js';
 import { Store } from '../src/store.js';
 

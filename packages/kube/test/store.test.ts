@@ -1,5 +1,5 @@
-import { KubeObject } from 'agent-sandbox-api';
-import { Store, StoreOptions } from '../src/store.js';
+import type { KubeObject } from 'agent-sandbox-api';
+import { Store, type StoreOptions } from '../src/store.js';
 
 interface Thing extends KubeObject {
   color?: string;

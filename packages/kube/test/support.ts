@@ -1,8 +1,8 @@
-import { KubeObject, Resource } from 'agent-sandbox-api';
-import { WaitOptions, waitFor } from '../../../testbed/src/wait.js';
-import { Cluster, ClusterOptions } from '../src/cluster.js';
+import type { KubeObject, Resource } from 'agent-sandbox-api';
+import { type WaitOptions, waitFor } from '../../../testbed/src/wait.js';
+import { Cluster, type ClusterOptions } from '../src/cluster.js';
 import { staticCredentials } from '../src/credentials.js';
-import { FakeApiServer } from './fake-api-server.js';
+import type { FakeApiServer } from './fake-api-server.js';
 
 export interface ConfigMap extends KubeObject {
   data?: Record<string, string>;

@@ -1,7 +1,7 @@
 import { ManualClock } from '../src/clock.js';
 import { ApiError } from '../src/errors.js';
 import { WorkQueue } from '../src/queue.js';
-import { Reconcile, Workers } from '../src/workers.js';
+import { type Reconcile, Workers } from '../src/workers.js';
 import { eventually } from './support.js';
 
 function setup(reconcile: Reconcile, concurrency = 1) {

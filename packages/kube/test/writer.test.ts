@@ -1,8 +1,8 @@
-import { Cluster } from '../src/cluster.js';
+import type { Cluster } from '../src/cluster.js';
 import { Informer } from '../src/informer.js';
-import { Write, Writer } from '../src/writer.js';
+import { type Write, Writer } from '../src/writer.js';
 import { FakeApiServer } from './fake-api-server.js';
-import { COLLECTION, CONFIG_MAPS, ConfigMap, clusterOf, configMap, eventually } from './support.js';
+import { COLLECTION, CONFIG_MAPS, type ConfigMap, clusterOf, configMap, eventually } from './support.js';
 
 const ref = { namespace: 'a', name: 'x' };
 

@@ -19,14 +19,14 @@ test('endpoints answer GET and HEAD for their paths, with or without a slash at 
   }
 });
 
-test.each(['0', ''])('the address "%s" turns endpoints off', async (address) => {
+test.each(['0', ''])('the address "%s" turns endpoints off', async address => {
   const endpoints = new Endpoints(address, {});
   await endpoints.bind();
   expect(endpoints.port).toBeUndefined();
   endpoints.close();
 });
 
-test.each(['nowhere', '127.0.0.1', ':65536', ':http'])('refuses the address "%s"', async (address) => {
+test.each(['nowhere', '127.0.0.1', ':65536', ':http'])('refuses the address "%s"', async address => {
   const failure = new Endpoints(address, {}).bind();
   await expect(failure).rejects.toThrow(FlagError);
   await expect(failure).rejects.toThrow(`the address "${address}" has no port: give host:port or :port`);

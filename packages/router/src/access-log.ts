@@ -1,3 +1,4 @@
+import { definedOnly } from 'agent-sandbox-api';
 import type { RequestRecord } from './record.js';
 
 /** Longest texts from callers in a line of the log. */
@@ -15,12 +16,10 @@ export function accessLogFields(record: RequestRecord, durationMs: number, trace
     status,
     duration_ms: Math.round(durationMs * 1000) / 1000,
     client_ip: outside.client,
-    ...(id === undefined ? {} : { sandbox_id: id, sandbox_namespace: namespace }),
-    ...(caller === undefined ? {} : { user: caller.slice(0, LONGEST) }),
+    ...definedOnly({ sandbox_id: id, sandbox_namespace: id === undefined ? undefined : namespace, user: caller?.slice(0, LONGEST) }),
     bytes_in: bytesIn,
     bytes_out: bytesOut,
-    ...(userAgent === undefined ? {} : { user_agent: userAgent.slice(0, LONGEST) }),
-    ...(error === undefined ? {} : { error }),
+    ...definedOnly({ user_agent: userAgent?.slice(0, LONGEST), error }),
     ...trace,
   };
 }

@@ -1,3 +1,4 @@
+import { definedOnly } from 'agent-sandbox-api';
 import type { IncomingMessage } from 'node:http';
 import { isLoopback } from './addresses.js';
 import type { Authentication, Caller, SandboxRef } from './auth/index.js';
@@ -88,7 +89,7 @@ export class Admission {
         caller, contract, question, deadline,
         target: identified.target,
         headers: traceHeaders === undefined ? headers : withTrace(headers, traceHeaders(record)),
-        answered: browser === undefined ? (given) => given : (given) => browser.answer(given, route, record.outside),
+        answered: browser === undefined ? given => given : given => browser.answer(given, route, record.outside),
         limitKey: `${caller.key} ${question.uid}`,
         expiresAt: Math.min(caller.expiresAt ?? Infinity, identified.expiresAt ?? Infinity),
         isStillAllowed: () => isStillAllowed(identified, question),
@@ -135,9 +136,9 @@ export class Admission {
     if (!rates.take(caller.key)) {
       throw tooManyRequests('Too many requests.');
     }
-    const wanted: Question = { namespace, id, port, ...(podIp === undefined ? {} : { podIp }), ...(uid === undefined ? {} : { uid }) };
+    const wanted: Question = { namespace, id, port, ...definedOnly({ podIp, uid }) };
     const sandbox = targets.sandbox(wanted);
-    const ref = { namespace, name: id, ...(sandbox === undefined ? {} : { uid: sandbox.metadata.uid! }) };
+    const ref = { namespace, name: id, ...definedOnly({ uid: sandbox?.metadata.uid }) };
     if (identified.uid !== undefined && ref.uid !== undefined && identified.uid !== ref.uid) {
       // A later Sandbox of the same name is not the one that the session is for.
       throw identified.challenge();
@@ -207,7 +208,7 @@ export class Admission {
 /** What an address says to the router; of its headers, only the wait counts here. */
 function contractOf({ id, namespace, port }: Route, own: ReadonlyMap<string, string>): Contract {
   const timeoutMs = readTimeout(own.get('x-sandbox-timeout'));
-  return { id, namespace, port, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+  return { id, namespace, port, ...definedOnly({ timeoutMs }) };
 }
 
 async function isStillAllowed({ caller }: Identified, { namespace, id, uid }: Question): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { RUNTIME_PORT } from 'agent-sandbox-api';
+import { RUNTIME_PORT, definedOnly } from 'agent-sandbox-api';
 import { canonicalAddress, isReachable } from './addresses.js';
 import { badRequest } from './refusal.js';
 
@@ -68,7 +68,7 @@ export function namedByConnection(connection: string | undefined): ReadonlySet<s
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') {
     return undefined;
   }
-  return new Set(connection.toLowerCase().split(',').map((name) => name.trim()));
+  return new Set(connection.toLowerCase().split(',').map(name => name.trim()));
 }
 
 /** Reads the router's headers. Throws a 400 that says what is wrong, in the order and the words of the other routers. */
@@ -93,9 +93,9 @@ export function readContract(own: ReadonlyMap<string, string>, allowLoopback: bo
   const timeoutMs = readTimeout(own.get('x-sandbox-timeout'));
   return {
     id, namespace, port,
-    ...(podIp === undefined ? {} : { podIp }),
+    ...definedOnly({ podIp }),
     ...(uid ? { uid } : {}),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...definedOnly({ timeoutMs }),
   };
 }
 

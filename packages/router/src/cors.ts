@@ -1,3 +1,4 @@
+import { definedOnly } from 'agent-sandbox-api';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** Seconds for which a browser may remember the answer to a preflight request. */
@@ -31,7 +32,7 @@ export class Cors {
     const wanted = request.headers['access-control-request-headers'];
     response.writeHead(204, {
       'access-control-allow-methods': method,
-      ...(wanted === undefined ? {} : { 'access-control-allow-headers': wanted }),
+      ...definedOnly({ 'access-control-allow-headers': wanted }),
       'access-control-max-age': String(MAX_AGE_S),
     }).end();
     return true;

@@ -57,6 +57,6 @@ export class Deadline {
 
   private expire(): void {
     this.over = true;
-    this.listeners.forEach((listener) => listener());
+    this.listeners.forEach(listener => listener());
   }
 }

@@ -1,3 +1,4 @@
+import { definedOnly } from 'agent-sandbox-api';
 import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { FlagError, parseFlagTable } from 'agent-sandbox-program';
@@ -25,7 +26,7 @@ export class PortSet {
 
   /** Of entries as the flag accepts them: `*`, ports and ranges. */
   public static of(entries: readonly string[]): PortSet {
-    return new PortSet(entries.map((entry) => {
+    return new PortSet(entries.map(entry => {
       const [from, to = from] = (entry === '*' ? '1-65535' : entry).split('-').map(Number);
       return [from!, to!];
     }));
@@ -43,7 +44,7 @@ export interface Surroundings {
 }
 
 /** Reads command line, configuration file and environment, in this order of precedence. Throws `FlagError`. */
-export function parseFlags(args: readonly string[], { env = process.env, write = (text) => process.stdout.write(text) }: Surroundings = {}): Flags {
+export function parseFlags(args: readonly string[], { env = process.env, write = text => process.stdout.write(text) }: Surroundings = {}): Flags {
   const file = configFile(args) ?? env.SANDBOX_ROUTER_CONFIG;
   const { additionalPorts, trustedProxyCidrs, enableTracing, authzMode, ...values } = parseFlagTable<FlagValues>(PROGRAM, args, {
     env, write, before: file ? fromFile(file) : [], more: '\nCommands:\n  mint  print a token for one sandbox; see "agent-sandbox-router mint --help"',
@@ -55,7 +56,7 @@ export function parseFlags(args: readonly string[], { env = process.env, write =
     trustedProxyCidrs: blockList(trustedProxyCidrs),
     enableTracing: enableTracing ?? Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT),
     authzMode: authzMode.length > 0 ? authzMode : defaultModes(env, staticToken),
-    ...(staticToken === undefined ? {} : { staticToken }),
+    ...definedOnly({ staticToken }),
   };
   check(flags);
   return flags;
@@ -70,7 +71,7 @@ function defaultModes(env: NodeJS.ProcessEnv, staticToken: string | undefined): 
 }
 
 function configFile(args: readonly string[]): string | undefined {
-  const at = args.findIndex((arg) => /^--?config(=|$)/.test(arg));
+  const at = args.findIndex(arg => /^--?config(=|$)/.test(arg));
   return at < 0 ? undefined : args[at]!.includes('=') ? args[at]!.slice(args[at]!.indexOf('=') + 1) : args[at + 1];
 }
 
@@ -112,7 +113,7 @@ function check(flags: Flags): void {
     '--authz-mode=static-token needs --authz-static-token-file or the variable ROUTER_AUTH_TOKEN',
   );
   problem(!modesGiven.includes('scoped-token') && flags.authzScopedTokenSecretFile.length > 0, '--authz-scoped-token-secret-file has no effect: add scoped-token to --authz-mode');
-  browserProblems(flags).forEach((text) => problem(true, text));
+  browserProblems(flags).forEach(text => problem(true, text));
   problem(!modesGiven.includes('static-token') && flags.authzStaticTokenFile !== undefined, '--authz-static-token-file has no effect: add static-token to --authz-mode');
 }
 
@@ -122,14 +123,14 @@ function browserProblems(flags: Flags): string[] {
   const hasRoutes = host !== '' || path !== '' || unstripped !== '';
   const overlaps = path !== '' && unstripped !== '' && (`${path}/`.startsWith(`${unstripped}/`) || `${unstripped}/`.startsWith(`${path}/`));
   const needed = ['browserOidcClientId', 'browserOidcClientSecretFile', 'browserOidcRedirectUrl'] as const;
-  const dashed = (name: string) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const dashed = (name: string) => `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`;
   const redirect = flags.browserOidcRedirectUrl === undefined ? undefined : new URL(flags.browserOidcRedirectUrl);
   return [
     ...(overlaps ? ['--path-routing-prefix and --path-routing-unstripped-prefix must not begin with one another'] : []),
     ...(flags.authzCookieSameSite === 'none' && flags.authzCookieInsecure ? ['--authz-cookie-same-site=none needs secure cookies: leave --authz-cookie-insecure out'] : []),
     ...(flags.authzCookieKeyFile.length > 0 && !hasRoutes ? ['--authz-cookie-key-file has no effect: give --host-routing-domain or --path-routing-prefix'] : []),
-    ...(issuer === undefined ? needed.filter((name) => flags[name] !== undefined).map((name) => `${dashed(name)} has no effect: give --browser-oidc-issuer-url`)
-      : needed.filter((name) => !flags[name]).map((name) => `--browser-oidc-issuer-url needs ${dashed(name)}`)),
+    ...(issuer === undefined ? needed.filter(name => flags[name] !== undefined).map(name => `${dashed(name)} has no effect: give --browser-oidc-issuer-url`)
+      : needed.filter(name => !flags[name]).map(name => `--browser-oidc-issuer-url needs ${dashed(name)}`)),
     ...(issuer !== undefined && !hasRoutes ? ['--browser-oidc-issuer-url has no effect: give --host-routing-domain or --path-routing-prefix'] : []),
     ...(issuer !== undefined && flags.authzMode.includes('allow-all') ? ['--browser-oidc-issuer-url has no effect: with --authz-mode=allow-all no one signs in'] : []),
     ...(redirect !== undefined && (redirect.pathname === '/' || redirect.search !== '' || redirect.hash !== '') ? ['--browser-oidc-redirect-url needs a path, and no query'] : []),

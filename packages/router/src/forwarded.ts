@@ -1,3 +1,4 @@
+import { definedOnly } from 'agent-sandbox-api';
 import { isIP, type BlockList } from 'node:net';
 import { clientChain, isIn, withoutMapping } from './addresses.js';
 
@@ -42,7 +43,7 @@ export function outsideOf(headers: Headers, peer: string, isEncrypted: boolean, 
   const prefix = told('prefix');
   return {
     client: chain[0]!, chain: chain.join(', '), proto: scheme, isProtoKnown: isEncrypted || proto !== undefined, port,
-    ...(host === undefined ? {} : { host }),
+    ...definedOnly({ host }),
     prefix: prefix !== undefined && PREFIX.test(prefix) ? prefix : '',
   };
 }

@@ -1,9 +1,9 @@
+import { definedOnly } from 'agent-sandbox-api';
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
-import type { AddressInfo, BlockList, Socket } from 'node:net';
+import { type AddressInfo, type BlockList, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createSecureContext, type TLSSocket } from 'node:tls';
-import { isIP } from 'node:net';
 import type { Logger } from 'agent-sandbox-kube';
 import { isOff, listen } from 'agent-sandbox-program';
 import { withoutMapping } from './addresses.js';
@@ -74,9 +74,9 @@ export class Listeners {
 
   /** Takes no more connections, and waits until those that are open have ended, at most so many milliseconds. */
   public async close(timeoutMs: number): Promise<void> {
-    this.files.forEach((file) => file.close());
-    const timer = setTimeout(() => this.sockets.forEach((socket) => socket.destroy()), timeoutMs);
-    await Promise.all(this.servers.map(({ server }) => new Promise<void>((resolve) => {
+    this.files.forEach(file => file.close());
+    const timer = setTimeout(() => this.sockets.forEach(socket => socket.destroy()), timeoutMs);
+    await Promise.all(this.servers.map(({ server }) => new Promise<void>(resolve => {
       server.close(() => resolve());
       server.closeIdleConnections();
     })));
@@ -100,7 +100,7 @@ export class Listeners {
   private secureServer(): HttpsServer {
     const { certFile, keyFile, clientCaFile, mtls, onReload } = this.options.tls!;
     const read = ([cert, key, ca]: readonly string[]) => {
-      const material = { cert: cert!, key: key!, ...(ca === undefined ? {} : { ca }) };
+      const material = { cert: cert!, key: key!, ...definedOnly({ ca }) };
       createSecureContext(material);
       return material;
     };
@@ -108,8 +108,8 @@ export class Listeners {
       files: [certFile, keyFile, ...(mtls === 'off' || clientCaFile === undefined ? [] : [clientCaFile])],
       read,
       logger: this.options.logger,
-      onChange: (material) => server.setSecureContext({ ...material, minVersion: 'TLSv1.2' }),
-      ...(onReload === undefined ? {} : { onReload }),
+      onChange: material => server.setSecureContext({ ...material, minVersion: 'TLSv1.2' }),
+      ...definedOnly({ onReload }),
     });
     this.files.push(files);
     const server = createHttpsServer({

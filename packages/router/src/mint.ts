@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { SANDBOXES } from 'agent-sandbox-api';
+import { SANDBOXES, definedOnly } from 'agent-sandbox-api';
 import { parseCommand, parseDuration } from 'agent-sandbox-program';
 import { Cluster, Reader, loadCredentials } from 'agent-sandbox-kube';
 import { mintScopedToken, readKey } from './auth/scoped-token.js';
@@ -15,7 +15,7 @@ interface MintFlags {
 }
 
 /** `agent-sandbox-router mint`: prints a token for one Sandbox. Throws `FlagError` for a wrong command line. */
-export async function mint(args: readonly string[], write: (text: string) => void = (text) => process.stdout.write(text)): Promise<void> {
+export async function mint(args: readonly string[], write: (text: string) => void = text => process.stdout.write(text)): Promise<void> {
   const flags = parse(args, write);
   const key = readKey(readFileSync(flags.keyFile, 'utf8'), flags.keyFile);
   const { namespace, name } = flags;
@@ -45,7 +45,7 @@ function lifetime(text: string): number {
 }
 
 async function findUid({ kubeconfig, namespace, name }: MintFlags): Promise<string> {
-  const cluster = new Cluster({ credentials: loadCredentials(kubeconfig === undefined ? {} : { kubeconfig }), userAgent: 'agent-sandbox-router/mint' });
+  const cluster = new Cluster({ credentials: loadCredentials(definedOnly({ kubeconfig })), userAgent: 'agent-sandbox-router/mint' });
   try {
     const { metadata } = await new Reader(cluster).get(SANDBOXES, { namespace, name });
     return metadata.uid!;

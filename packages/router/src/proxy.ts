@@ -337,5 +337,5 @@ function text(value: Buffer | string): string {
 
 /** Waits. */
 export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  return new Promise(resolve => setTimeout(resolve, ms));
 }

@@ -1,7 +1,7 @@
 import type { Logger, Writer } from 'agent-sandbox-kube';
 import { RUNNING, SANDBOXES } from 'agent-sandbox-api';
 import { cannotConnect, timedOut } from './refusal.js';
-import { type KnownSandbox, type Question, type Targets } from './targets.js';
+import type { KnownSandbox, Question, Targets } from './targets.js';
 
 export interface ResumeOptions {
   readonly targets: Targets;
@@ -69,7 +69,7 @@ export class Resume {
         }
       };
       const timer = setTimeout(() => end(timedOut(question.id)), timeoutMs);
-      const forget = targets.onChange((key) => key === `${question.namespace}/${question.id}` && look());
+      const forget = targets.onChange(key => key === `${question.namespace}/${question.id}` && look());
       look();
     });
   }

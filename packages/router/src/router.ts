@@ -1,3 +1,4 @@
+import { definedOnly } from 'agent-sandbox-api';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Writer, type Cluster, type Logger } from 'agent-sandbox-kube';
@@ -67,7 +68,7 @@ export class Router {
       cluster, namespaces: flags.cacheNamespace, additionalPorts: flags.additionalPorts, allowLoopback, metrics: metrics.informers(),
     });
     this.upstreams = new Upstreams(flags.upstreamConnectTimeout);
-    this.targets.onGone((podUid) => this.upstreams.forget(podUid));
+    this.targets.onGone(podUid => this.upstreams.forget(podUid));
     const access = new AccessReviews({ cluster, logger, accessTtlMs: flags.authzAccessTtl, cacheSize: flags.authzTokenreviewCacheSize });
     const { authentication, close } = authenticationOf(flags, cluster, logger, access);
     const browser = browserOf(flags, authentication, access, logger);
@@ -82,8 +83,10 @@ export class Router {
       rates: new RateLimits(flags.rateLimit, flags.rateLimitBurst),
       allowHttpTokens: flags.allowHttpTokens,
       timeoutMs: flags.proxyTimeout,
-      ...(browser === undefined ? {} : { browser: browser.browser }),
-      ...(tracing === undefined ? {} : { traceHeaders: (record: RequestRecord) => tracing.headersOf(record) }),
+      ...definedOnly({
+        browser: browser?.browser,
+        traceHeaders: tracing && ((record: RequestRecord) => tracing.headersOf(record)),
+      }),
       ...(flags.resumeOnRequest ? { resume: new Resume({ targets: this.targets, writer, timeoutMs: flags.resumeTimeout, logger }) } : {}),
     });
     const retries = { max: flags.upstreamMaxRetries, initialDelayMs: flags.upstreamRetryInitialDelay, maxDelayMs: flags.upstreamRetryMaxDelay };
@@ -107,7 +110,7 @@ export class Router {
       httpsAddress: flags.httpsBindAddress,
       ...(flags.tlsCertFile !== undefined && flags.tlsKeyFile !== undefined ? { tls: {
         certFile: flags.tlsCertFile, keyFile: flags.tlsKeyFile, mtls: flags.mtlsMode, onReload: (success: boolean) => metrics.reloaded(success),
-        ...(flags.tlsClientCaFile === undefined ? {} : { clientCaFile: flags.tlsClientCaFile }),
+        ...definedOnly({ clientCaFile: flags.tlsClientCaFile }),
       } } : {}),
       maxHeaderBytes: flags.maxHeaderBytes,
       readHeaderTimeoutMs: flags.readHeaderTimeout,
@@ -160,7 +163,7 @@ export class Router {
     // Over when the connection has it, not when we have written it.
     response.once('close', () => this.end(record));
     if (this.oidc?.isFor(record.outside, record.path)) {
-      void this.oidc.handle(request).then((refusal) => refuse(request, response, refusal, record));
+      void this.oidc.handle(request).then(refusal => refuse(request, response, refusal, record));
       this.count(1);
       return;
     }
@@ -186,7 +189,7 @@ export class Router {
       method: request.method!,
       path: pathOf(request.url!),
       outside,
-      ...(request.headers['user-agent'] === undefined ? {} : { userAgent: request.headers['user-agent'] }),
+      ...definedOnly({ userAgent: request.headers['user-agent'] }),
       startedAt: performance.now(),
       status: 0,
       bytesIn: 0,
@@ -219,7 +222,7 @@ export class Router {
   }
 
   private whenIdle(timeoutMs: number): Promise<void> {
-    return new Promise((resolve) => {
+    return new Promise(resolve => {
       if (this.inflight === 0) {
         resolve();
         return;

@@ -1,3 +1,4 @@
+import { definedOnly } from 'agent-sandbox-api';
 import { Cluster, briefErrors, loadCredentials } from 'agent-sandbox-kube';
 import { Endpoints, FlagError, exitSoon, untilAborted, type Answer } from 'agent-sandbox-program';
 import { destination as openDestination, pino, stdSerializers, type Logger } from 'pino';
@@ -32,7 +33,7 @@ export async function assemble({ flags, version }: RunOptions): Promise<Process>
   }
   const metrics = new Metrics(version);
   const cluster = new Cluster({
-    credentials: loadCredentials(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
+    credentials: loadCredentials(definedOnly({ kubeconfig: flags.kubeconfig })),
     userAgent: `agent-sandbox-router/${version}`,
     logger,
     metrics: metrics.apiRequests(),
@@ -44,8 +45,7 @@ export async function assemble({ flags, version }: RunOptions): Promise<Process>
     tracing = flags.enableTracing ? await startTracing(version) : undefined;
     router = new Router({
       flags, cluster, logger, metrics,
-      ...(access === undefined ? {} : { accessLog: (fields, message) => access.logger.info(fields, message) }),
-      ...(tracing === undefined ? {} : { tracing }),
+      ...definedOnly({ accessLog: access && ((fields: object, message: string) => access.logger.info(fields, message)), tracing }),
     });
   } catch (error) {
     await cluster.close();
@@ -57,7 +57,7 @@ export async function assemble({ flags, version }: RunOptions): Promise<Process>
       await router.close();
       await cluster.close();
       // A collector that does not answer is no reason not to end.
-      await tracing?.close().catch((error) => logger.warn({ err: error }, 'the last traces were not sent'));
+      await tracing?.close().catch(error => logger.warn({ err: error }, 'the last traces were not sent'));
       access?.close();
     },
   };

@@ -1,6 +1,6 @@
 import {
-  ANNOTATION, GROUP, LABEL, PODS, RUNTIME_PORT, SANDBOXES, controllerOf, isMeantToRun, podNameOf,
-  type KubeObject, type ObjectMeta, type Pod, type PodTemplate,
+  ANNOTATION, GROUP, type KubeObject, LABEL, type ObjectMeta, PODS, type Pod, type PodTemplate, RUNTIME_PORT, SANDBOXES, controllerOf, definedOnly,
+  isMeantToRun, podNameOf,
 } from 'agent-sandbox-api';
 import { Informer, type Cluster, type InformerMetrics, type Writer } from 'agent-sandbox-kube';
 import { canonicalAddress, isReachable } from './addresses.js';
@@ -64,7 +64,7 @@ export class Targets {
     this.sandboxes = new Informer(cluster, SANDBOXES, { ...shared, trim: trimSandbox as unknown as (object: KubeObject) => KubeObject });
     const trim = ((pod: Pod) => trimPod(pod, allowLoopback)) as unknown as (pod: Pod) => Pod;
     this.pods = new Informer(cluster, PODS, { ...shared, labelSelector: LABEL.sandboxNameHash, trim });
-    const tell = ({ metadata }: KubeObject) => this.listeners.forEach((listener) => listener(`${metadata.namespace}/${metadata.name}`));
+    const tell = ({ metadata }: KubeObject) => this.listeners.forEach(listener => listener(`${metadata.namespace}/${metadata.name}`));
     this.sandboxes.store.addHandler({ add: ({ metadata }) => this.namespaces.add(metadata.namespace!) });
     this.sandboxes.store.addHandler({ add: tell, update: (_, after) => tell(after), delete: tell });
     const tellOwner = (pod: KubeObject) => tell({ metadata: { ...pod.metadata, name: controllerOf(pod)?.name ?? pod.metadata.name! } });
@@ -82,7 +82,7 @@ export class Targets {
   }
 
   public async waitForSync(signal: AbortSignal, timeoutMs?: number): Promise<void> {
-    const options = { signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+    const options = { signal, ...definedOnly({ timeoutMs }) };
     await Promise.all([this.sandboxes.waitForSync(options), this.pods.waitForSync(options)]);
   }
 
@@ -142,7 +142,7 @@ export class Targets {
     if (addresses.length === 0) {
       return 'notReady';
     }
-    const address = question.podIp === undefined ? addresses[0]! : addresses.find((known) => known === question.podIp);
+    const address = question.podIp === undefined ? addresses[0]! : addresses.find(known => known === question.podIp);
     return address === undefined ? 'otherAddress' : { podUid: pod.metadata.uid!, address };
   }
 
@@ -159,7 +159,7 @@ interface WireSandbox extends KubeObject {
 
 function trimSandbox({ metadata, spec }: WireSandbox): KnownSandbox {
   const containers = [...spec.podTemplate?.spec?.containers ?? [], ...spec.podTemplate?.spec?.initContainers ?? []];
-  const declared = containers.flatMap((container) => container.ports ?? []);
+  const declared = containers.flatMap(container => container.ports ?? []);
   const ports = declared.filter(({ protocol }) => (protocol ?? 'TCP') === 'TCP').map(({ containerPort }) => containerPort);
   const expiresAt = spec.shutdownTime === undefined ? NaN : Date.parse(spec.shutdownTime);
   return {
@@ -180,17 +180,17 @@ function trimPod(pod: Pod, allowLoopback: boolean): KnownPod {
   const { metadata, spec, status } = pod;
   const isReady = metadata.deletionTimestamp === undefined && (status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false);
   const ips = status?.podIPs?.map(({ ip }) => ip) ?? (status?.podIP ? [status.podIP] : []);
-  const addresses = ips.map((ip) => canonicalAddress(ip)).filter((address) => address !== undefined);
+  const addresses = ips.map(ip => canonicalAddress(ip)).filter(address => address !== undefined);
   const controller = controllerOf(pod);
   return {
     metadata: {
       ...trimMetadata(metadata),
       // kept, because the cache checks its selector on it
       labels: pick(metadata.labels, LABEL.sandboxNameHash),
-      ...(controller === undefined ? {} : { ownerReferences: [controller] }),
+      ...definedOnly({ ownerReferences: controller === undefined ? undefined : [controller] }),
     },
     spec: { hostNetwork: spec?.hostNetwork === true },
-    status: { addresses: isReady ? addresses.filter((ip) => isReachable(ip, allowLoopback)) : [] },
+    status: { addresses: isReady ? addresses.filter(ip => isReachable(ip, allowLoopback)) : [] },
   };
 }
 
@@ -199,5 +199,6 @@ function trimMetadata({ name, namespace, uid, resourceVersion }: ObjectMeta): Ob
 }
 
 function pick(map: { readonly [key: string]: string } | undefined, key: string): { [key: string]: string } {
-  return map?.[key] === undefined ? {} : { [key]: map[key] };
+  const value = map?.[key];
+  return value === undefined ? {} : { [key]: value };
 }

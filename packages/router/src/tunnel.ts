@@ -41,9 +41,9 @@ export class Tunnel {
     client.setNoDelay(true);
     const lifetime = limits.lifetimeMs > 0 ? setTimeout(() => this.close('max lifetime exceeded'), limits.lifetimeMs) : undefined;
     this.idle = limits.idleMs > 0 ? setTimeout(() => this.close('idle timeout exceeded'), limits.idleMs) : undefined;
-    const ended = [client, upstream].map((socket) => new Promise<void>((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve()))));
-    this.carry(client, upstream, this.fromClient, head, (bytes) => (this.bytesIn += bytes));
-    this.carry(upstream, client, this.fromUpstream, rest, (bytes) => (this.bytesOut += bytes));
+    const ended = [client, upstream].map(socket => new Promise<void>(resolve => (socket.closed ? resolve() : socket.once('close', () => resolve()))));
+    this.carry(client, upstream, this.fromClient, head, bytes => (this.bytesIn += bytes));
+    this.carry(upstream, client, this.fromUpstream, rest, bytes => (this.bytesOut += bytes));
     await Promise.all(ended);
     clearTimeout(lifetime);
     clearTimeout(this.idle);

@@ -45,7 +45,7 @@ export class Upgrades {
 
   /** Ends all connections, WebSockets with the code for "going away". */
   public close(reason: string): void {
-    this.tunnels.forEach((tunnel) => tunnel.close(reason));
+    this.tunnels.forEach(tunnel => tunnel.close(reason));
   }
 
   /**
@@ -108,8 +108,8 @@ export class Upgrades {
     const upstream = this.ask(request, admitted.target, socket, [...handshake(request, admitted, target)]);
     const answered = new Promise<[IncomingMessage, Socket, Buffer] | [IncomingMessage]>((resolve, reject) => {
       upstream.once('upgrade', (answer, upgraded, rest) => resolve([answer, upgraded as Socket, rest]));
-      upstream.once('response', (answer) => resolve([answer]));
-      upstream.on('error', (error) => reject(new UpstreamError(error)));
+      upstream.once('response', answer => resolve([answer]));
+      upstream.on('error', error => reject(new UpstreamError(error)));
       upstream.once('close', () => reject(new UpstreamError(Object.assign(new Error('closed before an answer'), { code: 'ECONNRESET' }))));
     });
     let answer: IncomingMessage, upgraded: Socket | undefined, rest: Buffer | undefined;
@@ -151,7 +151,7 @@ export class Upgrades {
         return { socket: await client.until(deadline.bound(opening)), target };
       } catch (error) {
         // What comes too late is not wanted any more.
-        opening.then((socket) => socket.destroy(), () => undefined);
+        opening.then(socket => socket.destroy(), () => undefined);
         client.check();
         if (deadline.isOver) {
           throw error;
@@ -221,7 +221,7 @@ function isWebSocket({ headers }: IncomingMessage): boolean {
 
 /** The head of a 101 answer as the client gets it. */
 function statusLine({ statusMessage, rawHeaders, headers }: IncomingMessage, { answered }: Admitted): string {
-  const kept = answered(answerHeaders(rawHeaders, [...namedByConnection(headers.connection) ?? []].filter((name) => name !== 'upgrade').join(',')));
+  const kept = answered(answerHeaders(rawHeaders, [...namedByConnection(headers.connection) ?? []].filter(name => name !== 'upgrade').join(',')));
   const lines = [`HTTP/1.1 101 ${statusMessage || 'Switching Protocols'}`, 'Connection: Upgrade', `Upgrade: ${headers.upgrade ?? ''}`];
   for (let i = 0; i < kept.length; i += 2) {
     lines.push(`${kept[i]}: ${kept[i + 1]}`);
@@ -231,7 +231,7 @@ function statusLine({ statusMessage, rawHeaders, headers }: IncomingMessage, { a
 
 /** Hands on an ordinary answer to an upgrade request for as long as it moves, and ends the connection. */
 function relay(answer: IncomingMessage, response: ServerResponse, { deadline, answered }: Admitted, record: RequestRecord): Promise<void> {
-  return new Promise((resolve) => {
+  return new Promise(resolve => {
     response.writeHead(answer.statusCode!, answer.statusMessage ?? '', [...answered(answerHeaders(answer.rawHeaders, answer.headers.connection)), 'Connection', 'close']);
     response.flushHeaders();
     deadline.refresh();

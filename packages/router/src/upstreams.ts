@@ -67,7 +67,7 @@ export class Upstreams {
     clearInterval(this.timer);
     const pools = [...this.entries.values()].map(({ pool }) => pool);
     this.entries.clear();
-    await Promise.all(pools.map((pool) => pool.destroy()));
+    await Promise.all(pools.map(pool => pool.destroy()));
   }
 
   /** Gives up what has not been used for a while. */

@@ -22,7 +22,7 @@ export class WaitingClient {
   };
   private readonly onGone = () => {
     this.isGone = true;
-    this.listeners.forEach((listener) => listener());
+    this.listeners.forEach(listener => listener());
   };
 
   /** @param head what the client has sent already */

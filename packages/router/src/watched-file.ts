@@ -28,8 +28,8 @@ export class WatchedFiles<T> {
   /** Throws if the files cannot be read or are no good. */
   constructor(private readonly options: WatchedFilesOptions<T>) {
     // Watched first: a change between the two would be overlooked.
-    const names = new Set([SWAPPED, ...options.files.map((file) => basename(file))]);
-    this.watchers = [...new Set(options.files.map((file) => dirname(file)))].map((folder) => watch(folder, { persistent: false }, (_, name) => {
+    const names = new Set([SWAPPED, ...options.files.map(file => basename(file))]);
+    this.watchers = [...new Set(options.files.map(file => dirname(file)))].map(folder => watch(folder, { persistent: false }, (_, name) => {
       if (name === null || names.has(name)) {
         clearTimeout(this.timer);
         this.timer = setTimeout(() => this.reload(), QUIET_MS).unref();
@@ -49,11 +49,11 @@ export class WatchedFiles<T> {
 
   public close(): void {
     clearTimeout(this.timer);
-    this.watchers.forEach((watcher) => watcher.close());
+    this.watchers.forEach(watcher => watcher.close());
   }
 
   private load(): T {
-    return this.options.read(this.options.files.map((file) => readFileSync(file, 'utf8')));
+    return this.options.read(this.options.files.map(file => readFileSync(file, 'utf8')));
   }
 
   private reload(): void {

@@ -66,7 +66,7 @@ export async function runPrimary({ flags }: RunOptions, signal: AbortSignal): Pr
     }
     const now = performance.now();
     crashes.push(now);
-    const recent = crashes.filter((at) => now - at < CRASH_WINDOW_MS).length;
+    const recent = crashes.filter(at => now - at < CRASH_WINDOW_MS).length;
     logger.error({ pid: worker.process.pid, code, signal: by }, 'a worker has ended');
     // One that never was ready would not be the next time either: a port is taken, a file is missing.
     if (!wasReady || recent > MOST_CRASHES) {
@@ -101,7 +101,7 @@ export async function runWorker(options: RunOptions): Promise<void> {
   const logger = loggerOf(options.flags);
   const stop = new AbortController();
   // Signals to the whole group are for the primary, which passes them on.
-  ['SIGTERM', 'SIGINT'].forEach((signal) => process.on(signal, () => undefined));
+  ['SIGTERM', 'SIGINT'].forEach(signal => process.on(signal, () => undefined));
   process.on('message', (message: Message) => message.router === 'drain' && stop.abort());
   process.on('disconnect', () => stop.abort());
   try {
@@ -121,7 +121,7 @@ export async function runWorker(options: RunOptions): Promise<void> {
 
 async function endWorkers(timeoutMs: number): Promise<void> {
   const workers = Object.values(cluster.workers ?? {}) as Worker[];
-  await Promise.all(workers.map((worker) => new Promise<void>((resolve) => {
+  await Promise.all(workers.map(worker => new Promise<void>(resolve => {
     const timer = setTimeout(() => worker.process.kill('SIGKILL'), timeoutMs);
     worker.once('exit', () => {
       clearTimeout(timer);

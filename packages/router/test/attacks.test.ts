@@ -89,7 +89,7 @@ describe('request smuggling', () => {
     ['a chunk size that overflows', ['Transfer-Encoding: chunked'], `fffffffffffffffff3\r\nabc\r\n0\r\n\r\n${smuggled}`],
   ])('%s', async (_, headers, body) => {
     const answer = await raw(running.port, request('POST / HTTP/1.1', lines(...headers), body));
-    expect(statuses(answer).every((status) => status >= 400)).toBe(true);
+    expect(statuses(answer).every(status => status >= 400)).toBe(true);
     expect(backend.got.map(({ url }) => url)).not.toContain('/smuggled');
   });
 
@@ -124,7 +124,7 @@ describe('request smuggling', () => {
 });
 
 describe('targets of the request line', () => {
-  test.each(['http://169.254.169.254/latest', 'http://victim/', 'https://x', '*', 'victim:80'])('%s is no path', async (target) => {
+  test.each(['http://169.254.169.254/latest', 'http://victim/', 'https://x', '*', 'victim:80'])('%s is no path', async target => {
     expect(statusOf(await raw(running.port, request(`GET ${target} HTTP/1.1`, lines('Connection: close'))))).toBe(400);
     expect(backend.got).toEqual([]);
   });
@@ -133,7 +133,7 @@ describe('targets of the request line', () => {
     expect(await raw(running.port, request('CONNECT 10.0.0.1:22 HTTP/1.1', lines()))).toMatch(/^HTTP\/1\.1 405 [^]*Method Not Allowed/);
   });
 
-  test.each(['/../../etc/passwd', '/..%2f..%2f', '//169.254.169.254/', '/%00', '/healthz/../x', '/HEALTHZ', '/healthz/'])('%s goes to the own sandbox as it is', async (path) => {
+  test.each(['/../../etc/passwd', '/..%2f..%2f', '//169.254.169.254/', '/%00', '/healthz/../x', '/HEALTHZ', '/healthz/'])('%s goes to the own sandbox as it is', async path => {
     expect(statusOf(await raw(running.port, request(`GET ${path} HTTP/1.1`, lines('Connection: close'))))).toBe(200);
     expect(backend.got.map(({ url }) => url)).toEqual([path]);
   });
@@ -173,7 +173,7 @@ describe('slow clients', () => {
   test('a header that trickles in is given up', async () => {
     const socket = connect(running.port, '127.0.0.1');
     let answer = '';
-    socket.on('data', (chunk) => (answer += chunk)).on('error', () => undefined);
+    socket.on('data', chunk => (answer += chunk)).on('error', () => undefined);
     const drip = setInterval(() => socket.write('X'), 20);
     socket.write('GET / HTTP/1.1\r\nX-');
     await once(socket, 'close');
@@ -187,7 +187,7 @@ describe('slow clients', () => {
 
   test('a body that stops is given up', async () => {
     const impatient = await startRouter(cluster, ['--proxy-timeout=100ms']);
-    const hungry = await startBackend((incoming) => incoming.resume());
+    const hungry = await startBackend(incoming => incoming.resume());
     cluster.sandbox('hungry', { ports: [hungry.port] });
     await eventually('the sandbox', async () => (await ask(impatient.url, { headers: { 'x-sandbox-id': 'hungry', 'x-sandbox-port': '1' } })).status === 403);
     const answer = await raw(impatient.port, request('POST / HTTP/1.1', ['Host: x', 'X-Sandbox-ID: hungry', `X-Sandbox-Port: ${hungry.port}`, 'Content-Length: 1000'], 'abc'), 40_000);
@@ -199,7 +199,7 @@ describe('slow clients', () => {
   test('so many connections per address', async () => {
     const narrow = await startRouter(cluster, ['--max-connections-per-client=2']);
     const first = [connect(narrow.port, '127.0.0.1'), connect(narrow.port, '127.0.0.1')];
-    await Promise.all(first.map((socket) => once(socket, 'connect')));
+    await Promise.all(first.map(socket => once(socket, 'connect')));
     expect(await raw(narrow.port, 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('');
     first[0]!.destroy();
     await eventually('a free place', async () => (await raw(narrow.port, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).startsWith('HTTP/1.1 200'));
@@ -225,11 +225,11 @@ describe('size', () => {
     expect(statusOf(await raw(running.port, request('POST / HTTP/1.1', lines('Content-Length: 100001', 'Connection: close'), 'a')))).toBe(413);
     const socket = connect(running.port, '127.0.0.1');
     let answer = '';
-    socket.on('data', (chunk) => (answer += chunk)).on('error', () => undefined);
+    socket.on('data', chunk => (answer += chunk)).on('error', () => undefined);
     socket.write(request('POST / HTTP/1.1', ['Host: x', 'X-Sandbox-ID: box', 'Content-Length: 100000000000']));
     const flood = setInterval(() => socket.writableNeedDrain || socket.write(Buffer.alloc(1000)), 10);
     // Not `once`, which rejects: that the connection is reset while more is sent is what shall happen.
-    await new Promise((resolve) => socket.once('close', resolve));
+    await new Promise(resolve => socket.once('close', resolve));
     clearInterval(flood);
     expect(statusOf(answer)).toBe(401);
   });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { jest } from '@jest/globals';
+import { definedOnly } from 'agent-sandbox-api';
 import { FlagError } from 'agent-sandbox-program';
 import { mintScopedToken, readKey, verifyScopedToken } from '../src/auth/scoped-token.js';
 import { mint } from '../src/mint.js';
@@ -53,7 +54,7 @@ const start = async (...args: string[]) => {
   return router;
 };
 const as = (router: Running, token: string | undefined, more: Record<string, string> = {}) => ask(router.url, {
-  headers: { 'x-sandbox-id': 'box', 'x-sandbox-port': String(backend.port), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...more },
+  headers: { 'x-sandbox-id': 'box', 'x-sandbox-port': String(backend.port), ...definedOnly({ authorization: token === undefined ? undefined : `Bearer ${token}` }), ...more },
 });
 
 describe('a static token', () => {
@@ -78,7 +79,7 @@ describe('a static token', () => {
     const router = await start('--authz-mode=static-token', `--authz-static-token-file=${path}`);
     expect((await as(router, 'first')).status).toBe(200);
     writeFileSync(path, '  ');
-    await eventually('the complaint', () => router.log.find((line) => line.includes('are no good')));
+    await eventually('the complaint', () => router.log.find(line => line.includes('are no good')));
     expect((await as(router, 'first')).status).toBe(200);
     renameSync(file('next', 'second'), path);
     await eventually('the new token', async () => (await as(router, 'second')).status === 200);
@@ -164,7 +165,7 @@ describe('scoped tokens', () => {
   test('the command prints one', async () => {
     const key = file('key-mint', KEY);
     let text = '';
-    await mint([`--key-file=${key}`, '--name=box', `--uid=${uid}`, '--lifetime=90s'], (more) => void (text += more));
+    await mint([`--key-file=${key}`, '--name=box', `--uid=${uid}`, '--lifetime=90s'], more => void (text += more));
     expect((await as(router, text.trim())).status).toBe(200);
     await expect(mint([`--key-file=${key}`])).rejects.toThrow(FlagError);
     await expect(mint([`--key-file=${key}`, '--name=box', '--uid=u', '--lifetime=1ms'])).rejects.toThrow('at least 1s');
@@ -207,7 +208,7 @@ describe('tokens of the API server', () => {
   test('a missing Sandbox and a forbidden one look the same to those who may not use it', async () => {
     const router = await start('--authz-mode=tokenreview');
     cluster.users.set('good', { username: 'jane' });
-    expect(await as(router, 'good', { 'x-sandbox-id': 'other' })).toEqual(await as(router, 'good', { 'x-sandbox-id': 'missing' }).then((answer) => ({ ...answer, headers: expect.anything() })));
+    expect(await as(router, 'good', { 'x-sandbox-id': 'other' })).toEqual(await as(router, 'good', { 'x-sandbox-id': 'missing' }).then(answer => ({ ...answer, headers: expect.anything() })));
   });
 
   test.each([

@@ -119,7 +119,7 @@ async function expectNothing(it: Scene, address: string, path: string): Promise<
   const results: unknown = await page.evaluate(`(${ATTACK})(${JSON.stringify(address)})`);
   expect(results).toMatchObject({ socket: 'refused', read: expect.stringContaining('failed'), frame: 'loaded elsewhere' });
   const asked = await eventually('the lines', () => {
-    const lines = accessLog.filter((line) => line.path === path);
+    const lines = accessLog.filter(line => line.path === path);
     return lines.length >= 4 && lines;
   });
   // The browser has sent the cookie along: it is the router that says no.
@@ -151,7 +151,7 @@ describeProgram('vite', () => {
   afterEach(() => server.stop());
   afterAll(() => it.close());
 
-  test.each(['host', 'path'])('by %s: a change of a file shows without a reload, and no other page gets in', async (way) => {
+  test.each(['host', 'path'])('by %s: a change of a file shows without a reload, and no other page gets in', async way => {
     await serve(way === 'host' ? '/' : `${it.base}/`);
     const address = way === 'host' ? it.byHost() : it.byPath();
     const page = await it.context.newPage();

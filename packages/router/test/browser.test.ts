@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
+import { definedOnly } from 'agent-sandbox-api';
 import { WebSocket, WebSocketServer } from 'ws';
 import { mintScopedToken } from '../src/auth/scoped-token.js';
 import { FakeCluster, ask, eventually, raw, startBackend, startRouter, type Backend, type Reply, type Running } from './support.js';
@@ -37,7 +38,7 @@ beforeAll(async () => {
   sockets = new WebSocketServer({ server: backend.server });
   sockets.on('connection', (socket, request) => {
     handshakes.push(request);
-    socket.on('message', (data) => socket.send(String(data)));
+    socket.on('message', data => socket.send(String(data)));
   });
   cluster = await FakeCluster.start();
   for (const name of ['box', 'other']) {
@@ -79,7 +80,7 @@ interface Visit {
 /** A request as a proxy that ends TLS hands it on. */
 function visit(path: string, { host = hostOf(), headers = {}, method, body, proto = 'https', to = router }: Visit = {}): Promise<Reply> {
   return ask(`${to.url}${path}`, {
-    headers: { host, 'x-forwarded-proto': proto, ...headers }, ...(method === undefined ? {} : { method }), ...(body === undefined ? {} : { body }),
+    headers: { host, 'x-forwarded-proto': proto, ...headers }, ...definedOnly({ method, body }),
   });
 }
 
@@ -250,7 +251,7 @@ describe('path routes', () => {
       expect([await answer('Set-Cookie', given.replace('BASE', base()))].flat()).toEqual([expected.replace('BASE', base())]);
     });
 
-    test.each(['Clear-Site-Data', 'Strict-Transport-Security', 'Alt-Svc'])('%s does not reach the other sandboxes of the origin', async (name) => {
+    test.each(['Clear-Site-Data', 'Strict-Transport-Security', 'Alt-Svc'])('%s does not reach the other sandboxes of the origin', async name => {
       expect(await answer(name, '"*"')).toBeUndefined();
     });
 
@@ -288,13 +289,13 @@ describe('attacks', () => {
     test.each([
       '/sandboxes/', '/sandboxes/default', '/sandboxes/default/box', '/sandboxes/default/box/', '/sandboxes/default/box/0/', '/sandboxes/default/box/65536/', '/sandboxes/default/box/+80/', '/sandboxes/default/box/080/', '/sandboxes/default/BOX/80/',
       '/sandboxes//box/80/', '/sandboxes/default/../80/', '/sandboxes/default/%62ox/80/', '/sandboxes/default/box%2F80/x', '/sandboxes/default/box/80%2Fx', '/sandboxes/default/box/80;x/', '/sandboxes/default/box?x/80/',
-    ])('the path %s is refused, even with headers that name a sandbox', async (path) => {
+    ])('the path %s is refused, even with headers that name a sandbox', async path => {
       const { status } = await visit(path, { host: DOMAIN, headers: { 'authorization': 'Bearer ann-token', 'x-sandbox-id': 'box', 'x-sandbox-port': String(backend.port) } });
       expect(status).toBe(400);
       nothingReached();
     });
 
-    test.each(['/sandboxesx/default/other/80/', '/x/sandboxes/default/other/80/', '//sandboxes/default/other/80/', '/./sandboxes/default/other/80/', '/%73andboxes/default/other/80/', '/Sandboxes/default/other/80/'])('%s is no path route', async (path) => {
+    test.each(['/sandboxesx/default/other/80/', '/x/sandboxes/default/other/80/', '//sandboxes/default/other/80/', '/./sandboxes/default/other/80/', '/%73andboxes/default/other/80/', '/Sandboxes/default/other/80/'])('%s is no path route', async path => {
       const text = await raw(router.port, `GET ${path} HTTP/1.1\r\nHost: ${DOMAIN}\r\nAuthorization: Bearer ann-token\r\nX-Sandbox-ID: box\r\nX-Sandbox-Port: ${backend.port}\r\nConnection: close\r\n\r\n`);
       expect(text).toContain('HTTP/1.1 200');
       expect(backend.got.map(({ url }) => url)).toEqual([path]);
@@ -306,7 +307,7 @@ describe('attacks', () => {
     });
 
     test('a client that is no trusted proxy cannot name another host', async () => {
-      const strict = await startRouter(cluster, [...FLAGS.filter((flag) => !flag.startsWith('--trusted')), '--authz-cookie-insecure']);
+      const strict = await startRouter(cluster, [...FLAGS.filter(flag => !flag.startsWith('--trusted')), '--authz-cookie-insecure']);
       const session = await login('/', { to: strict, proto: 'http' });
       expect((await visit('/', { to: strict, host: hostOf('other'), headers: { 'cookie': session, 'x-forwarded-host': hostOf() } })).status).toBe(401);
       nothingReached();
@@ -351,7 +352,7 @@ describe('attacks', () => {
     });
 
     test('one of another key counts for nothing; after a change of keys, the old ones open still', async () => {
-      const flagsWith = (...files: string[]) => [...FLAGS.filter((flag) => !flag.startsWith('--authz-cookie-key')), `--authz-cookie-key-file=${files.join(',')}`];
+      const flagsWith = (...files: string[]) => [...FLAGS.filter(flag => !flag.startsWith('--authz-cookie-key')), `--authz-cookie-key-file=${files.join(',')}`];
       const [stranger, rotated] = [await startRouter(cluster, flagsWith(keyFile('stranger', 'x'))), await startRouter(cluster, flagsWith(keyFile('next', 'n'), sessionKey))];
       expect((await visit('/', { to: stranger, headers: { cookie } })).status).toBe(401);
       expect((await visit('/', { to: rotated, headers: { cookie } })).status).toBe(200);
@@ -437,7 +438,7 @@ describe('attacks', () => {
     });
 
     test('worthless tokens in addresses are limited, too', async () => {
-      const limited = await startRouter(cluster, [...FLAGS.filter((flag) => !flag.startsWith('--authz-failure')), '--authz-failure-rate-limit=1']);
+      const limited = await startRouter(cluster, [...FLAGS.filter(flag => !flag.startsWith('--authz-failure')), '--authz-failure-rate-limit=1']);
       const statuses = [];
       for (let i = 0; i < 10; i++) {
         statuses.push((await visit(`/?sandbox_token=guess-${i}`, { to: limited, headers: NAVIGATION })).status);
@@ -465,7 +466,7 @@ describe('attacks', () => {
       nothingReached();
     });
 
-    test.each(['PUT', 'DELETE', 'PATCH', 'PROPFIND'])('%s needs an origin', async (method) => {
+    test.each(['PUT', 'DELETE', 'PATCH', 'PROPFIND'])('%s needs an origin', async method => {
       expect((await visit('/', { method, headers: { cookie } })).status).toBe(403);
       nothingReached();
     });

@@ -1,4 +1,4 @@
-import { CALLER_RULES, LABEL, ROUTER_RULES, nameHash, type RbacRule } from 'agent-sandbox-api';
+import { CALLER_RULES, LABEL, ROUTER_RULES, type RbacRule, definedOnly, nameHash } from 'agent-sandbox-api';
 import { describeWithControlPlane } from '../../../testbed/src/jest/index.js';
 import { bundleProgram, startProgram, type Program } from './program.js';
 import { ask, eventually, freePort, startBackend, type Backend } from './support.js';
@@ -6,7 +6,7 @@ import { ask, eventually, freePort, startBackend, type Backend } from './support
 const SANDBOX = { apiVersion: 'agents.x-k8s.io/v1beta1', kind: 'Sandbox' };
 const RBAC = 'rbac.authorization.k8s.io';
 
-describeWithControlPlane('the router on an API server, with the rights that it asks for', (testbed) => {
+describeWithControlPlane('the router on an API server, with the rights that it asks for', testbed => {
   let backend: Backend;
   let router: Program;
   let url: string;
@@ -55,7 +55,7 @@ describeWithControlPlane('the router on an API server, with the rights that it a
   };
   const send = (id: string, token: string | undefined, more: Record<string, string> = {}) => ask(url, {
     headers: {
-      'x-sandbox-id': id, 'x-sandbox-namespace': testbed.namespace, 'x-sandbox-port': String(backend.port), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...more,
+      'x-sandbox-id': id, 'x-sandbox-namespace': testbed.namespace, 'x-sandbox-port': String(backend.port), ...definedOnly({ authorization: token === undefined ? undefined : `Bearer ${token}` }), ...more,
     },
   });
 
@@ -76,7 +76,7 @@ describeWithControlPlane('the router on an API server, with the rights that it a
       `--kubeconfig=${path}`, `--cache-namespace=${testbed.namespace}`, `--http-bind-address=127.0.0.1:${port}`, `--health-probe-bind-address=127.0.0.1:${health}`, '--metrics-bind-address=0',
       '--workers=1', '--allow-loopback-pod-ip', '--resume-on-request', '--authz-access-ttl=0', '--upstream-max-retries=0',
     ]);
-    await eventually('readiness', async () => (await ask(`http://127.0.0.1:${health}/readyz`)).status === 200, 60_000).catch((error) => {
+    await eventually('readiness', async () => (await ask(`http://127.0.0.1:${health}/readyz`)).status === 200, 60_000).catch(error => {
       throw new Error(`${error.message}\n${router.output()}`);
     });
   }, 120_000);
@@ -151,7 +151,7 @@ describeWithControlPlane('the router on an API server, with the rights that it a
     const requests = await testbed.auditLog.find({ user: routerUser });
     expect(requests.filter(({ code }) => code === 403)).toEqual([]);
     const used = new Set(requests.map(({ verb, resource }) => `${verb} ${resource}`));
-    const granted = [...ROUTER_RULES.resolve, ...ROUTER_RULES.resume, ...ROUTER_RULES.authorize].flatMap(({ verbs, resources }) => resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`)));
+    const granted = [...ROUTER_RULES.resolve, ...ROUTER_RULES.resume, ...ROUTER_RULES.authorize].flatMap(({ verbs, resources }) => resources.flatMap(resource => verbs.map(verb => `${verb} ${resource}`)));
     expect([...used].sort()).toEqual([...new Set(granted)].sort());
   });
 }, { requires: ['fakeNodes', 'auditLog'] });

@@ -21,12 +21,12 @@ test('has the defaults of the header contract', () => {
   expect(read({ 'x-sandbox-namespace': '', 'x-sandbox-port': '', 'x-sandbox-pod-ip': '', 'x-sandbox-uid': '' })).toEqual({ id: 'box', namespace: 'default', port: 8888 });
 });
 
-test.each(['Foo', 'foo.bar', 'foo/bar', '-a', 'a-', 'a'.repeat(64), '..', 'a b', 'ä', 'a\tb'])('refuses the name %j', (name) => {
+test.each(['Foo', 'foo.bar', 'foo/bar', '-a', 'a-', 'a'.repeat(64), '..', 'a b', 'ä', 'a\tb'])('refuses the name %j', name => {
   expect(detail(() => read({ 'x-sandbox-id': name }))).toBe('Invalid sandbox ID format.');
   expect(detail(() => read({ 'x-sandbox-namespace': name }))).toBe('Invalid namespace format.');
 });
 
-test.each(['abc', '0', '-1', '65536', '70000', '1e3', '0x50', '80.0', '9'.repeat(30)])('refuses the port %j', (port) => {
+test.each(['abc', '0', '-1', '65536', '70000', '1e3', '0x50', '80.0', '9'.repeat(30)])('refuses the port %j', port => {
   expect(detail(() => read({ 'x-sandbox-port': port }))).toBe('Invalid port format.');
 });
 
@@ -72,22 +72,22 @@ test('what goes to the sandbox is what is neither the router\'s nor the hop\'s, 
 
 test('no header of the router or of the hop gets through, however it is written', () => {
   const bad = fc.constantFrom('authorization', 'x-sandbox-id', 'x-sandbox-x', 'connection', 'upgrade', 'te', 'trailer', 'transfer-encoding', 'keep-alive', 'proxy-authorization', 'x-forwarded-for', 'x-forwarded-host', 'forwarded', 'host', 'content-length');
-  const cased = bad.chain((name) => fc.array(fc.boolean(), { minLength: name.length, maxLength: name.length }).map((upper) => [...name].map((letter, i) => (upper[i] ? letter.toUpperCase() : letter)).join('')));
+  const cased = bad.chain(name => fc.array(fc.boolean(), { minLength: name.length, maxLength: name.length }).map(upper => [...name].map((letter, i) => (upper[i] ? letter.toUpperCase() : letter)).join('')));
   const good = fc.constantFrom('accept', 'x-a', 'cookie');
-  fc.assert(fc.property(fc.array(fc.oneof(good, cased), { maxLength: 12 }), (names) => {
+  fc.assert(fc.property(fc.array(fc.oneof(good, cased), { maxLength: 12 }), names => {
     let forwarded: string[] = [];
     try {
-      ({ forwarded } = sortHeaders(names.flatMap((name) => [name, 'v']), 'x-b'));
+      ({ forwarded } = sortHeaders(names.flatMap(name => [name, 'v']), 'x-b'));
     } catch (error) {
       expect(error).toBeInstanceOf(Refusal);
       return;
     }
-    expect(forwarded.filter((_, i) => i % 2 === 0).every((name) => ['accept', 'x-a', 'cookie'].includes(name))).toBe(true);
+    expect(forwarded.filter((_, i) => i % 2 === 0).every(name => ['accept', 'x-a', 'cookie'].includes(name))).toBe(true);
   }));
 });
 
 test('every way to write an address becomes one, and stays it', () => {
-  fc.assert(fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
+  fc.assert(fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), text => {
     const address = canonicalAddress(text)!;
     expect(canonicalAddress(address)).toBe(address);
     expect(canonicalAddress(text.toUpperCase())).toBe(address);
@@ -97,12 +97,12 @@ test('every way to write an address becomes one, and stays it', () => {
 test('an address of this machine or its link is never reached', () => {
   const byte = fc.integer({ min: 0, max: 255 });
   const v4 = (first: string) => fc.tuple(byte, byte, byte).map(([a, b, c]) => first.split('.').concat([a, b, c].map(String)).slice(0, 4).join('.'));
-  fc.assert(fc.property(fc.oneof(v4('127'), v4('0'), v4('169.254'), v4('224'), v4('239')), (address) => {
+  fc.assert(fc.property(fc.oneof(v4('127'), v4('0'), v4('169.254'), v4('224'), v4('239')), address => {
     expect(isReachable(address, false)).toBe(false);
     expect(isReachable(canonicalAddress(`::ffff:${address}`)!, true)).toBe(false);
     expect(isReachable(address, true)).toBe(address.startsWith('127.'));
   }));
-  expect(['10.1.2.3', '8.8.8.8', '2001:db8::1', 'fd00::1'].every((address) => isReachable(address, false))).toBe(true);
+  expect(['10.1.2.3', '8.8.8.8', '2001:db8::1', 'fd00::1'].every(address => isReachable(address, false))).toBe(true);
 });
 
 test('a connection is on loopback or not, whichever family wrote its address', () => {

@@ -45,13 +45,13 @@ async function start(...args: string[]) {
   const [http, https, health, metrics] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const program = startProgram(bundle, [
     `--kubeconfig=${kubeconfig}`, `--http-bind-address=127.0.0.1:${http}`, `--health-probe-bind-address=127.0.0.1:${health}`, `--metrics-bind-address=127.0.0.1:${metrics}`, '--workers=1', '--authz-mode=allow-all',
-    '--allow-loopback-pod-ip', ...args.map((arg) => arg.replace('HTTPS', `127.0.0.1:${https}`)),
+    '--allow-loopback-pod-ip', ...args.map(arg => arg.replace('HTTPS', `127.0.0.1:${https}`)),
   ]);
   programs.push(program);
   const ready = `http://127.0.0.1:${health}/readyz`;
   return {
     ...program, https, ready, url: `http://127.0.0.1:${http}`, healthz: `http://127.0.0.1:${health}/healthz`, metrics: `http://127.0.0.1:${metrics}/metrics`, http,
-    isReady: () => eventually('readiness', async () => (await ask(ready).catch(() => undefined))?.status === 200, 60_000).catch((error) => {
+    isReady: () => eventually('readiness', async () => (await ask(ready).catch(() => undefined))?.status === 200, 60_000).catch(error => {
       throw new Error(`${error.message}\n${program.output()}`);
     }),
   };
@@ -119,12 +119,12 @@ describe('HTTPS', () => {
     socket.on('error', reject);
   });
   /** The status of a request, or the error when there is no answer. */
-  const statusOver = (port: number, options: object = {}) => new Promise<string>((resolve) => {
+  const statusOver = (port: number, options: object = {}) => new Promise<string>(resolve => {
     const socket = connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca: issued.ca, ...options }, () => {
       socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
     });
     let text = '';
-    socket.on('data', (chunk) => (text += chunk)).on('error', (error) => (text ||= error.message)).on('close', () => resolve(text.slice(0, 12)));
+    socket.on('data', chunk => (text += chunk)).on('error', error => (text ||= error.message)).on('close', () => resolve(text.slice(0, 12)));
   });
   const write = (name: string, { cert, key }: { cert: string; key: string }) => {
     writeFileSync(join(folder, `${name}.crt`), cert);
@@ -159,7 +159,7 @@ describe('HTTPS', () => {
       return dir;
     };
     symlinkSync(version(0), join(mount, '..data'));
-    ['tls.crt', 'tls.key'].forEach((name) => symlinkSync(join('..data', name), join(mount, name)));
+    ['tls.crt', 'tls.key'].forEach(name => symlinkSync(join('..data', name), join(mount, name)));
     const router = await start('--https-bind-address=HTTPS', `--tls-cert-file=${mount}/tls.crt`, `--tls-key-file=${mount}/tls.key`);
     await router.isReady();
     const first = await serialOf(router.https);
@@ -168,7 +168,7 @@ describe('HTTPS', () => {
     await eventually('the new certificate', async () => await serialOf(router.https) !== first);
   });
 
-  test.each(['required', 'optional'])('client certificates: %s', async (mode) => {
+  test.each(['required', 'optional'])('client certificates: %s', async mode => {
     writeFileSync(join(folder, 'clients.crt'), issued.ca);
     const router = await start('--https-bind-address=HTTPS', ...write(`mtls-${mode}`, issued.servers[0]!), `--tls-client-ca-file=${join(folder, 'clients.crt')}`, `--mtls-mode=${mode}`);
     await router.isReady();

@@ -55,7 +55,7 @@ describe('what is under way', () => {
     const pieces = async function* (count: number) {
       for (let i = 0; i < count; i++) {
         yield 'x';
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        await new Promise(resolve => setTimeout(resolve, 100));
       }
     };
     const { router, headers } = await scene((incoming, response) => {
@@ -120,9 +120,9 @@ describe('a kept connection that the sandbox closes as it is used', () => {
   /** Answers the first request of each connection, and closes at the second. */
   async function forgetful() {
     const got: string[] = [];
-    const server = createServer((socket) => {
+    const server = createServer(socket => {
       let count = 0;
-      socket.on('error', () => undefined).on('data', (chunk) => {
+      socket.on('error', () => undefined).on('data', chunk => {
         got.push(chunk.toString().split(' ')[0]!);
         if (++count === 1) {
           socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
@@ -131,11 +131,11 @@ describe('a kept connection that the sandbox closes as it is used', () => {
         }
       });
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
     const port = (server.address() as { port: number }).port;
     const { router, cluster } = await scene();
     cluster.sandbox('forgetful', { ports: [port] });
-    cleanUp.push(() => new Promise((resolve) => server.close(resolve)));
+    cleanUp.push(() => new Promise(resolve => server.close(resolve)));
     const headers = { 'x-sandbox-id': 'forgetful', 'x-sandbox-port': String(port) };
     await eventually('the sandbox', async () => (await ask(router.url, { headers: { ...headers, 'x-sandbox-port': '1' } })).status === 403);
     return { router, headers, got };
@@ -161,7 +161,7 @@ describe('a kept connection that the sandbox closes as it is used', () => {
     const { router, headers, backend } = await scene((incoming, response) => {
       incoming.resume().on('end', () => response.end('ok', () => setImmediate(() => incoming.socket.destroy())));
     });
-    const closed = new Promise((resolve) => backend.server.on('connection', (socket) => socket.once('close', resolve)));
+    const closed = new Promise(resolve => backend.server.on('connection', socket => socket.once('close', resolve)));
     expect((await ask(router.url, { headers, method: 'POST', body: 'x' })).status).toBe(200);
     await closed;
     expect((await ask(router.url, { headers, method: 'POST', body: 'x' })).status).toBe(200);
@@ -185,7 +185,7 @@ test('a connection that succeeds when it is tried again is no error', async () =
 });
 
 describe('a handshake whose client is gone', () => {
-  test.each(['end', 'destroy'] as const)('by %s ends the connection to the sandbox and gives the place back', async (how) => {
+  test.each(['end', 'destroy'] as const)('by %s ends the connection to the sandbox and gives the place back', async how => {
     const { router, backend, upgrade } = await scene(undefined, ['--websocket-max-connections-per-client=2', '--websocket-idle-timeout=0']);
     const open = new Set<Socket>();
     let dialled = 0;
@@ -210,9 +210,9 @@ describe('a handshake whose client is gone', () => {
       socket.write('HTTP/1.1 101 Fine\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
     });
     for (let round = 0; round < 5; round++) {
-      await eventually('a free place', () => new Promise<boolean>((resolve) => {
+      await eventually('a free place', () => new Promise<boolean>(resolve => {
         const client = connect(router.port, '127.0.0.1', () => client.write(upgrade()));
-        client.on('error', () => undefined).once('data', (chunk) => {
+        client.on('error', () => undefined).once('data', chunk => {
           resolve(chunk.toString().startsWith('HTTP/1.1 101'));
           client.resetAndDestroy();
         });
@@ -228,7 +228,7 @@ describe('open WebSockets', () => {
 
   async function withSocket(args: readonly string[]) {
     const { backend, uid, router, ...rest } = await scene((_, response) => response.end(), args);
-    new WebSocketServer({ server: backend.server }).on('connection', (socket) => socket.on('message', (data) => socket.send(String(data))));
+    new WebSocketServer({ server: backend.server }).on('connection', socket => socket.on('message', data => socket.send(String(data))));
     const open = (token: string) => new WebSocket(router.url.replace('http', 'ws'), { headers: { ...rest.headers, authorization: `Bearer ${token}` } });
     return { ...rest, backend, uid, router, open };
   }

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
+import { definedOnly } from 'agent-sandbox-api';
 import Provider from 'oidc-provider';
 import { FakeCluster, ask, eventually, freePort, startBackend, startRouter, type Backend, type Reply, type Running } from './support.js';
 
@@ -48,7 +49,7 @@ beforeAll(async () => {
     cookies: { keys: ['some key'] },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, ...accounts[id] }) }),
   });
-  await new Promise<void>((resolve) => {
+  await new Promise<void>(resolve => {
     provider = app.listen(port, '127.0.0.1', resolve);
   });
   backend = await startBackend();
@@ -66,7 +67,7 @@ afterAll(async () => {
   await backend.close();
   await cluster.api.stop();
   provider.closeAllConnections();
-  await new Promise((resolve) => provider.close(resolve));
+  await new Promise(resolve => provider.close(resolve));
 });
 beforeEach(() => {
   backend.got.length = 0;
@@ -87,13 +88,13 @@ class Visitor {
     const cookies = [...this.jar.values()].filter(({ host, path }) => host === at.host && at.pathname.startsWith(path)).map(({ name, value }) => `${name}=${value}`);
     const headers = {
       ...NAVIGATION, ...(cookies.length === 0 ? {} : { cookie: cookies.join('; ') }), ...(isRouter ? { 'host': at.host, 'x-forwarded-proto': at.protocol.slice(0, -1) } : {}),
-      ...(init.body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+      ...definedOnly({ 'content-type': init.body === undefined ? undefined : 'application/x-www-form-urlencoded' }),
     };
     const reply = await ask(isRouter ? `${this.to.url}${at.pathname}${at.search}` : at.href, { headers, ...init });
     for (const line of [reply.headers['set-cookie'] ?? []].flat()) {
       const [pair, ...attributes] = line.split('; ') as [string, ...string[]];
       const [name, value] = pair.split(/=(.*)/s, 2) as [string, string];
-      const path = attributes.find((attribute) => /^path=/i.test(attribute))?.slice(5) ?? '/';
+      const path = attributes.find(attribute => /^path=/i.test(attribute))?.slice(5) ?? '/';
       this.jar.set(`${at.host} ${path} ${name}`, { host: at.host, path, name, value });
     }
     return { ...reply, at };
@@ -126,7 +127,7 @@ class Visitor {
   }
 
   public cookie(name: string): string | undefined {
-    return [...this.jar.values()].find((cookie) => cookie.name === name)?.value;
+    return [...this.jar.values()].find(cookie => cookie.name === name)?.value;
   }
 
   public put(host: string, name: string, value: string): void {
@@ -147,13 +148,13 @@ describe('someone with an account', () => {
     expect(asked).toMatchObject({ user: 'oidc:ann', groups: ['oidc:devs', 'oidc:system:masters', 'system:authenticated'] });
     const before = ann.seen.length;
     expect((await ann.follow(boxAt('other'))).status).toBe(200);
-    expect(ann.seen.slice(before).filter((address) => address.startsWith(issuer))).toEqual([]);
+    expect(ann.seen.slice(before).filter(address => address.startsWith(issuer))).toEqual([]);
     expect((await ann.open(boxAt())).status).toBe(200);
     expect(router.accessLog.filter(({ user }) => user === 'oidc:ann').length).toBeGreaterThan(0);
   });
 
   test('by path, too', async () => {
-    const byPath = await startRouter(cluster, flags().filter((flag) => !flag.startsWith('--host-routing')));
+    const byPath = await startRouter(cluster, flags().filter(flag => !flag.startsWith('--host-routing')));
     const ann = new Visitor(byPath);
     const address = `https://${LOGIN}/sandboxes/default/box/${backend.port}/page`;
     const page = await ann.follow((await ann.signIn(address, 'ann')).href);
@@ -197,11 +198,11 @@ describe('attacks', () => {
   test.each([
     'https://evil.example/', `https://evil.example/${DOMAIN}`, `https://box--default--80.${DOMAIN}.evil.example/`, `https://box--default--80.${DOMAIN}@evil.example/`, `https://${DOMAIN}/`, `http://box--default--80.${DOMAIN}/`,
     'javascript:alert(1)', '//evil.example/', '/sandboxes/default/box/80/', 'https://evil.example/sandboxes/default/box/80/', '', `https://x:y@box--default--80.${DOMAIN}/`, `https:box--default--80.${DOMAIN}/`, `https://${LOGIN}/sandboxes/default/box/`,
-  ])('the login leads nowhere but to sandboxes: %s', async (to) => {
+  ])('the login leads nowhere but to sandboxes: %s', async to => {
     expect((await new Visitor().open(start(to))).status).toBe(400);
   });
 
-  test.each(['', 'short', `${'b'.repeat(42)}!`, 'b'.repeat(44)])('the login needs a browser that it is for: %j', async (browser) => {
+  test.each(['', 'short', `${'b'.repeat(42)}!`, 'b'.repeat(44)])('the login needs a browser that it is for: %j', async browser => {
     expect((await new Visitor().open(start(boxAt(), browser))).status).toBe(400);
   });
 
@@ -210,7 +211,7 @@ describe('attacks', () => {
     const back = await eve.signIn(boxAt(), 'bob');
     expect((await new Visitor().open(back.href)).status).toBe(400);
     const ann = new Visitor();
-    await ann.follow(boxAt(), (url) => url.origin !== issuer);
+    await ann.follow(boxAt(), url => url.origin !== issuer);
     const reply = await ann.open(back.href);
     expect([reply.status, ann.cookie('__Host-sandbox-session-login')]).toEqual([400, undefined]);
   });
@@ -244,14 +245,14 @@ describe('attacks', () => {
     expect((await thief.open(start(boxAt()))).headers.location).toContain(issuer);
   });
 
-  test.each(['POST', 'PUT'])('%s to the login is not served', async (method) => {
+  test.each(['POST', 'PUT'])('%s to the login is not served', async method => {
     expect((await new Visitor().open(start(boxAt()), { method, body: 'x' })).status).toBe(405);
   });
 
   test('a refusal of the provider, a wrong code and a wrong state sign nobody in', async () => {
     for (const query of ['error=access_denied', 'code=wrong', 'code=wrong&state=wrong']) {
       const ann = new Visitor();
-      const at = (await ann.follow(boxAt(), (url) => url.origin !== issuer)).at;
+      const at = (await ann.follow(boxAt(), url => url.origin !== issuer)).at;
       const state = at.searchParams.get('state')!;
       const reply = await ann.open(`${CALLBACK}?${query.includes('state') ? query : `${query}&state=${state}`}&iss=${encodeURIComponent(issuer)}`);
       expect([400, 403, 502]).toContain(reply.status);
@@ -260,7 +261,7 @@ describe('attacks', () => {
   });
 
   test('the request to the provider has PKCE, state and nonce', async () => {
-    const { at } = await new Visitor().follow(boxAt(), (url) => url.origin !== issuer);
+    const { at } = await new Visitor().follow(boxAt(), url => url.origin !== issuer);
     expect(Object.fromEntries(at.searchParams)).toMatchObject({
       response_type: 'code', code_challenge_method: 'S256', code_challenge: expect.stringMatching(/^.{43}$/), state: expect.stringMatching(/^.{43}$/), nonce: expect.stringMatching(/^.{43}$/), redirect_uri: CALLBACK,
     });

@@ -35,7 +35,7 @@ export function bundleProgram(): string {
 export function startProgram(bundle: string, args: readonly string[]): Program {
   const child = spawn(process.execPath, [bundle, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '' } });
   let text = '';
-  child.stdout.on('data', (chunk) => (text += chunk));
-  child.stderr.on('data', (chunk) => (text += chunk));
-  return { child, output: () => text, exit: new Promise((resolve) => child.once('exit', resolve)) };
+  child.stdout.on('data', chunk => (text += chunk));
+  child.stderr.on('data', chunk => (text += chunk));
+  return { child, output: () => text, exit: new Promise(resolve => child.once('exit', resolve)) };
 }

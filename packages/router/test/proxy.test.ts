@@ -43,7 +43,7 @@ beforeEach(() => {
 });
 
 describe('health', () => {
-  test.each(['GET', 'POST', 'HEAD'])('%s /healthz is answered by the router, without any header', async (method) => {
+  test.each(['GET', 'POST', 'HEAD'])('%s /healthz is answered by the router, without any header', async method => {
     expect(await ask(`${running.url}/healthz?x=1`, { method })).toMatchObject({ status: 200, text: method === 'HEAD' ? '' : '{"status":"ok"}', headers: { 'content-type': 'application/json' } });
     expect(backend.got).toEqual([]);
   });
@@ -122,7 +122,7 @@ describe('targets', () => {
 describe('what the sandbox gets', () => {
   test.each([
     '/a%2Fb/%2E%2E/c?x=%2F&y=1+2', '//double//slash', '/./dots/../x', '/%C3%A4?q=%00', '/?', '/a;b=c,d', '/download/dir%2Ffile%2520name', "/quote'\"<>|", '/..%2f..%2fetc/passwd',
-  ])('the raw path %s', async (path) => {
+  ])('the raw path %s', async path => {
     expect(await raw(running.port, `GET ${path} HTTP/1.1\r\nHost: x\r\nX-Sandbox-ID: box\r\nX-Sandbox-Port: ${backend.port}\r\nConnection: close\r\n\r\n`)).toContain(' 200 ');
     expect(backend.got.map(({ url }) => url)).toEqual([path]);
   });
@@ -139,7 +139,7 @@ describe('what the sandbox gets', () => {
     });
   });
 
-  test.each(['DELETE', 'PUT', 'PATCH', 'OPTIONS', 'HEAD', 'TRACE', 'PROPFIND'])('%s', async (method) => {
+  test.each(['DELETE', 'PUT', 'PATCH', 'OPTIONS', 'HEAD', 'TRACE', 'PROPFIND'])('%s', async method => {
     expect((await ask(running.url, { headers, method })).status).toBe(200);
     expect(backend.got[0]!.method).toBe(method);
   });
@@ -185,7 +185,7 @@ describe('what the client gets', () => {
     });
     const answer = await raw(router.port, `GET / HTTP/1.1\r\nHost: x\r\nX-Sandbox-ID: box\r\nX-Sandbox-Port: ${given['x-sandbox-port']}\r\nConnection: close\r\n\r\n`);
     const [head, body] = answer.split('\r\n\r\n', 2) as [string, string];
-    expect(head.split('\r\n').filter((line) => !line.startsWith('Date'))).toEqual(['HTTP/1.1 201 Made', 'Content-Encoding: gzip', 'Set-Cookie: a=1', 'Set-Cookie: b=2', 'X-Case: Kept', 'Connection: close', 'Transfer-Encoding: chunked']);
+    expect(head.split('\r\n').filter(line => !line.startsWith('Date'))).toEqual(['HTTP/1.1 201 Made', 'Content-Encoding: gzip', 'Set-Cookie: a=1', 'Set-Cookie: b=2', 'X-Case: Kept', 'Connection: close', 'Transfer-Encoding: chunked']);
     expect(body).toContain('\x1f\x8b');
   });
 
@@ -204,7 +204,7 @@ describe('what the client gets', () => {
     let next!: (text: string | undefined) => void;
     const { router, headers: given } = await scene((_, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
-      next = (text) => (text === undefined ? response.end() : response.write(text));
+      next = text => (text === undefined ? response.end() : response.write(text));
       next('data: 1\n\n');
     });
     const { body } = await request(router.url, { headers: given });
@@ -243,7 +243,7 @@ describe('what the client gets', () => {
     const { router, headers: given } = await scene((_, response) => response.writeHead(418, { connection: 'close' }).end('early'));
     const slow = Readable.from((async function* () {
       yield 'x';
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise(resolve => setTimeout(resolve, 50));
       yield 'y';
     })());
     expect(await ask(router.url, { headers: given, method: 'POST', body: slow })).toMatchObject({ status: 418, text: 'early' });
@@ -274,7 +274,7 @@ describe('failures', () => {
 
   test('a connection that breaks is not tried again', async () => {
     let times = 0;
-    const { router, headers: given } = await scene((incoming) => {
+    const { router, headers: given } = await scene(incoming => {
       times++;
       incoming.socket.destroy();
     });
@@ -282,22 +282,22 @@ describe('failures', () => {
     expect(times).toBe(1);
   });
 
-  test.each(['HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 'SSH-2.0-OpenSSH\r\n', 'HTTP/1.1 200 OK\r\nX: \x00\r\n\r\n', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\na'])('an answer that is not HTTP: 502 for %j', async (text) => {
-    const { router, headers: given } = await scene((incoming) => incoming.socket.end(text));
+  test.each(['HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 'SSH-2.0-OpenSSH\r\n', 'HTTP/1.1 200 OK\r\nX: \x00\r\n\r\n', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\na'])('an answer that is not HTTP: 502 for %j', async text => {
+    const { router, headers: given } = await scene(incoming => incoming.socket.end(text));
     expect(await ask(router.url, { headers: given })).toMatchObject({ status: 502 });
   });
 
   test('101 to a request that did not ask for it', async () => {
-    const { router, headers: given } = await scene((incoming) => incoming.socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n'));
+    const { router, headers: given } = await scene(incoming => incoming.socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n'));
     expect(await ask(router.url, { headers: given })).toMatchObject({ status: 502, detail: expect.stringContaining('attempted a WebSocket upgrade over HTTP') });
   });
 
   test('the client waits no longer than it says, and never longer than the router does', async () => {
-    const { router, headers: given } = await scene((incoming) => incoming.resume(), ['--proxy-timeout=300ms']);
+    const { router, headers: given } = await scene(incoming => incoming.resume(), ['--proxy-timeout=300ms']);
     for (const timeout of ['0.1', '100', 'abc', '-5', 'inf']) {
       expect(await ask(router.url, { headers: { ...given, 'x-sandbox-timeout': timeout } })).toMatchObject({ status: 504, detail: 'Timed out waiting for the backend sandbox: box' });
     }
-    const { router: patient, headers: others } = await scene((incoming) => incoming.resume());
+    const { router: patient, headers: others } = await scene(incoming => incoming.resume());
     expect(await ask(patient.url, { headers: { ...others, 'x-sandbox-timeout': '0.05' } })).toMatchObject({ status: 504 });
   });
 

@@ -1,3 +1,4 @@
+import { definedOnly } from 'agent-sandbox-api';
 import { Cluster, staticCredentials } from 'agent-sandbox-kube';
 import { FORBIDDEN_ADDRESSES, POD_ADDRESSES, POD_NAME_CASES, PUBLIC_ADDRESSES, RUNNING_CASES } from '../../api/test/semantics-cases.js';
 import { canonicalAddress, isReachable } from '../src/addresses.js';
@@ -42,13 +43,13 @@ test.each(RUNNING_CASES)('the spec %j has a target: %s', async (spec, isRunning)
 });
 
 test.each(POD_NAME_CASES)('with the annotation %j the target is the Pod %s', async (value, pod) => {
-  expect(await find(value === undefined ? {} : { 'agents.x-k8s.io/pod-name': value }, {}, pod)).toMatchObject({ address: '10.0.0.5' });
+  expect(await find(definedOnly({ 'agents.x-k8s.io/pod-name': value }), {}, pod)).toMatchObject({ address: '10.0.0.5' });
 });
 
-test.each(FORBIDDEN_ADDRESSES)('no request goes to %s', (address) => {
+test.each(FORBIDDEN_ADDRESSES)('no request goes to %s', address => {
   expect(isReachable(canonicalAddress(address)!, false)).toBe(false);
 });
 
-test.each([...POD_ADDRESSES, ...PUBLIC_ADDRESSES])('a Pod can be at %s', (address) => {
+test.each([...POD_ADDRESSES, ...PUBLIC_ADDRESSES])('a Pod can be at %s', address => {
   expect(isReachable(canonicalAddress(address)!, false)).toBe(true);
 });

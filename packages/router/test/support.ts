@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
-import { nameHash } from 'agent-sandbox-api';
+import { definedOnly, nameHash } from 'agent-sandbox-api';
 import { Cluster, staticCredentials, type Logger } from 'agent-sandbox-kube';
 import { Agent, request } from 'undici';
 import { FakeApiServer, type Received } from '../../kube/test/fake-api-server.js';
@@ -33,17 +33,17 @@ export class FakeCluster {
   public reviewsFail = false;
 
   private constructor(public readonly api: FakeApiServer) {
-    api.respond = (received) => this.review(received);
+    api.respond = received => this.review(received);
   }
 
   /** A Sandbox with a ready Pod on loopback. Returns its UID. */
   public sandbox(name: string, options: SandboxOptions = {}): string {
     const { namespace = 'default', ports = [], ip = '127.0.0.1', ready = true, labels, hostNetwork, spec } = options;
     const sandbox = this.api.put(SANDBOXES, {
-      metadata: { name, namespace, ...(labels === undefined ? {} : { labels }) },
-      spec: { podTemplate: { spec: { containers: [{ name: 'main', image: 'image', ports: ports.map((containerPort) => ({ containerPort })) }] } }, ...spec },
+      metadata: { name, namespace, ...definedOnly({ labels }) },
+      spec: { podTemplate: { spec: { containers: [{ name: 'main', image: 'image', ports: ports.map(containerPort => ({ containerPort })) }] } }, ...spec },
     });
-    this.pod(name, { namespace, ip, ready, ownerUid: sandbox.metadata.uid, ...(hostNetwork === undefined ? {} : { hostNetwork }) });
+    this.pod(name, { namespace, ip, ready, ownerUid: sandbox.metadata.uid, ...definedOnly({ hostNetwork }) });
     return sandbox.metadata.uid;
   }
 
@@ -108,7 +108,7 @@ export interface Running {
 
 /** A router in this process, open unless the flags say otherwise. */
 export async function startRouter(cluster: FakeCluster, args: readonly string[] = [], more: Partial<RouterOptions> = {}): Promise<Running> {
-  const given = args.some((arg) => arg.startsWith('--authz-mode')) ? args : ['--authz-mode=allow-all', ...args];
+  const given = args.some(arg => arg.startsWith('--authz-mode')) ? args : ['--authz-mode=allow-all', ...args];
   const flags = parseFlags(['--http-bind-address=127.0.0.1:0', '--allow-loopback-pod-ip', ...given], { env: {} });
   const log: string[] = [];
   const write = (fields: object, message: string) => void log.push(`${message} ${JSON.stringify(fields)}`);
@@ -116,7 +116,7 @@ export async function startRouter(cluster: FakeCluster, args: readonly string[] 
   const accessLog: Record<string, any>[] = [];
   const metrics = new Metrics('test');
   const connection = new Cluster({ credentials: staticCredentials({ server: cluster.api.url }), userAgent: 'test/1.0' });
-  const router = new Router({ flags, cluster: connection, logger, metrics, accessLog: (fields) => void accessLog.push(fields as Record<string, any>), ...more });
+  const router = new Router({ flags, cluster: connection, logger, metrics, accessLog: fields => void accessLog.push(fields as Record<string, any>), ...more });
   await router.start();
   const [port] = router.ports as [number];
   return {
@@ -160,13 +160,13 @@ export async function startBackend(handler?: RequestListener, port = 0): Promise
   };
   const server = createServer(handler ?? ((incoming, response) => void echo(incoming, response).catch(() => response.destroy())));
   const sockets = new Set<Socket>();
-  server.on('connection', (socket) => sockets.add(socket.once('close', () => sockets.delete(socket))));
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  server.on('connection', socket => sockets.add(socket.once('close', () => sockets.delete(socket))));
+  await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve));
   return {
     server, got, port: (server.address() as AddressInfo).port,
-    close: () => new Promise((resolve) => {
+    close: () => new Promise(resolve => {
       server.close(() => resolve());
-      sockets.forEach((socket) => socket.destroy());
+      sockets.forEach(socket => socket.destroy());
     }),
   };
 }
@@ -191,7 +191,7 @@ export async function ask(url: string, { headers = {}, method = 'GET', body }: {
   } catch {
     detail = undefined;
   }
-  return { status: answer.statusCode, headers: answer.headers, text, ...(detail === undefined ? {} : { detail }) };
+  return { status: answer.statusCode, headers: answer.headers, text, ...definedOnly({ detail }) };
 }
 
 /** Sends bytes as they are, and returns all that comes back until the connection ends. */
@@ -203,7 +203,7 @@ export function raw(port: number, text: string | Buffer, timeoutMs = 20_000): Pr
       socket.destroy();
       reject(new Error(`the connection was not ended; so far: ${answer}`));
     }, timeoutMs);
-    socket.on('data', (chunk) => (answer += chunk.toString('latin1')));
+    socket.on('data', chunk => (answer += chunk.toString('latin1')));
     socket.on('error', () => undefined);
     socket.on('close', () => {
       clearTimeout(timer);

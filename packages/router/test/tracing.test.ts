@@ -39,7 +39,7 @@ test('a request is a span below that of the caller, and above that of the sandbo
   });
   expect(traceId).toBe(TRACE);
   expect(backend.got[0]!.headers).toMatchObject({ traceparent: `00-${TRACE}-${spanId}-01`, tracestate: 'vendor=1' });
-  expect(backend.got[0]!.rawHeaders.filter((name) => name.toLowerCase() === 'traceparent')).toHaveLength(1);
+  expect(backend.got[0]!.rawHeaders.filter(name => name.toLowerCase() === 'traceparent')).toHaveLength(1);
   expect(running.accessLog[0]).toMatchObject({ trace_id: TRACE, span_id: spanId });
 });
 

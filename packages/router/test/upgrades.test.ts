@@ -19,7 +19,7 @@ afterAll(async () => {
 /** A sandbox with a WebSocket server that echoes, and a router. */
 async function scene(args: readonly string[] = [], onSocket: (socket: WebSocket, request: IncomingMessage) => void = echo) {
   const backend = await startBackend((_, response) => response.writeHead(426).end('only WebSockets here'));
-  const sockets = new WebSocketServer({ server: backend.server, maxPayload: 0, handleProtocols: (protocols) => [...protocols].at(-1)! });
+  const sockets = new WebSocketServer({ server: backend.server, maxPayload: 0, handleProtocols: protocols => [...protocols].at(-1)! });
   sockets.on('connection', onSocket);
   const cluster = await FakeCluster.start();
   cluster.sandbox('box', { ports: [backend.port] });
@@ -42,7 +42,7 @@ function echo(socket: WebSocket): void {
 async function refusal(socket: WebSocket): Promise<{ status: number; text: string }> {
   const [, response] = await once(socket, 'unexpected-response') as [unknown, IncomingMessage];
   let text = '';
-  response.on('data', (chunk) => (text += chunk));
+  response.on('data', chunk => (text += chunk));
   await once(response, 'end');
   socket.on('error', () => undefined).terminate();
   return { status: response.statusCode!, text };
@@ -68,7 +68,7 @@ describe('WebSockets', () => {
       expect(String((await once(socket, 'message'))[0])).toBe(message);
     }
     expect(seen!.headers).toMatchObject({ 'host': `127.0.0.1:${router.port}`, 'origin': 'http://evil', 'x-forwarded-for': '127.0.0.1', 'cookie': 'a=1' });
-    expect(Object.keys(seen!.headers).filter((name) => name === 'authorization' || name.startsWith('x-sandbox'))).toEqual([]);
+    expect(Object.keys(seen!.headers).filter(name => name === 'authorization' || name.startsWith('x-sandbox'))).toEqual([]);
     socket.close();
     await once(socket, 'close');
     expect(await eventually('the log', () => router.accessLog[0])).toMatchObject({ status: 101, path: '/ws', sandbox_id: 'box' });
@@ -86,8 +86,8 @@ describe('WebSockets', () => {
 
   test('close codes both ways', async () => {
     const codes: number[] = [];
-    const { open } = await scene([], (socket) => {
-      socket.on('close', (code) => codes.push(code));
+    const { open } = await scene([], socket => {
+      socket.on('close', code => codes.push(code));
       socket.on('message', () => socket.close(4321, 'enough'));
     });
     const first = open();
@@ -105,7 +105,7 @@ describe('WebSockets', () => {
     const { open } = await scene(['--proxy-timeout=50ms']);
     const socket = open();
     await once(socket, 'open');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise(resolve => setTimeout(resolve, 300));
     socket.send('still here');
     expect(String((await once(socket, 'message'))[0])).toBe('still here');
     socket.terminate();
@@ -113,7 +113,7 @@ describe('WebSockets', () => {
 
   test('silence ends it with 1001, on both sides', async () => {
     const codes: number[] = [];
-    const { open } = await scene(['--websocket-idle-timeout=100ms'], (socket) => socket.on('close', (code) => codes.push(code)));
+    const { open } = await scene(['--websocket-idle-timeout=100ms'], socket => socket.on('close', code => codes.push(code)));
     const socket = open();
     expect(await closed(socket)).toEqual({ code: 1001, reason: 'idle timeout exceeded' });
     expect(await eventually('the code', () => codes[0])).toBe(1001);
@@ -130,9 +130,9 @@ describe('WebSockets', () => {
 
   test('a message that is too long ends it with 1009, on both sides, from either side', async () => {
     const codes: number[] = [];
-    const { open } = await scene(['--websocket-max-message-bytes=1000'], (socket) => {
-      socket.on('close', (code) => codes.push(code));
-      socket.on('message', (data) => (String(data) === 'big' ? socket.send('x'.repeat(1001)) : socket.send('ok')));
+    const { open } = await scene(['--websocket-max-message-bytes=1000'], socket => {
+      socket.on('close', code => codes.push(code));
+      socket.on('message', data => (String(data) === 'big' ? socket.send('x'.repeat(1001)) : socket.send('ok')));
     });
     const first = open();
     await once(first, 'open');
@@ -170,7 +170,7 @@ describe('WebSockets', () => {
 
   test('when one side vanishes, so does the other', async () => {
     const sockets: WebSocket[] = [];
-    const { open } = await scene([], (socket) => void sockets.push(socket));
+    const { open } = await scene([], socket => void sockets.push(socket));
     const first = open();
     await once(first, 'open');
     (await eventually('the socket', () => sockets[0])).terminate();
@@ -231,7 +231,7 @@ describe('other protocols', () => {
     });
     const socket = connect({ port: router.port, host: '127.0.0.1', allowHalfOpen: true }, () => socket.write(`${head(['Upgrade: raw'])}first`));
     let text = '';
-    socket.on('data', (chunk) => (text += chunk));
+    socket.on('data', chunk => (text += chunk));
     await eventually('the echo', () => text.includes('first'));
     socket.end('second');
     await once(socket, 'close');
@@ -270,7 +270,7 @@ describe('following frames', () => {
       const all = Buffer.concat(parts);
       const follower = new FrameFollower(0);
       let at = 0;
-      for (const cut of [...cuts.map((value) => value % (all.length + 1)), all.length].sort((a, b) => a - b)) {
+      for (const cut of [...cuts.map(value => value % (all.length + 1)), all.length].sort((a, b) => a - b)) {
         expect(follower.follow(all.subarray(at, cut))).toBe(true);
         at = cut;
         expect(follower.isBetweenFrames).toBe(ends.has(at));

@@ -231,7 +231,7 @@ describe('gRPC', () => {
     expect(await codeOf(client.execute({ config: { command: ['true'] } }, { headers: { origin: 'http://evil.example' } }))).toBe('PermissionDenied');
   });
 
-  test.each(['', 'P', 'PRI', 'PRI * HTTP/2.0\r\nnonsense and more of it', 'GET / HTT'])('a connection that begins with %j and then ends leaves the runtime alone', async (beginning) => {
+  test.each(['', 'P', 'PRI', 'PRI * HTTP/2.0\r\nnonsense and more of it', 'GET / HTT'])('a connection that begins with %j and then ends leaves the runtime alone', async beginning => {
     await new Promise<void>(resolve => {
       const socket = connectSocket(runtime.port, '127.0.0.1', () => socket.end(beginning));
       socket.on('error', () => undefined).on('data', () => undefined).once('close', () => resolve());

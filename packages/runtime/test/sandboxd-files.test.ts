@@ -189,7 +189,7 @@ describe('files of sandboxd', () => {
     expect((await readdir(runtime.base)).filter(name => name.startsWith('pipes2') || name.startsWith('.'))).toEqual([]);
   });
 
-  test.each(['tar', 'tar.gz'])('a directory comes out and goes in as %s', async (format) => {
+  test.each(['tar', 'tar.gz'])('a directory comes out and goes in as %s', async format => {
     await mkdir(join(runtime.base, 'pack/empty'), { recursive: true });
     await writeFile(join(runtime.base, 'pack/run.sh'), 'x'.repeat(300_000), { mode: 0o755 });
     await writeFile(join(runtime.base, 'pack/nothing'), '');
@@ -205,7 +205,7 @@ describe('files of sandboxd', () => {
   });
 
   test('an archive cannot write outside, neither by names nor through links of its own', async () => {
-    const tar = (...entries: readonly [name: string, type: 'file' | 'symlink' | 'link' | 'fifo', link?: string][]) => new Promise<Buffer>((resolve) => {
+    const tar = (...entries: readonly [name: string, type: 'file' | 'symlink' | 'link' | 'fifo', link?: string][]) => new Promise<Buffer>(resolve => {
       const archive = pack();
       const chunks: Buffer[] = [];
       archive.on('data', chunk => chunks.push(chunk as Buffer)).on('end', () => resolve(Buffer.concat(chunks)));

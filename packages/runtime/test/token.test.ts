@@ -26,7 +26,7 @@ describe('a runtime with a token', () => {
     await rm(folder, { recursive: true });
   });
 
-  test.each(['/', '/healthz', '/v1/health'])('tells %s to anyone, for probes', async (path) => {
+  test.each(['/', '/healthz', '/v1/health'])('tells %s to anyone, for probes', async path => {
     expect((await runtime.call(path)).status).toBe(200);
   });
 

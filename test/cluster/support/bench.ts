@@ -1,5 +1,5 @@
-import { CRDS, Json, KindName, VersionName } from '../../../api/test/crd-files';
-import { ApiClient, ApiError, ApiResponse, KubeObject, RequestOptions } from '../../../testbed/src/index.js';
+import { CRDS, type Json, type KindName, type VersionName } from '../../../api/test/crd-files';
+import { type ApiClient, ApiError, type ApiResponse, type KubeObject, type RequestOptions } from '../../../testbed/src/index.js';
 import type { Testbed } from '../../../testbed/src/jest/index.js';
 
 /** The least that a Pod takes. */

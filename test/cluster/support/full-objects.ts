@@ -1,4 +1,4 @@
-import { Json, KindName, VersionName, schemaOf } from '../../../api/test/crd-files';
+import { type Json, type KindName, type VersionName, schemaOf } from '../../../api/test/crd-files';
 import { everyField } from '../../../api/test/every-field';
 import { condition } from './bench';
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { propertyName } from '../../../api/generators/names';
-import { Json } from '../../../api/test/crd-files';
+import type { Json } from '../../../api/test/crd-files';
 import { l1 } from '../../../src';
 
 const QUANTITIES = ['1', '0', '500m', '1.5', '10Gi', '1e3', '-1', '.5', '', 'plenty', '1 Gi', '1GB'];

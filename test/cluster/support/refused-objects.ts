@@ -1,10 +1,10 @@
-import { Chart, Duration } from 'cdk8s';
+import { type Chart, Duration } from 'cdk8s';
 import {
-  Isolation, NetworkPeer, NetworkPort, SandboxDisruptionBudget, SandboxNamespace, SandboxNamespaceProps, SandboxNetwork, SandboxRuntimeClass, SandboxTemplate,
-  SandboxVolume, SandboxWarmPool, ScalingPolicy, WarmPoolAutoscalingOptions, WarmPoolMetric,
+  Isolation, NetworkPeer, NetworkPort, SandboxDisruptionBudget, SandboxNamespace, type SandboxNamespaceProps, SandboxNetwork, SandboxRuntimeClass, SandboxTemplate,
+  SandboxVolume, SandboxWarmPool, ScalingPolicy, type WarmPoolAutoscalingOptions, WarmPoolMetric,
 } from '../../../src';
-import { KubeObject } from '../../../testbed/src/index.js';
-import { Refused, TYPED, sandbox } from './refused';
+import type { KubeObject } from '../../../testbed/src/index.js';
+import { type Refused, TYPED, sandbox } from './refused';
 
 const object = (apiVersion: string, kind: string, fields: object, name = 'refused'): KubeObject => ({ apiVersion, kind, metadata: { name }, ...fields });
 const policy = (rules: object) => object('networking.k8s.io/v1', 'NetworkPolicy', { spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ...rules } });

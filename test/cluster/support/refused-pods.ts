@@ -1,7 +1,7 @@
 import * as kplus from 'cdk8s-plus-28';
 import { Duration } from 'cdk8s';
 import { Probe, SandboxVolume } from '../../../src';
-import { IMAGE, PASSED_THROUGH, Refused, TYPED, container, podOf, podWith, sandbox } from './refused';
+import { IMAGE, PASSED_THROUGH, type Refused, TYPED, container, podOf, podWith, sandbox } from './refused';
 
 const DATA = { name: 'data', emptyDir: {} };
 const data = SandboxVolume.emptyDir('data');

@@ -1,8 +1,8 @@
 import { Duration } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
-import { Lifetime, SandboxContainer, SandboxMount, SandboxTemplate, SandboxVolume, SandboxWarmPool, ShutdownPolicy } from '../../../src';
+import { Lifetime, type SandboxContainer, type SandboxMount, SandboxTemplate, SandboxVolume, SandboxWarmPool, ShutdownPolicy } from '../../../src';
 import { POD_TEMPLATE } from './bench';
-import { IMAGE, Refused, TYPED, claim, container, ours, pool, sandbox, sandboxOf, sandboxWith } from './refused';
+import { IMAGE, type Refused, TYPED, claim, container, ours, pool, sandbox, sandboxOf, sandboxWith } from './refused';
 
 const CONTAINERS = [{ name: 'main', image: IMAGE }];
 const mount = (path: string, name = 'data'): SandboxMount => ({ path, volume: SandboxVolume.emptyDir(name) });

@@ -1,7 +1,7 @@
-import { Chart } from 'cdk8s';
-import { Json, KindName, VersionName } from '../../../api/test/crd-files';
-import { Isolation, Sandbox, SandboxClaim, SandboxClaimProps, SandboxContainer, SandboxTemplate, SandboxTemplateProps, SandboxWarmPool, SandboxWarmPoolProps } from '../../../src';
-import { KubeObject } from '../../../testbed/src/index.js';
+import type { Chart } from 'cdk8s';
+import type { Json, KindName, VersionName } from '../../../api/test/crd-files';
+import { Isolation, Sandbox, SandboxClaim, type SandboxClaimProps, type SandboxContainer, SandboxTemplate, type SandboxTemplateProps, SandboxWarmPool, type SandboxWarmPoolProps } from '../../../src';
+import type { KubeObject } from '../../../testbed/src/index.js';
 import { synth, testChart } from '../../helpers';
 import { apiVersion } from './bench';
 

@@ -1,4 +1,4 @@
-import { AuditedRequest } from '../../../testbed/src/index.js';
+import type { AuditedRequest } from '../../../testbed/src/index.js';
 
 /** `verb group/resource/subresource`, as rules grant and requests use it. */
 export type Right = string;

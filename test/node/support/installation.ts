@@ -3,8 +3,8 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { App, Chart } from 'cdk8s';
 import { imageName, writeImage } from '../../../scripts/images';
-import { AgentSandboxController, AgentSandboxControllerProps } from '../../../src';
-import { ControlPlane } from '../../../testbed/src/index.js';
+import { AgentSandboxController, type AgentSandboxControllerProps } from '../../../src';
+import type { ControlPlane } from '../../../testbed/src/index.js';
 
 /** Where the chart puts controller and router. */
 export const SYSTEM = 'agent-sandbox-system';

@@ -1,4 +1,4 @@
-import { CommandResult, TOOLS_IMAGE, waitFor } from '../../../testbed/src/index.js';
+import { type CommandResult, TOOLS_IMAGE, waitFor } from '../../../testbed/src/index.js';
 import type { NodeTestbed } from '../../../testbed/src/jest/index.js';
 
 /** Milliseconds that a pod has to become Ready; a second on an idle machine. */

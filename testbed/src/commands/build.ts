@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
-import { Listr, ListrTask } from 'listr2';
+import { Listr, type ListrTask } from 'listr2';
 import { buildProgram, goVersion, missingPrograms, programsOf, withBuildLock } from '../build.js';
 import { cacheRoot, installedPath, isInstalled, programVersion } from '../cache.js';
-import { Program, ProgramGroup } from '../programs.js';
+import type { Program, ProgramGroup } from '../programs.js';
 import { megabytes, seconds } from './format.js';
 
 export interface BuildCommandOptions {

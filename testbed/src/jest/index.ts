@@ -2,13 +2,13 @@ import { request as httpRequest } from 'node:http';
 import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest } from '@jest/globals';
 import { request } from 'undici';
-import { AuditLog } from '../audit-log.js';
-import { FAKE_NODE_PROGRAMS, NODE_PROGRAMS, Nothing, ProvidedCluster as ProvidedClusterDescription, findPrograms, resolve } from '../binaries.js';
-import { Cluster } from '../cluster.js';
+import type { AuditLog } from '../audit-log.js';
+import { FAKE_NODE_PROGRAMS, NODE_PROGRAMS, type Nothing, type ProvidedCluster as ProvidedClusterDescription, findPrograms, resolve } from '../binaries.js';
+import type { Cluster } from '../cluster.js';
 import { ControlPlane } from '../control-plane.js';
-import { RealNode } from '../node/real-node.js';
+import type { RealNode } from '../node/real-node.js';
 import { missingForNode } from '../node/requirements.js';
-import { ProgramName } from '../programs.js';
+import type { ProgramName } from '../programs.js';
 import { ProvidedCluster } from '../provided-cluster.js';
 
 /** Milliseconds that a suite waits for the start of the control plane; the first one of a run does. */

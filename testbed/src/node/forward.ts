@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { AddressInfo, Server, Socket, createServer } from 'node:net';
-import { Namespaces } from './namespaces.js';
+import { type AddressInfo, type Server, type Socket, createServer } from 'node:net';
+import type { Namespaces } from './namespaces.js';
 import { machinePath } from './requirements.js';
 
 /** A port of the loopback interface that leads into the network of a node. */

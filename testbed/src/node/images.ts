@@ -1,5 +1,5 @@
-import { Binaries } from '../binaries.js';
-import { StaticImage } from './archive.js';
+import type { Binaries } from '../binaries.js';
+import type { StaticImage } from './archive.js';
 import { findCommand } from './requirements.js';
 
 /** What holds the namespaces of a pod: a program that waits. */

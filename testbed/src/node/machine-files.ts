@@ -1,7 +1,7 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { API_SERVER_PORT, Addresses, CONTROL_PLANE_ADDRESS, DNS_ADDRESS, POD_CIDR, nodePodCidr } from './network.js';
+import { API_SERVER_PORT, type Addresses, CONTROL_PLANE_ADDRESS, DNS_ADDRESS, POD_CIDR, nodePodCidr } from './network.js';
 import { PAUSE_IMAGE } from './images.js';
 import { cniFolder, findCommand } from './requirements.js';
 

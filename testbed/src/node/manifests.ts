@@ -1,4 +1,4 @@
-import { KubeObject } from '../api-client.js';
+import type { KubeObject } from '../api-client.js';
 import { COREDNS_IMAGE, TOOLS_IMAGE } from './images.js';
 import { DNS_ADDRESS, OUTSIDE_HOSTS, OUTSIDE_NAMES } from './network.js';
 

@@ -1,4 +1,4 @@
-import { CommandResult, RunOptions, run } from '../processes.js';
+import { type CommandResult, type RunOptions, run } from '../processes.js';
 import { machinePath } from './requirements.js';
 
 /**

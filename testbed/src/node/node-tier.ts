@@ -3,25 +3,25 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { stringify } from 'yaml';
-import { ApiClient, KubeObject } from '../api-client.js';
-import { Binaries } from '../binaries.js';
-import { CertificateAuthority } from '../certificates.js';
+import type { ApiClient, KubeObject } from '../api-client.js';
+import type { Binaries } from '../binaries.js';
+import type { CertificateAuthority } from '../certificates.js';
 import { WorkFiles } from '../components.js';
 import { takesPods } from '../fake-nodes.js';
-import { Connection, kubeconfigText } from '../kubeconfig.js';
-import { Launcher, Program } from '../launcher.js';
+import { type Connection, kubeconfigText } from '../kubeconfig.js';
+import type { Launcher, Program } from '../launcher.js';
 import { writePair } from '../pki.js';
-import { Supervisor } from '../supervisor.js';
+import type { Supervisor } from '../supervisor.js';
 import { waitFor } from '../wait.js';
 import { writeArchive } from './archive.js';
 import { TOOLS_IMAGE, nodeImages } from './images.js';
 import { INTERNAL_SERVER, MachineFiles } from './machine-files.js';
-import { HELPER_POD, PROVISIONER_NAMESPACE, Volumes, baseManifests, provisionerConfig } from './manifests.js';
+import { HELPER_POD, PROVISIONER_NAMESPACE, type Volumes, baseManifests, provisionerConfig } from './manifests.js';
 import { Namespaces, holdMachine, holdNetwork } from './namespaces.js';
 import {
-  API_SERVER_PORT, Addresses, CONTROL_PLANE_ADDRESS, OUTSIDE_ADDRESS, OUTSIDE_HOSTS, OUTSIDE_PORTS, SERVICE_CIDR, nodeAddress, nodePodCidr,
+  API_SERVER_PORT, type Addresses, CONTROL_PLANE_ADDRESS, OUTSIDE_ADDRESS, OUTSIDE_HOSTS, OUTSIDE_PORTS, SERVICE_CIDR, nodeAddress, nodePodCidr,
 } from './network.js';
-import { NodeComponent, NodeDescription, RealNode } from './real-node.js';
+import { type NodeComponent, type NodeDescription, RealNode } from './real-node.js';
 import { findCommand, machinePath } from './requirements.js';
 
 export interface NodeOptions {

@@ -1,7 +1,7 @@
-import { CommandResult, RunOptions } from '../processes.js';
+import type { CommandResult, RunOptions } from '../processes.js';
 import { Forward } from './forward.js';
 import { Namespaces } from './namespaces.js';
-import { Addresses } from './network.js';
+import type { Addresses } from './network.js';
 import { CONTAINERD_SOCKET } from './machine-files.js';
 
 /** The programs of a node that can be killed and started again. */

@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PODS, Pod } from 'agent-sandbox-api';
+import { PODS, type Pod } from 'agent-sandbox-api';
 import { Reader, isNotFound, isSituation } from 'agent-sandbox-kube';
-import { SandboxClient } from '../client.js';
+import type { SandboxClient } from '../client.js';
 import { SandboxInputError } from '../errors.js';
-import { Sandbox } from '../sandbox.js';
-import { EXIT, Streams, print } from './output.js';
+import type { Sandbox } from '../sandbox.js';
+import { EXIT, type Streams, print } from './output.js';
 
 export interface ForwardFlags {
   /** On this machine. */

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { RUNTIME_PORT } from 'agent-sandbox-api';
 import { loadCredentials } from 'agent-sandbox-kube';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { SandboxClient } from '../client.js';
-import { ConnectionPlan, SandboxConnection } from '../connection/index.js';
+import { type ConnectionPlan, SandboxConnection } from '../connection/index.js';
 import { SandboxInputError } from '../errors.js';
-import { RouterToken, TokenProvider } from '../tokens.js';
+import { RouterToken, type TokenProvider } from '../tokens.js';
 
 /** Variable with a token for the router: a token on the command line would be in every list of processes. */
 const TOKEN_VARIABLE = 'AGENT_SANDBOX_ROUTER_TOKEN';

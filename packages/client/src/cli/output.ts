@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Listr, ListrLogger, ProcessOutput } from 'listr2';
-import { Progress } from '../readiness.js';
+import type { Progress } from '../readiness.js';
 
 /** Exit codes besides those of commands that ran in a sandbox; the numbers are those of container tools. */
 export const EXIT = {

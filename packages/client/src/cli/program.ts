@@ -1,16 +1,16 @@
 import { PODS } from 'agent-sandbox-api';
 import { Command, CommanderError, Option } from 'commander';
-import { SandboxClient, SandboxSummary } from '../client.js';
+import type { SandboxClient, SandboxSummary } from '../client.js';
 import { SandboxInputError } from '../errors.js';
-import { FileEntry } from '../files.js';
+import type { FileEntry } from '../files.js';
 import { serveMcp } from '../mcp/server.js';
 import { copyFiles } from './copy/copy.js';
 import { placeOf } from './copy/place.js';
-import { ForwardFlags, forwardPort } from './forward.js';
-import { GlobalOptions, addGlobalOptions, clientOf, duration, lines, portNumber, variable } from './options.js';
-import { EXIT, ExitError, Streams, deliver, harmless, messageOf, print, table, withTask } from './output.js';
-import { RunFlags, openShell, runCommand } from './run.js';
-import { KEPT_LIFETIME_MS, SandboxOptions, createSandbox, endable, inSandbox } from './session.js';
+import { type ForwardFlags, forwardPort } from './forward.js';
+import { type GlobalOptions, addGlobalOptions, clientOf, duration, lines, portNumber, variable } from './options.js';
+import { EXIT, ExitError, type Streams, deliver, harmless, messageOf, print, table, withTask } from './output.js';
+import { type RunFlags, openShell, runCommand } from './run.js';
+import { KEPT_LIFETIME_MS, type SandboxOptions, createSandbox, endable, inSandbox } from './session.js';
 import { SKILLS_FOLDER, writeSkill } from './skill.js';
 
 /** Set when the program is bundled. */

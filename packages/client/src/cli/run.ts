@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { pipeline } from 'node:stream/promises';
 import { SandboxRequestError, SandboxUnsupportedError } from '../errors.js';
-import { Process } from '../process.js';
-import { Sandbox } from '../sandbox.js';
-import { EXIT, ExitError, Streams, deliver, print } from './output.js';
+import type { Process } from '../process.js';
+import type { Sandbox } from '../sandbox.js';
+import { EXIT, ExitError, type Streams, deliver, print } from './output.js';
 
 /** Exit codes of shells for a program that does not exist, or cannot be executed. */
 const NOT_STARTED: Readonly<Record<string, number>> = { not_found: 127, permission_denied: 126 };

@@ -1,7 +1,7 @@
-import { SandboxClient } from '../client.js';
+import type { SandboxClient } from '../client.js';
 import { SandboxInputError } from '../errors.js';
-import { Sandbox } from '../sandbox.js';
-import { ExitError, EXIT, Streams, harmless, messageOf, withProgress } from './output.js';
+import type { Sandbox } from '../sandbox.js';
+import { ExitError, EXIT, type Streams, harmless, messageOf, withProgress } from './output.js';
 
 /** Which sandbox a command runs in: an existing one, or a new one that goes when the command is done. */
 export interface SandboxOptions {

@@ -1,11 +1,11 @@
 import { Reader } from 'agent-sandbox-kube';
-import { SANDBOXES } from 'agent-sandbox-api';
+import { SANDBOXES, definedOnly } from 'agent-sandbox-api';
 import { SandboxClient as OurClient } from '../client.js';
 import { SandboxConnection } from '../connection/index.js';
 import { ExitHook } from '../exit-hook.js';
 import type { Sandbox as OurSandbox } from '../sandbox.js';
 import { SandboxError, SandboxNoServiceError } from './errors.js';
-import { Limits, Sandbox } from './sandbox.js';
+import { type Limits, Sandbox } from './sandbox.js';
 import type { CreateSandboxOptions, SandboxClientOptions } from './types.js';
 
 const MIB = 1024 * 1024;
@@ -55,7 +55,7 @@ export class SandboxClient implements AsyncDisposable {
       podLabels,
       podAnnotations,
       timeoutMs: sandboxReadyTimeout * 1000,
-      ...(shutdownAfterSeconds !== undefined && { lifetime: { seconds: shutdownAfterSeconds } }),
+      ...definedOnly({ lifetime: shutdownAfterSeconds === undefined ? undefined : { seconds: shutdownAfterSeconds } }),
     }));
   }
 

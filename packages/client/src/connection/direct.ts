@@ -1,6 +1,6 @@
 import { Agent } from 'undici';
 import { SandboxInputError } from '../errors.js';
-import { CONNECT_TIMEOUT_MS, Connection, ConnectionPlan, Route, TlsOptions, isPrivateOrigin } from './connection.js';
+import { CONNECT_TIMEOUT_MS, type Connection, type ConnectionPlan, type Route, type TlsOptions, isPrivateOrigin } from './connection.js';
 
 export interface DirectOptions {
   /** Address of the router, with scheme; may have a path: `https://sandboxes.example/router`. */

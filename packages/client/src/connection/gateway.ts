@@ -1,11 +1,11 @@
 import { isIP } from 'node:net';
-import { KubeObject, Resource, keyOf } from 'agent-sandbox-api';
-import { Cluster, backoffMs, isNotFound, sleep } from 'agent-sandbox-kube';
-import { Agent } from 'undici';
+import { type KubeObject, type Resource, keyOf } from 'agent-sandbox-api';
+import { type Cluster, backoffMs, isNotFound, sleep } from 'agent-sandbox-kube';
+import type { Agent } from 'undici';
 import { withDeadline } from '../deadline.js';
 import { SandboxGatewayError, SandboxInputError } from '../errors.js';
 import { urlHost } from '../pod-address.js';
-import { Connection, ConnectionPlan, Route, Target, TlsOptions, isPrivateOrigin } from './connection.js';
+import { type Connection, type ConnectionPlan, type Route, type Target, type TlsOptions, isPrivateOrigin } from './connection.js';
 import { agentOf } from './direct.js';
 
 export interface GatewayOptions {

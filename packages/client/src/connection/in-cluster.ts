@@ -2,7 +2,7 @@ import { RUNTIME_PORT } from 'agent-sandbox-api';
 import { Agent, buildConnector } from 'undici';
 import { SandboxNotReadyError, SandboxRequestError } from '../errors.js';
 import { urlHost } from '../pod-address.js';
-import { CONNECT_TIMEOUT_MS, Connection, ConnectionPlan, Route, Target } from './connection.js';
+import { CONNECT_TIMEOUT_MS, type Connection, type ConnectionPlan, type Route, type Target } from './connection.js';
 
 /** Sandboxes to which connections are kept; those of the oldest are closed. */
 const MOST_SANDBOXES = 1000;

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
-import { ObjectRef, PODS, keyOf } from 'agent-sandbox-api';
-import { ApiError, Cluster, ConnectionError, Status, describeLocation, pathOf } from 'agent-sandbox-kube';
+import { type ObjectRef, PODS, keyOf } from 'agent-sandbox-api';
+import { ApiError, type Cluster, ConnectionError, type Status, describeLocation, pathOf } from 'agent-sandbox-kube';
 import { SandboxTunnelError } from '../errors.js';
 import { UpgradeRefusedError, WebSocketClient } from '../web-socket.js';
 

@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream';
-import { KubeObject, ObjectRef, PODS, Resource, keyOf } from 'agent-sandbox-api';
-import { ApiError, Cluster, Reader, isNotFound, isSituation } from 'agent-sandbox-kube';
+import { type KubeObject, type ObjectRef, PODS, type Resource, keyOf } from 'agent-sandbox-api';
+import { ApiError, type Cluster, Reader, isNotFound, isSituation } from 'agent-sandbox-kube';
 import { Agent } from 'undici';
 import { SandboxTunnelError } from '../errors.js';
-import { Connection, ConnectionPlan, Route, Target } from './connection.js';
+import type { Connection, ConnectionPlan, Route, Target } from './connection.js';
 import { portForward } from './port-forward.js';
 
 export interface TunnelOptions {

@@ -1,11 +1,11 @@
-import { IncomingMessage, Server, ServerResponse, STATUS_CODES, createServer } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { onAbort, sleep, systemClock } from 'agent-sandbox-kube';
 import type { Dispatcher } from 'undici';
 import { SandboxInputError, SandboxRequestError, SandboxTunnelError } from '../errors.js';
-import { Access, Transport } from '../transport.js';
+import type { Access, Transport } from '../transport.js';
 import { ForwardSession, KEY_HEADER, foreignCookies, setsOurCookie } from './session.js';
 
 export interface ForwardOptions {

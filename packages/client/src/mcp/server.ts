@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
-import { SandboxClient } from '../client.js';
+import type { SandboxClient } from '../client.js';
 import { SESSION_LABEL, addTools } from './tools.js';
 
 export interface McpOptions {

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { z } from 'zod';
-import { SandboxClient } from '../client.js';
+import type { SandboxClient } from '../client.js';
 import { SandboxInputError, SandboxNotFoundError } from '../errors.js';
-import { Sandbox } from '../sandbox.js';
+import type { Sandbox } from '../sandbox.js';
 
 /** Label of claims with the session that made them. */
 export const SESSION_LABEL = 'mcp.k8s-agent-sandbox/session-id';

@@ -1,4 +1,4 @@
-import { nameHash, type SandboxSpec, type SandboxTemplate } from 'agent-sandbox-api';
+import { type SandboxSpec, type SandboxTemplate, definedOnly, nameHash } from 'agent-sandbox-api';
 import { withSecureDefaults } from '../template/defaults.js';
 import { templateHash } from '../template/identity.js';
 
@@ -48,8 +48,7 @@ function derive(template: SandboxTemplate): Derived {
   const { podTemplate, volumeClaimTemplates, service } = template.spec;
   const blueprint: Blueprint = {
     podTemplate: { ...podTemplate, spec: withSecureDefaults(template) },
-    ...(volumeClaimTemplates === undefined ? {} : { volumeClaimTemplates }),
-    ...(service === undefined ? {} : { service }),
+    ...definedOnly({ volumeClaimTemplates, service }),
   };
   return {
     blueprint,

@@ -1,4 +1,4 @@
-import { NETWORK_POLICY_SUFFIX, REASON, nameHash, type SandboxTemplate } from 'agent-sandbox-api';
+import { NETWORK_POLICY_SUFFIX, REASON, type SandboxTemplate, definedOnly, nameHash } from 'agent-sandbox-api';
 import { indexValue, type Cache } from '../reconcile/cache.js';
 import type { NetworkPolicy } from '../core-kinds.js';
 import { isDeleting } from '../object/metadata.js';
@@ -36,10 +36,9 @@ export function observeTemplateInUse(cache: Cache, namespace: string, name: stri
   const policyFailure = failures?.get(`${namespace}/${name}`);
   return {
     name,
-    ...(template === undefined ? {} : { template }),
-    ...(policy === undefined ? {} : { policy }),
+    ...definedOnly({ template, policy }),
     sameHash: cache.byIndex('SandboxTemplate', 'nameHash', indexValue(namespace, nameHash(name))),
-    ...(policyFailure === undefined ? {} : { policyFailure }),
+    ...definedOnly({ policyFailure }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { ANNOTATION, LABEL, LAUNCH_TYPE, type Sandbox } from 'agent-sandbox-api';
+import { ANNOTATION, LABEL, LAUNCH_TYPE, type Sandbox, definedOnly } from 'agent-sandbox-api';
 import { mapDiff } from '../object/diff.js';
 import { annotationOf, labelOf } from '../object/metadata.js';
 import { controllerReference, ownershipOf } from '../object/ownership.js';
@@ -26,7 +26,7 @@ function transfer(observed: ObservedClaim, candidate: Sandbox, attempt: number):
   if ('reason' in patch) {
     return value({ problem: patch });
   }
-  return ask(mergePatch(candidate, patch, { resourceVersion: candidate.metadata.resourceVersion }), (outcome) => {
+  return ask(mergePatch(candidate, patch, { resourceVersion: candidate.metadata.resourceVersion }), outcome => {
     if (outcome.ok) {
       return value({ sandbox: outcome.object as Sandbox });
     }
@@ -38,7 +38,7 @@ function transfer(observed: ObservedClaim, candidate: Sandbox, attempt: number):
 
 /** Another client has written the candidate: a read past the cache shows whether it can still be adopted. */
 function resolve(observed: ObservedClaim, candidate: Sandbox, attempt: number): Step<BindResult> {
-  return ask(get(candidate), (outcome) => {
+  return ask(get(candidate), outcome => {
     if (!outcome.ok) {
       return value(outcome.failure.reason === 'NotFound'
         ? { problem: problem.adoptionConflict(`sandbox "${nameOf(candidate)}" is gone`) }
@@ -79,13 +79,12 @@ function adoptionPatch(observed: ObservedClaim, sandbox: Sandbox): object | Prob
   const annotations = mapDiff(sandbox.metadata.annotations, {
     ...sandbox.metadata.annotations,
     [ANNOTATION.podName]: nameOf(sandbox),
-    ...(booted === undefined ? {} : { [ANNOTATION.podTemplateHash]: booted }),
-    ...(trace === undefined ? {} : { [ANNOTATION.traceContext]: trace }),
+    ...definedOnly({ [ANNOTATION.podTemplateHash]: booted, [ANNOTATION.traceContext]: trace }),
   });
   return {
     metadata: {
       labels: mapDiff(sandbox.metadata.labels, claimedLabels(observed, sandbox)),
-      ...(annotations === undefined ? {} : { annotations }),
+      ...definedOnly({ annotations }),
       ownerReferences: [controllerReference(claim)],
     },
     ...podTemplatePatch(sandbox, metadata),
@@ -98,7 +97,7 @@ function claimedLabels({ claim }: ObservedClaim, sandbox: Sandbox): { [key: stri
     ...without(sandbox.metadata.labels, ...POOL_LABELS, LABEL.createdBy),
     [LABEL.launchType]: LAUNCH_TYPE.warm,
     [LABEL.claimUid]: claim.metadata.uid ?? '',
-    ...(createdBy === undefined ? {} : { [LABEL.createdBy]: createdBy }),
+    ...definedOnly({ [LABEL.createdBy]: createdBy }),
   };
 }
 
@@ -107,6 +106,6 @@ export function podTemplatePatch(sandbox: Sandbox, wanted: { readonly labels: ob
   const before = sandbox.spec.podTemplate.metadata;
   const labels = mapDiff(before?.labels, wanted.labels as { [key: string]: string });
   const annotations = mapDiff(before?.annotations, wanted.annotations as { [key: string]: string });
-  const metadata = { ...(labels === undefined ? {} : { labels }), ...(annotations === undefined ? {} : { annotations }) };
+  const metadata = definedOnly({ labels, annotations });
   return Object.keys(metadata).length === 0 ? {} : { spec: { podTemplate: { metadata } } };
 }

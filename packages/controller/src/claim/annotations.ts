@@ -19,7 +19,7 @@ export function prepare(observed: ObservedClaim): Step<Prepared> {
 }
 
 function send(request: Request): (prepared: Prepared) => Step<Prepared> {
-  return (prepared) => ('failure' in prepared ? value(prepared) : ask(request, (outcome) => value(withAnswer(prepared.observed, request, outcome))));
+  return prepared => ('failure' in prepared ? value(prepared) : ask(request, outcome => value(withAnswer(prepared.observed, request, outcome))));
 }
 
 function withAnswer(observed: ObservedClaim, { ignore }: Request, outcome: Outcome): Prepared {
@@ -37,7 +37,7 @@ function firstSight({ claim, options, firstSeen, now }: ObservedClaim): Request[
 
 /** Annotations that follow the first readiness: its time, and the Sandbox, which the original's clients look for here. */
 export function readyAnnotations({ claim, options, now }: ObservedClaim, status: SandboxClaimStatus): Request[] {
-  const [before, after] = [claim.status, status].map((state) => isConditionTrue(state?.conditions, CONDITION.ready));
+  const [before, after] = [claim.status, status].map(state => isConditionTrue(state?.conditions, CONDITION.ready));
   const name = status.sandbox?.name;
   const annotations = {
     ...(annotationOf(claim, ANNOTATION.claimFirstReadyAt) || !(before || after)

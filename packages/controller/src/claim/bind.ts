@@ -33,13 +33,13 @@ function acquire(observed: ObservedClaim, acquisition: Acquisition): Step<BindRe
     case 'adopt':
       return adopt(observed, acquisition.candidate);
     case 'create':
-      return andThen(foreignPolicy(observed), (policy) =>
+      return andThen(foreignPolicy(observed), policy =>
         (policy.problem === undefined ? createSandbox(observed, acquisition.template) : value(policy)));
   }
 }
 
 function keep(observed: ObservedClaim, sandbox: Sandbox): Step<BindResult> {
-  return andThen(foreignPolicy(observed), (policy) => andThen(syncSandbox(observed, sandbox), (synced) => value({ ...policy, ...synced })));
+  return andThen(foreignPolicy(observed), policy => andThen(syncSandbox(observed, sandbox), synced => value({ ...policy, ...synced })));
 }
 
 /** Reads a Sandbox past the cache that may belong to the claim. */

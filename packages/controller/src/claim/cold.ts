@@ -1,4 +1,4 @@
-import { ANNOTATION, GROUP, LABEL, LAUNCH_TYPE, VERSION, type Sandbox, type SandboxTemplate } from 'agent-sandbox-api';
+import { ANNOTATION, GROUP, LABEL, LAUNCH_TYPE, type Sandbox, type SandboxTemplate, VERSION, definedOnly } from 'agent-sandbox-api';
 import { blueprintOf } from '../blueprint/blueprint.js';
 import { annotationOf } from '../object/metadata.js';
 import { controllerReference, ownershipOf } from '../object/ownership.js';
@@ -21,14 +21,14 @@ export function createSandbox(observed: ObservedClaim, template: SandboxTemplate
   if ('reason' in sandbox) {
     return value({ problem: sandbox });
   }
-  return ask<BindResult>(create(sandbox), (outcome) => {
+  return ask<BindResult>(create(sandbox), outcome => {
     if (outcome.ok) {
       return value({ sandbox: (outcome.object as Sandbox | undefined) ?? sandbox });
     }
     if (outcome.failure.reason !== 'AlreadyExists') {
       return value(failure(outcome.failure, sandbox));
     }
-    return ask<BindResult>(get(sandbox), (found) => {
+    return ask<BindResult>(get(sandbox), found => {
       if (!found.ok) {
         return value({ problem: found.failure.reason === 'NotFound' ? problem.createPending() : problem.failure(found.failure) });
       }
@@ -70,7 +70,7 @@ export function newSandbox({ claim }: ObservedClaim, template: SandboxTemplate):
         [ANNOTATION.templateRef]: templateKey(template, namespace),
         // Known beforehand, which saves a write.
         [ANNOTATION.podName]: nameOf(claim),
-        ...(trace === undefined ? {} : { [ANNOTATION.traceContext]: trace }),
+        ...definedOnly({ [ANNOTATION.traceContext]: trace }),
       },
       ownerReferences: [controllerReference(claim)],
     },

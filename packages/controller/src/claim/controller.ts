@@ -1,4 +1,7 @@
-import { CONDITION, EXTENSIONS_GROUP, NETWORK_POLICY_SUFFIX, REASON, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
+import {
+  CONDITION, EXTENSIONS_GROUP, NETWORK_POLICY_SUFFIX, REASON, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool,
+  definedOnly,
+} from 'agent-sandbox-api';
 import { indexValue, type Cache } from '../reconcile/cache.js';
 import type { NetworkPolicy } from '../core-kinds.js';
 import { conditionOf } from '../object/conditions.js';
@@ -36,18 +39,18 @@ export function claimController(
     plan: (cache, namespace, name, context) => {
       const claim = cache.get('SandboxClaim', namespace, name);
       const firstSeen = claim && seen.of(claim);
-      const rest = { ...context, options, ...(firstSeen === undefined ? {} : { firstSeen }) };
+      const rest = { ...context, options, ...definedOnly({ firstSeen }) };
       const observed = observeClaim(cache, queue, namespace, name, rest, failures);
       return observed && reconcileClaim(observed);
     },
     onMemoryChange: (key, memory: ClaimMemory | undefined) => queue.note(key, memory ?? {}),
     traced: { span: 'ReconcileSandboxClaim', attributes: createdByAttribute, annotate: true },
     watches: {
-      SandboxClaim: (change) => {
+      SandboxClaim: change => {
         seen.observe(change, clock());
         return isOwnStatusWrite(change) ? [] : [{ key: keyOf(statesOf(change)[0]!) }];
       },
-      Sandbox: (change) => {
+      Sandbox: change => {
         const waiting = queue.observe(change);
         return [...enqueueForSandbox(change), ...(waiting === undefined ? [] : [{ key: waiting }])];
       },
@@ -67,7 +70,7 @@ export function claimController(
 
 /** The claims whose Sandbox has changed in a way that their status shows. Own writes are known already. */
 function enqueueForSandbox(change: Change<Sandbox>): readonly QueueItem[] {
-  return isRelevantChange(change) ? [...new Set(statesOf(change).flatMap(claimKeys))].map((key) => ({ key })) : [];
+  return isRelevantChange(change) ? [...new Set(statesOf(change).flatMap(claimKeys))].map(key => ({ key })) : [];
 }
 
 function isRelevantChange({ before, after, origin }: Change<Sandbox>): boolean {
@@ -97,8 +100,8 @@ function enqueueForPool({ before, after }: Change<SandboxWarmPool>, cache: Cache
   }
   const { metadata: { namespace = '', name = '' }, spec } = (after ?? before)!;
   const ofAnyPool = cache.byIndex('SandboxClaim', 'template', indexValue(namespace, spec.sandboxTemplateRef.name))
-    .filter((claim) => claim.spec.warmpool === 'default' && claim.metadata.namespace === namespace);
-  return enqueue([...cache.byIndex('SandboxClaim', 'pool', indexValue(namespace, name)), ...ofAnyPool].filter((claim) => isUnbound(claim, cache)));
+    .filter(claim => claim.spec.warmpool === 'default' && claim.metadata.namespace === namespace);
+  return enqueue([...cache.byIndex('SandboxClaim', 'pool', indexValue(namespace, name)), ...ofAnyPool].filter(claim => isUnbound(claim, cache)));
 }
 
 /** The claims of a template: all of them when it is new, and those without a Sandbox when it has changed. */
@@ -107,7 +110,7 @@ function enqueueForTemplate({ before, after, origin }: Change<SandboxTemplate>, 
     return [];
   }
   const { namespace = '', name = '' } = after.metadata;
-  return enqueue(claimsOf(cache, namespace, name).filter((claim) => before === undefined || isUnbound(claim, cache) || isRejected(claim)));
+  return enqueue(claimsOf(cache, namespace, name).filter(claim => before === undefined || isUnbound(claim, cache) || isRejected(claim)));
 }
 
 /** The claims that wait for the policy of a template, which says in its name which one. */
@@ -122,8 +125,8 @@ function enqueueForPolicy({ before, after }: Change<NetworkPolicy>, cache: Cache
   const dot = template.indexOf('.');
   const foreign = dot < 0 ? [] : cache.byIndex('SandboxClaim', 'template', indexValue(template.slice(0, dot), template.slice(dot + 1)));
   // Claims maintain the policies of foreign templates themselves, so that bound claims are enqueued, too.
-  const waiting = claimsOf(cache, namespace, template).filter((claim) => isUnbound(claim, cache));
-  return enqueue([...waiting, ...foreign].filter((claim) => claim.metadata.namespace === namespace));
+  const waiting = claimsOf(cache, namespace, template).filter(claim => isUnbound(claim, cache));
+  return enqueue([...waiting, ...foreign].filter(claim => claim.metadata.namespace === namespace));
 }
 
 /** The claims that use a template, by its name or by that of a pool. */
@@ -132,7 +135,7 @@ function claimsOf(cache: Cache, namespace: string, name: string): SandboxClaim[]
   const pools = cache.byIndex('SandboxWarmPool', 'template', template);
   return [
     ...cache.byIndex('SandboxClaim', 'template', template),
-    ...pools.flatMap((pool) => cache.byIndex('SandboxClaim', 'pool', indexValue(namespace, pool.metadata.name ?? ''))),
+    ...pools.flatMap(pool => cache.byIndex('SandboxClaim', 'pool', indexValue(namespace, pool.metadata.name ?? ''))),
   ];
 }
 
@@ -148,7 +151,7 @@ function isUnbound({ metadata, status }: SandboxClaim, cache: Cache): boolean {
 }
 
 function enqueue(claims: readonly SandboxClaim[]): QueueItem[] {
-  return [...new Set(claims.filter((claim) => !isDeleting(claim)).map(keyOf))].map((key) => ({ key }));
+  return [...new Set(claims.filter(claim => !isDeleting(claim)).map(keyOf))].map(key => ({ key }));
 }
 
 function keyOf({ metadata: { namespace, name } }: SandboxClaim | SandboxWarmPool): string {

@@ -1,4 +1,4 @@
-import { REASON, type Sandbox, type SandboxTemplate } from 'agent-sandbox-api';
+import { REASON, type Sandbox, type SandboxTemplate, definedOnly } from 'agent-sandbox-api';
 import { unmetPrecondition, type UnmetPrecondition } from '../blueprint/template-in-use.js';
 import { isDeleting } from '../object/metadata.js';
 import { ownershipOf } from '../object/ownership.js';
@@ -41,7 +41,7 @@ export function decide(observed: ObservedClaim): Decision {
   const time = unreadableTime('spec.lifecycle.shutdownTime', claim.spec.lifecycle?.shutdownTime);
   if (metadata !== undefined || time !== undefined) {
     const rejected = metadata === undefined ? problem.invalidConfiguration(time!) : problem.invalidMetadata(metadata);
-    return { action: 'reject', result: { problem: rejected, ...(own === undefined ? {} : { sandbox: own }) } };
+    return { action: 'reject', result: { problem: rejected, ...definedOnly({ sandbox: own }) } };
   }
   if (own !== undefined) {
     return { action: 'keep', sandbox: own };

@@ -27,7 +27,7 @@ export function withEnv(spec: PodSpec, env: readonly SandboxClaimEnvVar[], polic
 function withVariable(spec: PodSpec, { name, value, containerName }: SandboxClaimEnvVar, policy: 'Allowed' | 'Overrides'): PodSpec | Problem {
   const target = containerName || spec.containers?.[0]?.name;
   for (const list of ['containers', 'initContainers'] as const) {
-    const index = (spec[list] ?? []).findIndex((container) => container.name === target);
+    const index = (spec[list] ?? []).findIndex(container => container.name === target);
     if (index >= 0) {
       const changed = withVariableIn(spec[list]![index]!, { name, value }, policy);
       return 'reason' in changed ? changed : { ...spec, [list]: replaced(spec[list]!, index, changed) };

@@ -1,4 +1,4 @@
-import { CONDITION, REASON, type Condition, type Sandbox, type SandboxClaim } from 'agent-sandbox-api';
+import { CONDITION, type Condition, REASON, type Sandbox, type SandboxClaim, definedOnly } from 'agent-sandbox-api';
 import { conditionOf } from '../object/conditions.js';
 import { isDeleting } from '../object/metadata.js';
 import { parseTime } from '../object/time.js';
@@ -41,7 +41,7 @@ export function markExpired({ claim, now }: ObservedClaim, seen: SandboxClaim): 
 /** Garbage collection takes the Sandbox along, before the claim with `DeleteForeground`. */
 function deleteClaim(claim: SandboxClaim, policy: 'Delete' | 'DeleteForeground'): Plan<ClaimMemory> {
   const request = remove(claim, { propagation: policy === 'Delete' ? 'Background' : 'Foreground' });
-  return stage<ClaimMemory>([request], (outcomes) => {
+  return stage<ClaimMemory>([request], outcomes => {
     const errors = failuresOf([request], outcomes);
     const note = `Deleting Claim (ShutdownPolicy=${policy})`;
     return {
@@ -58,7 +58,7 @@ function deleteClaim(claim: SandboxClaim, policy: 'Delete' | 'DeleteForeground')
  */
 function deleteSandboxes({ claim, owned, bound, namesake, now }: ObservedClaim): Plan<ClaimMemory> {
   if (owned.length > 0) {
-    return { requests: owned.filter((sandbox) => !isDeleting(sandbox)).map((sandbox): Request => remove(sandbox)), memory: null };
+    return { requests: owned.filter(sandbox => !isDeleting(sandbox)).map((sandbox): Request => remove(sandbox)), memory: null };
   }
   const named = claim.status?.sandbox?.name;
   const other = named ? bound : namesake;
@@ -66,7 +66,7 @@ function deleteSandboxes({ claim, owned, bound, namesake, now }: ObservedClaim):
     // Done before; the message of then stays.
     return { requests: [], memory: null };
   }
-  const status = expiredStatus(claim, { bound: false, ...(other === undefined ? {} : { unowned: unownedText(claim, other) }) }, now);
+  const status = expiredStatus(claim, { bound: false, ...definedOnly({ unowned: other && unownedText(claim, other) }) }, now);
   const write = statusWrite(claim, status);
   return { requests: write === undefined ? [] : [write], memory: null };
 }

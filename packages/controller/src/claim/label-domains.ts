@@ -24,7 +24,7 @@ export function readLabelDomains(file: string): readonly string[] {
     throw new LabelDomainsError(file, `${(error as Error).message}: make it readable, or remove it for the default ${DEFAULT_LABEL_DOMAINS.join(', ')}`);
   }
   const domains = parseLabelDomains(text) ?? DEFAULT_LABEL_DOMAINS;
-  const malformed = domains.find((domain) => !DOMAIN.test(domain));
+  const malformed = domains.find(domain => !DOMAIN.test(domain));
   if (malformed !== undefined) {
     throw new LabelDomainsError(file, `"${malformed}" is not a domain: list domains such as example.com, separated by commas or line breaks`);
   }

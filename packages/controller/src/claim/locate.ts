@@ -10,7 +10,7 @@ import { poolKeyOf } from './warm-queue.js';
  * lock; the status only says which one counts should there ever be two.
  */
 export function ownSandbox({ claim, owned, assigned }: Pick<ObservedClaim, 'claim' | 'owned' | 'assigned'>): Sandbox | undefined {
-  const named = (name: string | undefined) => (name === undefined ? undefined : owned.find((sandbox) => nameOf(sandbox) === name));
+  const named = (name: string | undefined) => (name === undefined ? undefined : owned.find(sandbox => nameOf(sandbox) === name));
   return named(claim.status?.sandbox?.name)
     ?? named(assigned && nameOf(assigned))
     ?? named(nameOf(claim))
@@ -22,7 +22,7 @@ export function ownSandbox({ claim, owned, assigned }: Pick<ObservedClaim, 'clai
  * No client knows their names.
  */
 export function surplusOf({ claim, owned }: ObservedClaim, own: Sandbox): Sandbox[] {
-  return owned.filter((sandbox) =>
+  return owned.filter(sandbox =>
     sandbox.metadata.uid !== own.metadata.uid && !isDeleting(sandbox) && labelOf(sandbox, LABEL.claimUid) === claim.metadata.uid);
 }
 

@@ -1,4 +1,6 @@
-import { LABEL, NETWORK_POLICY_SUFFIX, podNameOf, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
+import {
+  LABEL, NETWORK_POLICY_SUFFIX, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool, definedOnly, podNameOf,
+} from 'agent-sandbox-api';
 import { observeTemplateInUse, type TemplateInUse } from '../blueprint/template-in-use.js';
 import { isStale, recreates } from '../blueprint/stale.js';
 import { indexValue, type Cache } from '../reconcile/cache.js';
@@ -30,16 +32,12 @@ export function observeClaim(
   const [bound, namesake, assigned] = [sandbox(claim.status?.sandbox?.name), sandbox(name), sandbox(assignmentOf(claim)?.name)];
   const legacyPolicy = cache.get('NetworkPolicy', namespace, `${name}${NETWORK_POLICY_SUFFIX}`);
   const owned = cache.byIndex('Sandbox', 'controller', claim.metadata.uid ?? '');
-  const own = ownSandbox({ claim, owned, ...(assigned === undefined ? {} : { assigned }) });
+  const own = ownSandbox({ claim, owned, ...definedOnly({ assigned }) });
   const observed: ObservedClaim = {
     ...rest,
     claim,
     owned,
-    ...(own === undefined ? {} : { own }),
-    ...(bound === undefined ? {} : { bound }),
-    ...(namesake === undefined ? {} : { namesake }),
-    ...(assigned === undefined ? {} : { assigned }),
-    ...(legacyPolicy === undefined ? {} : { legacyPolicy }),
+    ...definedOnly({ own, bound, namesake, assigned, legacyPolicy }),
     target: targetOf(cache, claim, failures),
     offer: NOTHING,
   };
@@ -76,7 +74,7 @@ function targetOf(cache: Cache, claim: SandboxClaim, failures: PolicyFailures | 
     return { pools: cache.byIndex('SandboxWarmPool', 'template', indexValue(namespace, name)).map(keyOf).sort(), ...template };
   }
   const pool = cache.get('SandboxWarmPool', namespace, warmpool);
-  const found = pool === undefined ? {} : { pool };
+  const found = definedOnly({ pool });
   return { poolName: warmpool, ...found, pools: pool?.spec.sandboxTemplateRef.name === name ? [keyOf(pool)] : [], ...template };
 }
 
@@ -86,8 +84,7 @@ function foreignTemplate(cache: Cache, namespace: string, home: string, name: st
   const policy = template && cache.get('NetworkPolicy', namespace, policyName(template, namespace));
   return {
     name: `${home}/${name}`,
-    ...(template === undefined ? {} : { template }),
-    ...(policy === undefined ? {} : { policy }),
+    ...definedOnly({ template, policy }),
     sameHash: [],
   };
 }
@@ -97,11 +94,11 @@ function sourcesOf(cache: Cache, { claim, target }: ObservedClaim): Source[] {
   const template = target.inUse?.template;
   // A claim that names the template itself wants no member that an edited pool has left from another one.
   const hash = claim.spec.sandboxTemplateRef && template && templateHash(template, namespaceOf(claim));
-  return target.pools.flatMap((key) => {
+  return target.pools.flatMap(key => {
     const pool = cache.get('SandboxWarmPool', ...(key.split('/') as [string, string]));
     return pool === undefined ? [] : [{
       pool: key,
-      version: [pool, template].map((object) => `${object?.metadata.uid}/${object?.metadata.generation}`).concat(hash ?? '').join(),
+      version: [pool, template].map(object => `${object?.metadata.uid}/${object?.metadata.generation}`).concat(hash ?? '').join(),
       accepts: (sandbox: Sandbox) => fits(sandbox, pool, template) && !isPodTerminating(cache, sandbox)
         && (hash === undefined || labelOf(sandbox, LABEL.templateRefHash) === hash),
     }];

@@ -1,4 +1,4 @@
-import { ANNOTATION, LABEL, ROUTER, isUnder, reservedAnnotationDomain, type PodMetadata, type SandboxClaim } from 'agent-sandbox-api';
+import { ANNOTATION, LABEL, type PodMetadata, ROUTER, type SandboxClaim, definedOnly, isUnder, reservedAnnotationDomain } from 'agent-sandbox-api';
 import { labelOf, type StringMap } from '../object/metadata.js';
 
 /** Labels of idle members that a claimed Sandbox must not carry. */
@@ -15,7 +15,7 @@ export function metadataProblem({ labels = {}, annotations = {} }: PodMetadata, 
     ...Object.entries(labels).map(([key, value]) => labelProblem(key, value, allowedDomains)),
     ...Object.keys(annotations).map(annotationProblem),
   ];
-  return problems.find((problem) => problem !== undefined);
+  return problems.find(problem => problem !== undefined);
 }
 
 function labelProblem(key: string, value: string, allowedDomains: readonly string[]): string | undefined {
@@ -27,7 +27,7 @@ function labelProblem(key: string, value: string, allowedDomains: readonly strin
     return malformed;
   }
   const prefix = prefixOf(key);
-  if (prefix === undefined || !allowedDomains.some((domain) => isUnder(prefix, domain))) {
+  if (prefix === undefined || !allowedDomains.some(domain => isUnder(prefix, domain))) {
     return `the label key "${key}" in additionalPodMetadata needs a prefix of an allowed domain: ${allowedDomains.join(', ')}`;
   }
   return value.length > LONGEST_NAME || (value !== '' && !NAME.test(value))
@@ -58,7 +58,7 @@ function prefixOf(key: string): string | undefined {
 
 /** The domains that a configuration file lists, separated by commas or line breaks; `undefined` when it lists none. */
 export function parseLabelDomains(text: string): readonly string[] | undefined {
-  const domains = text.split(/[,\r\n]/).map((entry) => entry.trim().toLowerCase()).filter((entry) => entry !== '');
+  const domains = text.split(/[,\r\n]/).map(entry => entry.trim().toLowerCase()).filter(entry => entry !== '');
   return domains.length === 0 ? undefined : domains;
 }
 
@@ -76,7 +76,7 @@ export function claimedPodMetadata(base: PodMetadata, claim: SandboxClaim, templ
   return {
     labels: { ...without(base.labels, LABEL.createdBy), ...moreLabels, ...identityLabels(claim, templateHash) },
     annotations: { ...base.annotations, ...moreAnnotations },
-    ...(conflict === undefined ? {} : { conflict }),
+    ...definedOnly({ conflict }),
   };
 }
 
@@ -99,8 +99,7 @@ export function identityLabels(claim: SandboxClaim, templateHash: string | undef
   const createdBy = createdByLabel(claim);
   return {
     [LABEL.claimUid]: claim.metadata.uid ?? '',
-    ...(templateHash === undefined ? {} : { [LABEL.templateRefHash]: templateHash }),
-    ...(createdBy === undefined ? {} : { [LABEL.createdBy]: createdBy }),
+    ...definedOnly({ [LABEL.templateRefHash]: templateHash, [LABEL.createdBy]: createdBy }),
   };
 }
 
@@ -110,7 +109,7 @@ export function createdByLabel(claim: SandboxClaim): string | undefined {
 }
 
 function conflictOf(what: string, base: StringMap = {}, added: StringMap): string | undefined {
-  const key = Object.keys(added).find((candidate) => Object.hasOwn(base, candidate) && base[candidate] !== added[candidate]);
+  const key = Object.keys(added).find(candidate => Object.hasOwn(base, candidate) && base[candidate] !== added[candidate]);
   return key === undefined
     ? undefined
     : `metadata override conflict: the ${what} "${key}" is "${base[key]}" already, not "${added[key]}": drop it from additionalPodMetadata`;

@@ -1,4 +1,4 @@
-import { EXTENSIONS_GROUP, type Sandbox, type SandboxClaimStatus } from 'agent-sandbox-api';
+import { EXTENSIONS_GROUP, type Sandbox, type SandboxClaimStatus, definedOnly } from 'agent-sandbox-api';
 import { isDeleting } from '../object/metadata.js';
 import { controllerOf, isOfKind } from '../object/ownership.js';
 import { failuresOf, refusal, remove, stage, type Failure, type Plan, type Request } from '../reconcile/plan.js';
@@ -32,7 +32,7 @@ export function reconcileClaim(observed: ObservedClaim): Plan<ClaimMemory> {
     return planExpired(observed);
   }
   const decision = decide(observed);
-  const bound = andThen(prepare(observed), (prepared) => ('failure' in prepared
+  const bound = andThen(prepare(observed), prepared => ('failure' in prepared
     ? value<Bound>(prepared)
     : andThen(all<[BindResult, undefined]>([bind(prepared.observed, decision), dropLegacyPolicy(observed)]), ([result]) =>
       value<Bound>({ observed: prepared.observed, result }))));
@@ -74,9 +74,9 @@ function storeStatus(observed: ObservedClaim, decision: Decision, result: BindRe
   const surplus = own === undefined ? [] : surplusOf(observed, own);
   const requests: Request[] = [
     ...(write === undefined ? [] : [write]),
-    ...surplus.map((sandbox) => remove(sandbox, { resourceVersion: sandbox.metadata.resourceVersion })),
+    ...surplus.map(sandbox => remove(sandbox, { resourceVersion: sandbox.metadata.resourceVersion })),
   ];
-  return stage<ClaimMemory>(requests, (outcomes) => ({
+  return stage<ClaimMemory>(requests, outcomes => ({
     requests: reports({ observed, decision, sandbox: result.sandbox, status, stored: write !== undefined && outcomes[0]!.ok }),
     ...ending(observed, result, failuresOf(requests, outcomes), due),
   }));
@@ -101,7 +101,7 @@ function ending(
     blockedBy,
     ...(delays.length === 0 ? {} : { requeueAfterMs: Math.max(1, Math.min(...delays)) }),
     memory: postponed || uncertain !== undefined
-      ? { ...(postponed ? { statusSince: memory?.statusSince ?? monotonic } : {}), ...(uncertain === undefined ? {} : { uncertain }) }
+      ? { ...(postponed ? { statusSince: memory?.statusSince ?? monotonic } : {}), ...definedOnly({ uncertain }) }
       : null,
   };
 }
@@ -115,7 +115,7 @@ function statusDueTime({ claim, monotonic: now, options, memory }: ObservedClaim
 /** What stays in memory until the reconciliation has come to a result. */
 function pendingMemory({ memory }: ObservedClaim): ClaimMemory {
   const { statusSince, uncertain } = memory ?? {};
-  return { ...(statusSince === undefined ? {} : { statusSince }), ...(uncertain === undefined ? {} : { uncertain }) };
+  return definedOnly({ statusSince, uncertain });
 }
 
 function reservation(candidate: Sandbox | undefined): ClaimMemory {

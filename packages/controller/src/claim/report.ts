@@ -22,7 +22,7 @@ interface Conclusion {
 /** Events, measurements and annotations about a claim that got its Sandbox or became ready, sent once its status is stored. */
 export function reports({ observed, decision, sandbox, status, stored }: Conclusion): Request[] {
   const { claim, options, firstSeen, target } = observed;
-  const [wasReady, isReady] = [claim.status, status].map((state) => isConditionTrue(state?.conditions, CONDITION.ready));
+  const [wasReady, isReady] = [claim.status, status].map(state => isConditionTrue(state?.conditions, CONDITION.ready));
   const annotations = stored || statusWrite(claim, status) === undefined ? readyAnnotations(observed, status) : [];
   const first = stored && isReady && !wasReady && (options.annotate ? !annotationOf(claim, ANNOTATION.claimFirstReadyAt) : firstSeen !== undefined);
   const bound = stored && sandbox !== undefined && !claim.status?.sandbox?.name;

@@ -1,4 +1,4 @@
-import { CONDITION, REASON, type Condition, type Sandbox, type SandboxClaim, type SandboxClaimStatus } from 'agent-sandbox-api';
+import { CONDITION, type Condition, REASON, type Sandbox, type SandboxClaim, type SandboxClaimStatus, definedOnly } from 'agent-sandbox-api';
 import { conditionOf, withCondition, withoutCondition, type NewCondition } from '../object/conditions.js';
 import { mergeDiff } from '../object/diff.js';
 import { parseTime } from '../object/time.js';
@@ -79,8 +79,10 @@ function readyCondition(claim: SandboxClaim, { status, reason, message, lastTran
     status,
     reason,
     message,
-    ...(lastTransitionTime === undefined ? {} : { lastTransitionTime: later(lastTransitionTime, claim.metadata.creationTimestamp) }),
-    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    ...definedOnly({
+      lastTransitionTime: lastTransitionTime === undefined ? undefined : later(lastTransitionTime, claim.metadata.creationTimestamp),
+      observedGeneration: generation,
+    }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { CONDITION, LABEL, LAUNCH_TYPE, REASON, type Sandbox } from 'agent-sandbox-api';
+import { CONDITION, LABEL, LAUNCH_TYPE, REASON, type Sandbox, definedOnly } from 'agent-sandbox-api';
 import { conditionOf } from '../object/conditions.js';
 import { mapDiff, mergeDiff } from '../object/diff.js';
 import { labelOf } from '../object/metadata.js';
@@ -26,7 +26,7 @@ export function syncSandbox(observed: ObservedClaim, sandbox: Sandbox): Step<Bin
   if ('reason' in patch) {
     return value({ sandbox, problem: patch });
   }
-  return ask(patch, (outcome) => {
+  return ask(patch, outcome => {
     if (outcome.ok) {
       return value({ sandbox: outcome.object as Sandbox });
     }
@@ -50,15 +50,14 @@ function syncPatch(observed: ObservedClaim, sandbox: Sandbox): PatchRequest | Pr
   const labels = without(sandbox.metadata.labels, LABEL.createdBy);
   const diff = mapDiff(sandbox.metadata.labels, {
     ...labels,
-    ...(hash === undefined ? {} : { [LABEL.templateRefHash]: hash }),
-    ...(createdBy === undefined ? {} : { [LABEL.createdBy]: createdBy }),
+    ...definedOnly({ [LABEL.templateRefHash]: hash, [LABEL.createdBy]: createdBy }),
     [LABEL.launchType]: labels[LABEL.launchType] || launchTypeOf(claim, sandbox),
   });
   const { spec } = podTemplatePatch(sandbox, metadata) as { spec?: { podTemplate: object } };
   const mended = mendedPodSpec(observed, sandbox);
-  const podTemplate = { ...spec?.podTemplate, ...(mended === undefined ? {} : { spec: mended }) };
+  const podTemplate = { ...spec?.podTemplate, ...definedOnly({ spec: mended }) };
   const body = {
-    ...(diff === undefined ? {} : { metadata: { labels: diff } }),
+    ...definedOnly({ metadata: diff === undefined ? undefined : { labels: diff } }),
     ...(Object.keys(podTemplate).length === 0 ? {} : { spec: { podTemplate } }),
   };
   return Object.keys(body).length === 0 ? undefined : mergePatch(sandbox, body);

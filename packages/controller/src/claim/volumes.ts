@@ -15,12 +15,12 @@ export function mergedVolumes(template: Templates, claim: Templates, policy: San
   if (policy !== 'Allowed' && policy !== 'Overrides') {
     return problem.volumesRejected('the template does not allow volumes of claims: its volumeClaimTemplatesPolicy is Disallowed');
   }
-  const overridden = template.map(nameOf).find((name) => claim.some((other) => nameOf(other) === name));
+  const overridden = template.map(nameOf).find(name => claim.some(other => nameOf(other) === name));
   if (overridden !== undefined && policy === 'Allowed') {
     return problem.volumesRejected(`cannot override template volume "${overridden}": the template's volumeClaimTemplatesPolicy is Allowed, not Overrides`);
   }
-  const kept = template.map((volume) => claim.find((other) => nameOf(other) === nameOf(volume)) ?? volume);
-  return [...kept, ...claim.filter((volume) => !kept.includes(volume))];
+  const kept = template.map(volume => claim.find(other => nameOf(other) === nameOf(volume)) ?? volume);
+  return [...kept, ...claim.filter(volume => !kept.includes(volume))];
 }
 
 function nameProblem(whose: string, volumes: Templates): string | undefined {

@@ -84,7 +84,7 @@ export class WarmQueue {
 
   /** Forgets the members of a pool that is gone. */
   public dropPool(pool: string): void {
-    for (const entry of [...this.entries.values()].filter((candidate) => candidate.pool === pool)) {
+    for (const entry of [...this.entries.values()].filter(candidate => candidate.pool === pool)) {
       this.forget(entry);
     }
   }
@@ -112,7 +112,7 @@ export class WarmQueue {
     this.stopWaiting(claim);
     if (waitingFor.length > 0) {
       this.waiters.set(claim, waitingFor);
-      waitingFor.forEach((pool) => this.poolQueue(pool).waiters.add(claim));
+      waitingFor.forEach(pool => this.poolQueue(pool).waiters.add(claim));
     }
   }
 

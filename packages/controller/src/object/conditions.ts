@@ -1,11 +1,11 @@
-import type { Condition } from 'agent-sandbox-api';
+import { type Condition, definedOnly } from 'agent-sandbox-api';
 import { timestamp } from './time.js';
 
 /** A condition before it has a time; `lastTransitionTime` only for mirrored conditions, which keep the time of their origin. */
 export type NewCondition = Omit<Condition, 'lastTransitionTime'> & { readonly lastTransitionTime?: string };
 
 export function conditionOf(conditions: readonly Condition[] | undefined, type: string): Condition | undefined {
-  return conditions?.find((condition) => condition.type === type);
+  return conditions?.find(condition => condition.type === type);
 }
 
 export function isConditionTrue(conditions: readonly Condition[] | undefined, type: string): boolean {
@@ -21,11 +21,11 @@ export function withCondition(conditions: readonly Condition[] | undefined, inco
   const old = conditionOf(list, incoming.type);
   const time = old !== undefined && old.status === incoming.status ? old.lastTransitionTime : incoming.lastTransitionTime ?? timestamp(now);
   const { type, status, reason, message, observedGeneration } = incoming;
-  const generation = observedGeneration === undefined ? {} : { observedGeneration };
+  const generation = definedOnly({ observedGeneration });
   const merged: Condition = { type, status, reason, message, lastTransitionTime: time, ...generation };
-  return old === undefined ? [...list, merged] : list.map((condition) => (condition === old ? merged : condition));
+  return old === undefined ? [...list, merged] : list.map(condition => (condition === old ? merged : condition));
 }
 
 export function withoutCondition(conditions: readonly Condition[] | undefined, type: string): Condition[] {
-  return (conditions ?? []).filter((condition) => condition.type !== type);
+  return (conditions ?? []).filter(condition => condition.type !== type);
 }

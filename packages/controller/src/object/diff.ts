@@ -67,7 +67,7 @@ export function semanticallyEqual(a: unknown, b: unknown, key = ''): boolean {
     return a.length === b.length && a.every((item, i) => semanticallyEqual(item, b[i]));
   }
   if (isRecord(a) && isRecord(b)) {
-    return [...new Set([...Object.keys(a), ...Object.keys(b)])].every((k) => semanticallyEqual(own(a, k), own(b, k), k));
+    return [...new Set([...Object.keys(a), ...Object.keys(b)])].every(k => semanticallyEqual(own(a, k), own(b, k), k));
   }
   return false;
 }

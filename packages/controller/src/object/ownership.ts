@@ -14,7 +14,7 @@ export function ownerReference(owner: KubeObject): OwnerReference {
 
 /** The owner reference that controls the object, if any. */
 export function controllerOf(object: { readonly metadata: ObjectMeta }): OwnerReference | undefined {
-  return object.metadata.ownerReferences?.find((reference) => reference.controller === true);
+  return object.metadata.ownerReferences?.find(reference => reference.controller === true);
 }
 
 /** Whether `owner`, another object or no object controls an object. */

@@ -47,15 +47,15 @@ function enqueueForSandbox(change: Change<Sandbox>, cache: Cache): readonly Queu
   if (before !== undefined && after !== undefined && before !== after && relevantState(before) === relevantState(after)) {
     return [];
   }
-  const keys = statesOf(change).flatMap((sandbox) => poolsOf(sandbox, cache));
-  return [...new Set(keys)].map((key) => ({ key, delayMs: BATCH_MS }));
+  const keys = statesOf(change).flatMap(sandbox => poolsOf(sandbox, cache));
+  return [...new Set(keys)].map(key => ({ key, delayMs: BATCH_MS }));
 }
 
 /** The parts of a Sandbox that matter to its pool. */
 function relevantState({ metadata, status }: Sandbox): string {
   const { generation, deletionTimestamp, labels = {} } = metadata;
   const ready = conditionOf(status?.conditions, CONDITION.ready);
-  const marks = [LABEL.warmPool, LABEL.launchType, LABEL.templateRefHash, LABEL.templateHash].map((key) => labels[key]);
+  const marks = [LABEL.warmPool, LABEL.launchType, LABEL.templateRefHash, LABEL.templateHash].map(key => labels[key]);
   return JSON.stringify([generation, deletionTimestamp, controllerOf({ metadata })?.uid, ready?.status, ready?.reason, ready?.status === 'False' ? ready.message : '', ...marks]);
 }
 
@@ -82,7 +82,7 @@ function enqueueForPolicy(change: Change<NetworkPolicy>, cache: Cache): readonly
 
 /** The pools that make their Sandboxes from a template. */
 function usersOf(namespace: string, template: string, cache: Cache): readonly QueueItem[] {
-  return cache.byIndex('SandboxWarmPool', 'template', indexValue(namespace, template)).map((pool) => ({ key: keyOf(pool) }));
+  return cache.byIndex('SandboxWarmPool', 'template', indexValue(namespace, template)).map(pool => ({ key: keyOf(pool) }));
 }
 
 function keyOf({ metadata: { namespace, name } }: SandboxWarmPool): string {

@@ -1,4 +1,4 @@
-import { CONDITION, LABEL, LAUNCH_TYPE, REASON, type Sandbox, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
+import { CONDITION, LABEL, LAUNCH_TYPE, REASON, type Sandbox, type SandboxTemplate, type SandboxWarmPool, definedOnly } from 'agent-sandbox-api';
 import { poolHash } from '../blueprint/member.js';
 import { isStale, recreates } from '../blueprint/stale.js';
 import type { CachedPod } from '../core-kinds.js';
@@ -94,6 +94,6 @@ function repairOf(sandbox: Sandbox, pool: SandboxWarmPool, wanted: StringMap): P
     ? undefined
     : [...(sandbox.metadata.ownerReferences ?? []), controllerReference(pool)];
   const labels = mapDiff(sandbox.metadata.labels, { ...sandbox.metadata.labels, ...wanted });
-  const metadata = { ...(labels === undefined ? {} : { labels }), ...(ownerReferences === undefined ? {} : { ownerReferences }) };
+  const metadata = definedOnly({ labels, ownerReferences });
   return mergePatch(sandbox, { metadata }, { resourceVersion: sandbox.metadata.resourceVersion, ignore: ['Conflict', 'NotFound'] });
 }

@@ -30,8 +30,8 @@ export function observePool(
     sandboxes: [...new Set([...cache.byIndex('Sandbox', 'controller', pool.metadata.uid ?? ''), ...cache.byIndex('Sandbox', 'pool', hash)])],
     templateInUse: observeTemplateInUse(cache, namespace, pool.spec.sandboxTemplateRef.name, failures),
     sameHash: cache.byIndex('SandboxWarmPool', 'nameHash', hash),
-    podOf: (sandbox) => cache.get('Pod', namespace, podNameOf(sandbox)),
-    nameOf: (index) => {
+    podOf: sandbox => cache.get('Pod', namespace, podNameOf(sandbox)),
+    nameOf: index => {
       while (names.length <= index) {
         let draws = 0;
         let candidate: string;

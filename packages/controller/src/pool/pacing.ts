@@ -1,3 +1,4 @@
+import { definedOnly } from 'agent-sandbox-api';
 import type { Bucket, PoolMemory, PoolOptions } from './observed.js';
 
 /** Until when nothing is made, milliseconds on the monotonic clock; `undefined`: no hold. */
@@ -37,5 +38,5 @@ export function takeTokens(wanted: number, rate: number, bucket: Bucket | undefi
   const count = Math.min(wanted, Math.floor(tokens));
   const left = tokens - count;
   const waitMs = count < wanted ? Math.max(1, Math.ceil((1 - left) / rate * 1000)) : undefined;
-  return { count, bucket: { tokens: left, at: now }, ...(waitMs === undefined ? {} : { waitMs }) };
+  return { count, bucket: { tokens: left, at: now }, ...definedOnly({ waitMs }) };
 }

@@ -1,4 +1,4 @@
-import { CONDITION, GROUP, LABEL, REASON, VERSION, type Sandbox, type SandboxWarmPool } from 'agent-sandbox-api';
+import { CONDITION, GROUP, LABEL, REASON, type Sandbox, type SandboxWarmPool, VERSION, definedOnly } from 'agent-sandbox-api';
 import { formatDuration } from 'agent-sandbox-program';
 import { memberObject, poolHash } from '../blueprint/member.js';
 import { unmetPrecondition, type UnmetPrecondition } from '../blueprint/template-in-use.js';
@@ -55,9 +55,9 @@ export function reconcilePool(observed: ObservedPool): Plan<PoolMemory> {
   const unmet = unmetPrecondition(templateInUse) ?? collision(observed);
   const members = classify(observed, unmet === undefined ? templateInUse.template : undefined);
   const stuck = findStuck(observed, members.active);
-  const step = andThen(repairMembers(observed, members), (repaired) =>
-    andThen(deleteMembers(observed, members, stuck, repaired), (population) => createMembers(observed, unmet, population)));
-  return planOf(step, (creation) => {
+  const step = andThen(repairMembers(observed, members), repaired =>
+    andThen(deleteMembers(observed, members, stuck, repaired), population => createMembers(observed, unmet, population)));
+  return planOf(step, creation => {
     const left = creation.active === members.active ? stuck : findStuck(observed, creation.active);
     return finish(observed, unmet, creation, { ...left, quota: stuck.quota });
   });
@@ -65,8 +65,8 @@ export function reconcilePool(observed: ObservedPool): Plan<PoolMemory> {
 
 /** Of two pools with the same hash the younger gets no Sandboxes, since the selectors of both would match. */
 function collision({ pool, sameHash, sandboxes }: ObservedPool): UnmetPrecondition | undefined {
-  const elder = sameHash.find((other) => other.metadata.name !== pool.metadata.name && isOlder(other, pool));
-  if (elder === undefined || sandboxes.some((sandbox) => ownershipOf(sandbox, pool) === 'own')) {
+  const elder = sameHash.find(other => other.metadata.name !== pool.metadata.name && isOlder(other, pool));
+  if (elder === undefined || sandboxes.some(sandbox => ownershipOf(sandbox, pool) === 'own')) {
     return undefined;
   }
   const message = `the pool name "${pool.metadata.name}" has the same hash ${poolHash(pool)} as the older pool "${elder.metadata.name}": choose another name`;
@@ -79,10 +79,10 @@ function repairMembers({ pool }: ObservedPool, { active, terminating, repairs }:
     return value({ active, terminating, errors: [] });
   }
   const repaired = [...repairs.keys()];
-  return andThen(tolerantSlowStart([...repairs.values()]), (outcomes) => {
+  return andThen(tolerantSlowStart([...repairs.values()]), outcomes => {
     const failed = new Set(repaired.filter((_, i) => outcomes[i]?.ok !== true));
     return value({
-      active: active.filter((sandbox) => !failed.has(sandbox) || ownershipOf(sandbox, pool) === 'own'),
+      active: active.filter(sandbox => !failed.has(sandbox) || ownershipOf(sandbox, pool) === 'own'),
       terminating,
       errors: failures(outcomes, ['Conflict', 'NotFound']),
       ...(failed.size > 0 ? { again: SOON_MS } : {}),
@@ -94,26 +94,26 @@ function repairMembers({ pool }: ObservedPool, { active, terminating, repairs }:
 function deleteMembers(observed: ObservedPool, { stale }: Members, stuck: Stuck, population: Population): Step<Population> {
   const { active, terminating, errors, again } = population;
   const replaced = new Set(stuck.replaced);
-  const healthy = replaced.size === 0 ? active : active.filter((sandbox) => !replaced.has(sandbox));
+  const healthy = replaced.size === 0 ? active : active.filter(sandbox => !replaced.has(sandbox));
   const excess = Math.max(0, healthy.length - desiredReplicas(observed));
   const surplus = excess === 0 ? [] : [...healthy].sort(byDeletionPriority).slice(0, excess);
-  const unusable = replaced.size === 0 ? [] : active.filter((sandbox) => replaced.has(sandbox));
+  const unusable = replaced.size === 0 ? [] : active.filter(sandbox => replaced.has(sandbox));
   const wanted = [...unusable, ...[...stale].sort(byDeletionPriority), ...surplus];
   if (wanted.length === 0) {
     return value(population);
   }
   const targets = wanted.slice(0, observed.options.batchSize);
   // Locked by version: a claim may take the Sandbox at the same moment, and then it is no longer ours to delete.
-  const requests = targets.map((sandbox) =>
+  const requests = targets.map(sandbox =>
     remove(sandbox, { resourceVersion: sandbox.metadata.resourceVersion, ignore: ['NotFound', 'Conflict'] }));
-  return andThen(tolerantSlowStart(requests), (outcomes) => {
+  return andThen(tolerantSlowStart(requests), outcomes => {
     const going = new Set(targets.filter((_, i) => isGoing(outcomes[i])));
-    const lingering = outcomes.filter((outcome) => outcome.ok && outcome.object !== undefined).length;
-    const conflict = outcomes.some((outcome) => !outcome.ok && outcome.failure.reason === 'Conflict');
+    const lingering = outcomes.filter(outcome => outcome.ok && outcome.object !== undefined).length;
+    const conflict = outcomes.some(outcome => !outcome.ok && outcome.failure.reason === 'Conflict');
     return value({
-      active: active.filter((sandbox) => !going.has(sandbox)),
+      active: active.filter(sandbox => !going.has(sandbox)),
       // What is stale counts until it is gone, so that its successors do not come too early.
-      terminating: terminating + lingering + stale.filter((sandbox) => !going.has(sandbox)).length,
+      terminating: terminating + lingering + stale.filter(sandbox => !going.has(sandbox)).length,
       errors: [...errors, ...failures(outcomes, ['NotFound', 'Conflict'])],
       ...soonest(again, conflict ? SOON_MS : undefined, wanted.length > targets.length ? AT_ONCE_MS : undefined),
     });
@@ -126,11 +126,11 @@ function createMembers(observed: ObservedPool, unmet: UnmetPrecondition | undefi
   const desired = desiredReplicas(observed);
   const heldUntil = holdAfterLoss(population.active.length, desired, now, memory, options);
   const missing = desired - population.active.length - population.terminating;
-  const nothing: Creation = { ...population, certain, ...(heldUntil === undefined ? {} : { heldUntil }) };
+  const nothing: Creation = { ...population, certain, ...definedOnly({ heldUntil }) };
   if (missing <= 0 || unmet !== undefined || heldUntil !== undefined) {
     return value(nothing);
   }
-  return andThen(certain ? value<Certainty>('certain') : ensureCertainty(observed), (certainty) => {
+  return andThen(certain ? value<Certainty>('certain') : ensureCertainty(observed), certainty => {
     if (certainty === 'behind') {
       return value({ ...nothing, ...soonest(population.again, SOON_MS) });
     }
@@ -155,12 +155,12 @@ type Certainty = 'certain' | 'behind' | Failure;
 /** Lists the pool's Sandboxes past the cache: one that is not in the cache yet must not be created twice. */
 function ensureCertainty({ pool, sandboxes }: ObservedPool): Step<Certainty> {
   const target = { apiVersion: `${GROUP}/${VERSION}`, kind: 'Sandbox', namespace: pool.metadata.namespace ?? '' };
-  return ask<Certainty>(list(target, { [LABEL.warmPool]: poolHash(pool) }), (outcome) => {
+  return ask<Certainty>(list(target, { [LABEL.warmPool]: poolHash(pool) }), outcome => {
     if (!outcome.ok) {
       return value(outcome.failure);
     }
     const seen = new Set(sandboxes.map(({ metadata }) => metadata.uid));
-    const unseen = (outcome.items ?? []).some((item) => ownershipOf(item, pool) === 'own' && !seen.has(item.metadata.uid));
+    const unseen = (outcome.items ?? []).some(item => ownershipOf(item, pool) === 'own' && !seen.has(item.metadata.uid));
     return value(unseen ? 'behind' : 'certain');
   });
 }
@@ -177,10 +177,10 @@ function createMissing(observed: ObservedPool, count: number): Step<Created> {
   const template = templateInUse.template!;
   const requests = Array.from({ length: count }, (_, i) =>
     create(memberObject(pool, template, { name: nameOf(i), evictable: options.evictable }), { ignore: ['AlreadyExists'] }));
-  return andThen(slowStart(requests), (outcomes) => value({
-    created: outcomes.flatMap((outcome) => (outcome.ok && outcome.object !== undefined ? [outcome.object as Sandbox] : [])),
+  return andThen(slowStart(requests), outcomes => value({
+    created: outcomes.flatMap(outcome => (outcome.ok && outcome.object !== undefined ? [outcome.object as Sandbox] : [])),
     errors: failures(outcomes, ['AlreadyExists']),
-    unclear: outcomes.some((outcome) => !outcome.ok && UNCLEAR.includes(outcome.failure.reason)),
+    unclear: outcomes.some(outcome => !outcome.ok && UNCLEAR.includes(outcome.failure.reason)),
   }));
 }
 
@@ -195,7 +195,7 @@ function finish(observed: ObservedPool, unmet: UnmetPrecondition | undefined, cr
   const deadline = stalledSince === undefined ? undefined : stalledSince + options.progressDeadlineMs;
   const deadlineExceeded = deadline !== undefined && now >= deadline;
   const state: PoolState = {
-    active, ready, ...(unmet === undefined ? {} : { unmet }), errors, held, deadlineExceeded,
+    active, ready, ...definedOnly({ unmet }), errors, held, deadlineExceeded,
   };
   const bucket = grant?.bucket ?? memory?.bucket;
   const status = poolStatus(observed, state);
@@ -217,12 +217,11 @@ function finish(observed: ObservedPool, unmet: UnmetPrecondition | undefined, cr
     memory: {
       certain,
       active: active.length,
-      ...(heldUntil === undefined ? {} : { heldUntil }),
-      ...(bucket === undefined ? {} : { bucket }),
+      ...definedOnly({ heldUntil, bucket }),
       ready,
       unready: stuck.unready,
       quota: stuck.quota,
-      ...(stalledSince === undefined ? {} : { stalledSince }),
+      ...definedOnly({ stalledSince }),
       ...(statusDue > now ? { statusSince: memory?.statusSince ?? now } : {}),
       reportedUnschedulable: held > 0,
       ...(errors.length > 0 ? { failed: true } : {}),
@@ -265,7 +264,7 @@ function isGoing(outcome: Outcome | undefined): boolean {
 }
 
 function failures(outcomes: readonly Outcome[], ignored: readonly FailureReason[]): Failure[] {
-  return outcomes.flatMap((outcome) => (outcome.ok || ignored.includes(outcome.failure.reason) ? [] : [outcome.failure]));
+  return outcomes.flatMap(outcome => (outcome.ok || ignored.includes(outcome.failure.reason) ? [] : [outcome.failure]));
 }
 
 function soonest(...delays: readonly (number | undefined)[]): Pick<Population, 'again'> {

@@ -27,7 +27,7 @@ function batchesFrom(requests: readonly Request[], sent: readonly Outcome[], siz
   return {
     done: false,
     requests: batch,
-    next: (outcomes) => {
+    next: outcomes => {
       const failures = failuresOf(batch, outcomes).length;
       return batchesFrom(requests, [...sent, ...outcomes], failures > 0 ? size : size * 2, failuresLeft - failures);
     },

@@ -1,4 +1,4 @@
-import { CONDITION, LABEL, REASON, type Condition, type Sandbox, type SandboxWarmPoolStatus } from 'agent-sandbox-api';
+import { CONDITION, type Condition, LABEL, REASON, type Sandbox, type SandboxWarmPoolStatus, definedOnly } from 'agent-sandbox-api';
 import { poolHash } from '../blueprint/member.js';
 import { isStale } from '../blueprint/stale.js';
 import type { UnmetPrecondition } from '../blueprint/template-in-use.js';
@@ -31,9 +31,9 @@ export function poolStatus(observed: ObservedPool, state: PoolState): SandboxWar
   const readyReplicas = state.ready;
   const { template } = observed.templateInUse;
   const verdicts = new Map<string, boolean>();
-  const updatedReplicas = template === undefined ? 0 : state.active.filter((sandbox) => !isStale(sandbox, template, verdicts)).length;
+  const updatedReplicas = template === undefined ? 0 : state.active.filter(sandbox => !isStale(sandbox, template, verdicts)).length;
   const conditions = [available(observed, state), progressing(observed, state)].reduce<Condition[]>(
-    (list, condition) => withCondition(list, { ...condition, ...(generation === undefined ? {} : { observedGeneration: generation }) }, now),
+    (list, condition) => withCondition(list, { ...condition, ...definedOnly({ observedGeneration: generation }) }, now),
     pool.status?.conditions ?? [],
   );
   return {
@@ -41,7 +41,7 @@ export function poolStatus(observed: ObservedPool, state: PoolState): SandboxWar
     ...(readyReplicas === 0 ? {} : { readyReplicas }),
     ...(updatedReplicas === 0 ? {} : { updatedReplicas }),
     selector: `${LABEL.warmPool}=${poolHash(pool)}`,
-    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    ...definedOnly({ observedGeneration: generation }),
     conditions,
   };
 }

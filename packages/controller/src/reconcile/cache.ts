@@ -40,7 +40,7 @@ export const INDEXES = {
   SandboxClaim: {
     /** `<namespace>/<name of the pool>`, by either way to name one. */
     pool: ({ metadata, spec }: SandboxClaim) => present(spec.warmPoolRef?.name ?? namedPool(spec.warmpool))
-      .map((name) => indexValue(metadata.namespace ?? '', name)),
+      .map(name => indexValue(metadata.namespace ?? '', name)),
     /** `<namespace>/<name>` of the template that the claim names itself. */
     template: ({ metadata, spec: { sandboxTemplateRef: ref } }: SandboxClaim) =>
       (ref === undefined ? [] : [indexValue(ref.namespace || metadata.namespace || '', ref.name)]),
@@ -83,7 +83,7 @@ function byNameHash(object: KubeObject): string[] {
 }
 
 function byLabel(key: string): (object: KubeObject) => string[] {
-  return (object) => present(labelOf(object, key)).map((value) => indexValue(object.metadata.namespace ?? '', value));
+  return object => present(labelOf(object, key)).map(value => indexValue(object.metadata.namespace ?? '', value));
 }
 
 function present(value: string | undefined): string[] {

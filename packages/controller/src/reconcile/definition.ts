@@ -1,4 +1,4 @@
-import { LABEL } from 'agent-sandbox-api';
+import { LABEL, definedOnly } from 'agent-sandbox-api';
 import type { Origin } from 'agent-sandbox-kube';
 import type { Cache, Kind, Kinds } from './cache.js';
 import { semanticallyEqual } from '../object/diff.js';
@@ -96,5 +96,5 @@ function withoutVersion({ metadata: { resourceVersion: _, ...metadata } }: KubeO
 /** The client that made an object as attribute of a span, if its label says so. */
 export function createdByAttribute(object: KubeObject): { readonly [name: string]: string } {
   const createdBy = createdByOf(object);
-  return createdBy === undefined ? {} : { [LABEL.createdBy]: createdBy };
+  return definedOnly({ [LABEL.createdBy]: createdBy });
 }

@@ -1,3 +1,4 @@
+import { definedOnly } from 'agent-sandbox-api';
 import type { KubeObject } from '../object/metadata.js';
 
 /**
@@ -164,7 +165,7 @@ export const refusal = (message: string): Failure => ({ reason: 'Refused', messa
 /** A reference to an object. */
 export function refOf(object: KubeObject): Ref {
   const { name = '', namespace = '', uid } = object.metadata;
-  return { apiVersion: object.apiVersion, kind: object.kind, namespace, name, ...(uid === undefined ? {} : { uid }) };
+  return { apiVersion: object.apiVersion, kind: object.kind, namespace, name, ...definedOnly({ uid }) };
 }
 
 export function create<T extends KubeObject>(object: T, options: Pick<CreateRequest, 'ignore'> = {}): CreateRequest<T> {

@@ -52,7 +52,7 @@ const LONGEST_DETAIL = 500;
  * while a container crashes and restarts, or while the kubelet tries to pull an image, so that it costs one status write.
  */
 export function podProblem({ spec, status = {} }: DiagnosedPod): PodProblem | undefined {
-  const probes = new Map([...spec?.initContainers ?? [], ...spec?.containers ?? []].map((container) => [container.name, container]));
+  const probes = new Map([...spec?.initContainers ?? [], ...spec?.containers ?? []].map(container => [container.name, container]));
   if (status.reason) {
     return problem(status.reason, status.reason, status.message);
   }

@@ -36,8 +36,8 @@ export async function runPlan<M>(first: Plan<M>, context: RunOptions<M>): Promis
     if (plan.memory !== undefined) {
       context.remember?.(plan.memory);
     }
-    const outcomes = await Promise.all(plan.requests.map((request) => context.send(request)));
-    conflict ||= outcomes.some((outcome) => !outcome.ok && outcome.failure.reason === 'Conflict');
+    const outcomes = await Promise.all(plan.requests.map(request => context.send(request)));
+    conflict ||= outcomes.some(outcome => !outcome.ok && outcome.failure.reason === 'Conflict');
     if (plan.next === undefined) {
       const result = resultOf(plan, outcomes);
       return conflict ? { ...result, requeueAfterMs: Math.min(result.requeueAfterMs ?? Infinity, AFTER_CONFLICT_MS) } : result;

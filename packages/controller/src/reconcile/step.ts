@@ -20,22 +20,22 @@ export function ask<T>(request: Request, next: (outcome: Outcome) => Step<T>): S
 
 /** A step after another one. */
 export function andThen<A, B>(step: Step<A>, next: (result: A) => Step<B>): Step<B> {
-  return step.done ? next(step.value) : { ...step, next: (outcomes) => andThen(step.next(outcomes), next) };
+  return step.done ? next(step.value) : { ...step, next: outcomes => andThen(step.next(outcomes), next) };
 }
 
 /** Steps side by side; the values come in the order of the steps. */
 export function all<T extends readonly unknown[]>(steps: { readonly [K in keyof T]: Step<T[K]> }): Step<T> {
   const list = steps as readonly Step<unknown>[];
-  if (list.every((step) => step.done)) {
-    return value(list.map((step) => (step as { value: unknown }).value) as unknown as T);
+  if (list.every(step => step.done)) {
+    return value(list.map(step => (step as { value: unknown }).value) as unknown as T);
   }
-  const requests = list.flatMap((step) => (step.done ? [] : step.requests));
+  const requests = list.flatMap(step => (step.done ? [] : step.requests));
   return {
     done: false,
     requests,
-    next: (outcomes) => {
+    next: outcomes => {
       let from = 0;
-      const following = list.map((step) => (step.done ? step : step.next(outcomes.slice(from, (from += step.requests.length)))));
+      const following = list.map(step => (step.done ? step : step.next(outcomes.slice(from, (from += step.requests.length)))));
       return all(following as unknown as { readonly [K in keyof T]: Step<T[K]> });
     },
   };
@@ -43,5 +43,5 @@ export function all<T extends readonly unknown[]>(steps: { readonly [K in keyof 
 
 /** The plan that takes a step and ends with what follows from its value. */
 export function planOf<T, M = undefined>(step: Step<T>, last: (result: T) => Plan<M>): Plan<M> {
-  return step.done ? last(step.value) : stage(step.requests, (outcomes) => planOf(step.next(outcomes), last));
+  return step.done ? last(step.value) : stage(step.requests, outcomes => planOf(step.next(outcomes), last));
 }

@@ -1,3 +1,4 @@
+import { definedOnly } from 'agent-sandbox-api';
 import { trimManagedFields } from 'agent-sandbox-kube';
 import type { CachedPod, PodStatus } from '../core-kinds.js';
 import { podProblem, type DiagnosedPod } from './pod-problem.js';
@@ -8,9 +9,7 @@ export function trimPod(pod: CachedPod): CachedPod {
   const { metadata } = trimManagedFields(pod);
   delete metadata.finalizers;
   const status: PodStatus = {
-    ...(phase === undefined ? {} : { phase }),
-    ...(podIPs === undefined ? {} : { podIPs }),
-    ...(conditions === undefined ? {} : { conditions }),
+    ...definedOnly({ phase, podIPs, conditions }),
   };
   const nodeName = pod.spec?.nodeName;
   const problem = podProblem(pod as DiagnosedPod);
@@ -18,8 +17,8 @@ export function trimPod(pod: CachedPod): CachedPod {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata,
-    ...(nodeName === undefined ? {} : { spec: { nodeName } }),
+    ...definedOnly({ spec: nodeName === undefined ? undefined : { nodeName } }),
     status,
-    ...(problem === undefined ? {} : { problem }),
+    ...definedOnly({ problem }),
   };
 }

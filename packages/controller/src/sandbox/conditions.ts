@@ -1,4 +1,4 @@
-import { CONDITION, REASON, isMeantToRun, type Condition, type Sandbox } from 'agent-sandbox-api';
+import { CONDITION, type Condition, REASON, type Sandbox, definedOnly, isMeantToRun } from 'agent-sandbox-api';
 import type { CachedPod, PodCondition } from '../core-kinds.js';
 import { conditionOf, withCondition, withoutCondition, type NewCondition } from '../object/conditions.js';
 import { isDeleting } from '../object/metadata.js';
@@ -44,7 +44,7 @@ export function expiredConditions(sandbox: Sandbox, now: number): Condition[] {
 
 function observedBy(sandbox: Sandbox, type: string, verdict: Verdict): NewCondition {
   const { generation } = sandbox.metadata;
-  return { type, ...verdict, ...(generation === undefined ? {} : { observedGeneration: generation }) };
+  return { type, ...verdict, ...definedOnly({ observedGeneration: generation }) };
 }
 
 function suspended(sandbox: Sandbox, { pod }: ChildrenState): Verdict {
@@ -101,7 +101,7 @@ function ready(sandbox: Sandbox, children: ChildrenState): Verdict {
     return notReady(REASON.multiplePods, conflict);
   }
   if (errors.length > 0) {
-    return notReady(REASON.reconcilerError, `Error seen: ${errors.map((error) => error.message).join('\n')}`);
+    return notReady(REASON.reconcilerError, `Error seen: ${errors.map(error => error.message).join('\n')}`);
   }
   if (!isMeantToRun(sandbox)) {
     return notReady(REASON.sandboxSuspended, pod === undefined ? 'Sandbox is suspended' : 'Sandbox is suspending');
@@ -151,5 +151,5 @@ function notReady(reason: string, message: string): Verdict {
 }
 
 function podCondition(pod: CachedPod, type: string): PodCondition | undefined {
-  return pod.status?.conditions?.find((condition) => condition.type === type);
+  return pod.status?.conditions?.find(condition => condition.type === type);
 }

@@ -21,7 +21,7 @@ export function sandboxController(concurrency: number, options: SandboxOptions):
     isLowPriority: (cache, namespace, name) => isPoolMember(cache.get('Sandbox', namespace, name)),
     traced: {
       span: 'ReconcileSandbox',
-      attributes: (sandbox) => ({
+      attributes: sandbox => ({
         'sandbox.name': sandbox.metadata.name ?? '', 'sandbox.namespace': sandbox.metadata.namespace ?? '', ...createdByAttribute(sandbox),
       }),
       parts: { Pod: 'reconcilePod', PersistentVolumeClaim: 'reconcilePVCs' },
@@ -42,9 +42,9 @@ function enqueueSandbox(change: Change<Sandbox>): readonly QueueItem[] {
 
 /** The Sandboxes that control an object, or did before the change. */
 function enqueueOwners(change: Change<KubeObject>): readonly QueueItem[] {
-  const owners = statesOf(change).flatMap((object) => {
+  const owners = statesOf(change).flatMap(object => {
     const controller = controllerOf(object);
     return isOfKind(controller, GROUP, 'Sandbox') ? [`${object.metadata.namespace}/${controller!.name}`] : [];
   });
-  return [...new Set(owners)].map((key) => ({ key }));
+  return [...new Set(owners)].map(key => ({ key }));
 }

@@ -17,7 +17,7 @@ export interface SandboxCountLabels {
 export function countLabels(sandbox: Sandbox): SandboxCountLabels {
   const ready = conditionOf(sandbox.status?.conditions, CONDITION.ready);
   const controller = controllerOf(sandbox);
-  const owner = ['SandboxClaim', 'SandboxWarmPool'].find((kind) => isOfKind(controller, EXTENSIONS_GROUP, kind));
+  const owner = ['SandboxClaim', 'SandboxWarmPool'].find(kind => isOfKind(controller, EXTENSIONS_GROUP, kind));
   const launch = labelOf(sandbox, LABEL.launchType);
   return {
     namespace: sandbox.metadata.namespace ?? '',

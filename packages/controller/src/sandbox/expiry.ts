@@ -39,7 +39,7 @@ function markExpired(sandbox: Sandbox, now: number): Plan<SandboxMemory> {
 function cleanUp(observed: ObservedSandbox): Plan<SandboxMemory> {
   const { sandbox, now } = observed;
   const children = all<[readonly Failure[], readonly Failure[]]>([deletePods(findPods(observed).owned), deleteService(observed)]);
-  return planOf<[readonly Failure[], readonly Failure[]], SandboxMemory>(children, (results) => {
+  return planOf<[readonly Failure[], readonly Failure[]], SandboxMemory>(children, results => {
     const errors = results.flat();
     if (sandbox.spec.shutdownPolicy === 'Delete') {
       // Garbage collection takes what could not be deleted here; the failures are still reported.
@@ -58,5 +58,5 @@ function deleteService({ sandbox, service }: ObservedSandbox): Step<readonly Fai
   if (service === undefined || ownershipOf(service, sandbox) !== 'own' || isDeleting(service)) {
     return value([]);
   }
-  return ask(remove(service), (outcome) => value(outcome.ok || outcome.failure.reason === 'NotFound' ? [] : [outcome.failure]));
+  return ask(remove(service), outcome => value(outcome.ok || outcome.failure.reason === 'NotFound' ? [] : [outcome.failure]));
 }

@@ -1,4 +1,4 @@
-import { type Sandbox } from 'agent-sandbox-api';
+import type { Sandbox } from 'agent-sandbox-api';
 import { isOlder } from '../object/metadata.js';
 import { ownershipOf } from '../object/ownership.js';
 import { unreadableTime } from '../object/time.js';
@@ -46,7 +46,7 @@ function serviceProblems({ sandbox, service }: ObservedSandbox): string[] {
 }
 
 function volumeProblems(sandbox: Sandbox): string[] {
-  return (sandbox.spec.volumeClaimTemplates ?? []).flatMap((template) => {
+  return (sandbox.spec.volumeClaimTemplates ?? []).flatMap(template => {
     const volume = template.metadata?.name ?? '';
     const claim = volumeClaimName(volume, sandbox);
     if (volume.length > LONGEST_LABEL || !VOLUME_NAME.test(volume)) {
@@ -62,8 +62,8 @@ function volumeProblems(sandbox: Sandbox): string[] {
 function olderWithSameHash(observed: ObservedSandbox): Sandbox | undefined {
   const { sandbox, sameHash, pods, service, volumeClaims } = observed;
   const hasChildren = findPods(observed).owned.length > 0
-    || [...(service === undefined ? [] : [service]), ...Object.values(volumeClaims)].some((child) => ownershipOf(child, sandbox) === 'own');
-  return hasChildren ? undefined : sameHash.find((other) =>
+    || [...(service === undefined ? [] : [service]), ...Object.values(volumeClaims)].some(child => ownershipOf(child, sandbox) === 'own');
+  return hasChildren ? undefined : sameHash.find(other =>
     nameOf(other) !== nameOf(sandbox) && hashOf(other) === hashOf(sandbox)
-    && (isOlder(other, sandbox) || pods.some((pod) => ownershipOf(pod, other) === 'own')));
+    && (isOlder(other, sandbox) || pods.some(pod => ownershipOf(pod, other) === 'own')));
 }

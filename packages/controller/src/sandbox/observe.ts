@@ -1,4 +1,4 @@
-import { nameHash, podNameOf } from 'agent-sandbox-api';
+import { definedOnly, nameHash, podNameOf } from 'agent-sandbox-api';
 import { indexValue, type Cache } from '../reconcile/cache.js';
 import type { PersistentVolumeClaim } from '../core-kinds.js';
 import { volumeClaimNames, type ObservedSandbox } from './observed.js';
@@ -28,8 +28,7 @@ export function observeSandbox(
     ...rest,
     sandbox,
     pods: cache.byIndex('Pod', 'nameHash', hash),
-    ...(trackedPod === undefined ? {} : { trackedPod }),
-    ...(service === undefined ? {} : { service }),
+    ...definedOnly({ trackedPod, service }),
     volumeClaims,
     sameHash: cache.byIndex('Sandbox', 'nameHash', hash),
   };

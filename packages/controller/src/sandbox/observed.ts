@@ -61,7 +61,7 @@ export function volumeClaimName(template: string, sandbox: Sandbox): string {
 }
 
 export function volumeClaimNames(sandbox: Sandbox): string[] {
-  return (sandbox.spec.volumeClaimTemplates ?? []).map((template) => volumeClaimName(template.metadata?.name ?? '', sandbox));
+  return (sandbox.spec.volumeClaimTemplates ?? []).map(template => volumeClaimName(template.metadata?.name ?? '', sandbox));
 }
 
 export function nameOf(sandbox: Sandbox): string {

@@ -77,7 +77,7 @@ function present(labels: { [key: string]: string | undefined }): { [key: string]
 }
 
 function isReserved(key: string, part: Part): boolean {
-  return RESERVED_PREFIXES.some((prefix) => key.startsWith(prefix)) || (part === 'annotations' && RESERVED_ANNOTATIONS.includes(key));
+  return RESERVED_PREFIXES.some(prefix => key.startsWith(prefix)) || (part === 'annotations' && RESERVED_ANNOTATIONS.includes(key));
 }
 
 /** What the template may put on the Pod. */

@@ -1,4 +1,4 @@
-import { ANNOTATION, isMeantToRun, type Sandbox } from 'agent-sandbox-api';
+import { ANNOTATION, type Sandbox, definedOnly, isMeantToRun } from 'agent-sandbox-api';
 import type { CachedPod, Pod } from '../core-kinds.js';
 import { mapDiff } from '../object/diff.js';
 import { annotationOf, isDeleting } from '../object/metadata.js';
@@ -56,11 +56,11 @@ export function reconcilePod(observed: ObservedSandbox, mayCreate: boolean): Ste
 
 /** The Pods that the Sandbox controls, and the Pod under the tracked name. */
 export function findPods({ sandbox, pods, trackedPod }: ObservedSandbox): Found {
-  const owned = pods.filter((pod) => ownershipOf(pod, sandbox) === 'own');
-  if (trackedPod !== undefined && ownershipOf(trackedPod, sandbox) === 'own' && !owned.some((pod) => pod.metadata.uid === trackedPod.metadata.uid)) {
+  const owned = pods.filter(pod => ownershipOf(pod, sandbox) === 'own');
+  if (trackedPod !== undefined && ownershipOf(trackedPod, sandbox) === 'own' && !owned.some(pod => pod.metadata.uid === trackedPod.metadata.uid)) {
     owned.push(trackedPod);
   }
-  const pod = owned.find((candidate) => candidate.metadata.uid === trackedPod?.metadata.uid) ?? owned[0] ?? trackedPod;
+  const pod = owned.find(candidate => candidate.metadata.uid === trackedPod?.metadata.uid) ?? owned[0] ?? trackedPod;
   return pod === undefined ? { owned } : { owned, pod };
 }
 
@@ -80,16 +80,16 @@ function suspend(sandbox: Sandbox, { owned, pod }: Found): Step<PodResult> {
   if (owned.length === 0) {
     return value({ ...nothing, pod, blockedBy: [refOf(pod)], ...tracking(sandbox, null) });
   }
-  return andThen(deletePods(owned), (errors) => value({
+  return andThen(deletePods(owned), errors => value({
     ...nothing, pod, owned: true, replicas: errors.length === 0 ? 0 : activeCount(owned), errors, ...tracking(sandbox, pod.metadata.name),
   }));
 }
 
 /** Deletes the Pods that are not being deleted yet. A Pod that is gone is no failure. */
 export function deletePods(pods: readonly CachedPod[]): Step<readonly Failure[]> {
-  const deletions = pods.filter((pod) => !isDeleting(pod)).map((pod) => ask(remove(pod), (outcome) =>
+  const deletions = pods.filter(pod => !isDeleting(pod)).map(pod => ask(remove(pod), outcome =>
     value(outcome.ok || outcome.failure.reason === 'NotFound' ? [] : [outcome.failure])));
-  return andThen(all(deletions), (failures) => value(failures.flat()));
+  return andThen(all(deletions), failures => value(failures.flat()));
 }
 
 /** Applies the ownership rules to an existing Pod. */
@@ -116,7 +116,7 @@ function usePod(observed: ObservedSandbox, pod: CachedPod): Step<PodResult> {
   }
   // An adoption is locked, so that of two Sandboxes that want the same Pod one fails.
   const lock = ownership === 'own' ? {} : { resourceVersion: pod.metadata.resourceVersion };
-  return ask(mergePatch(pod, { metadata: patch }, lock), (outcome) => {
+  return ask(mergePatch(pod, { metadata: patch }, lock), outcome => {
     if (outcome.ok) {
       return value(own);
     }
@@ -129,8 +129,7 @@ function metadataPatch(sandbox: Sandbox, pod: CachedPod, ownership: Ownership): 
   const labels = mapDiff(pod.metadata.labels, wanted.labels);
   const annotations = mapDiff(pod.metadata.annotations, wanted.annotations);
   const patch = {
-    ...(labels === undefined ? {} : { labels }),
-    ...(annotations === undefined ? {} : { annotations }),
+    ...definedOnly({ labels, annotations }),
     ...(ownership === 'own' ? {} : { ownerReferences: [...(pod.metadata.ownerReferences ?? []), controllerReference(sandbox)] }),
   };
   return Object.keys(patch).length === 0 ? undefined : patch;
@@ -144,7 +143,7 @@ function dueTime({ monotonic: now, options, memory }: ObservedSandbox): number {
 function createPod(observed: ObservedSandbox): Step<PodResult> {
   const { sandbox } = observed;
   const pod = newPod(sandbox);
-  return ask(create(pod), (outcome) => {
+  return ask(create(pod), outcome => {
     if (outcome.ok) {
       const created = (outcome.object as CachedPod | undefined) ?? pod;
       return value({ ...nothing, pod: created, owned: true, replicas: 1, ...tracking(sandbox, nameOf(sandbox)) });
@@ -152,7 +151,7 @@ function createPod(observed: ObservedSandbox): Step<PodResult> {
     if (outcome.failure.reason !== 'AlreadyExists') {
       return value({ ...nothing, errors: [outcome.failure] });
     }
-    return ask(get(pod), (found) => (found.ok
+    return ask(get(pod), found => (found.ok
       ? usePod(observed, found.object as CachedPod)
       : value({ ...nothing, errors: [found.failure] })));
   });
@@ -162,11 +161,11 @@ function createPod(observed: ObservedSandbox): Step<PodResult> {
 export function newPod(sandbox: Sandbox): Pod {
   const { labels, annotations } = newPodMetadata(sandbox);
   const { spec } = sandbox.spec.podTemplate;
-  const claims = (sandbox.spec.volumeClaimTemplates ?? []).map((template) => {
+  const claims = (sandbox.spec.volumeClaimTemplates ?? []).map(template => {
     const name = template.metadata?.name ?? '';
     return { name, persistentVolumeClaim: { claimName: volumeClaimName(name, sandbox) } };
   });
-  const volumes = [...(spec.volumes ?? []).filter((volume) => !claims.some((claim) => claim.name === volume.name)), ...claims];
+  const volumes = [...(spec.volumes ?? []).filter(volume => !claims.some(claim => claim.name === volume.name)), ...claims];
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -182,7 +181,7 @@ export function newPod(sandbox: Sandbox): Pod {
 }
 
 function activeCount(pods: readonly CachedPod[]): number {
-  return pods.some((pod) => !isDeleting(pod)) ? 1 : 0;
+  return pods.some(pod => !isDeleting(pod)) ? 1 : 0;
 }
 
 /** The change of the tracking annotation that makes it say `name`; null: removes it. */

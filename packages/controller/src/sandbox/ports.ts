@@ -12,10 +12,10 @@ interface NamedPort {
  * number and protocol, sorted, each with a unique name and its number as target.
  */
 export function servicePorts(spec: PodSpec): ServicePort[] {
-  const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always')];
+  const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? []).filter(container => container.restartPolicy === 'Always')];
   const ports = new Map<string, NamedPort>();
   const names = new Set<string>();
-  for (const { containerPort, protocol = '', name } of containers.flatMap((container) => container.ports ?? [])) {
+  for (const { containerPort, protocol = '', name } of containers.flatMap(container => container.ports ?? [])) {
     if (!containerPort) {
       continue;
     }

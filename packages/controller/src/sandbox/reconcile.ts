@@ -1,4 +1,4 @@
-import { ANNOTATION, CONDITION, REASON, type Sandbox, type SandboxStatus } from 'agent-sandbox-api';
+import { ANNOTATION, CONDITION, REASON, type Sandbox, type SandboxStatus, definedOnly } from 'agent-sandbox-api';
 import { poolNameOf } from '../blueprint/stale.js';
 import { conditionOf } from '../object/conditions.js';
 import { isDeleting } from '../object/metadata.js';
@@ -40,9 +40,9 @@ export function reconcileSandbox(observed: ObservedSandbox): Plan<SandboxMemory>
     const problem = invalid?.message ?? refused?.message;
     const children: ChildrenState = {
       pod: { ...pod, errors: pod.errors.filter(isRetriable) },
-      ...(service.service === undefined ? {} : { service: service.service }),
+      ...definedOnly({ service: service.service }),
       errors: failures.filter(isRetriable),
-      ...(problem === undefined ? {} : { invalid: problem }),
+      ...definedOnly({ invalid: problem }),
     };
     const blockedBy = [...volumes.blockedBy, ...pod.blockedBy, ...service.blockedBy, ...(invalid?.blockedBy ?? [])];
     const plan = finish(observed, children, refused);
@@ -76,14 +76,14 @@ interface Children {
 function reconcileChildren(observed: ObservedSandbox, mayCreate: boolean): Step<Children> {
   // While it is unclear which Pod belongs to the Sandbox, its Service must not select either.
   const service = conflictOf(observed) === undefined ? reconcileService(observed, mayCreate) : keptService(observed);
-  return andThen(reconcileVolumes(observed, mayCreate), (volumes) =>
+  return andThen(reconcileVolumes(observed, mayCreate), volumes =>
     andThen(all<[PodResult, ServiceResult]>([reconcilePod(observed, mayCreate), service]), ([pod, serviceResult]) =>
       value({ volumes, pod, service: serviceResult })));
 }
 
 function keptService({ sandbox }: ObservedSandbox): Step<ServiceResult> {
   const name = sandbox.status?.service;
-  return value({ ...(name === undefined ? {} : { service: name }), errors: [], blockedBy: [] });
+  return value({ ...definedOnly({ service: name }), errors: [], blockedBy: [] });
 }
 
 function finish(observed: ObservedSandbox, children: ChildrenState, refused: SandboxMemory['refused']): Plan<SandboxMemory> {
@@ -107,7 +107,7 @@ function finish(observed: ObservedSandbox, children: ChildrenState, refused: San
   return {
     requests,
     // Only a user or another controller can resolve a conflict, and the change that does so requeues the Sandbox.
-    errors: pod.conflict === undefined ? errors : errors.filter((error) => error.message !== pod.conflict),
+    errors: pod.conflict === undefined ? errors : errors.filter(error => error.message !== pod.conflict),
     ...(delays.length === 0 ? {} : { requeueAfterMs: Math.min(...delays) }),
     memory: memoryAfter(observed, pod.postponedUntil !== undefined, statusDue > monotonic, refused),
   };
@@ -147,7 +147,7 @@ function memoryAfter(
   return {
     ...(podMetadata ? { podMetadataSince: memory?.podMetadataSince ?? now } : {}),
     ...(status ? { statusSince: memory?.statusSince ?? now } : {}),
-    ...(refused === undefined ? {} : { refused }),
+    ...definedOnly({ refused }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { LABEL, type Sandbox } from 'agent-sandbox-api';
+import { LABEL, type Sandbox, definedOnly } from 'agent-sandbox-api';
 import type { Service } from '../core-kinds.js';
 import { mapDiff } from '../object/diff.js';
 import { labelOf } from '../object/metadata.js';
@@ -46,12 +46,12 @@ function createService(sandbox: Sandbox): Step<ServiceResult> {
     },
     spec: { clusterIP: 'None', selector: hashLabel(sandbox), ...(ports.length === 0 ? {} : { ports }) },
   };
-  return ask(create(service), (outcome) => {
+  return ask(create(service), outcome => {
     if (outcome.ok) {
       return using(name);
     }
     return outcome.failure.reason === 'AlreadyExists'
-      ? ask(get(service), (found) => (found.ok ? existing(sandbox, found.object as Service) : failing(found.failure)))
+      ? ask(get(service), found => (found.ok ? existing(sandbox, found.object as Service) : failing(found.failure)))
       : failing(outcome.failure);
   });
 }
@@ -75,7 +75,7 @@ function deleteService(service: Service): Step<ServiceResult> {
   if (service.metadata.deletionTimestamp !== undefined) {
     return none;
   }
-  return ask(remove(service), (outcome) => (outcome.ok || outcome.failure.reason === 'NotFound' ? none : failing(outcome.failure)));
+  return ask(remove(service), outcome => (outcome.ok || outcome.failure.reason === 'NotFound' ? none : failing(outcome.failure)));
 }
 
 function repair(sandbox: Sandbox, service: Service): Step<ServiceResult> {
@@ -83,7 +83,7 @@ function repair(sandbox: Sandbox, service: Service): Step<ServiceResult> {
   if (patch === undefined) {
     return using(nameOf(sandbox));
   }
-  return ask(mergePatch(service, patch), (outcome) => value({
+  return ask(mergePatch(service, patch), outcome => value({
     service: nameOf(sandbox),
     errors: outcome.ok ? [] : [outcome.failure],
     blockedBy: [],
@@ -102,9 +102,9 @@ function adopt(sandbox: Sandbox, service: Service): Step<ServiceResult> {
   const { metadata, spec } = repairPatch(sandbox, service, true) ?? {};
   const patch = {
     metadata: { ...metadata, ownerReferences: [...(service.metadata.ownerReferences ?? []), controllerReference(sandbox)] },
-    ...(spec === undefined ? {} : { spec }),
+    ...definedOnly({ spec }),
   };
-  return ask(mergePatch(service, patch, { resourceVersion: service.metadata.resourceVersion }), (outcome) =>
+  return ask(mergePatch(service, patch, { resourceVersion: service.metadata.resourceVersion }), outcome =>
     (outcome.ok ? using(name) : failing(outcome.failure)));
 }
 
@@ -116,7 +116,7 @@ function repairPatch(sandbox: Sandbox, service: Service, withPorts: boolean): { 
   if (labelled && selector === undefined && ports === undefined) {
     return undefined;
   }
-  const spec = { ...(selector === undefined ? {} : { selector }), ...(ports === undefined ? {} : { ports: ports.length === 0 ? null : ports }) };
+  const spec = definedOnly({ selector, ports: ports?.length === 0 ? null : ports });
   return {
     ...(labelled ? {} : { metadata: { labels: hashLabel(sandbox) } }),
     ...(Object.keys(spec).length === 0 ? {} : { spec }),

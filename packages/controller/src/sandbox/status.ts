@@ -1,4 +1,4 @@
-import { CONDITION, EXTENSIONS_GROUP, LABEL, REASON, type Sandbox, type SandboxStatus } from 'agent-sandbox-api';
+import { CONDITION, EXTENSIONS_GROUP, LABEL, REASON, type Sandbox, type SandboxStatus, definedOnly } from 'agent-sandbox-api';
 import { conditionOf, isConditionTrue } from '../object/conditions.js';
 import { mergeDiff, semanticallyEqual } from '../object/diff.js';
 import { controllerOf, isOfKind } from '../object/ownership.js';
@@ -14,8 +14,7 @@ export function sandboxStatus({ sandbox, now, options }: ObservedSandbox, childr
   const selector = pod === undefined ? sandbox.status?.selector : `${LABEL.sandboxNameHash}=${hashOf(sandbox)}`;
   return {
     conditions: sandboxConditions(sandbox, children, now),
-    ...(selector === undefined ? {} : { selector }),
-    ...(service === undefined ? {} : { service, serviceFQDN: `${nameOf(sandbox)}.${namespaceOf(sandbox)}.svc.${options.clusterDomain}` }),
+    ...definedOnly({ selector, service, serviceFQDN: service === undefined ? undefined : `${nameOf(sandbox)}.${namespaceOf(sandbox)}.svc.${options.clusterDomain}` }),
     ...(podIPs.length === 0 ? {} : { podIPs }),
     ...(nodeName ? { nodeName } : {}),
     replicas,

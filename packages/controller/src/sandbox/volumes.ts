@@ -1,4 +1,4 @@
-import { LABEL, type Sandbox, type VolumeClaimTemplate } from 'agent-sandbox-api';
+import { LABEL, type Sandbox, type VolumeClaimTemplate, definedOnly } from 'agent-sandbox-api';
 import type { PersistentVolumeClaim } from '../core-kinds.js';
 import { labelOf, type KubeObject } from '../object/metadata.js';
 import { controllerReference, describeController, ownershipOf } from '../object/ownership.js';
@@ -26,9 +26,9 @@ export function reconcileVolumes(observed: ObservedSandbox, mayCreate: boolean):
       steps.push(createVolumeClaim(sandbox, template, name));
     }
   }
-  return andThen(all(steps), (results) => value({
-    errors: results.flatMap((result) => result.errors),
-    blockedBy: results.flatMap((result) => result.blockedBy),
+  return andThen(all(steps), results => value({
+    errors: results.flatMap(result => result.errors),
+    blockedBy: results.flatMap(result => result.blockedBy),
   }));
 }
 
@@ -50,18 +50,18 @@ function createVolumeClaim(sandbox: Sandbox, template: VolumeClaimTemplate, name
       name,
       namespace: namespaceOf(sandbox),
       labels: { ...template.metadata?.labels, [LABEL.sandboxNameHash]: hashOf(sandbox) },
-      ...(template.metadata?.annotations === undefined ? {} : { annotations: template.metadata.annotations }),
+      ...definedOnly({ annotations: template.metadata?.annotations }),
       ownerReferences: [controllerReference(sandbox)],
     },
     spec: template.spec,
   };
-  return ask(create(claim), (outcome) => {
+  return ask(create(claim), outcome => {
     if (outcome.ok) {
       return fine;
     }
     // The cache was behind, or another client created it first: the rules for an existing claim apply.
     return outcome.failure.reason === 'AlreadyExists'
-      ? ask(get(claim), (found) => (found.ok ? adoptIfNeeded(sandbox, found.object as PersistentVolumeClaim) : failing(found.failure)))
+      ? ask(get(claim), found => (found.ok ? adoptIfNeeded(sandbox, found.object as PersistentVolumeClaim) : failing(found.failure)))
       : failing(outcome.failure);
   });
 }
@@ -77,7 +77,7 @@ function adoptIfNeeded(sandbox: Sandbox, claim: PersistentVolumeClaim): Step<Chi
       if (!mayAdopt(sandbox, claim)) {
         return failing(refusal(`cannot adopt unowned PVC "${name}" for sandbox "${nameOf(sandbox)}": ${adoptionRemedy(sandbox)}`), refOf(claim));
       }
-      return ask(adoption(sandbox, claim), (outcome) => (outcome.ok ? fine : failing(outcome.failure)));
+      return ask(adoption(sandbox, claim), outcome => (outcome.ok ? fine : failing(outcome.failure)));
   }
 }
 

@@ -1,6 +1,6 @@
 import {
-  LABEL, NETWORK_POLICIES, PERSISTENT_VOLUME_CLAIMS, PODS, SANDBOXES, SANDBOX_CLAIMS, SANDBOX_TEMPLATES, SANDBOX_WARM_POOLS, SERVICES,
-  type KubeObject as WireObject, type Resource,
+  type KubeObject as WireObject, LABEL, NETWORK_POLICIES, PERSISTENT_VOLUME_CLAIMS, PODS, type Resource, SANDBOXES, SANDBOX_CLAIMS,
+  SANDBOX_TEMPLATES, SANDBOX_WARM_POOLS, SERVICES, definedOnly,
 } from 'agent-sandbox-api';
 import { Informer, type Cluster, type InformerMetrics, type Writer } from 'agent-sandbox-kube';
 import { INDEXES, type Cache, type IndexOf, type Kind, type Kinds } from '../reconcile/cache.js';
@@ -36,7 +36,7 @@ export class Caches implements Cache {
   constructor({ cluster, kinds, namespaces, labelledOnly, metrics }: CachesOptions) {
     for (const kind of new Set(kinds)) {
       this.informers.set(kind, new Informer<WireObject>(cluster, RESOURCES[kind], {
-        ...(namespaces === undefined ? {} : { namespaces }),
+        ...definedOnly({ namespaces }),
         ...(labelledOnly && (kind === 'Pod' || kind === 'Service') ? { labelSelector: LABEL.sandboxNameHash } : {}),
         metrics,
         ...(kind === 'Pod' ? { trim: trimPod as (object: WireObject) => WireObject } : {}),
@@ -47,21 +47,21 @@ export class Caches implements Cache {
 
   /** Lists and watches until the signal is aborted. */
   public async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([...this.informers.values()].map((informer) => informer.run(signal)));
+    await Promise.all([...this.informers.values()].map(informer => informer.run(signal)));
   }
 
   /** Whether everything has been listed once. */
   public get hasSynced(): boolean {
-    return [...this.informers.values()].every((informer) => informer.hasSynced);
+    return [...this.informers.values()].every(informer => informer.hasSynced);
   }
 
   public async waitForSync(signal: AbortSignal): Promise<void> {
-    await Promise.all([...this.informers.values()].map((informer) => informer.waitForSync({ signal })));
+    await Promise.all([...this.informers.values()].map(informer => informer.waitForSync({ signal })));
   }
 
   /** Makes this process's own writes visible in the caches at once. */
   public connect(writer: Writer): Writer {
-    this.informers.forEach((informer) => writer.connect(informer));
+    this.informers.forEach(informer => writer.connect(informer));
     return writer;
   }
 
@@ -76,7 +76,7 @@ export class Caches implements Cache {
 
   /** Calls the listeners for every object again. */
   public resync(): void {
-    this.informers.forEach((informer) => informer.store.resync());
+    this.informers.forEach(informer => informer.store.resync());
   }
 
   public get<K extends Kind>(kind: K, namespace: string, name: string): Kinds[K] | undefined {

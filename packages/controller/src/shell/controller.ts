@@ -1,4 +1,4 @@
-import { parseKey } from 'agent-sandbox-api';
+import { definedOnly, parseKey } from 'agent-sandbox-api';
 import { WorkQueue, Workers, type Clock, type Logger, type QueueMetrics, type WorkerMetrics } from 'agent-sandbox-kube';
 import type { Kind, Kinds } from '../reconcile/cache.js';
 import { runPlan } from '../reconcile/run-plan.js';
@@ -54,7 +54,7 @@ export class Controller {
   constructor(private readonly options: ControllerOptions) {
     const { definition: { name, concurrency }, clock, queueMetrics } = options;
     this.queue = new WorkQueue({
-      name, clock, backoff: BACKOFF, lowConcurrency: Math.ceil(concurrency / 2), ...(queueMetrics === undefined ? {} : { metrics: queueMetrics }),
+      name, clock, backoff: BACKOFF, lowConcurrency: Math.ceil(concurrency / 2), ...definedOnly({ metrics: queueMetrics }),
     });
     for (const kind of options.definition.reads) {
       this.watch(kind);
@@ -65,24 +65,24 @@ export class Controller {
   public async run(signal: AbortSignal): Promise<void> {
     const { definition: { concurrency, reads }, clock, logger, workerMetrics } = this.options;
     this.working = true;
-    reads.forEach((kind) => this.enqueueAll(kind));
+    reads.forEach(kind => this.enqueueAll(kind));
     const workers = new Workers({
       queue: this.queue,
       concurrency,
       reconcile: (key, stop) => this.reconcile(key, stop),
       clock,
       logger,
-      ...(workerMetrics === undefined ? {} : { metrics: workerMetrics }),
+      ...definedOnly({ metrics: workerMetrics }),
     });
     await workers.run(signal);
   }
 
   private watch<K extends Kind>(kind: K): void {
-    this.options.caches.onChange(kind, (change) => this.enqueue(kind, change));
+    this.options.caches.onChange(kind, change => this.enqueue(kind, change));
   }
 
   private enqueueAll<K extends Kind>(kind: K): void {
-    this.options.caches.list(kind).forEach((after) => this.enqueue(kind, { after, origin: 'list' }));
+    this.options.caches.list(kind).forEach(after => this.enqueue(kind, { after, origin: 'list' }));
   }
 
   private enqueue<K extends Kind>(kind: K, change: Change<Kinds[K]>): void {
@@ -97,7 +97,7 @@ export class Controller {
       this.queue.addAfter(key, delayMs, (isNews || this.isUntouched(key)) && !this.isLowPriority(key) ? 'normal' : 'low');
     }
     const { namespace = '', name = '' } = statesOf(change)[0]!.metadata;
-    this.blockers.blockedBy(kind, namespace, name).forEach((key) => this.queue.add(key));
+    this.blockers.blockedBy(kind, namespace, name).forEach(key => this.queue.add(key));
     const next = change.after === undefined ? this.forbidden.next(namespace) : undefined;
     if (next !== undefined) {
       this.queue.add(next);
@@ -107,12 +107,12 @@ export class Controller {
   private async reconcile(key: string, signal: AbortSignal) {
     const { definition: { kind, traced }, caches, executor, requestPriority, tracing } = this.options;
     const { namespace = '', name } = parseKey(key);
-    const send: Send = (request) => {
+    const send: Send = request => {
       const work = () => executor.send(request, signal);
       return request.op === 'event' || request.op === 'measure' ? work() : this.isLowPriority(key) ? requestPriority.low(work) : requestPriority.normal(work);
     };
     const object = tracing && traced && caches.get(kind, namespace, name);
-    return object ? tracing.reconcile(traced, object, send, (within) => this.runOnce(key, within)) : this.runOnce(key, send);
+    return object ? tracing.reconcile(traced, object, send, within => this.runOnce(key, within)) : this.runOnce(key, send);
   }
 
   private async runOnce(key: string, send: Send) {
@@ -127,7 +127,7 @@ export class Controller {
     }
     const { errors, requeueAfterMs, blockedBy } = await runPlan<unknown>(plan, {
       send,
-      remember: (memory) => this.remember(key, memory),
+      remember: memory => this.remember(key, memory),
     });
     this.blockers.set(key, blockedBy);
     this.forbidden.set(key, errors.some(({ reason }) => reason === 'Forbidden'));
@@ -135,7 +135,7 @@ export class Controller {
       // The blocker may be an object that the cache never shows: only the back-off limits retries.
       throw new ReconcileError(errors);
     }
-    if (blockedBy.some((ref) => caches.get(ref.kind as Kind, ref.namespace, ref.name) === undefined)) {
+    if (blockedBy.some(ref => caches.get(ref.kind as Kind, ref.namespace, ref.name) === undefined)) {
       // The blocker went away during the reconciliation, before it was registered.
       this.queue.add(key);
     }

@@ -1,5 +1,5 @@
-import type { Resource } from 'agent-sandbox-api';
-import { ApiError, RequestTimeoutError, Reader, type EventRecorder, type JsonPatchOperation, type Situation, type Writer } from 'agent-sandbox-kube';
+import { type Resource, definedOnly } from 'agent-sandbox-api';
+import { ApiError, RequestTimeoutError, type Reader, type EventRecorder, type JsonPatchOperation, type Situation, type Writer } from 'agent-sandbox-kube';
 import type { Kind } from '../reconcile/cache.js';
 import type { KubeObject } from '../object/metadata.js';
 import { failed, ok, type FailureReason, type ListRequest, type MeasureRequest, type Outcome, type Ref, type Request } from '../reconcile/plan.js';
@@ -71,9 +71,7 @@ export class Executor {
         const { target: { uid, ...target }, resourceVersion, propagation } = request;
         return await writer.delete(resourceOf(target.kind), target, {
           signal,
-          ...(uid === undefined ? {} : { uid }),
-          ...(resourceVersion === undefined ? {} : { resourceVersion }),
-          ...(propagation === undefined ? {} : { propagationPolicy: propagation }),
+          ...definedOnly({ uid, resourceVersion, propagationPolicy: propagation }),
         }) as KubeObject | undefined;
       }
       case 'event': {
@@ -91,7 +89,7 @@ export class Executor {
 }
 
 function subresourceOf({ subresource }: { readonly subresource?: string }): { subresource?: string } {
-  return subresource === undefined ? {} : { subresource };
+  return definedOnly({ subresource });
 }
 
 function resourceOf(kind: string): Resource<any> {
@@ -99,7 +97,7 @@ function resourceOf(kind: string): Resource<any> {
 }
 
 function asObject({ apiVersion, kind, namespace, name, uid }: Ref) {
-  return { apiVersion, kind, metadata: { namespace, name, ...(uid === undefined ? {} : { uid }) } };
+  return { apiVersion, kind, metadata: { namespace, name, ...definedOnly({ uid }) } };
 }
 
 function isNamespaceTerminating(error: unknown): boolean {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { LEASE } from 'agent-sandbox-api';
+import { LEASE, definedOnly } from 'agent-sandbox-api';
 import { Cluster, EventRecorder, LeaderElector, LeadershipLostError, Reader, Writer, loadCredentials, sleep, type Logger } from 'agent-sandbox-kube';
 import { Endpoints, FlagError } from 'agent-sandbox-program';
 import type { Flags } from '../flags.js';
@@ -41,7 +41,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   const stop = () => stopping.abort(signal.reason);
   signal.addEventListener('abort', stop, { once: true });
   const cluster = new Cluster({
-    credentials: loadCredentials(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
+    credentials: loadCredentials(definedOnly({ kubeconfig: flags.kubeconfig })),
     userAgent: `agent-sandbox-controller/${version}`,
     qps: flags.kubeApiQps,
     burst: flags.kubeApiBurst,
@@ -72,7 +72,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   const queueMetrics = metrics.queues();
   const workerMetrics = metrics.workers();
   const onDropped = metrics.droppedEvents();
-  const controllers = definitions.map((definition) => {
+  const controllers = definitions.map(definition => {
     const events = new EventRecorder({ cluster, controller: definition.name, instance: identity, delayMs: EVENT_DELAY_MS, onDropped });
     recorders.push(events);
     const writer = caches.connect(new Writer(cluster, { fieldManager: definition.name, onWrite }));
@@ -80,7 +80,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     const executor = new Executor({ reader: new Reader(cluster), writer, terminating, measure, ...(definition.silent ? {} : { events }) });
     return new Controller({
       definition, caches, executor, requestPriority, clock: cluster.clock, logger, queueMetrics, workerMetrics,
-      ...(tracing === undefined ? {} : { tracing }),
+      ...definedOnly({ tracing }),
     });
   });
   let working = false;
@@ -111,11 +111,11 @@ export async function runManager({ flags, definitions, logger, version }: Manage
       working = true;
       logger.info({ controllers: definitions.map(({ name }) => name) }, 'working');
       const resynced = resync(cluster, caches, leading);
-      await Promise.all(controllers.map((controller) => controller.run(leading)));
+      await Promise.all(controllers.map(controller => controller.run(leading)));
       await resynced;
     };
     await (election?.run(work, stopping.signal) ?? work(stopping.signal));
-    await Promise.all(recorders.map((events) => events.close()));
+    await Promise.all(recorders.map(events => events.close()));
     stopping.abort();
     await listening;
   } catch (error) {
@@ -125,7 +125,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   } finally {
     signal.removeEventListener('abort', stop);
     stopping.abort();
-    endpoints.forEach((server) => server.close());
+    endpoints.forEach(server => server.close());
     await tracing?.shutdown();
     await cluster.close();
   }

@@ -1,3 +1,4 @@
+import { definedOnly } from 'agent-sandbox-api';
 import { QUEUE_METRIC_NAMES, type EventRecorderOptions, type InformerMetrics, type QueueMetrics, type RequestMetrics, type WorkerMetrics } from 'agent-sandbox-kube';
 import { registerBuildInfo } from 'agent-sandbox-program';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
@@ -40,10 +41,10 @@ export class Metrics {
     const retried = this.counter(QUEUE_METRIC_NAMES.retried, 'Keys that failed', ['name']);
     return {
       depth: (name, keys) => depth.set({ name }, keys),
-      added: (name) => added.inc({ name }),
+      added: name => added.inc({ name }),
       queueDuration: (name, value) => waited.observe({ name }, value),
       workDuration: (name, value) => worked.observe({ name }, value),
-      retried: (name) => retried.inc({ name }),
+      retried: name => retried.inc({ name }),
     };
   }
 
@@ -62,7 +63,7 @@ export class Metrics {
   /** Of Events that are not sent: too many wait, too many are about one object, or the API server refuses them. */
   public droppedEvents(): NonNullable<EventRecorderOptions['onDropped']> {
     const dropped = this.counter('agent_sandbox_events_dropped_total', 'Events that were dropped', ['why']);
-    return (why) => dropped.inc({ why });
+    return why => dropped.inc({ why });
   }
 
   /** Of all workers. */
@@ -91,11 +92,11 @@ export class Metrics {
   public measures(definitions: readonly MetricDefinition[]): (request: MeasureRequest) => void {
     const taken = new Map(definitions.map(({ name, type, help, labels, buckets }) => {
       const options = { name, help, labelNames: [...labels], registers: [this.registry] };
-      const metric = type === 'counter' ? new Counter(options) : new Histogram({ ...options, ...(buckets === undefined ? {} : { buckets: [...buckets] }) });
+      const metric = type === 'counter' ? new Counter(options) : new Histogram({ ...options, ...definedOnly({ buckets: buckets === undefined ? undefined : [...buckets] }) });
       return [name, (request: MeasureRequest) =>
         (metric instanceof Counter ? metric.inc({ ...request.labels }, request.value) : metric.observe({ ...request.labels }, request.value))];
     }));
-    return (request) => taken.get(request.metric)?.(request);
+    return request => taken.get(request.metric)?.(request);
   }
 
   /** Queue metrics that are computed when they are scraped. */
@@ -103,7 +104,7 @@ export class Metrics {
     const ask = (name: string, help: string, value: (controller: Controller) => number) => new Gauge({
       name, help, labelNames: ['name'], registers: [this.registry],
       collect() {
-        controllers.forEach((controller) => this.set({ name: controller.queue.name }, value(controller)));
+        controllers.forEach(controller => this.set({ name: controller.queue.name }, value(controller)));
       },
     });
     ask(QUEUE_METRIC_NAMES.unfinishedWork, 'Time that keys have been in process', ({ queue }) => queue.unfinishedWorkSeconds);

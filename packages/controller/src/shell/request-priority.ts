@@ -26,7 +26,7 @@ export class RequestPriority {
 
   /** Sends a background request, first in first out, when there is room for it. */
   public async low<T>(send: () => Promise<T>): Promise<T> {
-    await new Promise<void>((resolve) => {
+    await new Promise<void>(resolve => {
       this.waiting.push(resolve);
       this.proceed();
     });

@@ -59,7 +59,7 @@ export class Tracing {
       if (traced.annotate && !annotationOf(object, ANNOTATION.traceContext) && !isDeleting(object)) {
         await this.annotate(object, context, send);
       }
-      return await run(async (request) => {
+      return await run(async request => {
         const kind = kindOf(request);
         const part = kind && traced.parts?.[kind];
         return part === undefined ? send(request) : inSpan(tracer.startSpan(part, {}, context), request, send);
@@ -87,7 +87,7 @@ export class Tracing {
     try {
       return this.propagator.extract(ROOT_CONTEXT, JSON.parse(text), {
         get: (carrier, key) => carrier?.[key],
-        keys: (carrier) => Object.keys(carrier ?? {}),
+        keys: carrier => Object.keys(carrier ?? {}),
       });
     } catch (error) {
       const { namespace, name } = object.metadata;

@@ -47,11 +47,11 @@ function enqueueForHash({ before, after }: Change<KubeObject>, cache: Cache): re
   if (was === is) {
     return [];
   }
-  const names = [was, is].flatMap((hash) => (hash === undefined ? [] : [
+  const names = [was, is].flatMap(hash => (hash === undefined ? [] : [
     ...cache.byIndex('SandboxTemplate', 'nameHash', indexValue(namespace, hash)).map(({ metadata }) => metadata.name ?? ''),
     ...cache.byIndex('NetworkPolicy', 'anyTemplateHash', hash)
       .filter(({ metadata }) => metadata.namespace === namespace && metadata.name?.endsWith(NETWORK_POLICY_SUFFIX))
       .map(({ metadata }) => metadata.name!.slice(0, -NETWORK_POLICY_SUFFIX.length)),
   ]));
-  return [...new Set(names)].map((name) => ({ key: `${namespace}/${name}`, delayMs: BATCH_MS }));
+  return [...new Set(names)].map(name => ({ key: `${namespace}/${name}`, delayMs: BATCH_MS }));
 }

@@ -43,7 +43,7 @@ export function ensureForeignPolicy(template: SandboxTemplate, claim: SandboxCla
     return value({ ready: false, errors: [], blockedBy: [refOf(policy)] });
   }
   const owners = policy.metadata.ownerReferences ?? [];
-  const owned = owners.some((reference) => reference.uid === claim.metadata.uid);
+  const owned = owners.some(reference => reference.uid === claim.metadata.uid);
   if (owned && samePolicy(policy.spec, spec)) {
     return result(true);
   }
@@ -53,7 +53,7 @@ export function ensureForeignPolicy(template: SandboxTemplate, claim: SandboxCla
 
 /** Brings the policies of other namespaces in line with an edited template. */
 export function foreignPolicyUpdates(template: SandboxTemplate, policies: readonly NetworkPolicy[]): Request[] {
-  return policies.flatMap((policy) => {
+  return policies.flatMap(policy => {
     const spec = desiredPolicySpec(template, policy.metadata.namespace ?? '');
     return isManaged(template) && isForeignPolicy(policy, template) && !isDeleting(policy) && !samePolicy(policy.spec, spec)
       ? [update({ ...policy, spec }, { ignore: ['NotFound'] })]
@@ -102,11 +102,11 @@ function isForeignPolicy(policy: NetworkPolicy, template: SandboxTemplate): bool
     && policy.metadata.name === policyName(template, namespace)
     && controllerOf(policy) === undefined
     && labelOf(policy, LABEL.templateRefHash) === templateHash(template, namespace)
-    && (policy.metadata.ownerReferences ?? []).some((reference) => isOfKind(reference, EXTENSIONS_GROUP, 'SandboxClaim'));
+    && (policy.metadata.ownerReferences ?? []).some(reference => isOfKind(reference, EXTENSIONS_GROUP, 'SandboxClaim'));
 }
 
 function write(request: Request): Step<ForeignPolicyResult> {
-  return ask(request, (outcome) => (outcome.ok ? result(true) : value({ ready: false, errors: [outcome.failure], blockedBy: [] })));
+  return ask(request, outcome => (outcome.ok ? result(true) : value({ ready: false, errors: [outcome.failure], blockedBy: [] })));
 }
 
 function result(ready: boolean): Step<ForeignPolicyResult> {

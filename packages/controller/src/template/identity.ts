@@ -30,7 +30,7 @@ export function isManaged(template: SandboxTemplate): boolean {
 
 /** Whether claims of a namespace may use the template. */
 export function isClaimableFrom(template: SandboxTemplate, namespace: string): boolean {
-  const allowed = (annotationOf(template, ANNOTATION.claimableFrom) ?? '').split(',').map((entry) => entry.trim());
+  const allowed = (annotationOf(template, ANNOTATION.claimableFrom) ?? '').split(',').map(entry => entry.trim());
   return template.metadata.namespace === namespace || allowed.includes('*') || allowed.includes(namespace);
 }
 
@@ -52,7 +52,7 @@ export function templateProblem(
     return undefined;
   }
   const hash = templateHash(template, namespace);
-  const elder = sameHash.find((other) =>
+  const elder = sameHash.find(other =>
     other.metadata.name !== name && other.metadata.namespace === namespace && templateHash(other, namespace) === hash && isOlder(other, template));
   return elder === undefined
     ? undefined

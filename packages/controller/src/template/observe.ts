@@ -1,4 +1,4 @@
-import { NETWORK_POLICY_SUFFIX, nameHash } from 'agent-sandbox-api';
+import { NETWORK_POLICY_SUFFIX, definedOnly, nameHash } from 'agent-sandbox-api';
 import { indexValue, type Cache } from '../reconcile/cache.js';
 import type { ObservedTemplate } from './reconcile.js';
 
@@ -11,8 +11,7 @@ export function observeTemplate(cache: Cache, namespace: string, name: string, r
     ...rest,
     namespace,
     name,
-    ...(template === undefined ? {} : { template }),
-    ...(policy === undefined ? {} : { policy }),
+    ...definedOnly({ template, policy }),
     sandboxes: cache.byIndex('Sandbox', 'templateHash', hash),
     pods: cache.byIndex('Pod', 'templateHash', hash),
     sameHash: cache.byIndex('SandboxTemplate', 'nameHash', hash),

@@ -23,14 +23,14 @@ export type Holder = Pick<OwnerReference, 'apiVersion' | 'kind' | 'name' | 'uid'
 export function holdersOf(sandboxes: readonly Sandbox[], pods: readonly CachedPod[]): Holder[] {
   // The times are read once: with thousands of Sandboxes, the comparisons would read them a hundred thousand times.
   const newestFirst = sandboxes
-    .map((sandbox) => ({ at: parseTime(sandbox.metadata.creationTimestamp) ?? Infinity, reference: ownerReference(sandbox) }))
+    .map(sandbox => ({ at: parseTime(sandbox.metadata.creationTimestamp) ?? Infinity, reference: ownerReference(sandbox) }))
     .sort((a, b) => (a.at === b.at ? (a.reference.uid < b.reference.uid ? 1 : -1) : b.at - a.at))
     .map(({ reference }) => reference);
-  const ofPods = pods.flatMap((pod) => {
+  const ofPods = pods.flatMap(pod => {
     const controller = controllerOf(pod);
     return isOfKind(controller, GROUP, 'Sandbox') ? [holder(controller!)] : [];
   });
-  return [...new Map([...newestFirst, ...ofPods].map((reference) => [reference.uid, reference])).values()];
+  return [...new Map([...newestFirst, ...ofPods].map(reference => [reference.uid, reference])).values()];
 }
 
 /** Owners of a policy that it should have, or `undefined` when those it has will do. */
@@ -40,14 +40,14 @@ export function missingOwners(
   holders: readonly Holder[],
 ): OwnerReference[] | undefined {
   const current = policy.metadata.ownerReferences ?? [];
-  const held = current.filter((reference) => holders.some(({ uid }) => uid === reference.uid)).length;
+  const held = current.filter(reference => holders.some(({ uid }) => uid === reference.uid)).length;
   const going = template === undefined || template.metadata.deletionTimestamp !== undefined;
   const wanted = Math.min(holders.length, going ? MOST_HOLDERS : FEWEST_HOLDERS);
   const controlled = template === undefined || ownershipOf(policy, template) === 'own';
   if (held >= wanted && controlled) {
     return undefined;
   }
-  const kept = holders.slice(0, going ? MOST_HOLDERS : USUAL_HOLDERS).map((reference) => ({ ...reference }));
+  const kept = holders.slice(0, going ? MOST_HOLDERS : USUAL_HOLDERS).map(reference => ({ ...reference }));
   return [...(template === undefined ? [] : [controllerReference(template)]), ...kept];
 }
 
@@ -61,7 +61,7 @@ export function isPolicyOf(policy: NetworkPolicy, name: string, hash: string, te
   }
   const controller = controllerOf(policy);
   const ofEarlier = controller === undefined || (isOfKind(controller, EXTENSIONS_GROUP, 'SandboxTemplate') && controller.name === name);
-  const held = (policy.metadata.ownerReferences ?? []).some((reference) =>
+  const held = (policy.metadata.ownerReferences ?? []).some(reference =>
     isOfKind(reference, GROUP, 'Sandbox') || isOfKind(reference, EXTENSIONS_GROUP, 'SandboxTemplate'));
   return ofEarlier && held && labelOf(policy, LABEL.templateRefHash) === hash;
 }

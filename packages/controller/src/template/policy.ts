@@ -33,6 +33,6 @@ export function isPolicyReady(template: SandboxTemplate, policy: NetworkPolicy |
 /** The API server stores TCP where a port names no protocol. */
 function normalized(spec: NetworkPolicySpec): NetworkPolicySpec {
   const withProtocol = <T extends { ports?: NetworkPolicyPort[] }>(rule: T): T =>
-    (rule.ports === undefined ? rule : { ...rule, ports: rule.ports.map((port) => ({ ...port, protocol: port.protocol ?? 'TCP' })) });
+    (rule.ports === undefined ? rule : { ...rule, ports: rule.ports.map(port => ({ ...port, protocol: port.protocol ?? 'TCP' })) });
   return { ...spec, ingress: spec.ingress?.map(withProtocol), egress: spec.egress?.map(withProtocol) };
 }

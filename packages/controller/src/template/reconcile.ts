@@ -1,4 +1,4 @@
-import { LABEL, REASON, nameHash, type Sandbox, type SandboxTemplate } from 'agent-sandbox-api';
+import { LABEL, REASON, type Sandbox, type SandboxTemplate, definedOnly, nameHash } from 'agent-sandbox-api';
 import type { CachedPod, NetworkPolicy } from '../core-kinds.js';
 import { isDeleting, labelOf } from '../object/metadata.js';
 import { controllerReference, describeController, ownershipOf } from '../object/ownership.js';
@@ -63,7 +63,7 @@ export function reconcileTemplate(observed: ObservedTemplate): Plan<TemplateMemo
   }
   const actions = policyActions(observed, template, holders);
   const requests = [...labelUpdate(template, namespace), ...actions.requests, ...foreignPolicyUpdates(template, observed.foreignPolicies)];
-  return stage<TemplateMemory>(requests, (outcomes) => {
+  return stage<TemplateMemory>(requests, outcomes => {
     const failures = failuresOf(requests, outcomes);
     const [invalid] = failures.filter(({ reason }) => reason === 'Invalid');
     return {
@@ -100,7 +100,7 @@ function policyActions({ policy, namespace, name }: ObservedTemplate, template: 
   const metadata = {
     ...policy.metadata,
     labels: { ...policy.metadata.labels, ...policyLabels(template, namespace) },
-    ...(owners === undefined ? {} : { ownerReferences: owners }),
+    ...definedOnly({ ownerReferences: owners }),
   };
   return { requests: [update({ ...policy, metadata, spec: changed ? desired : policy.spec })] };
 }
@@ -134,7 +134,7 @@ function refuse({ memory, sameHash }: ObservedTemplate, template: SandboxTemplat
   const reported = memory?.reported === problem;
   return {
     requests: reported ? [] : [event(template, { type: 'Warning', reason: REASON.invalidConfiguration, action: 'Reconciling', note: problem })],
-    blockedBy: sameHash.filter((other) => other.metadata.uid !== template.metadata.uid).map(refOf),
+    blockedBy: sameHash.filter(other => other.metadata.uid !== template.metadata.uid).map(refOf),
     memory: { reported: problem },
   };
 }

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { GROUP, type KubeObject, type Resource } from 'agent-sandbox-api';
+import { GROUP, type KubeObject, type Resource, definedOnly } from 'agent-sandbox-api';
 import type { Cluster, Logger } from 'agent-sandbox-kube';
 import { Refusal } from '../refusal.js';
 import type { Action, Caller, SandboxRef } from './caller.js';
@@ -55,7 +55,7 @@ export class AccessReviews {
     return {
       key,
       name: user.username,
-      ...(expiresAt === undefined ? {} : { expiresAt }),
+      ...definedOnly({ expiresAt }),
       may: (action, sandbox) => {
         const question = `${action} ${sandbox.namespace}/${sandbox.name} ${key}`;
         const known = this.decisions.known(question);

@@ -32,14 +32,14 @@ export class Authentication {
     if (token === undefined) {
       throw unauthenticated(this.texts.missing);
     }
-    return this.ask(this.methods.filter((method) => method.accepts(token)), token, client);
+    return this.ask(this.methods.filter(method => method.accepts(token)), token, client);
   }
 
   private ask(methods: readonly Authenticator[], token: string, client: string): Caller | Promise<Caller> {
     for (const [i, method] of methods.entries()) {
       const answer = method.authenticate(token, client);
       if (answer instanceof Promise) {
-        return answer.then((caller) => caller ?? this.ask(methods.slice(i + 1), token, client));
+        return answer.then(caller => caller ?? this.ask(methods.slice(i + 1), token, client));
       }
       if (answer !== undefined) {
         return answer;

@@ -20,11 +20,11 @@ export function authenticationOf(
   const modes = flags.authzMode;
   const methods: Authenticator[] = [];
   const files: { close(): void }[] = [];
-  const close = () => files.forEach((file) => file.close());
+  const close = () => files.forEach(file => file.close());
   try {
     if (modes.includes('scoped-token')) {
       const paths = flags.authzScopedTokenSecretFile;
-      const keys = new WatchedFiles({ files: paths, read: (contents) => contents.map((content, i) => readKey(content, paths[i]!)), logger });
+      const keys = new WatchedFiles({ files: paths, read: contents => contents.map((content, i) => readKey(content, paths[i]!)), logger });
       files.push(keys);
       methods.push(new ScopedTokens(() => keys.value, flags.authzScopedTokenAllowV1));
     }

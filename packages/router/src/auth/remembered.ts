@@ -21,7 +21,7 @@ export class Remembered<T> {
     const asked = find();
     this.answers.set(question, { value: asked });
     asked.then(
-      (value) => this.replace(question, asked, { value }, this.ttlMs),
+      value => this.replace(question, asked, { value }, this.ttlMs),
       () => this.replace(question, asked, { value: asked }, Math.max(1_000, this.ttlMs / 3)),
     );
     return asked;

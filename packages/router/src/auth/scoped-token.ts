@@ -51,7 +51,7 @@ export function verifyScopedToken(keys: readonly Buffer[], token: string, nowMs:
   }
   const mac = Buffer.from(given, 'base64url');
   // Every key is tried, so that the time tells nothing about which of them fits.
-  const fits = keys.map((key) => {
+  const fits = keys.map(key => {
     const expected = signature(key, version, payload);
     return mac.length === expected.length && timingSafeEqual(mac, expected);
   });

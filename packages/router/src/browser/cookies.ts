@@ -29,11 +29,11 @@ export class CookieNames {
 /** The values of a cookie in a `Cookie` header; several if it was set for several paths. */
 export function cookieValues(header: string | undefined, name: string): string[] {
   return header === undefined || !header.includes(name) ? []
-    : header.split(';').map((pair) => pair.trim()).filter((pair) => pair.startsWith(`${name}=`)).map((pair) => pair.slice(name.length + 1));
+    : header.split(';').map(pair => pair.trim()).filter(pair => pair.startsWith(`${name}=`)).map(pair => pair.slice(name.length + 1));
 }
 
 /** A `Cookie` header without some cookies, the others byte by byte; undefined if none is left. */
 export function withoutCookies(header: string, isOwn: (name: string) => boolean): string | undefined {
-  const kept = header.split(';').filter((pair) => !isOwn(pair.split('=', 1)[0]!.trim()));
+  const kept = header.split(';').filter(pair => !isOwn(pair.split('=', 1)[0]!.trim()));
   return kept.length === 0 ? undefined : kept.join(';').trimStart();
 }

@@ -6,8 +6,8 @@ import type { Authentication, Caller } from '../auth/index.js';
 import type { User } from '../auth/access.js';
 import { bearerToken } from '../contract.js';
 import type { Outside } from '../forwarded.js';
-import { badRequest, forbidden, redirect, unauthenticated, Refusal } from '../refusal.js';
-import { CookieNames, cookieValues, withoutCookies } from './cookies.js';
+import { badRequest, forbidden, redirect, unauthenticated, type Refusal } from '../refusal.js';
+import { type CookieNames, cookieValues, withoutCookies } from './cookies.js';
 import type { Oidc } from './oidc.js';
 import { loginProblem, originProblem } from './origin.js';
 import { rewriteAnswer } from './rewrite.js';
@@ -125,7 +125,7 @@ export class Browser {
     const kept: string[] = [];
     for (let i = 0; i < headers.length; i += 2) {
       const name = headers[i]!.toLowerCase();
-      const value = name === 'cookie' ? withoutCookies(headers[i + 1]!, (cookie) => names.isOwn(cookie))
+      const value = name === 'cookie' ? withoutCookies(headers[i + 1]!, cookie => names.isOwn(cookie))
         : name === 'referer' && hasParameter(headers[i + 1]!, parameter) ? undefined : headers[i + 1]!;
       if (value !== undefined) {
         kept.push(headers[i]!, value);
@@ -195,7 +195,7 @@ export class Browser {
     }
     if (ticket !== undefined) {
       const nonces = cookieValues(request.headers.cookie, names.name(cookiePath(route), 'nonce'));
-      if (ticket.scope !== route.scope || !nonces.some((nonce) => nonceHash(nonce) === ticket.nonce)) {
+      if (ticket.scope !== route.scope || !nonces.some(nonce => nonceHash(nonce) === ticket.nonce)) {
         throw base.challenge();
       }
     }

@@ -206,7 +206,7 @@ export class Oidc {
     }
     const told = claims[groupsClaim];
     const groups = (Array.isArray(told) ? told : [told]).filter((group): group is string => typeof group === 'string' && group !== '')
-      .map((group) => groupsPrefix + group).filter((group) => !group.startsWith(RESERVED));
+      .map(group => groupsPrefix + group).filter(group => !group.startsWith(RESERVED));
     return { username, groups: [...groups, 'system:authenticated'] };
   }
 
@@ -214,7 +214,7 @@ export class Oidc {
     const { issuer, clientId, clientSecret } = this.options;
     this.discovered ??= client.discovery(issuer, clientId, undefined, (...args) => client.ClientSecretBasic(clientSecret())(...args), {
       timeout: TIMEOUT_S, execute: issuer.protocol === 'http:' ? [client.allowInsecureRequests] : [],
-    }).catch((error) => {
+    }).catch(error => {
       this.discovered = undefined;
       throw error;
     });

@@ -44,7 +44,7 @@ function rewriteHeader(name: string, value: string, route: Route, outside: Outsi
 function rewriteCookie(value: string, route: Route, addsBase: boolean): string {
   const [pair, ...attributes] = value.split(';');
   let hasPath = false;
-  const kept = attributes.filter((attribute) => attribute.split('=', 1)[0]!.trim().toLowerCase() !== 'domain').map((attribute) => {
+  const kept = attributes.filter(attribute => attribute.split('=', 1)[0]!.trim().toLowerCase() !== 'domain').map(attribute => {
     const [key, path = ''] = attribute.split(/=(.*)/s, 2) as [string, string?];
     if (route.kind === 'host' || key.trim().toLowerCase() !== 'path') {
       return attribute;

@@ -98,7 +98,7 @@ export function takeParameter(target: string, name: string): { readonly target: 
     return { target, values: [] };
   }
   const values: string[] = [];
-  const kept = target.slice(at + 1).split('&').filter((pair) => {
+  const kept = target.slice(at + 1).split('&').filter(pair => {
     const [key, value = ''] = pair.split(/=(.*)/s, 2) as [string, string?];
     if (decode(key) !== name) {
       return true;

@@ -1,3 +1,4 @@
+import { definedOnly } from 'agent-sandbox-api';
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'agent-sandbox-kube';
 import type { AccessReviews } from '../auth/access.js';
@@ -29,7 +30,7 @@ export function browserOf(
     return undefined;
   }
   const files: { close(): void }[] = [];
-  const close = () => files.forEach((file) => file.close());
+  const close = () => files.forEach(file => file.close());
   const watched = <T>(paths: readonly string[], read: (contents: readonly string[]) => T): () => T => {
     const file = new WatchedFiles({ files: paths, read, logger });
     files.push(file);
@@ -44,9 +45,9 @@ export function browserOf(
     const browser = new Browser({
       ...shared, authentication, sameSite: flags.authzCookieSameSite, allowedOrigins: new Set(flags.authzCookieAllowedOrigins),
       rewritesAnswers: flags.pathRoutingRewriteResponses,
-      ...(oidc === undefined ? {} : { oidc }),
+      ...definedOnly({ oidc }),
     });
-    return { browser, close, ...(oidc === undefined ? {} : { oidc }) };
+    return { browser, close, ...definedOnly({ oidc }) };
   } catch (error) {
     close();
     throw error;
@@ -57,7 +58,7 @@ type Watch = <T>(paths: readonly string[], read: (contents: readonly string[]) =
 
 function sessionKeys({ authzCookieKeyFile: paths }: Flags, watched: Watch, logger: Logger, env: NodeJS.ProcessEnv): () => readonly Buffer[] {
   if (paths.length > 0) {
-    return watched(paths, (contents) => contents.map((content, i) => readKey(content, paths[i]!)));
+    return watched(paths, contents => contents.map((content, i) => readKey(content, paths[i]!)));
   }
   logger.warn({}, 'sessions of browsers end with this process, and count in it only: give all replicas the same --authz-cookie-key-file');
   const key = Buffer.from(env[SESSION_KEY_VARIABLE] ?? randomSessionKey());
@@ -81,8 +82,8 @@ function oidcOf(
     usernamePrefix: flags.browserOidcUsernamePrefix ?? defaultPrefix(flags),
     groupsClaim: flags.browserOidcGroupsClaim,
     groupsPrefix: flags.browserOidcGroupsPrefix,
-    callerOf: (user) => access.caller(user),
-    onFailure: (error) => logger.error({ err: error }, 'a login at the OIDC provider failed'),
+    callerOf: user => access.caller(user),
+    onFailure: error => logger.error({ err: error }, 'a login at the OIDC provider failed'),
   });
 }
 

@@ -19,7 +19,7 @@ interface Installable {
 const PROGRAMS = {
   vite: {
     file: 'node_modules/vite/bin/vite.js',
-    commands: (folder) => [['npm', 'install', '--no-audit', '--no-fund', '--prefix', folder, 'vite@7']],
+    commands: folder => [['npm', 'install', '--no-audit', '--no-fund', '--prefix', folder, 'vite@7']],
   },
 } as const satisfies Record<string, Installable>;
 
@@ -64,9 +64,9 @@ export interface Running {
 export function start(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Running {
   const child: ChildProcess = spawn(command, args, { cwd, env: { ...process.env, NODE_OPTIONS: '', ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   let text = '';
-  child.stdout!.on('data', (chunk) => (text += chunk));
-  child.stderr!.on('data', (chunk) => (text += chunk));
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', (error) => {
+  child.stdout!.on('data', chunk => (text += chunk));
+  child.stderr!.on('data', chunk => (text += chunk));
+  const ended = new Promise<void>(resolve => child.once('exit', () => resolve()).once('error', error => {
     text += error.message;
     resolve();
   }));

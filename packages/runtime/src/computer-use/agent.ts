@@ -1,4 +1,5 @@
 import { Environment, GoogleGenAI, type Content, type FunctionCall, type GenerateContentResponse, type Part } from '@google/genai';
+import { definedOnly } from 'agent-sandbox-api';
 import { messageOf } from '../errors.js';
 import { perform, type Arguments } from './actions.js';
 import { Browser } from './browser.js';
@@ -165,7 +166,7 @@ class Run {
       functionResponse: {
         id: call.id,
         name,
-        response: { url: this.browser.url, ...(failure !== undefined && { error: failure }) },
+        response: { url: this.browser.url, ...definedOnly({ error: failure }) },
         parts: [{ inlineData: { mimeType: 'image/png', data } }],
       },
     };

@@ -1,5 +1,5 @@
 import type { ServiceImpl } from '@connectrpc/connect';
-import { ProcessService, type ProcessConfig } from '../proto/process/v1/process_pb.js';
+import type { ProcessService, ProcessConfig } from '../proto/process/v1/process_pb.js';
 import type { Runtime } from '../runtime.js';
 import { checked, ExecuteRequest, ResizeTtyRequest, SendSignalRequest, StartRequest, WriteStdinRequest } from '../sandboxd/messages.js';
 import { childOf, execute, resize, runProcess, sendSignal, startProcess, terminalOf, writeStdin, type ProcessOutput } from '../sandboxd/process.js';

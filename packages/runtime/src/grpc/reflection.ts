@@ -1,7 +1,7 @@
 import { toBinary, type DescFile } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { Code, type ServiceImpl } from '@connectrpc/connect';
-import { file_grpc_reflection_v1_reflection, ServerReflection, type ServerReflectionRequest } from '../proto/grpc/reflection/v1/reflection_pb.js';
+import { file_grpc_reflection_v1_reflection, type ServerReflection, type ServerReflectionRequest } from '../proto/grpc/reflection/v1/reflection_pb.js';
 
 /**
  * `grpc.reflection.v1.ServerReflection` for the services of some files. There is no library of it for Connect; it is a lookup in

@@ -1,3 +1,4 @@
+import { definedOnly } from 'agent-sandbox-api';
 import { PassThrough } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ArgumentError, BodyTooLargeError, errnoOf, MultipartError, PathEscapesError, reasonOf, TooManyWatchesError } from '../errors.js';
@@ -41,7 +42,7 @@ export async function handleGet(runtime: Runtime, request: FastifyRequest, reply
       const { type, stats, target } = await describeLocation(location);
       const { size, mtimeMs, mode } = stats;
       return sendJson(reply, 200, {
-        path: requestedPath(request), type, size, modified_at: timeText(mtimeMs), mode: modeText(mode), ...(target !== undefined && { target }),
+        path: requestedPath(request), type, size, modified_at: timeText(mtimeMs), mode: modeText(mode), ...definedOnly({ target }),
       });
     }
     if (watch) {

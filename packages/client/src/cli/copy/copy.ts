@@ -2,15 +2,15 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
-import { SandboxClient } from '../../client.js';
+import type { SandboxClient } from '../../client.js';
 import { SandboxInputError } from '../../errors.js';
-import { Streams, deliver } from '../output.js';
+import { type Streams, deliver } from '../output.js';
 import { FileCopy } from './files.js';
 import { entriesBelow } from './local-source.js';
-import { Attributes, LocalTree, writeWhole } from './local-tree.js';
-import { Place, nameOf, placeOf } from './place.js';
+import { type Attributes, LocalTree, writeWhole } from './local-tree.js';
+import { type Place, nameOf, placeOf } from './place.js';
 import { NoProgramsError, ProgramCopy } from './programs.js';
-import { CopyReport, CopyResult } from './report.js';
+import { CopyReport, type CopyResult } from './report.js';
 
 export interface CopyOptions {
   /** Whether directories are copied, with all below them. @default false */

@@ -1,9 +1,9 @@
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { SandboxInputError, SandboxPathNotFoundError } from '../../errors.js';
-import { FileEntry, Files } from '../../files.js';
-import { LocalEntry, contentOf } from './local-source.js';
-import { LocalTree, reasonOf } from './local-tree.js';
+import type { FileEntry, Files } from '../../files.js';
+import { type LocalEntry, contentOf } from './local-source.js';
+import { type LocalTree, reasonOf } from './local-tree.js';
 import type { CopyReport } from './report.js';
 
 /** Directories below directories that are followed at most: the listings follow links, which can make circles. */

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { FileHandle, lstat, open, readdir, readlink } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SandboxInputError } from '../../errors.js';
 import type { CopyReport } from './report.js';

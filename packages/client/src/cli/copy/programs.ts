@@ -1,14 +1,14 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { extract, pack, Header } from 'tar-stream';
+import { extract, pack, type Header } from 'tar-stream';
 import {
   SandboxClosedError, SandboxError, SandboxInputError, SandboxPathNotFoundError, SandboxRequestError, SandboxUnsupportedError,
 } from '../../errors.js';
-import { Process } from '../../process.js';
-import { Sandbox } from '../../sandbox.js';
+import type { Process } from '../../process.js';
+import type { Sandbox } from '../../sandbox.js';
 import { harmless } from '../output.js';
-import { LocalEntry, contentOf } from './local-source.js';
-import { EntryError, LocalTree, reasonOf } from './local-tree.js';
+import { type LocalEntry, contentOf } from './local-source.js';
+import { EntryError, type LocalTree, reasonOf } from './local-tree.js';
 import { argumentOf } from './place.js';
 import type { CopyReport } from './report.js';
 
