@@ -1,4 +1,5 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** Where Debian installs programs that only root uses; a user's PATH may lack these folders. */
@@ -42,6 +43,14 @@ export function cniFolder(): string | undefined {
   return CNI_FOLDERS.find(folder => existsSync(join(folder, 'bridge')));
 }
 
+/** Folder of the control groups, for version 1 of one of its controllers. */
+const CGROUPS = ['/sys/fs/cgroup', '/sys/fs/cgroup/pids'];
+
+/** What a node does with the kernel, in namespaces that end with the command. */
+const KERNEL_PROBE = [
+  'mount -t tmpfs none /mnt', 'ip link add probe0 type bridge', 'iptables -w -t nat -S >/dev/null', 'ipset create probe hash:ip',
+].map(command => `${command} || { echo "it does not allow: ${command.split(' >')[0]}" >&2; exit 1; }`).join('\n');
+
 /** What this machine lacks for a real node, as one line that says what to do; undefined if nothing. */
 export function missingForNode(env: NodeJS.ProcessEnv = process.env): string | undefined {
   if (process.platform !== 'linux') {
@@ -54,7 +63,42 @@ export function missingForNode(env: NodeJS.ProcessEnv = process.env): string | u
   if (packages.size > 0) {
     return `a real node needs packages that this machine lacks: apt-get install ${[...packages].join(' ')}`;
   }
-  return process.getuid?.() === 0 ? undefined : 'a real node needs root: it makes namespaces, mounts and cgroups';
+  if (process.getuid?.() !== 0) {
+    return 'a real node needs root: it makes namespaces, mounts and cgroups';
+  }
+  return refusalOfKernel(env);
+}
+
+/** By the PATH that the commands were looked up in: each is asked once per process. */
+const refusals = new Map<string, string | undefined>();
+
+/** Root in a container may do less than root: what the kernel refuses here. */
+function refusalOfKernel(env: NodeJS.ProcessEnv): string | undefined {
+  const commands = machinePath(env);
+  if (!refusals.has(commands)) {
+    refusals.set(commands, probeNamespaces(env) ?? probeCgroups());
+  }
+  const refusal = refusals.get(commands);
+  return refusal && `a real node needs root that may make namespaces, mounts, interfaces, sets of addresses and cgroups; on this machine ${refusal}`;
+}
+
+function probeNamespaces(env: NodeJS.ProcessEnv): string | undefined {
+  const { status, stderr, error } = spawnSync('unshare', ['--mount', '--net', '--pid', '--fork', '--', 'sh', '-c', KERNEL_PROBE], {
+    env: { ...env, PATH: machinePath(env) }, encoding: 'utf8',
+  });
+  return status === 0 ? undefined : stderr?.trim().split('\n').join('; ') || String(error ?? `unshare ended with ${status}`);
+}
+
+function probeCgroups(): string | undefined {
+  const parent = CGROUPS.filter(folder => existsSync(folder)).pop();
+  const folder = join(parent ?? CGROUPS[0], `agent-sandbox-probe-${process.pid}`);
+  try {
+    mkdirSync(folder);
+    rmdirSync(folder);
+    return undefined;
+  } catch (error) {
+    return `no cgroup can be made: ${(error as Error).message}`;
+  }
 }
 
 function isExecutable(path: string): boolean {
