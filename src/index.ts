@@ -29,6 +29,7 @@ export {
 } from './namespace';
 export {
   IsolationAnswer, NetworkAnswer, NetworkEndpoint, NetworkMatrixRow, NetworkModel, NetworkModelProps, ReachedRange, Reachability,
+  ServiceTranslation,
 } from './policy';
 export {
   AgentSandboxController, AgentSandboxControllerProps, ControllerFlagProps, ControllerImplementation,

@@ -4,7 +4,8 @@ import { METADATA_SERVERS, SPECIAL_RANGES } from '../src/generated/semantics.gen
 import { AddressSet } from '../src/policy/address-set';
 import { DESTINATIONS } from '../src/policy/destinations';
 import {
-  Isolation, NetworkEndpoint, NetworkModel, NetworkPeer, NetworkPort, Reachability, Sandbox, SandboxNamespace, SandboxNetwork, SandboxTemplate,
+  ClusterDns, Isolation, NetworkEndpoint, NetworkModel, NetworkPeer, NetworkPort, Reachability, Sandbox, SandboxNamespace, SandboxNetwork, SandboxTemplate,
+  ServiceTranslation,
 } from '../src';
 
 const { ALLOWED, DENIED, UNKNOWN } = Reachability;
@@ -135,6 +136,57 @@ test('the address of the API server decides whether it is reached', () => {
   expect(NetworkModel.of(chart, { apiServerCidrs: ['34.1.2.3/32'] }).canReach(python, NetworkEndpoint.apiServer()).reachability).toBe(ALLOWED);
 });
 
+describe('facts about the cluster', () => {
+  const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'model', namespace: 'agents' }, spec: { clusterIP: '10.96.0.50', selector: { app: 'model' }, ports: [{ port: 80, targetPort: 8000 }] } };
+  const pods = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'model', namespace: 'agents' }, spec: { template: { metadata: { labels: { app: 'model' } }, spec: { containers: [{ name: 'model' }] } } } };
+  const model = NetworkEndpoint.service('model', 'agents');
+  const toPods = SandboxNetwork.denyAll().allowEgressTo(NetworkPeer.pods({ app: 'model' }), [NetworkPort.tcp(8000)]);
+  const toService = SandboxNetwork.denyAll().allowEgressTo(NetworkPeer.cidr('10.96.0.50/32'), [NetworkPort.tcp(80)]);
+
+  test.each([
+    [ServiceTranslation.AFTER, toPods, ALLOWED], [ServiceTranslation.AFTER, toService, DENIED],
+    [ServiceTranslation.BEFORE, toPods, DENIED], [ServiceTranslation.BEFORE, toService, ALLOWED],
+  ])('rules that are looked at %s translation match the Pods of a Service or its address', (serviceTranslation, network, expected) => {
+    const manifests = [...chartWith(network).toJson(), service, pods];
+    expect(NetworkModel.ofManifests(manifests, { serviceTranslation }).canReach(python, model, NetworkPort.tcp(80)).reachability).toBe(expected);
+  });
+
+  test('a Service without the port, or without Pods in the set, says so', () => {
+    const manifests = [...chartWith(toPods).toJson(), service];
+    expect(NetworkModel.ofManifests([...manifests, pods]).canReach(python, model, NetworkPort.tcp(81))).toMatchObject({ reachability: DENIED, reasons: ['Service agents/model has no such port'] });
+    expect(NetworkModel.ofManifests(manifests).canReach(python, model)).toMatchObject({ reachability: UNKNOWN, reasons: ['the set has no Pods behind Service agents/model'] });
+  });
+
+  test.each([
+    ['kube-dns', ClusterDns.kubeDns()], ['NodeLocal', ClusterDns.nodeLocal()], ['Cloud DNS', ClusterDns.cloudDns()], ['OpenShift', ClusterDns.openshift()],
+  ])('%s is reached by a preset that names it, and by no other; metadata stay closed', (_name, dns) => {
+    const named = chartWith(SandboxNetwork.dnsOnly({ dns }));
+    expect(NetworkModel.of(named, { dns }).matrix()[0].cells).toMatchObject({ 'cluster-dns': ALLOWED, 'aws-metadata': DENIED, 'gcp-metadata': DENIED });
+    const other = dns.ports[0]._toPolicyPort().port?.value === 5353 ? ClusterDns.kubeDns() : ClusterDns.openshift();
+    expect(NetworkModel.of(named, { dns: other }).matrix()[0].cells['cluster-dns']).toBe(DENIED);
+  });
+
+  test('nodes are reached where the network plugin says so', () => {
+    const chart = chartWith(SandboxNetwork.denyAll());
+    expect(NetworkModel.of(chart).canReach(python, NetworkEndpoint.nodes()).reachability).toBe(DENIED);
+    expect(NetworkModel.of(chart, { nodesAllowed: true }).matrix()[0].cells.kubelet).toBe(ALLOWED);
+  });
+
+  test('a rule with more ports than the network plugin takes gives no certainty', () => {
+    const ports = Array.from({ length: 25 }, (_, index) => NetworkPort.tcp(8000 + index));
+    const chart = chartWith(SandboxNetwork.denyAll().allowEgressTo(NetworkPeer.cidr('10.50.0.100/32'), ports));
+    const ask = (maxPortsPerRule?: number) => NetworkModel.of(chart, { maxPortsPerRule }).canReach(python, NetworkEndpoint.address('10.50.0.100'), NetworkPort.tcp(8003)).reachability;
+    expect([ask(), ask(25), ask(24)]).toEqual([ALLOWED, ALLOWED, UNKNOWN]);
+  });
+
+  test('hosts outside of the cluster can be asked about, too', () => {
+    const open = chartWith(SandboxNetwork.denyAll().allowIngressFrom(NetworkPeer.cidr('192.0.2.0/28')));
+    const ask = (address: string) => NetworkModel.of(open).canReach(NetworkEndpoint.address(address), python, NetworkPort.tcp(8888)).reachability;
+    expect([ask('192.0.2.1'), ask('192.0.2.16')]).toEqual([ALLOWED, DENIED]);
+    expect(NetworkModel.of(open).canReach(NetworkEndpoint.address('1.1.1.1'), NetworkEndpoint.address('8.8.8.8')).reachability).toBe(UNKNOWN);
+  });
+});
+
 describe('tenants', () => {
   const tenants = (second: SandboxNetwork, closed = true) => {
     const app = new App();
@@ -197,6 +249,8 @@ describe('bad input', () => {
     ['a name that is none', () => NetworkEndpoint.named('aws'), /NetworkEndpoint.named: name is 'aws': write one of aws-metadata/],
     ['an address that is none', () => NetworkEndpoint.address('10.0.0'), /NetworkEndpoint.address: cidr is '10.0.0': write an address or a network/],
     ['a CIDR that is none', () => NetworkModel.of(chartWith(), { podCidrs: ['10.0.0.1/8'] }), /podCidrs\[0\] is '10.0.0.1\/8'/],
+    ['a limit that is none', () => NetworkModel.of(chartWith(), { maxPortsPerRule: 0 }), /maxPortsPerRule is 0/],
+    ['a Service that is not in the set', () => model.canReach(python, NetworkEndpoint.service('x', 'agents')), /to is 'Service agents\/x': the set has no such Service/],
     ['something else than a tree', () => NetworkModel.of({} as any), /NetworkModel.of: scope/],
     ['something else than a list', () => NetworkModel.ofManifests({} as any), /NetworkModel.ofManifests: manifests/],
   ])('%s', (_name, call, message) => expect(call).toThrow(message));

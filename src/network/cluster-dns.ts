@@ -28,6 +28,13 @@ export class ClusterDns {
     return new ClusterDns(NetworkPeer.cidr(cidr), onPort(53));
   }
 
+  /**
+   * Cloud DNS for GKE: the address of the metadata server, at port 53 only, so that the metadata themselves stay closed.
+   */
+  public static cloudDns(): ClusterDns {
+    return new ClusterDns(NetworkPeer.cidr('169.254.169.254/32'), onPort(53));
+  }
+
   /** OpenShift: Pods of the default DNS in `openshift-dns`, which listen on port 5353. */
   public static openshift(): ClusterDns {
     const peer = NetworkPeer.pods({ 'dns.operator.openshift.io/daemonset-dns': 'default' }, { namespace: 'openshift-dns' });

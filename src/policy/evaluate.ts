@@ -21,6 +21,9 @@ export interface Surroundings {
   readonly namespaces: Namespaces;
   readonly podAddresses: AddressSet;
   readonly nodeAddresses?: AddressSet;
+
+  /** Ports of one protocol that an engine takes in one rule. */
+  readonly maxPortsPerRule?: number;
 }
 
 /** Part of the targets, and the rule that decides for it. @internal */
@@ -194,7 +197,12 @@ function matchOf(question: Question, rule: PolicyRule, policy?: NamespacedPolicy
     : rule.peers.map(peer => peerMatches(question, peer, policy));
   const yes = parts.reduce((set, part) => set.union(part.yes), AddressSet.EMPTY);
   const maybe = parts.reduce((set, part) => set.union(part.maybe), AddressSet.EMPTY).minus(yes);
-  return port === 'yes' ? { yes, maybe } : { yes: AddressSet.EMPTY, maybe: yes.union(maybe) };
+  return port === 'yes' && !exceedsLimit(rule, point, question.around) ? { yes, maybe } : { yes: AddressSet.EMPTY, maybe: yes.union(maybe) };
+}
+
+/** Whether the rule has more ports than the engine takes, so that some of them are not enforced: which ones is not known. */
+function exceedsLimit({ ports = [] }: PolicyRule, { protocol }: PortPoint, { maxPortsPerRule = Infinity }: Surroundings): boolean {
+  return ports.filter(each => each.protocol === protocol).length > maxPortsPerRule;
 }
 
 function portMatches(range: PortRange, point: PortPoint, listening: PodGroup | undefined): Truth {
@@ -220,8 +228,9 @@ function peerMatches({ around, target }: Question, peer: Peer, policy: Namespace
     if (target.kind === 'addresses') {
       return { yes: target.set.intersect(block), maybe: AddressSet.EMPTY };
     }
-    // Of the addresses of Pods, only the range is known.
-    return block.intersect(around.podAddresses).isEmpty ? NONE : matchOfPods(block.contains(around.podAddresses) ? 'yes' : 'maybe');
+    // Of the addresses of Pods that do not run yet, only the range is known.
+    const addresses = target.pods.addresses ?? around.podAddresses;
+    return block.intersect(addresses).isEmpty ? NONE : matchOfPods(block.contains(addresses) ? 'yes' : 'maybe');
   }
   if (target.kind === 'addresses') {
     return NONE;

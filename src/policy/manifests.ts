@@ -12,6 +12,7 @@ export interface Manifest {
     readonly annotations?: { readonly [key: string]: string };
   };
   readonly spec?: any;
+  readonly status?: any;
 }
 
 /** A manifest and where it was written. @internal */

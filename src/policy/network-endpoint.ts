@@ -10,6 +10,7 @@ export type EndpointQuery =
   | { readonly kind: 'object'; readonly objectKind: string; readonly name: string; readonly namespace?: string }
   | { readonly kind: 'addresses'; readonly set: AddressSet; readonly port?: number; readonly protocol?: string }
   | { readonly kind: 'pods'; readonly namespace?: string; readonly labels: KnownLabels; readonly port?: number; readonly protocol?: string }
+  | { readonly kind: 'service'; readonly name: string; readonly namespace?: string }
   | { readonly kind: 'api server' | 'nodes' };
 
 /** Ports of services that speak UDP: DNS and NTP. */
@@ -35,6 +36,28 @@ export class NetworkEndpoint {
    */
   public static sandbox(name: string, namespace?: string): NetworkEndpoint {
     return new NetworkEndpoint(`Sandbox ${namespace ? `${namespace}/` : ''}${name}`, { kind: 'object', objectKind: 'Sandbox', name, namespace });
+  }
+
+  /**
+   * The Pods of another kind: Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job or CronJob.
+   *
+   * @param kind the kind of the object
+   * @param name its name
+   * @param namespace its namespace; undefined where it is chosen when the manifest is applied
+   */
+  public static workload(kind: string, name: string, namespace?: string): NetworkEndpoint {
+    return new NetworkEndpoint(`${kind} ${namespace ? `${namespace}/` : ''}${name}`, { kind: 'object', objectKind: kind, name, namespace });
+  }
+
+  /**
+   * A Service of the set, by its address in the cluster. Which rules match depends on whether the network plugin sees connections before
+   * or after the translation to a Pod: see `serviceTranslation` of the model.
+   *
+   * @param name name of the Service
+   * @param namespace its namespace; undefined where it is chosen when the manifest is applied
+   */
+  public static service(name: string, namespace?: string): NetworkEndpoint {
+    return new NetworkEndpoint(`Service ${namespace ? `${namespace}/` : ''}${name}`, { kind: 'service', name, namespace });
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { Construct } from 'constructs';
-import { checkCalls, Problems } from '../checks';
+import { checkCalls, integer, portNumber, Problems } from '../checks';
 import { SPECIAL_RANGES } from '../generated/semantics.gen';
 import { cidr, ClusterDns, type NetworkPort } from '../network';
 import { AddressSet } from './address-set';
@@ -9,6 +9,7 @@ import { type Manifest, manifestsOf, placed, type PlacedManifest } from './manif
 import { NetworkEndpoint } from './network-endpoint';
 import { type Direction, isTemplate, namespacedPolicies, outcomeOf, tierPolicies } from './policies';
 import { Namespaces, type PodGroup, podGroups } from './pods';
+import { selects } from './selectors';
 
 /** Whether a connection is possible. */
 export enum Reachability {
@@ -20,6 +21,15 @@ export enum Reachability {
 
   /** The manifests do not tell: the reasons say what is missing. */
   UNKNOWN = 'unknown',
+}
+
+/** When a network plugin looks at a connection to the address of a Service. */
+export enum ServiceTranslation {
+  /** Rules see the address and the port of the Service. */
+  BEFORE = 'before',
+
+  /** Rules see the Pod behind the Service, and the port that the Pod listens on. */
+  AFTER = 'after',
 }
 
 /** Facts about the cluster that manifests do not hold. */
@@ -59,6 +69,35 @@ export interface NetworkModelProps {
    * @default ClusterDns.kubeDns()
    */
   readonly dns?: ClusterDns;
+
+  /**
+   * Ranges from which Services get their addresses, in CIDR notation.
+   *
+   * @default - any special range in which Pods can be
+   */
+  readonly serviceCidrs?: string[];
+
+  /**
+   * Whether the network plugin looks at connections to Services before or after the address of the Service is translated to that of a Pod.
+   *
+   * @default ServiceTranslation.AFTER
+   */
+  readonly serviceTranslation?: ServiceTranslation;
+
+  /**
+   * Whether the network plugin lets Pods connect to nodes whatever policies say.
+   *
+   * @default false
+   */
+  readonly nodesAllowed?: boolean;
+
+  /**
+   * How many ports of one protocol the network plugin takes in one rule. Of a rule with more, the answers are `UNKNOWN`. Some plugins of
+   * clouds take 24.
+   *
+   * @default - any number
+   */
+  readonly maxPortsPerRule?: number;
 }
 
 /** Whether a connection is possible, and why. */
@@ -156,9 +195,11 @@ export class NetworkModel {
 
   private constructor(manifests: readonly PlacedManifest[], private readonly props: NetworkModelProps) {
     const problems = Problems.of('NetworkModel');
-    for (const prop of ['podCidrs', 'nodeCidrs', 'apiServerCidrs'] as const) {
+    for (const prop of ['podCidrs', 'nodeCidrs', 'apiServerCidrs', 'serviceCidrs'] as const) {
       props[prop]?.forEach((value, index) => problems.check(`${prop}[${index}]`, value, cidr));
     }
+    problems.check('apiServerPort', props.apiServerPort, portNumber);
+    problems.check('maxPortsPerRule', props.maxPortsPerRule, integer(1));
     problems.throwIfAny();
     this.groups = podGroups(manifests);
     this.policies = { namespaced: namespacedPolicies(manifests, this.groups), tiers: tierPolicies(manifests) };
@@ -168,6 +209,7 @@ export class NetworkModel {
       namespaces: new Namespaces(manifests),
       podAddresses: AddressSet.of(...props.podCidrs ?? POD_CIDRS),
       nodeAddresses: props.nodeCidrs && AddressSet.of(...props.nodeCidrs),
+      maxPortsPerRule: props.maxPortsPerRule,
     };
   }
 
@@ -181,15 +223,28 @@ export class NetworkModel {
   }
 
   /**
-   * Whether Pods can connect. Both ends count: the egress of the one and the ingress of the other.
+   * Whether a connection is possible. Both ends count where they are Pods: the egress of the one and the ingress of the other.
    *
-   * @param from the Pods that connect
+   * @param from what connects: Pods, or addresses of hosts outside of the cluster
    * @param to what they connect to
    * @param port the port; undefined is the usual port of a named destination, and any port otherwise
    * @throws if `from` or `to` is an object that is not in the set
    */
   public canReach(from: NetworkEndpoint, to: NetworkEndpoint, port?: NetworkPort): NetworkAnswer {
+    if (to?._query.kind === 'service') {
+      return this.reachesService(from, to, port);
+    }
+    if (to?._query.kind === 'nodes' && this.props.nodesAllowed) {
+      return { reachability: Reachability.ALLOWED, reasons: ['the network plugin lets Pods connect to nodes'], places: [] };
+    }
     const target = this.targetOf(to);
+    if (from?._query.kind === 'addresses') {
+      const source: Target = { kind: 'addresses', set: from._query.set };
+      return strongest(target.targets.flatMap(each => (each.kind === 'addresses' ? [] : this.pointsOf(port, target.ports)
+        .map(point => answerOf(source, this.decisions(each.pods, 'ingress', source, point)))))) ?? {
+        reachability: Reachability.UNKNOWN, reasons: ['neither end is a Pod of the cluster'], places: [],
+      };
+    }
     const answers = this.groupsOf('from', from).flatMap(subject => target.targets.flatMap(each =>
       this.pointsOf(port, target.ports).map(point => this.connection(subject, each, point, target.isOneOf))));
     return strongest(answers);
@@ -293,6 +348,47 @@ export class NetworkModel {
       }
     }
     return { isolated: true };
+  }
+
+  /** By the address of a Service: to its Pods, or, where plugins look before translation, to its own address first. */
+  private reachesService(from: NetworkEndpoint, to: NetworkEndpoint, port: NetworkPort | undefined): NetworkAnswer {
+    const { name, namespace } = to._query as { readonly name: string; readonly namespace?: string };
+    const found = [...this.byPlace].find(([, { kind, metadata }]) => kind === 'Service' && metadata.name === name && metadata.namespace === namespace);
+    if (!found) {
+      const problems = Problems.of('NetworkModel');
+      problems.add('to', to.description, 'the set has no such Service');
+      problems.throwIfAny();
+    }
+    const [place, { spec }] = found!;
+    const asked = port?._toPolicyPort();
+    const ports: any[] = (spec?.ports ?? []).filter((each: any) =>
+      asked === undefined || ((each.protocol ?? 'TCP') === String(asked.protocol ?? 'TCP') && each.port === asked.port?.value));
+    if (ports.length === 0) {
+      return { reachability: Reachability.DENIED, reasons: [`${to.description} has no such port`], places: [place] };
+    }
+    const behind = this.groups.filter(group => group.namespace === namespace && spec?.selector && selects({ matchLabels: spec.selector }, group) === 'yes');
+    if (behind.length === 0) {
+      return { reachability: Reachability.UNKNOWN, reasons: [`the set has no Pods behind ${to.description}`], places: [place] };
+    }
+    const own = typeof spec?.clusterIP === 'string' && spec.clusterIP !== 'None' ? [`${spec.clusterIP}/${spec.clusterIP.includes(':') ? 128 : 32}`] : undefined;
+    const address: Target = { kind: 'addresses', set: own ? AddressSet.of(...own) : AddressSet.of(...this.props.serviceCidrs ?? POD_CIDRS) };
+    return strongest(this.groupsOf('from', from).flatMap(subject => ports.flatMap(each => behind.flatMap(pods => {
+      const protocol: string = each.protocol ?? 'TCP';
+      const point = (number: number): PortPoint => ({ protocol, from: number, to: number });
+      const named = pods.ports.find(declared => declared.name === each.targetPort && declared.protocol === protocol)?.port;
+      const inner = typeof each.targetPort === 'string' ? named : each.targetPort ?? each.port;
+      if (inner === undefined) {
+        return [];
+      }
+      if (this.props.serviceTranslation !== ServiceTranslation.BEFORE || spec?.clusterIP === 'None') {
+        return [this.connection(subject, { kind: 'pods', pods }, point(inner), false)];
+      }
+      const source: Target = { kind: 'pods', pods: subject };
+      return [both(
+        answerOf(address, this.decisions(subject, 'egress', address, point(each.port)), !own),
+        answerOf(source, this.decisions(pods, 'ingress', source, point(inner))),
+      )];
+    })))) ?? { reachability: Reachability.DENIED, reasons: [`no Pod behind ${to.description} declares its port`], places: [place] };
   }
 
   private canReachPods(sandbox: NetworkEndpoint, which: 'own' | 'other'): NetworkAnswer {
@@ -421,7 +517,7 @@ function both(egress: NetworkAnswer, ingress: NetworkAnswer): NetworkAnswer {
   };
 }
 
-/** The answer of which the most is possible. */
+/** The answer of which the most is possible; undefined if there is none. */
 function strongest(answers: readonly NetworkAnswer[]): NetworkAnswer {
   const order = [Reachability.ALLOWED, Reachability.UNKNOWN, Reachability.DENIED];
   return order.flatMap(each => answers.find(({ reachability }) => reachability === each) ?? [])[0];

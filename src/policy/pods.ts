@@ -1,5 +1,6 @@
 import { ANNOTATION, EXTENSIONS_GROUP, GROUP, LABEL, nameHash, RESERVED_PREFIXES } from '../generated/vocabulary.gen';
 import { NAMESPACE_NAME_LABEL } from '../objects';
+import { AddressSet } from './address-set';
 import { describeObject, type Manifest, type PlacedManifest } from './manifests';
 import type { KnownLabels } from './selectors';
 
@@ -23,6 +24,9 @@ export interface PodGroup extends KnownLabels {
   readonly isSandbox: boolean;
   readonly ports: readonly ContainerPort[];
   readonly hostNetwork: boolean;
+
+  /** Their addresses, where the manifest is that of a Pod that runs. */
+  readonly addresses?: AddressSet;
 }
 
 /** Kinds with a Pod template. */
@@ -83,7 +87,13 @@ function podOf(manifest: Manifest, place: string, template: any, labels: { reado
     labels: { ...template?.metadata?.labels, ...labels },
     ports: containers.flatMap(container => container.ports ?? []).map(port => ({ name: port.name, port: port.containerPort, protocol: port.protocol ?? 'TCP' })),
     hostNetwork: template?.spec?.hostNetwork === true,
+    addresses: runningAddresses(manifest),
   };
+}
+
+function runningAddresses({ kind, status }: Manifest): AddressSet | undefined {
+  const ips: string[] = kind === 'Pod' ? (status?.podIPs ?? []).map(({ ip }: any) => ip) : [];
+  return ips.length > 0 ? AddressSet.of(...ips.map(ip => `${ip}/${ip.includes(':') ? 128 : 32}`)) : undefined;
 }
 
 /** Labels of namespaces, as far as the manifests tell: all of them may have others, except for their name. @internal */

@@ -130,18 +130,23 @@ function portOf({ port, endPort, protocol = 'TCP' }: any): PortRange {
   return typeof port === 'string' ? { protocol, name: port } : port === undefined || port === null ? { protocol } : { protocol, from: port, to: endPort ?? port };
 }
 
+/** Kinds of cluster-wide policies; the older two are of one tier each. */
+const TIERS: Readonly<Record<string, 'Admin' | 'Baseline' | undefined>> = {
+  ClusterNetworkPolicy: undefined, AdminNetworkPolicy: 'Admin', BaselineAdminNetworkPolicy: 'Baseline',
+};
+
 /** The cluster-wide policies of a tier, the one with the lowest number first. @internal */
 export function tierPolicies(manifests: readonly PlacedManifest[]): TierPolicy[] {
   return manifests
-    .filter(({ manifest }) => manifest.kind === 'ClusterNetworkPolicy' && manifest.apiVersion.startsWith('policy.networking.k8s.io/'))
+    .filter(({ manifest }) => manifest.kind in TIERS && manifest.apiVersion.startsWith('policy.networking.k8s.io/'))
     .map(({ manifest, place }): TierPolicy => {
-      const { tier, priority, subject = {}, ingress = [], egress = [] } = manifest.spec ?? {};
+      const { tier = TIERS[manifest.kind], priority = 0, subject = {}, ingress = [], egress = [] } = manifest.spec ?? {};
       const source = describeObject(manifest);
       const rules = (all: any[], direction: Direction, key: 'from' | 'to') => all.map((rule, index): PolicyRule => ({
         source: `${source}, ${direction} rule ${rule.name ?? index + 1}`,
-        action: rule.action,
+        action: rule.action === 'Allow' ? 'Accept' : rule.action,
         peers: (rule[key] ?? []).map(tierPeer),
-        ports: (rule.protocols ?? []).length > 0 ? rule.protocols.flatMap(tierPorts) : undefined,
+        ports: portsOfTier(rule),
       }));
       return {
         source, place, tier, priority,
@@ -164,9 +169,24 @@ function tierPeer(peer: any): Peer {
   return { namespaces: peer.namespaces ?? peer.pods?.namespaceSelector ?? {}, pods: peer.pods?.podSelector };
 }
 
+function portsOfTier({ protocols = [], ports = [] }: any): PortRange[] | undefined {
+  return protocols.length > 0 ? protocols.flatMap(tierPorts) : ports.length > 0 ? ports.flatMap(olderPorts) : undefined;
+}
+
+/** Ports of AdminNetworkPolicy and BaselineAdminNetworkPolicy. */
+function olderPorts({ portNumber, portRange, namedPort }: any): PortRange[] {
+  return namedPort ? withAnyProtocol(namedPort)
+    : portNumber ? [{ protocol: portNumber.protocol, from: portNumber.port, to: portNumber.port }]
+      : [{ protocol: portRange.protocol, from: portRange.start, to: portRange.end }];
+}
+
+function withAnyProtocol(name: string): PortRange[] {
+  return ['TCP', 'UDP', 'SCTP'].map(protocol => ({ protocol, name }));
+}
+
 function tierPorts(protocol: any): PortRange[] {
   if (protocol.destinationNamedPort) {
-    return ['TCP', 'UDP', 'SCTP'].map(each => ({ protocol: each, name: protocol.destinationNamedPort }));
+    return withAnyProtocol(protocol.destinationNamedPort);
   }
   return ['tcp', 'udp', 'sctp'].filter(each => protocol[each]).map(each => {
     const { number, range } = protocol[each].destinationPort ?? {};

@@ -104,6 +104,7 @@ describe('what is pinned', () => {
       'kwok': 'v0.8.0',
       'helm': expect.stringMatching(/^v3\.\d+\.\d+$/),
       'kubeconform': expect.stringMatching(/^v0\.\d+\.\d+$/),
+      'policy-engines': '-',
       'kube-router': expect.stringMatching(/^v2\.\d+\.\d+$/),
       'coredns': expect.stringMatching(/^v1\.\d+\.\d+$/),
       'local-path-provisioner': expect.stringMatching(/^v0\.0\.\d+$/),

@@ -3,12 +3,13 @@ import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest } from '@jest/globals';
 import { request } from 'undici';
 import type { AuditLog } from '../audit-log.js';
+import { installedPath, isInstalled } from '../cache.js';
 import { FAKE_NODE_PROGRAMS, NODE_PROGRAMS, type Nothing, type ProvidedCluster as ProvidedClusterDescription, findPrograms, resolve } from '../binaries.js';
 import type { Cluster } from '../cluster.js';
 import { ControlPlane } from '../control-plane.js';
 import type { RealNode } from '../node/real-node.js';
 import { missingForNode } from '../node/requirements.js';
-import type { ProgramName } from '../programs.js';
+import { type ProgramName, program } from '../programs.js';
 import { ProvidedCluster } from '../provided-cluster.js';
 
 /** Milliseconds that a suite waits for the start of the control plane; the first one of a run does. */
@@ -88,6 +89,28 @@ export function describeWithPrograms(name: string, suite: () => void, needs: rea
     jest.setTimeout(TEST_TIMEOUT_MS);
     describe(name, suite);
   }
+}
+
+/**
+ * `describe` for tests that run programs which have nothing to do with a cluster. If one is missing, the tests are reported as skipped and
+ * the reason is printed once.
+ *
+ * @param needs the programs
+ * @param suite gets the path of each of them by its name
+ */
+export function describeWithTools(name: string, needs: readonly ProgramName[], suite: (pathOf: (tool: ProgramName) => string) => void): void {
+  const missing = needs.filter(each => !isInstalled(program(each)));
+  if (missing.length > 0) {
+    const reason = `${missing.join(', ')} not built: run "npm run testbed -- build"`;
+    reportSkipped(reason);
+    describe.skip(`${name} (${reason})`, () => suite(outsideOfTools));
+    return;
+  }
+  describe(name, () => suite(tool => installedPath(program(tool))));
+}
+
+function outsideOfTools(tool: ProgramName): never {
+  throw new Error(`${tool} is not built`);
 }
 
 /** What a suite on a real node tests with. */
