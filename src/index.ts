@@ -36,6 +36,7 @@ export {
   ControllerLogLevel, InstalledProgramProps, MonitoringProps, RouterBrowserProps, RouterFlagProps, RouterGatewayProps,
   RouterOidcProps, RouterProps,
 } from './install';
+export { ExpectedClaim, ExpectedObject, ExpectedWarmPool, SandboxAssertions } from './testing';
 export { Checks, Finding, FindingSeverity } from './findings';
 export {
   AgentSandboxObjectProps, AgentSandboxVersion, ISandboxTemplate, ISandboxWarmPool, ObjectMetadataProps,

@@ -9,4 +9,4 @@ export {
 } from './rules';
 export { wholeSeconds } from './seconds';
 export { checkCalls, checkProps, placed } from './shapes';
-export { show } from './show';
+export { isPlain, show } from './show';

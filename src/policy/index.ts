@@ -1,2 +1,3 @@
 export { NetworkEndpoint } from './network-endpoint';
 export { IsolationAnswer, NetworkAnswer, NetworkMatrixRow, NetworkModel, NetworkModelProps, ReachedRange, Reachability, ServiceTranslation } from './network-model';
+export { describeObject, manifestsOf, placed, PlacedManifest } from './manifests';

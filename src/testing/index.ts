@@ -1,0 +1,1 @@
+export { ExpectedClaim, ExpectedObject, ExpectedWarmPool, SandboxAssertions } from './sandbox-assertions';
