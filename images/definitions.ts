@@ -40,6 +40,9 @@ const SHELL = ['/bin/sh', '/bin/bash', '/bin/cat', '/bin/ls', '/bin/mkdir', '/bi
 /** Terminals of the runtime; the second package has the native module. */
 const TERMINALS = ['@lydell/node-pty', '@lydell/node-pty-linux-x64'];
 const PRODUCTION = { NODE_ENV: 'production' };
+/** Home and folder of the editors: one volume keeps files, settings and extensions. */
+const WORKSPACE = '/workspace';
+const PAGES = '/etc/agent-sandbox';
 
 const runtime = {
   user: 1000,
@@ -83,5 +86,39 @@ export const DEFINITIONS: { readonly [image: string]: ImageDefinition } = {
     program: { ...runtime.program, modules: ['playwright-core'] },
     // AGENT_ALLOWED_DOMAINS and GEMINI_API_KEY come from the Pod.
     env: { ...PRODUCTION, SANDBOX_COMPUTER_USE: '1' },
+  },
+  'vscode': {
+    description: 'VS Code in a browser on port 8080, with git and Python. /workspace, which is the home, and /tmp are writable',
+    user: 1000,
+    debian: ['ca-certificates', 'git', 'less', 'openssh-client', 'procps', 'python3', 'python3-venv', 'python-is-python3'],
+    npm: 'vscode',
+    folders: [WORKSPACE],
+    // Not NODE_ENV: terminals inherit it.
+    env: { HOME: WORKSPACE, SHELL: '/bin/bash' },
+    workingDir: WORKSPACE,
+    ports: [8080],
+    // Only the router can connect, and it lets in those who may.
+    entrypoint: [
+      NODE, '/opt/npm/node_modules/code-server/out/node/entry.js', '--bind-addr=0.0.0.0:8080', '--auth=none', '--disable-telemetry', '--disable-update-check',
+      '--disable-workspace-trust', WORKSPACE,
+    ],
+  },
+  'all-in-one': {
+    ...runtime,
+    description: 'VS Code, JupyterLab, a desktop with Chromium, and the server inside a sandbox, all on port 8888. /workspace, which is the home, and /tmp are writable',
+    debian: [
+      'ca-certificates', 'chromium', 'fonts-dejavu-core', 'git', 'less', 'nginx-light', 'novnc', 'openbox', 'procps', 'python3', 'python-is-python3', 'supervisor',
+      'tigervnc-standalone-server', 'websockify', 'xterm',
+    ],
+    pypi: 'all-in-one',
+    npm: 'vscode',
+    files: {
+      [`${PAGES}/supervisord.conf`]: 0o644, [`${PAGES}/nginx.conf`]: 0o644, [`${PAGES}/pages/index.html`]: 0o644, [`${PAGES}/openbox.xml`]: 0o644,
+      [`${PAGES}/menu.xml`]: 0o644, [`${PAGES}/browser`]: 0o755,
+    },
+    folders: [WORKSPACE],
+    env: { HOME: WORKSPACE, SHELL: '/bin/bash', MPLBACKEND: 'agg' },
+    workingDir: WORKSPACE,
+    entrypoint: ['/usr/bin/supervisord', '-c', `${PAGES}/supervisord.conf`],
   },
 };

@@ -7,7 +7,7 @@ import { layerOf, writeArchive } from './oci/archive';
 import { dockerfileOf } from './oci/dockerfile';
 import { closure, directory, file, nativeModule, nodeFiles, type RootFile } from './oci/files';
 import type { Layer } from './oci/layer';
-import { debianLayer, nodeLayer, npmLayer, pypiLayer, type Versions } from './oci/packages';
+import { debianLayer, hasDebian, hasNode, hasNpm, hasPypi, nodeLayer, npmLayer, pypiLayer, type Versions } from './oci/packages';
 import { sbomOf, type Packages } from './oci/sbom';
 
 const ROOT = path.resolve(__dirname, '..');
@@ -23,6 +23,12 @@ export const IMAGES = DEFINITIONS;
 /** The reference of an image: what a Pod names once the archive is imported. The tag is the version of the programs. */
 export function imageName(image: string): string {
   return `docker.io/library/agent-sandbox-${image}:${VERSION}`;
+}
+
+/** Whether an image can be written without a network, from layers that were made before. */
+export function isBuilt(image: string): boolean {
+  const { debian, npm, pypi } = DEFINITIONS[image];
+  return (debian === undefined || (hasDebian(debian) && hasNode())) && (npm === undefined || hasNpm(npm)) && (pypi === undefined || hasPypi(pypi));
 }
 
 /** Writes the archive of an image, and its bill of materials beside it; returns the path of the archive. */

@@ -3,12 +3,12 @@
  * and behind enforced policies. Then it shows what a sandbox is for.
  */
 import * as path from 'node:path';
-import { App } from 'cdk8s';
-import { imageName, writeImage } from './images';
+import { App, Chart } from 'cdk8s';
+import { imageName, isBuilt, writeImage } from './images';
 import type { Manifest } from './manifest-table';
 import { type RunOptions, SYSTEM, apply, lookAround, steps, watchClaims, watchPools } from './quickstart-cluster';
 import { allowCaller, runCommand, withSandbox } from './quickstart-command';
-import { AgentSandboxController } from '../src';
+import { AgentSandboxController, Isolation, Probe, SandboxClaim, SandboxNetwork, SandboxTemplate } from '../src';
 import type { ControlPlane } from '../testbed/src/index.js';
 
 const PROGRAMS = ['controller', 'router', 'runtime'];
@@ -48,10 +48,13 @@ export async function runOnNode(options: RunOptions): Promise<void> {
     await watchPools(cluster, others.filter(({ kind }) => kind === 'SandboxWarmPool'), options.heading, stop.signal);
     await apply(cluster, options.workDir, 'claims', claims);
     await watchClaims(cluster, claims, options.heading, stop.signal);
+    await using router = await forwardRouter(cluster);
+    const url = `http://127.0.0.1:${router.port}`;
     if (!stop.signal.aborted) {
-      await showSandbox(cluster, claims[0], options);
+      await showSandbox(cluster, claims[0], url, options);
     }
     if (options.keep && !stop.signal.aborted) {
+      await openEditor(cluster, claims[0].metadata.namespace!, url, options, stop.signal);
       console.log(`\n${options.heading('Look around')}\n${await lookAround(cluster, objects, '{kubelet-0,kube-router-0}.log')}\n\nCtrl-C ends and removes all of it.`);
       await new Promise(resolve => stop.signal.addEventListener('abort', resolve, { once: true }));
     }
@@ -94,15 +97,51 @@ function forNode(objects: readonly Manifest[]): Manifest[] {
   });
 }
 
-async function showSandbox(cluster: ControlPlane, claim: Manifest, { heading }: RunOptions): Promise<void> {
+/** A way from this machine to the router. */
+async function forwardRouter(cluster: ControlPlane) {
+  const { spec } = await cluster.admin.get({ apiVersion: 'v1', kind: 'Service', namespace: SYSTEM, name: 'sandbox-router-svc' });
+  return cluster.nodes[0].forward(spec.clusterIP, spec.ports[0].port);
+}
+
+/** Runs VS Code in a sandbox and says where to open it, if its image was built before: that takes minutes. */
+async function openEditor(
+  cluster: ControlPlane, namespace: string, url: string, { workDir, heading }: RunOptions, signal: AbortSignal,
+): Promise<void> {
+  console.log(`\n${heading('VS Code')}`);
+  if (!isBuilt('vscode')) {
+    console.log('  left out, since its image is not built: npm run images -- vscode');
+    return;
+  }
+  const step = steps();
+  const name = 'editor';
+  const container = {
+    image: imageName('vscode'), port: 8080, cpu: '100m', memory: '512Mi', runAsUser: 1000, readOnlyRoot: true, writablePaths: ['/tmp', '/workspace'],
+    readiness: Probe.httpGet('/healthz'),
+  };
+  await step('image', async () => cluster.nodes[0].importImages(await writeImage('vscode', path.join(workDir, 'images'))), names => names.join(', '));
+  await step('sandbox', async () => {
+    const outdir = path.join(workDir, 'editor');
+    const app = new App({ outdir });
+    const chart = new Chart(app, 'editor', { namespace });
+    const template = new SandboxTemplate(chart, name, { containers: [container], isolation: Isolation.gvisor(), network: SandboxNetwork.dnsOnly() });
+    new SandboxClaim(chart, 'claim', { name, template });
+    app.synth();
+    await cluster.kubectl(['apply', '--server-side', '-f', outdir]);
+    await cluster.kubectl(['wait', '--for=condition=Ready', `sandboxclaim/${name}`, '-n', namespace, '--timeout=180s']);
+  }, () => 'under gVisor, as an editor in the browser');
+  await withSandbox({ cluster, namespace, claim: name }, url, async sandbox => {
+    await using forward = await sandbox.forward({ port: 8080, path: '/?folder=/workspace', signal });
+    console.log(`  open ${forward.url} until Ctrl-C`);
+    await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
+  });
+}
+
+async function showSandbox(cluster: ControlPlane, claim: Manifest, url: string, { heading }: RunOptions): Promise<void> {
   const step = steps();
   console.log(`\n${heading('Inside the sandbox')}`);
   const { name, namespace } = claim.metadata;
   await allowCaller(cluster, namespace!);
-  const service = await cluster.admin.get({ apiVersion: 'v1', kind: 'Service', namespace: SYSTEM, name: 'sandbox-router-svc' });
-  await using router = await cluster.nodes[0].forward(service.spec.clusterIP, service.spec.ports[0].port);
   const place = { cluster, namespace: namespace!, claim: name };
-  const url = `http://127.0.0.1:${router.port}`;
   const said = ({ stdout, milliseconds }: { stdout: string; milliseconds: number }) => `${stdout.trim().slice(0, 60)} (${milliseconds.toFixed(0)} ms)`;
   await step('kernel', () => runCommand(place, url, KERNEL), said);
   await step('metadata', () => runCommand(place, url, ASK_METADATA), result => `${METADATA}: ${said(result)}`);

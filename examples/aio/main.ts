@@ -1,34 +1,38 @@
 import { App, Chart, Duration } from 'cdk8s';
-import { Isolation, PodSecurityLevel, Probe, Relaxation, Sandbox, SandboxNamespace, SandboxNetwork, SandboxVolume } from 'cdk8s-agent-sandbox';
+import { Isolation, Probe, Sandbox, SandboxNamespace, SandboxNetwork, SandboxVolume } from 'cdk8s-agent-sandbox';
 
-// REPLACE: pin the image by its digest. Browser, VNC, VS Code, Jupyter, shell and files on one port.
-const IMAGE = 'ghcr.io/agent-infra/sandbox:1.0.0.152';
+// REPLACE: your build of images/all-in-one, pinned by its digest. Desktop, VS Code, JupyterLab, commands and files on one port.
+const IMAGE = `registry.example/agent-sandbox-all-in-one@sha256:${'0'.repeat(64)}`;
 
 const app = new App();
 const chart = new Chart(app, 'aio', { namespace: 'aio' });
 
-// "restricted" would refuse containers that run as root.
-new SandboxNamespace(chart, 'aio', { enforce: PodSecurityLevel.BASELINE });
+new SandboxNamespace(chart, 'aio');
 
 new Sandbox(chart, 'aio-sandbox-example', {
   podLabels: { sandbox: 'aio-sandbox-example' },
   containers: [{
     name: 'aio-sandbox',
     image: IMAGE,
-    port: 8080,
+    port: 8888,
     cpu: '500m',
     cpuLimit: '2',
     memory: '2Gi',
     memoryLimit: '4Gi',
-    // The image starts its services as root and hands them to other users. It still cannot gain privileges on the way.
-    relaxations: [Relaxation.RUN_AS_ROOT, Relaxation.DEFAULT_CAPABILITIES],
-    // Browsers keep their pages in shared memory, of which containers have 64 MiB unless told otherwise.
-    mounts: [{ path: '/dev/shm', volume: SandboxVolume.emptyDir('shm', { inMemory: true, sizeLimit: '1Gi' }) }],
-    startup: Probe.tcpSocket({ period: Duration.seconds(2), failureThreshold: 60 }),
-    readiness: Probe.tcpSocket(),
+    runAsUser: 1000,
+    readOnlyRoot: true,
+    writablePaths: ['/tmp'],
+    mounts: [
+      // Files, settings and extensions of all programs.
+      { path: '/workspace', volume: SandboxVolume.persistent('workspace', { size: '10Gi' }) },
+      // Browsers keep their pages in shared memory, of which containers have 64 MiB unless told otherwise.
+      { path: '/dev/shm', volume: SandboxVolume.emptyDir('shm', { inMemory: true, sizeLimit: '1Gi' }) },
+    ],
+    startup: Probe.httpGet('/healthz', { period: Duration.seconds(2), failureThreshold: 60 }),
+    readiness: Probe.httpGet('/healthz'),
   }],
   isolation: Isolation.gvisor(),
-  // Through the router to the desktop, and out to the web, but not to the cluster or the cloud's metadata server.
+  // Through the router to the programs, and out to the web, but not to the cluster or the cloud's metadata server.
   network: SandboxNetwork.publicInternet(),
 });
 

@@ -1,10 +1,10 @@
 import { App, Chart, Duration } from 'cdk8s';
 import { Isolation, KataHypervisor, Probe, Sandbox, type SandboxContainer, SandboxNetwork, SandboxTemplate, SandboxVolume, SandboxWarmPool } from 'cdk8s-agent-sandbox';
 
-// REPLACE: pin the image by its digest. This one is a moving build of the reference runtime of the API.
-const IMAGE = 'us-central1-docker.pkg.dev/k8s-staging-images/agent-sandbox/python-runtime-sandbox:latest-main';
+// REPLACE: your build of images/runtime-python, pinned by its digest.
+const IMAGE = `registry.example/agent-sandbox-runtime-python@sha256:${'0'.repeat(64)}`;
 
-/** The reference runtime: an HTTP server on port 8888 that runs commands and moves files. */
+/** An HTTP server on port 8888 that runs commands and moves files; Python and its scientific packages are there. */
 const runtime: SandboxContainer = {
   name: 'python-runtime',
   image: IMAGE,
@@ -13,8 +13,10 @@ const runtime: SandboxContainer = {
   memory: '512Mi',
   ephemeralStorage: '512Mi',
   runAsUser: 1000,
-  readiness: Probe.httpGet('/', { period: Duration.seconds(1) }),
-  liveness: Probe.httpGet('/', { initialDelay: Duration.seconds(2), period: Duration.seconds(10) }),
+  readOnlyRoot: true,
+  writablePaths: ['/app', '/tmp'],
+  readiness: Probe.httpGet('/healthz', { period: Duration.seconds(1) }),
+  liveness: Probe.httpGet('/healthz', { initialDelay: Duration.seconds(2), period: Duration.seconds(10) }),
 };
 
 const app = new App();
@@ -22,7 +24,7 @@ const app = new App();
 // One sandbox that somebody works in for weeks: its volume survives restarts and suspension.
 const alone = new Chart(app, 'standalone', { namespace: 'agents' });
 new Sandbox(alone, 'sandbox-python-example', {
-  containers: [{ ...runtime, mounts: [{ path: '/workspace', volume: SandboxVolume.persistent('workspace', { size: '1Gi' }) }] }],
+  containers: [{ ...runtime, writablePaths: ['/tmp'], mounts: [{ path: '/app', volume: SandboxVolume.persistent('workspace', { size: '1Gi' }) }] }],
   isolation: Isolation.gvisor(),
   network: SandboxNetwork.publicInternet(),
 });

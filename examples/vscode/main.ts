@@ -1,36 +1,28 @@
-import { App, Chart } from 'cdk8s';
-import * as kplus from 'cdk8s-plus-28';
+import { App, Chart, Duration } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { Isolation, PodSecurityLevel, Relaxation, Sandbox, SandboxNamespace, SandboxNetwork, SandboxVolume } from 'cdk8s-agent-sandbox';
+import { Isolation, Probe, Sandbox, SandboxNamespace, SandboxNetwork, SandboxVolume } from 'cdk8s-agent-sandbox';
 
-// REPLACE: pin the image by its digest.
-const IMAGE = 'ghcr.io/coder/envbuilder';
-// REPLACE: the repository to work on. It needs a devcontainer that starts code-server on port 13337.
-const REPOSITORY = 'https://git.example/your-team/your-project';
+// REPLACE: your build of images/vscode, pinned by its digest.
+const IMAGE = `registry.example/agent-sandbox-vscode@sha256:${'0'.repeat(64)}`;
 
-/** A development environment: built from the repository's devcontainer at its first start, kept on a volume. */
+/** A development environment: VS Code in a browser, and a volume that keeps files, settings and extensions. */
 function workspace(scope: Construct, name: string, isolation: Isolation, memory: string): Sandbox {
   return new Sandbox(scope, name, {
     podLabels: { sandbox: name },
     containers: [{
-      name: 'devcontainer-main',
+      name: 'vscode',
       image: IMAGE,
-      port: 13337,
+      port: 8080,
       cpu: '1',
       cpuLimit: '4',
       memory,
       memoryLimit: '8Gi',
-      ephemeralStorage: '4Gi',
-      env: {
-        ENVBUILDER_GIT_URL: kplus.EnvValue.fromValue(REPOSITORY),
-        ENVBUILDER_GIT_CLONE_SINGLE_BRANCH: kplus.EnvValue.fromValue('true'),
-        ENVBUILDER_DEVCONTAINER_DIR: kplus.EnvValue.fromValue('.devcontainer'),
-        ENVBUILDER_INIT_SCRIPT: kplus.EnvValue.fromValue('.devcontainer/start.sh'),
-        ENVBUILDER_IGNORE_PATHS: kplus.EnvValue.fromValue('/var/run,/product_uuid,/product_name'),
-      },
-      mounts: [{ path: '/workspaces', volume: SandboxVolume.persistent('workspaces-pvc', { size: '10Gi' }) }],
-      // envbuilder unpacks an image over its own root file system: as root, with chown and the like. sudo stays off.
-      relaxations: [Relaxation.RUN_AS_ROOT, Relaxation.DEFAULT_CAPABILITIES],
+      runAsUser: 1000,
+      readOnlyRoot: true,
+      writablePaths: ['/tmp'],
+      mounts: [{ path: '/workspace', volume: SandboxVolume.persistent('workspace', { size: '10Gi' }) }],
+      startup: Probe.httpGet('/healthz', { period: Duration.seconds(2), failureThreshold: 60 }),
+      readiness: Probe.httpGet('/healthz'),
     }],
     isolation,
     network: SandboxNetwork.publicInternet(),
@@ -40,8 +32,7 @@ function workspace(scope: Construct, name: string, isolation: Isolation, memory:
 const app = new App();
 const chart = new Chart(app, 'workspaces', { namespace: 'workspaces' });
 
-// "restricted" would refuse containers that run as root.
-new SandboxNamespace(chart, 'workspaces', { enforce: PodSecurityLevel.BASELINE });
+new SandboxNamespace(chart, 'workspaces');
 
 workspace(chart, 'vscode-gvisor', Isolation.gvisor(), '2Gi');
 workspace(chart, 'vscode-kata', Isolation.kata(), '2Gi');

@@ -1,4 +1,5 @@
 import { DEBIAN_SUITE, NODE_VERSION, PYTHON_VERSION, type ImageDefinition } from '../../images/definitions';
+import { NPM_LEFTOVERS } from './packages';
 
 const SITE = `/usr/local/lib/python${PYTHON_VERSION}/dist-packages`;
 const APT_CLEAN = 'rm -rf /var/lib/apt/lists/*';
@@ -44,9 +45,9 @@ export function dockerfileOf(image: string, definition: ImageDefinition): string
   if (npm !== undefined) {
     lines.push(
       'FROM ${NODE_IMAGE} AS npm',
-      `RUN apt-get update && apt-get install -y --no-install-recommends g++ libkrb5-dev make python3 && ${APT_CLEAN}`,
+      `RUN apt-get update && apt-get install -y --no-install-recommends g++ libkrb5-dev make pkg-config python3 && ${APT_CLEAN}`,
       `COPY images/${npm}/package.json images/${npm}/package-lock.json /opt/npm/`,
-      'RUN cd /opt/npm && npm ci --omit=dev --no-audit --no-fund',
+      `RUN cd /opt/npm && npm ci --omit=dev --no-audit --no-fund && find . ${NPM_LEFTOVERS.map(each => /^[\w./+-]+$/.test(each) ? each : `'${each}'`).join(' ')}`,
       '',
     );
   }

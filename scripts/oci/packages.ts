@@ -24,8 +24,16 @@ const EXCLUDED = ['/usr/share/man/*', '/usr/share/doc/*', '/usr/share/info/*', '
 
 const debianKey = (packages: readonly string[]) => ({ kind: 'debian', revision: 2, suite: DEBIAN_SUITE, arch: process.arch, packages: [...packages].sort() });
 
-/** Whether the Debian layer with these packages can be had without a network. */
+const nodeKey = { kind: 'node', revision: 1, version: NODE_VERSION, arch: process.arch };
+const lockOf = (image: string, file: string) => fs.readFileSync(path.join(IMAGES, image, file), 'utf8');
+const pypiKey = (image: string) => ({ kind: 'pypi', revision: 1, python: PYTHON_VERSION, arch: process.arch, lock: lockOf(image, 'requirements.txt') });
+const npmKey = (image: string) => ({ kind: 'npm', revision: 2, node: NODE_VERSION, arch: process.arch, lock: lockOf(image, 'package-lock.json') });
+
+// Whether layers can be had without a network.
 export const hasDebian = (packages: readonly string[]) => isCached(debianKey(packages));
+export const hasNode = () => isCached(nodeKey);
+export const hasPypi = (image: string) => isCached(pypiKey(image));
+export const hasNpm = (image: string) => isCached(npmKey(image));
 
 /**
  * Debian with packages, by mmdebstrap: as an installation from the same mirrors would have it, with the user 1000 that Docker's images
@@ -48,7 +56,7 @@ export function debianLayer(packages: readonly string[]): Promise<CachedLayer<Ve
 
 /** Node as the npm package of its builds has it. */
 export function nodeLayer(): Promise<CachedLayer<Versions>> {
-  return cachedLayer({ kind: 'node', revision: 1, version: NODE_VERSION, arch: process.arch }, async (tar, work) => {
+  return cachedLayer(nodeKey, async (tar, work) => {
     const root = path.join(work, 'root');
     fs.mkdirSync(path.join(root, 'usr/local/bin'), { recursive: true });
     fs.copyFileSync(path.join(nodePackage(work), 'bin/node'), path.join(root, 'usr/local/bin/node'));
@@ -69,8 +77,8 @@ function nodePackage(work: string): string {
 
 /** Packages of PyPI as `requirements.txt` of an image has them, each with its hash. Only wheels, so that nothing of them runs. */
 export function pypiLayer(image: string): Promise<CachedLayer<Versions>> {
-  const lock = fs.readFileSync(path.join(IMAGES, image, 'requirements.txt'), 'utf8');
-  return cachedLayer({ kind: 'pypi', revision: 1, python: PYTHON_VERSION, arch: process.arch, lock }, async (tar, work) => {
+  const key = pypiKey(image);
+  return cachedLayer(key, async (tar, work) => {
     const root = path.join(work, 'root');
     const site = path.join(root, 'usr/local/lib', `python${PYTHON_VERSION}`, 'dist-packages');
     fs.mkdirSync(site, { recursive: true });
@@ -87,7 +95,7 @@ export function pypiLayer(image: string): Promise<CachedLayer<Versions>> {
       }
     }
     pack(root, tar);
-    return pypiVersions(lock);
+    return pypiVersions(key.lock);
   });
 }
 
@@ -96,10 +104,15 @@ function pypiVersions(lock: string): Versions {
   return Object.fromEntries([...lock.matchAll(/^([A-Za-z0-9._-]+)==([^\s;\\]+)/gm)].map(([, name, version]) => [name, version]));
 }
 
-/** Packages of npm as the lock file of an image has them, in `/opt/npm`. They are built with the Node of the images. */
+/** What compilers leave behind in packages of npm, as arguments of `find`. */
+export const NPM_LEFTOVERS = ['-type', 'd', '(', '-name', 'obj.target', '-o', '-name', '.deps', ')', '-prune', '-exec', 'rm', '-rf', '{}', '+'];
+
+/**
+ * Packages of npm as the lock file of an image has them, in `/opt/npm`. They are built with the Node of the images. The notes have those, too,
+ * that a package has installed for itself.
+ */
 export function npmLayer(image: string): Promise<CachedLayer<Versions>> {
-  const lock = fs.readFileSync(path.join(IMAGES, image, 'package-lock.json'), 'utf8');
-  return cachedLayer({ kind: 'npm', revision: 1, node: NODE_VERSION, arch: process.arch, lock }, async (tar, work) => {
+  return cachedLayer(npmKey(image), async (tar, work) => {
     const node = nodePackage(work);
     const target = path.join(work, 'root/opt/npm');
     fs.mkdirSync(target, { recursive: true });
@@ -107,16 +120,18 @@ export function npmLayer(image: string): Promise<CachedLayer<Versions>> {
     // Native modules are built against the headers that come with it; nothing of Node's is fetched.
     const env = { ...process.env, PATH: `${path.join(node, 'bin')}:${process.env.PATH}`, npm_config_nodedir: node };
     run('npm', ['ci', '--omit=dev', '--no-audit', '--no-fund'], { cwd: target, env });
+    run('find', [target, ...NPM_LEFTOVERS]);
     pack(path.join(work, 'root'), tar);
-    return npmVersions(lock);
+    const locks = fs.readdirSync(target, { recursive: true, encoding: 'utf8' }).filter(each => each.endsWith('node_modules/.package-lock.json'));
+    return Object.fromEntries(locks.sort().flatMap(each => npmVersions(fs.readFileSync(path.join(target, each), 'utf8'))));
   });
 }
 
-/** Names and versions in a `package-lock.json`. */
-function npmVersions(lock: string): Versions {
+/** Names and versions in a lock file of npm. */
+function npmVersions(lock: string): [name: string, version: string][] {
   const { packages } = JSON.parse(lock) as { packages: { readonly [at: string]: { readonly version?: string } } };
-  return Object.fromEntries(Object.entries(packages).filter(([at, { version }]) => at !== '' && version !== undefined)
-    .map(([at, { version }]) => [at.slice(at.lastIndexOf('node_modules/') + 'node_modules/'.length), version!]));
+  return Object.entries(packages).filter(([at, { version }]) => at !== '' && version !== undefined)
+    .map(([at, { version }]) => [at.slice(at.lastIndexOf('node_modules/') + 'node_modules/'.length), version!]);
 }
 
 function pack(root: string, tar: string): void {

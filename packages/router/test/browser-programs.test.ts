@@ -1,14 +1,14 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { CertificateAuthority } from '../../../testbed/src/certificates.js';
-import { CHROMIUM, missing, programFile, start, type ProgramName, type Running as Program } from './programs/programs.js';
+import { CHROMIUM, missing, nodeOf, programFile, start, type ProgramName, type Running as Program } from './programs/programs.js';
 import { FakeCluster, ask, eventually, freePort, startBackend, startRouter, type Running } from './support.js';
 
 /** Programs that people use in a browser, in a real one, through the router with TLS: by host and by path. */
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 240_000;
 jest.setTimeout(TIMEOUT_MS);
 
 const DOMAIN = 'sandboxes.test';
@@ -25,6 +25,9 @@ interface Scene {
   byHost(path?: string): string;
   byPath(path?: string): string;
   readonly base: string;
+  /** Address by a path that the program does not get. */
+  byStrippedPath(): string;
+  readonly strippedBase: string;
   close(): Promise<void>;
 }
 
@@ -56,9 +59,11 @@ async function scene(name: string, port: number): Promise<Scene> {
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
   context.setDefaultTimeout(TIMEOUT_MS - 10_000);
   const base = `/raw/default/${name}/${port}`;
+  const strippedBase = `/sandboxes/default/${name}/${port}/`;
   return {
-    router, browser, context, port: https, base, evil: `https://evil--default--${evil.port}.${DOMAIN}:${https}/`,
+    router, browser, context, port: https, base, strippedBase, evil: `https://evil--default--${evil.port}.${DOMAIN}:${https}/`,
     byHost: (path = '/') => `https://${name}--default--${port}.${DOMAIN}:${https}${path}`,
+    byStrippedPath: () => `https://${DOMAIN}:${https}${strippedBase}`,
     byPath: (path = '/') => `https://${DOMAIN}:${https}${base}${path}`,
     close: async () => {
       await browser.close();
@@ -168,6 +173,84 @@ describeProgram('vite', () => {
     expect(await page.evaluate('window.wasHere')).toBe(true);
     expect(await page.evaluate('document.cookie')).toBe('');
     await expectNothing(it, address, way === 'host' ? '/' : `${it.base}/`);
+    await page.close();
+  });
+});
+
+describeProgram('jupyterlab', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'router-jupyterlab-'));
+  let it: Scene;
+  let server: Program;
+  let port: number;
+
+  async function serve(base: string): Promise<void> {
+    server = start(programFile('jupyterlab')!, [
+      '--ip=127.0.0.1', `--port=${port}`, '--no-browser', '--allow-root', '--IdentityProvider.token=', '--ServerApp.allow_remote_access=True', `--ServerApp.base_url=${base}`,
+    ], folder, { HOME: folder });
+    await eventually('JupyterLab', () => ask(`http://127.0.0.1:${port}${base}api/status`).then(({ status }) => status === 200, () => false), 60_000);
+  }
+
+  beforeAll(async () => {
+    port = await freePort();
+    it = await scene('jupyterlab', port);
+  });
+  afterEach(() => server.stop());
+  afterAll(() => it.close());
+
+  test.each(['host', 'path'])('by %s: a cell of a notebook runs, and no other page gets in', async way => {
+    await serve(way === 'host' ? '/' : `${it.base}/`);
+    const address = way === 'host' ? it.byHost('/lab') : it.byPath('/lab');
+    const page = await it.context.newPage();
+    await page.goto(withToken(`${address}?reset`));
+    await page.locator('.jp-LauncherCard[data-category="Notebook"]').first().click();
+    // It starts two kernels for a new notebook and ends one of them: what is asked of that one gets no answer.
+    await page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').waitFor();
+    await page.locator('.jp-Notebook .jp-Cell .cm-content').first().click();
+    await page.keyboard.type("print(6 * 7, 'times')");
+    await page.keyboard.press('Shift+Enter');
+    await page.locator('.jp-OutputArea-output', { hasText: '42 times' }).first().waitFor();
+    await expectNothing(it, address, way === 'host' ? '/lab' : `${it.base}/lab`);
+    await page.close();
+  });
+});
+
+describeProgram('code-server', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'router-code-server-'));
+  let it: Scene;
+  let server: Program;
+
+  beforeAll(async () => {
+    const port = await freePort();
+    it = await scene('code-server', port);
+    server = start(nodeOf('code-server'), [
+      programFile('code-server')!, `--bind-addr=127.0.0.1:${port}`, '--auth=none', '--disable-telemetry', '--disable-update-check', '--disable-workspace-trust',
+      `--user-data-dir=${join(folder, 'data')}`, folder,
+    ], folder, { HOME: folder, SHELL: '/bin/sh' });
+    await eventually('code-server', () => ask(`http://127.0.0.1:${port}/healthz`).then(({ status }) => status === 200, () => false), 60_000);
+  });
+  afterAll(async () => {
+    await server.stop();
+    await it.close();
+  });
+
+  test.each(['host', 'path'])('by %s: a file is edited and a command runs, and no other page gets in', async way => {
+    const file = `by-${way}.txt`;
+    writeFileSync(join(folder, file), 'before\n');
+    const address = way === 'host' ? it.byHost() : it.byStrippedPath();
+    const page = await it.context.newPage();
+    await page.goto(withToken(`${address}?folder=${folder}`));
+    await page.locator('.monaco-workbench .explorer-folders-view').first().waitFor();
+    await page.locator('.explorer-folders-view .monaco-list-row', { hasText: file }).first().dblclick();
+    await page.locator('.editor-instance .view-lines', { hasText: 'before' }).first().click();
+    await page.keyboard.press('Control+Home');
+    await page.keyboard.type('edited ');
+    await page.keyboard.press('Control+S');
+    await eventually('the file to be saved', () => readFileSync(join(folder, file), 'utf8') === 'edited before\n', TIMEOUT_MS);
+    await page.keyboard.press('Control+Backquote');
+    await page.locator('.terminal .xterm-screen').first().click();
+    await page.keyboard.type(`echo run > ran-${way}.txt\n`);
+    await eventually('the command to run', () => existsSync(join(folder, `ran-${way}.txt`)), TIMEOUT_MS);
+    await expectNothing(it, address, way === 'host' ? '/' : it.strippedBase);
     await page.close();
   });
 });

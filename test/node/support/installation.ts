@@ -15,16 +15,16 @@ export const IMAGES = { controller: imageName('controller'), router: imageName('
 /** Milliseconds that Deployments of the installation may take. */
 const ROLLOUT_MS = 180_000;
 
-/** Makes the images of the programs available on the nodes; those that are there already stay. */
-async function importImages(cluster: ControlPlane): Promise<void> {
+/** Makes images available on the nodes, by default those of the programs; what is there already stays. */
+export async function importImages(cluster: ControlPlane, images: readonly string[] = Object.keys(IMAGES)): Promise<void> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'node-tests-images-'));
   try {
     for (const node of cluster.nodes) {
       const there = await node.images();
-      for (const [program, name] of Object.entries(IMAGES)) {
-        if (!there.includes(name)) {
-          const archive = path.join(dir, `${program}.oci.tar`);
-          await node.importImages(fs.existsSync(archive) ? archive : await writeImage(program, dir));
+      for (const image of images) {
+        if (!there.includes(imageName(image))) {
+          const archive = path.join(dir, `${image}.oci.tar`);
+          await node.importImages(fs.existsSync(archive) ? archive : await writeImage(image, dir));
         }
       }
     }
@@ -43,7 +43,7 @@ export async function install(cluster: ControlPlane, props: Partial<AgentSandbox
 }
 
 /** Waits until all Deployments of the installation have the Pods of their present templates. */
-async function rolledOut(cluster: ControlPlane): Promise<void> {
+export async function rolledOut(cluster: ControlPlane): Promise<void> {
   for (const { metadata: { name } } of await cluster.admin.list('apps/v1', 'Deployment', SYSTEM)) {
     await cluster.admin.waitFor({ apiVersion: 'apps/v1', kind: 'Deployment', namespace: SYSTEM, name: name! }, ({ metadata, spec, status }) =>
       status?.observedGeneration === metadata.generation && status?.updatedReplicas === spec.replicas && status?.availableReplicas === spec.replicas

@@ -243,6 +243,8 @@ exec ${runsc} "$@"
       evictionHard: { 'memory.available': '0%', 'nodefs.available': '0%', 'imagefs.available': '0%', 'nodefs.inodesFree': '0%' },
       imageGCHighThresholdPercent: 100,
       imageGCLowThresholdPercent: 99,
+      // A fork bomb ends here.
+      podPidsLimit: 1024,
       // What tests wait for comes soon.
       serializeImagePulls: false,
       registryPullQPS: 0,

@@ -15,8 +15,23 @@ interface Installable {
   readonly commands: (folder: string) => readonly (readonly [command: string, ...args: string[]])[];
 }
 
+/** Where a package of npm brings Node itself. */
+const NODE_FOLDER = `node_modules/node-linux-${process.arch}`;
+
 /** Programs by name, and how they come from a registry. */
 const PROGRAMS = {
+  // It needs Node 24, which comes along as a package. Its own packages are compiled, which takes minutes.
+  'code-server': {
+    file: 'node_modules/code-server/out/node/entry.js',
+    commands: folder => [
+      ['npm', 'install', '--no-audit', '--no-fund', '--prefix', folder, `node-linux-${process.arch}@24`],
+      ['env', `PATH=${join(folder, NODE_FOLDER, 'bin')}:${process.env.PATH}`, `npm_config_nodedir=${join(folder, NODE_FOLDER)}`, 'npm', 'install', '--no-audit', '--no-fund', '--prefix', folder, 'code-server@4'],
+    ],
+  },
+  jupyterlab: {
+    file: 'venv/bin/jupyter-lab',
+    commands: folder => [['python3', '-m', 'venv', join(folder, 'venv')], [join(folder, 'venv/bin/python'), '-m', 'pip', 'install', '--quiet', 'jupyterlab==4.*']],
+  },
   vite: {
     file: 'node_modules/vite/bin/vite.js',
     commands: folder => [['npm', 'install', '--no-audit', '--no-fund', '--prefix', folder, 'vite@7']],
@@ -30,6 +45,11 @@ export const PROGRAM_NAMES = Object.keys(PROGRAMS) as ProgramName[];
 export function programFile(name: ProgramName): string | undefined {
   const file = join(CACHE, name, PROGRAMS[name].file);
   return existsSync(file) ? file : undefined;
+}
+
+/** Node of another release than that of the tests, which has come with a program. */
+export function nodeOf(name: ProgramName): string {
+  return join(CACHE, name, NODE_FOLDER, 'bin', 'node');
 }
 
 /** Why the tests of a program cannot run; undefined if they can. */

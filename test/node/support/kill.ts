@@ -1,0 +1,28 @@
+import type { NodeTestbed } from '../../../testbed/src/jest/index.js';
+
+interface PodName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+const CTR = ['--namespace', 'k8s.io'];
+const TASKS = '/run/containerd/io.containerd.runtime.v2.task/k8s.io';
+
+/** Kills the first container of a Pod with SIGKILL, as the node sees it: no one is asked. */
+export async function killContainer({ cluster, node }: NodeTestbed, { namespace, name }: PodName): Promise<void> {
+  const { status } = await cluster.admin.get({ apiVersion: 'v1', kind: 'Pod', namespace, name });
+  const id = status.containerStatuses[0].containerID.replace('containerd://', '');
+  await node.exec('ctr', [...CTR, 'task', 'kill', '--signal', 'SIGKILL', id]);
+}
+
+/** Kills the shim of a Pod with SIGKILL: the process between containerd and its containers. */
+export async function killShim({ cluster, node }: NodeTestbed, { namespace, name }: PodName): Promise<void> {
+  const { metadata: { uid } } = await cluster.admin.get({ apiVersion: 'v1', kind: 'Pod', namespace, name });
+  const { stdout } = await node.exec('ctr', [...CTR, 'containers', 'ls', '--quiet', `labels."io.kubernetes.pod.uid"==${uid}`]);
+  // The shim of a Pod is that of its first container, which holds the namespaces; it has left its number there.
+  const files = stdout.trim().split('\n').map(id => `${TASKS}/${id}/shim.pid`);
+  const killed = await node.exec('sh', ['-c', 'for file; do [ -e "$file" ] && kill -9 "$(cat "$file")" && echo killed; done; true', 'sh', ...files]);
+  if (!killed.stdout.includes('killed')) {
+    throw new Error(`no shim of ${namespace}/${name} is running`);
+  }
+}
