@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { JsonFile, TextFile, cdk } from 'projen';
 import { GithubWorkflow } from 'projen/lib/github';
 import { JobPermission } from 'projen/lib/github/workflows-model';
@@ -7,6 +8,8 @@ import { IMPORT_RULES, UNUSED_RULES } from './projenrc/import-rules';
 import { SOURCE_CONDITION, Workspace } from './projenrc/workspace';
 
 const NODE_FLOOR = '20.19.0';
+/** Of all packages, the chart and the images; `npm run release` sets it. */
+const VERSION = readFileSync('VERSION', 'utf8').trim();
 
 const project = new cdk.JsiiProject({
   name: 'cdk8s-agent-sandbox',
@@ -86,6 +89,7 @@ const project = new cdk.JsiiProject({
 
 // JsiiBuild sets these from `libdir`; our sources live in two folders (`src` and `imports`) under one root.
 project.addFields({
+  version: VERSION,
   types: 'lib/src/index.d.ts',
   files: ['lib', 'crds', 'install', '.jsii', '!lib/**/*.tsbuildinfo'],
   workspaces: ['packages/*', 'testbed'],
@@ -99,12 +103,14 @@ project.addFields({
 
 const api = new Workspace(project, {
   name: 'agent-sandbox-api',
+  version: VERSION,
   dir: 'packages/api',
   description: 'Wire types, vocabulary and name hash of the Agent Sandbox API; no dependencies',
 });
 
 const program = new Workspace(project, {
   name: 'agent-sandbox-program',
+  version: VERSION,
   dir: 'packages/program',
   description: 'What the programs share: flags, listening, probes, build information, signals, exit codes',
   dependencies: {
@@ -115,6 +121,7 @@ const program = new Workspace(project, {
 
 const kube = new Workspace(project, {
   name: 'agent-sandbox-kube',
+  version: VERSION,
   dir: 'packages/kube',
   description: 'Fast typed access to the Kubernetes API server: informers, work queue, leader election, events, patches',
   dependencies: {
@@ -126,6 +133,7 @@ const kube = new Workspace(project, {
 
 const controller = new Workspace(project, {
   name: 'agent-sandbox-controller',
+  version: VERSION,
   dir: 'packages/controller',
   description: 'The reconcilers of Sandbox, SandboxTemplate, SandboxClaim and SandboxWarmPool',
   bin: { 'agent-sandbox-controller': './lib/main.js' },
@@ -147,6 +155,7 @@ const controller = new Workspace(project, {
 
 const router = new Workspace(project, {
   name: 'agent-sandbox-router',
+  version: VERSION,
   dir: 'packages/router',
   description: 'The reverse proxy in front of sandboxes: closed by default, streaming, resolves targets from the API',
   dependencies: {
@@ -174,6 +183,7 @@ const router = new Workspace(project, {
 
 const runtime = new Workspace(project, {
   name: 'agent-sandbox-runtime',
+  version: VERSION,
   dir: 'packages/runtime',
   description: 'The server inside a sandbox: commands, files, and computer use',
   dependencies: {
@@ -200,6 +210,7 @@ const runtime = new Workspace(project, {
 
 const client = new Workspace(project, {
   name: 'agent-sandbox-client',
+  version: VERSION,
   dir: 'packages/client',
   description: 'The SDK and command line for programs and people that use sandboxes',
   dependencies: {
@@ -221,6 +232,7 @@ const client = new Workspace(project, {
 
 const testbed = new Workspace(project, {
   name: 'agent-sandbox-testbed',
+  version: VERSION,
   dir: 'testbed',
   description: 'A real Kubernetes control plane for tests, without Docker',
   dependencies: {
@@ -370,6 +382,7 @@ project.addTask('proto', {
   steps: [{ exec: 'buf generate', cwd: 'packages/runtime/proto' }],
 });
 project.addTask('images', { description: 'Write the images of the programs as OCI archives, without an engine', exec: 'tsx scripts/images.ts', receiveArgs: true });
+project.setScript('release', 'tsx scripts/release.ts');
 project.packageTask.exec('cp install/agent-sandbox.yaml dist/install.yaml');
 project.addTask('api:kubernetes', { description: 'Reduce the OpenAPI documents of a Kubernetes release to what api/ needs (needs Go)', exec: 'tsx api/kubernetes/reduce.ts' });
 

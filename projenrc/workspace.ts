@@ -9,6 +9,8 @@ export interface WorkspaceOptions {
   /** Folder below the repository root. */
   readonly dir: string;
   readonly description: string;
+  /** Version of all packages. */
+  readonly version: string;
   /** Runtime dependencies, `name: range`. */
   readonly dependencies?: Record<string, string>;
   /** Dependencies that only some features need, `name: range`. */
@@ -39,7 +41,7 @@ export class Workspace extends Project {
       marker: false,
       obj: {
         name: options.name,
-        version: '0.0.0',
+        version: options.version,
         private: true,
         description: options.description,
         license: 'Apache-2.0',

@@ -102,6 +102,7 @@ function tarOfFiles(files: readonly RootFile[]): Promise<Buffer> {
   return tarOf([...entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1)));
 }
 
+/** An entry of a tar. */
 interface TarEntry {
   readonly name: string;
   /** Undefined for folders. */
@@ -111,7 +112,8 @@ interface TarEntry {
   readonly gid?: number;
 }
 
-async function tarOf(entries: readonly TarEntry[]): Promise<Buffer> {
+/** A tar of these entries, in this order. The same entries give the same bytes. */
+export async function tarOf(entries: readonly TarEntry[]): Promise<Buffer> {
   const tar = pack();
   const chunks: Buffer[] = [];
   const done = new Promise<void>((resolve, reject) => tar.on('data', chunk => chunks.push(chunk as Buffer)).on('end', () => resolve()).on('error', reject));

@@ -21,7 +21,7 @@ describe('the npm package', () => {
 
   beforeAll(async () => {
     project = await realpath(await mkdtemp(join(tmpdir(), 'package-')));
-    const script = `import('./scripts/package-client.ts').then(m => (m.packageClient ?? m.default.packageClient)(${JSON.stringify(project)})).then(console.log)`;
+    const script = `import('./scripts/package-npm.ts').then(m => (m.packagePublished ?? m.default.packagePublished)('client', ${JSON.stringify(project)})).then(console.log)`;
     const { stdout } = await run(process.execPath, ['--import', 'tsx', '-e', script], { cwd: REPOSITORY, env: { PATH: process.env.PATH, HOME: project } });
     await run('tar', ['-xzf', stdout.trim(), '-C', project]);
     const target = join(project, 'node_modules', 'agent-sandbox-client');

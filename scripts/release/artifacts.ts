@@ -1,0 +1,147 @@
+/** What a release is made of: files, each made from an exported tree, and where each of them goes. */
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { jsonSchemas } from './schemas';
+import { packFolder } from './tar';
+
+/** Where a file is published. */
+export type Destination = 'npm' | 'Helm repository (OCI)' | 'container registry' | 'GitHub release';
+
+export interface Artifact {
+  /** Path below the folder of the release. */
+  readonly file: string;
+  readonly destination: Destination;
+  /** Reference of an image, by digest. */
+  readonly reference?: string;
+}
+
+export interface Release {
+  readonly version: string;
+  /** The exported tree, with the version set. */
+  readonly tree: string;
+  /** Folder of the release. */
+  readonly outdir: string;
+  /** Registry and namespace of the images, such as `ghcr.io/owner`. */
+  readonly registry: string;
+  /** Digests of the images that were made, by image. */
+  readonly digests: Map<string, string>;
+}
+
+interface Group {
+  readonly words: string;
+  readonly make: (release: Release) => Artifact[] | Promise<Artifact[]>;
+}
+
+/** Groups of artifacts, in the order in which they are made: charts name the digests of images. */
+export const GROUPS: { readonly [name: string]: Group } = {
+  images: { words: 'images of the programs, as OCI archives with a bill of materials each', make: images },
+  npm: { words: 'packages for npm', make: npm },
+  chart: { words: 'the Helm chart', make: chart },
+  install: { words: 'definitions and installations, one file each', make: install },
+  schemas: { words: 'JSON schemas for kubeconform and catalogs of definitions', make: schemas },
+  sbom: { words: 'the bill of materials of the programs and packages', make: sbom },
+};
+
+/** Runs a script of the exported tree, which finds the version there. */
+function run(release: Release, args: readonly string[], env: NodeJS.ProcessEnv = {}): string {
+  const bin = path.join(release.tree, '..', '..', 'node_modules', '.bin');
+  return execFileSync(process.execPath, ['--import', 'tsx', ...args], {
+    cwd: release.tree, encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_OPTIONS: '', AGENT_SANDBOX_VERSION: release.version, PATH: `${bin}${path.delimiter}${process.env.PATH}`, ...env },
+  });
+}
+
+/** Copies a file into the release, below a folder for its kind. */
+function place({ outdir }: Release, folder: string, source: string): string {
+  const file = path.join(folder, path.basename(source));
+  fs.mkdirSync(path.join(outdir, folder), { recursive: true });
+  fs.copyFileSync(source, path.join(outdir, file));
+  return file;
+}
+
+function images(release: Release): Artifact[] {
+  run(release, ['scripts/images.ts', '--locked']);
+  const folder = path.join(release.tree, 'dist', 'images');
+  return fs.readdirSync(folder).filter(name => name.endsWith('.oci.tar')).sort().flatMap(name => {
+    const image = name.replace('.oci.tar', '');
+    const index = JSON.parse(execFileSync('tar', ['-xOf', path.join(folder, name), 'index.json'], { encoding: 'utf8' })) as { manifests: [{ digest: string }] };
+    const { digest } = index.manifests[0];
+    release.digests.set(image, digest);
+    return [
+      { file: place(release, 'images', path.join(folder, name)), destination: 'container registry', reference: `${imageOf(release, image)}@${digest}` } as const,
+      { file: place(release, 'images', path.join(folder, `${image}.cdx.json`)), destination: 'GitHub release' } as const,
+    ];
+  });
+}
+
+function imageOf({ registry }: Release, image: string): string {
+  return `${registry}/agent-sandbox-${image}`;
+}
+
+function npm(release: Release): Artifact[] {
+  // The library, compiled with its version, then the packages of the workspace, in code and types for ES modules and CommonJS.
+  run(release, [require.resolve('jsii/bin/jsii'), '--silence-warnings=reserved-word', '--silence-warnings=member-name-conflicts-with-type-name'],
+    { JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION: '20' });
+  const bundled = (JSON.parse(fs.readFileSync(path.join(release.tree, 'package.json'), 'utf8')) as { bundledDependencies: string[] }).bundledDependencies;
+  bundled.forEach(name => fs.cpSync(path.join(release.tree, '..', '..', 'node_modules', name), path.join(release.tree, 'node_modules', name), { recursive: true }));
+  const folder = path.join(release.tree, 'dist', 'npm');
+  fs.mkdirSync(folder, { recursive: true });
+  execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], { cwd: release.tree, stdio: ['ignore', 'ignore', 'inherit'] });
+  run(release, ['scripts/package-npm.ts']);
+  return fs.readdirSync(folder).sort().map(name => ({ file: place(release, 'npm', path.join(folder, name)), destination: 'npm' }));
+}
+
+async function chart(release: Release): Promise<Artifact[]> {
+  const source = path.join(release.tree, 'chart');
+  const values = path.join(source, 'values.yaml');
+  fs.writeFileSync(values, withImages(fs.readFileSync(values, 'utf8'), release));
+  const file = path.join('chart', `agent-sandbox-${release.version}.tgz`);
+  fs.mkdirSync(path.join(release.outdir, 'chart'), { recursive: true });
+  fs.writeFileSync(path.join(release.outdir, file), await packFolder(source, 'agent-sandbox'));
+  return [{ file, destination: 'Helm repository (OCI)' }];
+}
+
+/** Values of the chart with the images of the release: by digest where they were made, else by tag. */
+function withImages(values: string, release: Release): string {
+  const programs = ['controller', 'router'];
+  let next = 0;
+  return values.replace(/^( *)repository: ""\n(.*?)^\1tag: ""\n(.*?)^\1digest: ""\n/gms, (_, indent: string, beforeTag: string, beforeDigest: string) => {
+    const program = programs[next++];
+    return `${indent}repository: ${JSON.stringify(imageOf(release, program))}\n${beforeTag}${indent}tag: ${JSON.stringify(release.version)}\n`
+      + `${beforeDigest}${indent}digest: ${JSON.stringify(release.digests.get(program) ?? '')}\n`;
+  });
+}
+
+function install(release: Release): Artifact[] {
+  const image = (program: string) => {
+    const digest = release.digests.get(program);
+    return `${imageOf(release, program)}:${release.version}${digest === undefined ? '' : `@${digest}`}`;
+  };
+  const texts = Object.entries(JSON.parse(run(release, ['scripts/release/manifests.ts', release.version, image('controller'), image('router')])) as Record<string, string>);
+  fs.mkdirSync(path.join(release.outdir, 'install'), { recursive: true });
+  return texts.map(([name, text]) => {
+    const file = path.join('install', name);
+    fs.writeFileSync(path.join(release.outdir, file), text);
+    return { file, destination: 'GitHub release' };
+  });
+}
+
+async function schemas(release: Release): Promise<Artifact[]> {
+  const folder = path.join(release.tree, 'dist', 'schemas');
+  for (const [name, schema] of jsonSchemas(JSON.parse(run(release, ['scripts/release/manifests.ts', '--definitions'])))) {
+    fs.mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+    fs.writeFileSync(path.join(folder, name), `${JSON.stringify(schema, undefined, 2)}\n`);
+  }
+  const file = path.join('schemas', `agent-sandbox-schemas-${release.version}.tgz`);
+  fs.mkdirSync(path.join(release.outdir, 'schemas'), { recursive: true });
+  fs.writeFileSync(path.join(release.outdir, file), await packFolder(folder, '.'));
+  return [{ file, destination: 'GitHub release' }];
+}
+
+function sbom(release: Release): Artifact[] {
+  const file = path.join('sbom', `agent-sandbox-${release.version}.cdx.json`);
+  fs.mkdirSync(path.join(release.outdir, 'sbom'), { recursive: true });
+  fs.writeFileSync(path.join(release.outdir, file), run(release, ['scripts/release/sbom.ts']));
+  return [{ file, destination: 'GitHub release' }];
+}
