@@ -52,6 +52,10 @@ export const ANNOTATION = {
   traceContext: 'opentelemetry.io/trace-context',
   /** On a claimed Sandbox that came from a pool: hash of the pod template that it was started from, a label while it was in the pool. */
   podTemplateHash: 'agents.x-k8s.io/sandbox-pod-template-hash',
+  /** On a Pod: hash of the Pod spec of the Sandbox when the Pod was created. */
+  podSpecHash: 'agents.x-k8s.io/pod-spec-hash',
+  /** On a claimed Sandbox: hashes of the parts of the claim's spec that it was chosen and made by. */
+  claimRequest: 'agents.x-k8s.io/claim-request',
   /** On a Pod: whether the cluster autoscaler may evict it. */
   safeToEvict: 'cluster-autoscaler.kubernetes.io/safe-to-evict',
 } as const;
@@ -94,6 +98,7 @@ export const CONDITION = {
   suspended: 'Suspended',
   finished: 'Finished',
   podScheduled: 'PodScheduled',
+  upToDate: 'UpToDate',
   available: 'Available',
   progressing: 'Progressing',
 } as const;
@@ -116,8 +121,11 @@ export const REASON = {
   dependenciesReady: 'DependenciesReady',
   dependenciesNotReady: 'DependenciesNotReady',
   sandboxExpired: 'SandboxExpired',
+  sandboxPodCreated: 'SandboxPodCreated',
   sandboxPodCreateFailed: 'SandboxPodCreateFailed',
+  sandboxReady: 'SandboxReady',
   invalidConfiguration: 'InvalidConfiguration',
+  podTemplateChanged: 'PodTemplateChanged',
   // SandboxClaim
   templateNotFound: 'TemplateNotFound',
   warmPoolNotFound: 'WarmPoolNotFound',
@@ -128,6 +136,7 @@ export const REASON = {
   claimExpired: 'ClaimExpired',
   volumeClaimTemplatesError: 'VolumeClaimTemplatesError',
   sandboxMissing: 'SandboxMissing',
+  claimChanged: 'ClaimChanged',
   sandboxNotReady: 'SandboxNotReady',
   networkPolicyNotReady: 'NetworkPolicyNotReady',
   sandboxProvisioned: 'SandboxProvisioned',

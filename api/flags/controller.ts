@@ -25,7 +25,6 @@ const IGNORED: readonly Flag[] = [
   ignored('metrics-cert-dir', 'text', NO_TLS, 'v1.0.12'),
   ignored('tls-min-version', 'text', NO_TLS, 'v1.0.12'),
   ignored('tls-cipher-suites', 'text', NO_TLS, 'v1.0.12'),
-  ignored('disable-sandbox-events', 'boolean', 'Events about Sandboxes tell of failures only', 'v1.0.12'),
   ignored('sandbox-claim-warm-candidate-grace-period', 'text', 'claims take members of pools that are ready', 'v1.0.12'),
   ignored('zap-devel', 'boolean', NO_ZAP),
   ignored('zap-encoder', 'text', NO_ZAP),
@@ -145,6 +144,10 @@ export const CONTROLLER: Program = {
     {
       name: 'disable-claim-events', type: 'boolean', words: 'Whether no Events about claims are sent.', default: false,
       original: 'disable-claim-events', prop: { name: 'disableClaimEvents' },
+    },
+    {
+      name: 'disable-sandbox-events', type: 'boolean', words: 'Whether no Events about Sandboxes are sent.', default: false,
+      original: 'disable-sandbox-events', since: 'v1.0.12', prop: { name: 'disableSandboxEvents' },
     },
     {
       name: 'claim-observability-annotations', type: 'boolean',

@@ -113,7 +113,7 @@ export const SANDBOX_CLAIM: Kind = {
       description: 'Observed state of a SandboxClaim.',
       type: 'object',
       properties: {
-        conditions: conditions('`Ready` and `Finished`.'),
+        conditions: conditions('`Ready` and `Finished`; `UpToDate` while the Sandbox was chosen or made by an earlier state of the claim.'),
         sandbox: { $ref: 'SandboxClaimSandboxStatus', description: 'The Sandbox that the claim is bound to.' },
         sandboxName: { type: 'string', description: 'Same as `sandbox.name`, for clients of the first generation.' },
       },

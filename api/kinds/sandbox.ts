@@ -99,7 +99,7 @@ export const SANDBOX: Kind = {
       description: 'Observed state of a Sandbox.',
       type: 'object',
       properties: {
-        conditions: conditions('`Ready`, `Suspended`, `Finished` and `PodScheduled`.'),
+        conditions: conditions('`Ready`, `Suspended`, `Finished` and `PodScheduled`; `UpToDate` while the Pod runs an earlier `podTemplate.spec`.'),
         selector: { type: 'string', description: 'Label selector of the Pod.' },
         service: { type: 'string', description: 'Name of the headless Service; absent when there is none.' },
         serviceFQDN: { type: 'string', description: 'DNS name of the headless Service; absent when there is none.' },

@@ -160,6 +160,13 @@ export interface ControllerFlagProps {
   readonly disableClaimEvents?: boolean;
 
   /**
+   * Whether no Events about Sandboxes are sent.
+   *
+   * @default - false
+   */
+  readonly disableSandboxEvents?: boolean;
+
+  /**
    * Whether claims are annotated with the times at which they were first seen and ready, and with their Sandbox. Costs
    * writes. The original always writes these annotations.
    *
@@ -235,6 +242,7 @@ export const CONTROLLER_FLAGS: { readonly [prop in Exclude<keyof ControllerFlagP
   sandboxWarmPoolStatusWindow: { flag: 'sandbox-warm-pool-status-window', type: 'duration', original: false },
   enableWarmPoolEviction: { flag: 'enable-warm-pool-eviction', type: 'boolean', original: true },
   disableClaimEvents: { flag: 'disable-claim-events', type: 'boolean', original: true },
+  disableSandboxEvents: { flag: 'disable-sandbox-events', type: 'boolean', original: false },
   claimObservabilityAnnotations: { flag: 'claim-observability-annotations', type: 'boolean', original: false },
   cacheLabelSelectors: { flag: 'cache-label-selectors', type: 'boolean', original: true },
   sandboxWriteBehindWindow: { flag: 'sandbox-write-behind-window', type: 'duration', original: true },

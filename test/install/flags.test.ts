@@ -50,6 +50,7 @@ const CONTROLLER: Required<ControllerFlagProps> = {
   sandboxWarmPoolStatusWindow: Duration.millis(500),
   enableWarmPoolEviction: false,
   disableClaimEvents: true,
+  disableSandboxEvents: true,
   claimObservabilityAnnotations: true,
   cacheLabelSelectors: true,
   sandboxWriteBehindWindow: Duration.millis(250),

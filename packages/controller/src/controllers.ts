@@ -13,6 +13,7 @@ export function controllersOf(flags: Flags): ControllerDefinition[] {
     clusterDomain: flags.clusterDomain,
     writeBehindMs: flags.sandboxWriteBehindWindow,
     statusSettleMs: flags.sandboxStatusSettleWindow,
+    events: !flags.disableSandboxEvents,
   });
   if (!flags.extensions) {
     return [sandbox];

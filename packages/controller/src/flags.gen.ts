@@ -56,6 +56,8 @@ export interface FlagValues {
   readonly enableWarmPoolEviction: boolean;
   /** Whether no Events about claims are sent. */
   readonly disableClaimEvents: boolean;
+  /** Whether no Events about Sandboxes are sent. */
+  readonly disableSandboxEvents: boolean;
   /** Whether claims are annotated with the times at which they were first seen and ready, and with their Sandbox. Costs writes. The original always writes these annotations. */
   readonly claimObservabilityAnnotations: boolean;
   /** Whether these annotations are left out in any case. */
@@ -106,6 +108,7 @@ export const PROGRAM: ProgramTable = {
     { name: 'sandbox-warm-pool-status-window', type: 'duration', words: 'How long a change of the counters in the status of a pool may wait for the next one.', default: 1000 },
     { name: 'enable-warm-pool-eviction', type: 'boolean', words: 'Whether the cluster autoscaler may evict idle members of pools.', default: true },
     { name: 'disable-claim-events', type: 'boolean', words: 'Whether no Events about claims are sent.', default: false },
+    { name: 'disable-sandbox-events', type: 'boolean', words: 'Whether no Events about Sandboxes are sent.', default: false },
     { name: 'claim-observability-annotations', type: 'boolean', words: 'Whether claims are annotated with the times at which they were first seen and ready, and with their Sandbox. Costs writes. The original always writes these annotations.', default: false },
     { name: 'disable-claim-observability-annotations', type: 'boolean', words: 'Whether these annotations are left out in any case.', default: false },
     { name: 'allowed-label-domains-file', type: 'text', value: 'file', words: 'File with the domains of labels and annotations that claims may set on their Pods.', default: '/etc/sandbox-config/allowed-label-domains' },
@@ -131,7 +134,6 @@ export const PROGRAM: ProgramTable = {
     { name: 'metrics-cert-dir', type: 'text', words: 'No effect.', ignored: 'metrics are served over HTTP; a NetworkPolicy says who may read them' },
     { name: 'tls-min-version', type: 'text', words: 'No effect.', ignored: 'metrics are served over HTTP; a NetworkPolicy says who may read them' },
     { name: 'tls-cipher-suites', type: 'text', words: 'No effect.', ignored: 'metrics are served over HTTP; a NetworkPolicy says who may read them' },
-    { name: 'disable-sandbox-events', type: 'boolean', words: 'No effect.', ignored: 'Events about Sandboxes tell of failures only' },
     { name: 'sandbox-claim-warm-candidate-grace-period', type: 'text', words: 'No effect.', ignored: 'claims take members of pools that are ready' },
     { name: 'zap-devel', type: 'boolean', words: 'No effect.', ignored: 'the log is written as lines of JSON' },
     { name: 'zap-encoder', type: 'text', words: 'No effect.', ignored: 'the log is written as lines of JSON' },

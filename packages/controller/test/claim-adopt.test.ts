@@ -208,6 +208,20 @@ describe('what a member becomes', () => {
     expect(bench.errors()).toHaveLength(1);
     expect(owners(bench.sandbox('a'))).toEqual(['SandboxWarmPool/pool']);
   });
+
+  test('F10 a claim that is refused for its metadata keeps no place and sends no member to the end of the queue', () => {
+    const bench = new ClaimBench({ podTemplate: { metadata: { annotations: { team: 'y' } }, spec: { containers: [{ name: 'main', image: 'image' }] } } });
+    bench.member('a');
+    bench.member('b');
+    bench.model.create(claim({ additionalPodMetadata: { annotations: { team: 'x' } } }));
+    bench.model.create(claim({}, { name: 'next' }));
+    for (let i = 0; i < 3; i++) {
+      bench.reconcile();
+      expect(bench.memories.get('claim')?.reserved).toBeUndefined();
+    }
+    bench.reconcile('next');
+    expect(owners(bench.sandbox('a'))).toEqual(['SandboxClaim/next']);
+  });
 });
 
 describe('when the template has changed', () => {

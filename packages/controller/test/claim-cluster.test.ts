@@ -50,7 +50,7 @@ describeWithControlPlane('claims on an API server', testbed => {
     const { path } = await cluster.kubeconfig({ user: USER, groups: ['system:masters'] });
     const flags = parseFlags([
       `--kubeconfig=${path}`, `--namespaces=${namespace}`, `--leader-election-namespace=${namespace}`, '--extensions', '--metrics-bind-address=0',
-      '--health-probe-bind-address=0', '--sandbox-status-settle-window=5s',
+      '--health-probe-bind-address=0', '--sandbox-status-settle-window=10m',
     ]);
     running = runManager({ flags, definitions: controllersOf(flags), logger, version: 'test' }, stop.signal);
     running.catch((error: Error) => note(error, error.message));

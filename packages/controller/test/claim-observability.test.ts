@@ -102,10 +102,10 @@ describe('latencies', () => {
 });
 
 describe('with annotations', () => {
-  test('C107 the first pass writes one annotation, and C100 the first readiness the others', () => {
+  test('C107 the first pass writes one annotation, and C100 the first readiness another one', () => {
     const created = bench();
     const writes = created.reconcile('claim', ANNOTATE);
-    expect(summary(writes)).toEqual(['patch SandboxClaim', 'patch Sandbox', 'patch SandboxClaim/status', 'patch SandboxClaim']);
+    expect(summary(writes)).toEqual(['patch SandboxClaim', 'patch Sandbox', 'patch SandboxClaim', 'patch SandboxClaim/status', 'patch SandboxClaim']);
     expect((writes[0] as Request & { body: object }).body).toEqual({ metadata: { annotations: { [ANNOTATION.controllerFirstObservedAt]: '2026-01-01T00:00:01.000000000Z' } } });
     expect(annotations(created)).toEqual({
       [ANNOTATION.controllerFirstObservedAt]: '2026-01-01T00:00:01.000000000Z',
@@ -115,10 +115,17 @@ describe('with annotations', () => {
     expect(created.reconcile('claim', ANNOTATE)).toEqual([]);
   });
 
-  test('X7 the annotations of a patch are sorted', () => {
+  test('F11 the Sandbox is named on the claim before the claim is ready, and a claim that cannot be told of it is not', () => {
     const created = bench();
-    const last = created.reconcile('claim', ANNOTATE).at(-1) as Request & { body: { metadata: { annotations: object } } };
-    expect(Object.keys(last.body.metadata.annotations)).toEqual([ANNOTATION.claimFirstReadyAt, ANNOTATION.sandboxName]);
+    created.model.intercept = request => (request.op === 'patch' && JSON.stringify(request.body).includes(ANNOTATION.sandboxName)
+      ? { reason: 'Timeout', message: 'late' } : undefined);
+    created.reconcile('claim', ANNOTATE);
+    expect(created.claim.status).toBeUndefined();
+    expect(created.result?.errors).toHaveLength(1);
+    created.model.intercept = undefined;
+    created.reconcile('claim', ANNOTATE);
+    expect(annotations(created)[ANNOTATION.sandboxName]).toBe('a');
+    expect(created.condition()).toMatch(/^True/);
   });
 
   test('C100 the stamp that is there already means no sample', () => {

@@ -94,7 +94,13 @@ export class ClusterBench {
   public async writesOf(name: RegExp): Promise<string[]> {
     const requests = await this.testbed.auditLog.find({ user: this.user, namespace: this.namespace, writes: true });
     return requests.filter(request => name.test(request.name ?? '') && request.code < 300 && request.resource !== 'events')
-      .map(({ verb, resource, subresource }) => `${verb} ${resource}${subresource ? `/${subresource}` : ''}`);
+      .map(describeWrite);
+  }
+
+  /** All successful writes of the controllers in the order in which they ended. */
+  public async allWrites(): Promise<string[]> {
+    const requests = await this.testbed.auditLog.find({ user: this.user, namespace: this.namespace, writes: true });
+    return requests.filter(({ code }) => code < 300).map(describeWrite);
   }
 
   /** All requests of the controllers that match, with those that were refused. */
@@ -102,6 +108,10 @@ export class ClusterBench {
     const requests = await this.testbed.auditLog.find({ user: this.user, namespace: this.namespace, writes: true });
     return requests.filter(request => request.verb === verb && request.resource === resource && !request.subresource && name.test(request.name ?? ''));
   }
+}
+
+function describeWrite({ verb, resource, subresource }: { readonly verb: string; readonly resource: string; readonly subresource?: string }): string {
+  return `${verb} ${resource}${subresource ? `/${subresource}` : ''}`;
 }
 
 /** `Status/Reason: message` of a condition; empty where there is none. */

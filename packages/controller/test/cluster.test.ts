@@ -57,7 +57,7 @@ describeWithControlPlane('the controllers on an API server, with the rights of a
     } as any);
     const flags = parseFlags([
       `--kubeconfig=${path}`, `--namespaces=${namespace}`, `--leader-election-namespace=${namespace}`, '--extensions', '--metrics-bind-address=0',
-      '--health-probe-bind-address=0', '--sandbox-status-settle-window=5s',
+      '--health-probe-bind-address=0', '--sandbox-status-settle-window=10m',
     ]);
     running = runManager({ flags, definitions: controllersOf(flags), logger, version: 'test' }, stop.signal);
     running.catch((error: Error) => note(error, error.message));

@@ -65,6 +65,34 @@ describeWithControlPlane('conditions that tell the truth, on an API server', tes
     await bench.ready('Sandbox', name);
   });
 
+  test('F8 edits without effect are named in Sandbox and claim, until they take effect', async () => {
+    await bench.create('Sandbox', 'edited', template());
+    await bench.ready('Sandbox', 'edited');
+    await bench.merge('Sandbox', 'edited', { spec: { podTemplate: { spec: { containers: [{ name: 'main', image: 'other' }] } } } });
+    await bench.condition('Sandbox', 'edited', 'UpToDate', /^False\/PodTemplateChanged: the Pod "edited" was created from an earlier/);
+    await bench.admin.delete(bench.ref('Pod', 'edited'));
+    await bench.until('Sandbox', 'edited', sandbox => textOf(sandbox, 'UpToDate') === '' && textOf(sandbox, 'Ready').startsWith('True'));
+    expect((await bench.get('Pod', 'edited')).spec.containers[0].image).toBe('other');
+    await bench.create('SandboxTemplate', 'open', { ...template(), envVarsInjectionPolicy: 'Allowed' });
+    await bench.create('SandboxClaim', 'edited-claim', { sandboxTemplateRef: { name: 'open' } });
+    await bench.ready('SandboxClaim', 'edited-claim');
+    await bench.merge('SandboxClaim', 'edited-claim', { spec: { env: [{ name: 'A', value: '1' }] } });
+    await bench.condition('SandboxClaim', 'edited-claim', 'UpToDate', /^False\/ClaimChanged: the Sandbox "edited-claim" is that of an earlier spec\.env: /);
+    await bench.admin.delete(bench.ref('Sandbox', 'edited-claim'));
+    await bench.until('SandboxClaim', 'edited-claim', claim => textOf(claim, 'UpToDate') === '' && textOf(claim, 'Ready').startsWith('True'));
+    expect((await bench.get('Pod', 'edited-claim')).spec.containers[0].env).toEqual([{ name: 'A', value: '1' }]);
+  }, 90_000);
+
+  test('F12 a pool says so while it is short of ready Sandboxes for longer than the status window', async () => {
+    await bench.create('SandboxTemplate', 'short', template({ 'testbed/start-after': '4s' }));
+    await bench.create('SandboxWarmPool', 'short', { replicas: 2, sandboxTemplateRef: { name: 'short' } });
+    await bench.until('SandboxWarmPool', 'short', ({ status }) => status?.readyReplicas === 2);
+    await bench.create('SandboxClaim', 'short', { warmPoolRef: { name: 'short' } });
+    await bench.ready('SandboxClaim', 'short');
+    await bench.until('SandboxWarmPool', 'short', ({ status }) => status.readyReplicas === 1);
+    await bench.until('SandboxWarmPool', 'short', ({ status }) => status.readyReplicas === 2);
+  }, 90_000);
+
   test('F7 finished work does not run again because its Pod is deleted', async () => {
     await bench.create('Sandbox', 'once', template({ 'testbed/pod-behavior': 'succeed' }, { restartPolicy: 'Never' }));
     await bench.condition('Sandbox', 'once', 'Finished', /^True\/PodSucceeded/);

@@ -1,5 +1,5 @@
 import { describeWithControlPlane } from '../../../testbed/src/jest/index.js';
-import { ClusterBench, textOf } from './cluster-bench.js';
+import { ClusterBench } from './cluster-bench.js';
 
 const podTemplate = (behavior: string, spec: object = {}) => ({
   podTemplate: { metadata: { annotations: { 'testbed/pod-behavior': behavior } }, spec: { containers: [{ name: 'main', image: 'image' }], ...spec } },
@@ -61,19 +61,10 @@ describeWithControlPlane('failures on an API server', testbed => {
     await bench.merge('SandboxTemplate', 'policy', { spec: networkPolicy('10.0.0.0/8') });
     await bench.ready('SandboxClaim', 'policy');
   });
-
-  test('F5 a Sandbox that starts well costs no more than before', async () => {
-    await bench.create('SandboxTemplate', 'well', podTemplate('ready'));
-    await bench.create('SandboxClaim', 'well', { sandboxTemplateRef: { name: 'well' } });
-    await bench.ready('SandboxClaim', 'well');
-    expect(textOf(await bench.get('Sandbox', 'well'), 'Ready')).toBe('True/DependenciesReady: Pod is Ready');
-    const writes = (await bench.writesOf(/^well$/)).filter(write => !write.includes('templates'));
-    expect(writes.sort()).toEqual(['create pods', 'create sandboxes', 'patch sandboxclaims/status', 'patch sandboxes/status']);
-  });
 }, { requires: ['fakeNodes', 'auditLog'] });
 
 describeWithControlPlane('a namespace that is deleted, on an API server', testbed => {
-  test('F9 costs a few refused creates for all of its Sandboxes, and no warnings', async () => {
+  test('F9 costs one refused create for all of its Sandboxes, and no warnings', async () => {
     const namespace = await testbed.cluster.createNamespace('ending');
     const bench = new ClusterBench(testbed, 'ending-controller', namespace);
     await bench.start();
@@ -81,12 +72,14 @@ describeWithControlPlane('a namespace that is deleted, on an API server', testbe
       const names = Array.from({ length: 40 }, (_, i) => `box-${i}`);
       await Promise.all(names.map(name => bench.create('Sandbox', name, podTemplate('ready'), { finalizers: ['test/keep'] })));
       await Promise.all(names.map(name => bench.ready('Sandbox', name)));
-      const before = (await bench.requests('create', 'pods')).length;
+      const begin = Date.now();
       await bench.admin.delete({ apiVersion: 'v1', kind: 'Namespace', name: namespace });
       await Promise.all(names.map(name => bench.until('Sandbox', name, ({ metadata }) => metadata.deletionTimestamp !== undefined)));
       await Promise.all(names.map(name => bench.merge('Sandbox', name, { metadata: { finalizers: null } })));
       await bench.admin.waitGone({ apiVersion: 'v1', kind: 'Namespace', name: namespace }, { timeoutMs: 60_000 });
-      expect((await bench.requests('create', 'pods')).length - before).toBeLessThanOrEqual(10);
+      const refused = (await bench.requests('create', 'pods')).filter(({ code }) => code === 403);
+      // One asks for all; another one half a minute later.
+      expect(refused.length).toBeLessThanOrEqual(1 + Math.floor((Date.now() - begin) / 30_000));
       expect(bench.problems).toEqual([]);
     } finally {
       await bench.end();

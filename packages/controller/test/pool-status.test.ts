@@ -48,6 +48,30 @@ describe('numbers', () => {
     expect(bench.pool.status).not.toHaveProperty('replicas');
   });
 
+  test('F12 a shortage that is longer than the status window is written, one that is shorter is not', () => {
+    const bench = new PoolBench({ replicas: 2 }, { statusWindowMs: 1000 }).filled();
+    /** Reconciles when something happens, and when the pool asked for it. */
+    const until = (ms: number) => {
+      while (bench.result?.requeueAfterMs !== undefined && bench.result.requeueAfterMs <= ms) {
+        ms -= bench.result.requeueAfterMs;
+        bench.wait(bench.result.requeueAfterMs).reconcile();
+      }
+      bench.wait(ms);
+    };
+    const dip = (ms: number) => {
+      bench.claim();
+      bench.reconcile();
+      until(ms);
+      const seen = bench.pool.status?.readyReplicas;
+      bench.ready();
+      bench.reconcile();
+      until(5000);
+      return [seen, bench.pool.status?.readyReplicas];
+    };
+    expect(dip(900)).toEqual([2, 2]);
+    expect(dip(1500)).toEqual([1, 2]);
+  });
+
   test('a pass that finds everything in order sends nothing', () => {
     const bench = new PoolBench({ replicas: 3 }).filled();
     expect(bench.reconcile()).toEqual([]);

@@ -1,5 +1,6 @@
 import { ForbiddenKeys } from '../src/shell/forbidden-keys.js';
-import { TerminatingNamespaces } from '../src/shell/terminating-namespaces.js';
+import { NamespaceGate } from '../src/shell/namespace-gate.js';
+import { failed, ok, type Outcome } from '../src/reconcile/plan.js';
 import { resultOf } from '../src/reconcile/run-plan.js';
 import { ClaimBench, claim } from './claim-bench.js';
 import { SandboxBench, reconcileTemplateOnce, sandbox, summary, template } from './fixtures.js';
@@ -104,13 +105,83 @@ describe('a namespace that is being terminated', () => {
     expect(resultOf({ requests: [], errors: [failure('NamespaceTerminating'), failure('Forbidden')] }, [])).toEqual({ errors: [failure('Forbidden')], blockedBy: [] });
   });
 
-  test('F9 is remembered for half a minute', () => {
-    let now = 0;
-    const namespaces = new TerminatingNamespaces(() => now);
-    namespaces.add('a');
-    expect([namespaces.has('a'), namespaces.has('b')]).toEqual([true, false]);
-    now = 30_000;
-    expect(namespaces.has('a')).toBe(false);
+  describe('F9 creates in a namespace', () => {
+    /** Creates through a gate, answered by hand. */
+    const setUp = () => {
+      const clock = { now: 0 };
+      const gate = new NamespaceGate(() => clock.now);
+      const sent: string[] = [];
+      const answers: ((outcome: Outcome) => void)[] = [];
+      const create = (name: string, namespace = 'a') => gate.create(namespace, () => {
+        sent.push(name);
+        return new Promise<Outcome>(resolve => answers.push(resolve));
+      });
+      const answer = async (outcome: Outcome) => {
+        answers.shift()!(outcome);
+        await new Promise(resolve => setImmediate(resolve));
+      };
+      return { clock, gate, sent, create, answer };
+    };
+    const refused = failed('NamespaceTerminating', 'no');
+
+    test('are sent at once while nothing speaks against it', () => {
+      const { sent, create } = setUp();
+      ['1', '2', '3'].forEach(name => void create(name));
+      expect(sent).toEqual(['1', '2', '3']);
+    });
+
+    test('wait for the answer to one of them after a loss, and are not sent when it is refused', async () => {
+      const { gate, sent, create, answer } = setUp();
+      gate.doubt('a');
+      const [, ...others] = ['1', '2', '3'].map(name => create(name));
+      void create('elsewhere', 'b');
+      expect(sent).toEqual(['1', 'elsewhere']);
+      await answer(refused);
+      expect(await Promise.all(others)).toEqual([1, 2].map(() => failed('NamespaceTerminating', 'the namespace "a" is being terminated')));
+      expect(sent).toEqual(['1', 'elsewhere']);
+    });
+
+    test.each([ok(), failed('AlreadyExists', 'yes'), failed('Invalid', 'no')])('go on when the first is answered by %j', async outcome => {
+      const { gate, sent, create, answer } = setUp();
+      gate.doubt('a');
+      ['1', '2', '3'].forEach(name => void create(name));
+      await answer(outcome);
+      expect(sent).toEqual(['1', '2', '3']);
+    });
+
+    test('go on one by one while there is more doubt, and after answers that say nothing', async () => {
+      const { gate, sent, create, answer } = setUp();
+      gate.doubt('a');
+      ['1', '2', '3', '4'].forEach(name => void create(name));
+      gate.doubt('a');
+      await answer(ok());
+      expect(sent).toEqual(['1', '2']);
+      await answer(failed('Timeout', 'late'));
+      expect(sent).toEqual(['1', '2', '3']);
+      await answer(ok());
+      expect(sent).toEqual(['1', '2', '3', '4']);
+    });
+
+    test('are tried one by one again half a minute after a refusal', async () => {
+      const { clock, sent, create, answer } = setUp();
+      void create('1');
+      await answer(refused);
+      clock.now = 29_999;
+      expect(await create('2')).toMatchObject({ ok: false });
+      clock.now = 30_000;
+      ['3', '4'].forEach(name => void create(name));
+      expect(sent).toEqual(['1', '3']);
+      await answer(ok());
+      expect(sent).toEqual(['1', '3', '4']);
+    });
+
+    test('of thousands of namespaces are not remembered', async () => {
+      const { gate, sent, create } = setUp();
+      Array.from({ length: 2000 }, (_, i) => gate.doubt(`n${i}`));
+      ['1', '2'].forEach(name => void create(name, 'n0'));
+      ['3', '4'].forEach(name => void create(name, 'n1999'));
+      expect(sent).toEqual(['1', '2', '3']);
+    });
   });
 });
 

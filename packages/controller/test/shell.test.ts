@@ -90,7 +90,7 @@ test('X14 matches kinds by group, in any version', () => {
   expect(groupOf('v1')).toBe('');
 });
 
-describe('X5 counts Sandboxes', () => {
+describe('X5 V5 counts Sandboxes', () => {
   const claimed = sandbox({}, {
     labels: { 'agents.x-k8s.io/launch-type': 'warm', 'agents.x-k8s.io/created-by': 'evil' },
     annotations: { 'agents.x-k8s.io/sandbox-template-ref': 'python' },
@@ -100,6 +100,7 @@ describe('X5 counts Sandboxes', () => {
   test('by readiness, expiry, launch, template, owner and client', () => {
     expect(countLabels(sandbox({}, { annotations: { 'agents.x-k8s.io/pod-name': 'x' } }))).toEqual({
       namespace: 'agents', ready_condition: 'false', expired: 'false', launch_type: 'cold', sandbox_template: 'unknown', owned_by: 'None', created_by: 'unknown',
+      operating_mode: 'Running',
     });
     const expired = { type: 'Ready', status: 'False' as const, reason: 'SandboxExpired', message: '', lastTransitionTime: '' };
     expect(countLabels({ ...claimed, status: { conditions: [expired] } })).toMatchObject({ expired: 'true', launch_type: 'warm', sandbox_template: 'python', owned_by: 'SandboxClaim' });
@@ -109,7 +110,7 @@ describe('X5 counts Sandboxes', () => {
     const registry = new Registry();
     let working = true;
     countSandboxes(registry, () => [claimed, claimed], () => working);
-    expect(await registry.metrics()).toContain('owned_by="SandboxClaim",created_by="unknown"} 2');
+    expect(await registry.metrics()).toContain('owned_by="SandboxClaim",created_by="unknown",operating_mode="Running"} 2');
     working = false;
     expect(await registry.metrics()).not.toContain('agent_sandboxes{');
   });

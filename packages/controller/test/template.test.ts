@@ -1,5 +1,5 @@
 import { ANNOTATION, LABEL, nameHash, type SandboxClaim } from 'agent-sandbox-api';
-import type { NetworkPolicy } from '../src/core-kinds.js';
+import type { CachedPod, NetworkPolicy } from '../src/core-kinds.js';
 import { withSecureDefaults } from '../src/template/defaults.js';
 import { ensureForeignPolicy, namespacedReferences } from '../src/template/foreign.js';
 import { isClaimableFrom, policyName, templateHash, templateProblem } from '../src/template/identity.js';
@@ -156,6 +156,27 @@ describe('a policy is not loosened while Pods rely on it', () => {
     expect(policyOf(model)?.metadata.ownerReferences?.map(({ uid }) => uid)).toContain(box.metadata.uid);
   });
 
+  test('F10 a Pod that outlives template and Sandbox keeps the policy until it is gone', () => {
+    const model = settled();
+    const box = member(model);
+    const owner = { apiVersion: 'agents.x-k8s.io/v1beta1', kind: 'Sandbox', name: box.metadata.name!, uid: box.metadata.uid!, controller: true };
+    const running = model.create<CachedPod>({
+      apiVersion: 'v1', kind: 'Pod', metadata: { name: 'box', namespace: NAMESPACE, labels: BY_PYTHON, ownerReferences: [owner], finalizers: ['test/grace'] },
+    });
+    model.destroy(templateOf(model));
+    reconcileTemplateOnce(model);
+    model.destroy(box);
+    model.collect();
+    reconcileTemplateOnce(model);
+    expect(policyOf(model)?.metadata.ownerReferences?.map(({ uid }) => uid)).toEqual([running.metadata.uid]);
+    model.edit(running, draft => {
+      delete draft.metadata.finalizers;
+    });
+    model.destroy(running);
+    model.collect();
+    expect(policyOf(model)).toBeUndefined();
+  });
+
   test('a template that is made again takes over the policy that its predecessor left', () => {
     const model = settled();
     member(model);
@@ -245,11 +266,11 @@ describe('templates of other namespaces', () => {
   const claim = (model: Model, name: string) => model.create<SandboxClaim>({
     apiVersion: 'extensions.agents.x-k8s.io/v1beta1', kind: 'SandboxClaim', metadata: { name, namespace: 'tenant' }, spec: { sandboxTemplateRef: { name: 'python', namespace: 'platform' } },
   });
-  const ensure = (model: Model, from: SandboxClaim) => {
+  const ensure = (model: Model, from: SandboxClaim, pods: readonly CachedPod[] = [], settled = true) => {
     const policy = model.get('NetworkPolicy', 'tenant', 'platform.python-network-policy');
     const used = model.get('SandboxTemplate', 'platform', 'python')!;
     let ready: boolean | undefined;
-    const result = reconcileInModel(planOf(ensureForeignPolicy(used, from, policy), found => {
+    const result = reconcileInModel(planOf(ensureForeignPolicy(used, { claim: from, pods, settled }, policy), found => {
       ready = found.ready;
       return { requests: [], errors: found.errors };
     }), model)!;
@@ -290,11 +311,41 @@ describe('templates of other namespaces', () => {
     expect(policy()).toBeUndefined();
   });
 
+  test('F10 have a policy that stays until the last Pod under it is gone, though claim and Sandbox go before', () => {
+    const model = new Model();
+    model.create(shared());
+    const [first, second] = [claim(model, 'first'), claim(model, 'second')];
+    const podOf = (name: string) => model.create<CachedPod>({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'tenant' } });
+    const policy = () => model.get('NetworkPolicy', 'tenant', 'platform.python-network-policy');
+    const owners = () => policy()?.metadata.ownerReferences?.map(({ kind, name }) => `${kind} ${name}`);
+    ensure(model, first);
+    ensure(model, second);
+    const pods = ['first', 'second'].map(podOf);
+    const writes = model.writes.length;
+    ensure(model, first, pods, false);
+    expect(model.writes).toHaveLength(writes);
+    // One write for the Pods of all claims.
+    ensure(model, first, pods);
+    ensure(model, second, pods);
+    expect(model.writes).toHaveLength(writes + 1);
+    expect(owners()).toEqual(['SandboxClaim first', 'SandboxClaim second', 'Pod first', 'Pod second']);
+    [first, second].forEach(each => model.destroy(each));
+    model.collect();
+    expect(owners()).toEqual(['Pod first', 'Pod second']);
+    const third = claim(model, 'third');
+    model.destroy(pods[0]!);
+    expect(ensure(model, third, pods.slice(1))).toMatchObject({ ready: true });
+    expect(owners()).toEqual(['Pod second', 'SandboxClaim third']);
+    [third, pods[1]!].forEach(each => model.destroy(each));
+    model.collect();
+    expect(policy()).toBeUndefined();
+  });
+
   test('are edited live in all namespaces', () => {
     const model = new Model();
     const used = model.create(template({}, { annotations: { [ANNOTATION.claimableFrom]: '*' } }));
     const ticket = claim(model, 'ticket');
-    reconcileInModel(planOf(ensureForeignPolicy(used, ticket, undefined), () => ({ requests: [] })), model);
+    reconcileInModel(planOf(ensureForeignPolicy(used, { claim: ticket, pods: [], settled: false }, undefined), () => ({ requests: [] })), model);
     reconcileTemplateOnce(model);
     model.edit(used, draft => {
       draft.spec.networkPolicy = {};

@@ -20,13 +20,16 @@ export interface LoadOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** Entries of a kubeconfig file as they are written there. */
-interface Document {
-  'clusters'?: { name: string; cluster: Record<string, any> }[];
-  'users'?: { name: string; user: Record<string, any> }[];
-  'contexts'?: { name: string; context: { cluster: string; user: string; namespace?: string } }[];
-  'current-context'?: string;
+/** The lists of a kubeconfig file, and the field of their entries besides the name. */
+const FIELDS = { clusters: 'cluster', users: 'user', contexts: 'context' } as const;
+type List = keyof typeof FIELDS;
+
+/** A kubeconfig file as it is written; nothing of it has been checked. */
+interface Document extends Readonly<Record<List, unknown>> {
+  readonly 'current-context'?: string;
 }
+
+type Entry = { readonly name: string } & Record<string, unknown>;
 
 /**
  * Finds the credentials of this process: a kubeconfig (all its ways to authenticate, credential plugins included) or the
@@ -124,7 +127,7 @@ function fromFiles(files: readonly string[], context?: string): Loaded {
   for (const file of files) {
     const document = read(file);
     for (const list of ['clusters', 'users', 'contexts'] as const) {
-      for (const entry of document[list] ?? []) {
+      for (const entry of entriesOf(document, list, file)) {
         if (!merged[list].has(entry.name)) {
           merged[list].set(entry.name, entry);
         }
@@ -137,26 +140,32 @@ function fromFiles(files: readonly string[], context?: string): Loaded {
   if (!name) {
     throw new KubeconfigError(`${where} has no current context: set current-context in it, or name a context`);
   }
-  const find = (list: 'clusters' | 'users' | 'contexts', wanted: string, what: string) => {
-    const found = merged[list].get(wanted);
-    if (!found) {
+  const find = (list: List, wanted: string, required?: string): Record<string, any> => {
+    const [entry, field] = [merged[list].get(wanted), FIELDS[list]];
+    if (!entry) {
       const names = [...merged[list].keys()].join(', ');
-      throw new KubeconfigError(`${where} has no ${what} "${wanted}"${names ? ` (it has ${names})` : ''}: correct the context or choose another one`);
+      throw new KubeconfigError(`${where} has no ${field} "${wanted}"${names ? ` (it has ${names})` : ''}: correct the context or choose another one`);
     }
-    return found;
+    const value = entry[field] ?? {};
+    const missing = !isMap(value) ? field : required !== undefined && typeof value[required] !== 'string' ? `${field}.${required}` : undefined;
+    if (missing !== undefined) {
+      throw new KubeconfigError(`${where}: "${wanted}" in ${list} has no ${missing}: add it, or choose another context`);
+    }
+    return value;
   };
-  const chosen = find('contexts', name, 'context').context;
-  const { cluster } = find('clusters', chosen.cluster, 'cluster');
-  const user = find('users', chosen.user, 'user').user ?? {};
+  const chosen = find('contexts', name, 'cluster');
+  const cluster = find('clusters', chosen.cluster, 'server');
+  const user = find('users', chosen.user);
   if (String(cluster.server).startsWith('http:')) {
     // There is no TLS to verify, but client-node refuses plain HTTP unless verification is off.
     cluster['insecure-skip-tls-verify'] = true;
   }
   const config = new KubeConfig();
+  // Without the others, which may be incomplete.
   config.loadFromString(JSON.stringify({
-    'clusters': [...merged.clusters.values()],
-    'users': [...merged.users.values()],
-    'contexts': [...merged.contexts.values()],
+    'clusters': [{ name: chosen.cluster, cluster }],
+    'users': [{ name: chosen.user, user }],
+    'contexts': [{ name, context: chosen }],
     'current-context': name,
   }));
   return { config, impersonate: impersonation(user) };
@@ -170,13 +179,11 @@ function read(file: string): Document {
       fields[key] = join(dirname(file), fields[key]);
     }
   };
-  for (const { cluster } of document.clusters ?? []) {
+  const fieldsOf = (list: List) => entriesOf(document, list, file).map(entry => entry[FIELDS[list]]).filter(isMap) as Record<string, any>[];
+  for (const cluster of fieldsOf('clusters')) {
     absolute(cluster, 'certificate-authority');
   }
-  for (const { user } of document.users ?? []) {
-    if (!user) {
-      continue;
-    }
+  for (const user of fieldsOf('users')) {
     absolute(user, 'client-certificate');
     absolute(user, 'client-key');
     absolute(user, 'tokenFile');
@@ -204,6 +211,19 @@ function parse(file: string): Document {
     throw new KubeconfigError(`the kubeconfig "${file}" is not a map of clusters, users and contexts: correct the file, or name another one`);
   }
   return document as Document;
+}
+
+/** The named entries of a list. Entries that are incomplete matter only where they are used. */
+function entriesOf(document: Document, list: List, file: string): Entry[] {
+  const entries: unknown = document[list] ?? [];
+  if (!Array.isArray(entries)) {
+    throw new KubeconfigError(`${list} of the kubeconfig "${file}" is no list of entries with "name" and "${FIELDS[list]}": correct the file, or name another one`);
+  }
+  return entries.filter((entry): entry is Entry => isMap(entry) && typeof entry.name === 'string');
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function impersonation(user: Record<string, any>): Record<string, string | string[]> {

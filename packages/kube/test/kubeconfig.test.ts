@@ -145,6 +145,30 @@ describe('loadCredentials', () => {
     expect(() => loadCredentials({ kubeconfig, context: 'y', env: {} })).toThrow(`${kubeconfig} has no cluster "gone" (it has c)`);
   });
 
+  test.each<[object, string]>([
+    [{ clusters: [{ name: 'c' }] }, '"c" in clusters has no cluster.server: add it, or choose another context'],
+    [{ clusters: [{ name: 'c', cluster: null }] }, '"c" in clusters has no cluster.server'],
+    [{ clusters: [{ name: 'c', cluster: 'https://example.com' }] }, '"c" in clusters has no cluster: add it'],
+    [{ clusters: [{ name: 'c', cluster: {} }] }, '"c" in clusters has no cluster.server'],
+    [{ clusters: [{ cluster: { server: 'https://example.com' } }] }, 'has no cluster "c": correct the context'],
+    [{ clusters: { c: {} } }, 'is no list of entries with "name" and "cluster"'],
+    [{ users: 'u' }, 'is no list of entries with "name" and "user"'],
+    [{ contexts: [{ name: 'x' }] }, '"x" in contexts has no context.cluster: add it'],
+    [{ contexts: [{ name: 'x', context: 'c' }] }, '"x" in contexts has no context: add it'],
+    [{ contexts: [null] }, 'has no context "x": correct'],
+  ])('an entry that is incomplete, %j, is an error that names it', (broken, message) => {
+    const kubeconfig = write('config', { ...config({}), ...broken });
+    const read = () => loadCredentials({ kubeconfig, env: {} });
+    expect(read).toThrow(KubeconfigError);
+    expect(read).toThrow(message);
+  });
+
+  test('entries that are incomplete and not used do no harm', () => {
+    const { clusters, users, contexts, ...rest } = config({ token: 'secret' });
+    const content = { clusters: [null, { name: 'd' }, ...clusters], users: [{}, { name: 'v', user: null }, ...users], contexts: [{ name: 'z' }, ...contexts], ...rest };
+    expect(loadCredentials({ kubeconfig: write('config', content), env: {} }).server).toBe('https://example.com:6443');
+  });
+
   test.each([
     ['apiVersion: v1', 'has no current context: set current-context in it, or name a context'],
     ['just text', 'is not a map of clusters, users and contexts'],

@@ -1,4 +1,5 @@
-import { type SandboxSpec, type SandboxTemplate, definedOnly, nameHash } from 'agent-sandbox-api';
+import { type SandboxSpec, type SandboxTemplate, definedOnly } from 'agent-sandbox-api';
+import { contentHash } from '../object/content-hash.js';
 import { withSecureDefaults } from '../template/defaults.js';
 import { templateHash } from '../template/identity.js';
 
@@ -52,15 +53,8 @@ function derive(template: SandboxTemplate): Derived {
   };
   return {
     blueprint,
-    podTemplateHash: nameHash(stableJson(blueprint.podTemplate)),
-    hash: nameHash(stableJson(blueprint)),
+    podTemplateHash: contentHash(blueprint.podTemplate),
+    hash: contentHash(blueprint),
     refHash: templateHash(template, template.metadata.namespace ?? ''),
   };
-}
-
-/** JSON in which the order of keys does not depend on who wrote the object. */
-function stableJson(value: unknown): string {
-  return JSON.stringify(value, (_, node: unknown) => (typeof node !== 'object' || node === null || Array.isArray(node)
-    ? node
-    : Object.fromEntries(Object.entries(node).sort(([a], [b]) => (a < b ? -1 : 1)))));
 }

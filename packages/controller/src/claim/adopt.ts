@@ -8,6 +8,7 @@ import type { BindResult } from './bind-result.js';
 import { nameOf, templateOf, type ObservedClaim } from './observed.js';
 import { POOL_LABELS, claimedPodMetadata, createdByLabel, without, withoutPoolMetadata } from './pod-metadata.js';
 import { problem, type Problem } from './problem.js';
+import { requestOf } from './request.js';
 import { poolKeyOf } from './warm-queue.js';
 
 /** Attempts to adopt a Sandbox that other clients write at the same time. */
@@ -65,8 +66,8 @@ export function failure(cause: Failure, sandbox: Sandbox): BindResult {
   return { problem: problem.failure(cause), ...(unanswered ? { uncertain: { apiVersion, kind, namespace, name } } : {}) };
 }
 
-/** Everything that changes when a member becomes the claim's. */
-function adoptionPatch(observed: ObservedClaim, sandbox: Sandbox): object | Problem {
+/** Everything that changes when a member becomes the claim's, or why it cannot. */
+export function adoptionPatch(observed: ObservedClaim, sandbox: Sandbox): object | Problem {
   const { claim } = observed;
   const template = templateOf(sandbox, observed);
   const base = template === undefined ? withoutPoolMetadata(sandbox.spec.podTemplate.metadata ?? {}) : template.spec.podTemplate.metadata ?? {};
@@ -79,6 +80,7 @@ function adoptionPatch(observed: ObservedClaim, sandbox: Sandbox): object | Prob
   const annotations = mapDiff(sandbox.metadata.annotations, {
     ...sandbox.metadata.annotations,
     [ANNOTATION.podName]: nameOf(sandbox),
+    [ANNOTATION.claimRequest]: requestOf(claim),
     ...definedOnly({ [ANNOTATION.podTemplateHash]: booted, [ANNOTATION.traceContext]: trace }),
   });
   return {

@@ -1,4 +1,4 @@
-import { ANNOTATION, CONDITION, type SandboxClaim, type SandboxClaimStatus } from 'agent-sandbox-api';
+import { ANNOTATION, CONDITION, type Sandbox, type SandboxClaim, type SandboxClaimStatus } from 'agent-sandbox-api';
 import { isConditionTrue } from '../object/conditions.js';
 import { annotationOf } from '../object/metadata.js';
 import { mergePatch, type Failure, type Outcome, type Request } from '../reconcile/plan.js';
@@ -35,23 +35,24 @@ function firstSight({ claim, options, firstSeen, now }: ObservedClaim): Request[
     : [];
 }
 
-/** Annotations that follow the first readiness: its time, and the Sandbox, which the original's clients look for here. */
-export function readyAnnotations({ claim, options, now }: ObservedClaim, status: SandboxClaimStatus): Request[] {
-  const [before, after] = [claim.status, status].map(state => isConditionTrue(state?.conditions, CONDITION.ready));
-  const name = status.sandbox?.name;
-  const annotations = {
-    ...(annotationOf(claim, ANNOTATION.claimFirstReadyAt) || !(before || after)
-      ? {}
-      : { [ANNOTATION.claimFirstReadyAt]: before ? UNKNOWN : precise(now) }),
-    ...(name === undefined || annotationOf(claim, ANNOTATION.sandboxName) === name ? {} : { [ANNOTATION.sandboxName]: name }),
-  };
-  return options.annotate && Object.keys(annotations).length > 0 ? [annotationPatch(claim, annotations)] : [];
+/** Names the Sandbox of the claim, which the original's clients look for here: before the status, so that it is there once the claim is ready. */
+export function announce(observed: ObservedClaim, sandbox: Sandbox | undefined): Step<Prepared> {
+  const { claim, options } = observed;
+  const name = sandbox?.metadata.name;
+  return !options.annotate || name === undefined || annotationOf(claim, ANNOTATION.sandboxName) === name
+    ? value({ observed })
+    : send(annotationPatch(claim, { [ANNOTATION.sandboxName]: name }))({ observed });
 }
 
-/** Keys sorted, so that equal patches are equal bytes. */
+/** The time of the first readiness, which follows it. */
+export function readyAnnotations({ claim, options, now }: ObservedClaim, status: SandboxClaimStatus): Request[] {
+  const [before, after] = [claim.status, status].map(state => isConditionTrue(state?.conditions, CONDITION.ready));
+  const missing = options.annotate && !annotationOf(claim, ANNOTATION.claimFirstReadyAt) && (before || after);
+  return missing ? [annotationPatch(claim, { [ANNOTATION.claimFirstReadyAt]: before ? UNKNOWN : precise(now) })] : [];
+}
+
 function annotationPatch(claim: SandboxClaim, annotations: { [key: string]: string }): Request {
-  const sorted = Object.fromEntries(Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return mergePatch(claim, { metadata: { annotations: sorted } }, { ignore: ['NotFound'] });
+  return mergePatch(claim, { metadata: { annotations } }, { ignore: ['NotFound'] });
 }
 
 /** RFC 3339 with nanoseconds, as the original writes it. */

@@ -1,4 +1,5 @@
-import type { Sandbox } from 'agent-sandbox-api';
+import { CONDITION, type Sandbox } from 'agent-sandbox-api';
+import { isConditionTrue } from '../object/conditions.js';
 import { isDeleting } from '../object/metadata.js';
 import { ownershipOf } from '../object/ownership.js';
 import { get, type Ref } from '../reconcile/plan.js';
@@ -56,11 +57,12 @@ function confirm(observed: ObservedClaim, uncertain: Ref, otherwise: Acquisition
 
 /** Keeps the policy of a foreign template in the claim's namespace. The template's consent is needed for new Sandboxes only. */
 function foreignPolicy(observed: ObservedClaim): Step<BindResult> {
-  const { claim, target: { foreign, inUse } } = observed;
+  const { claim, own, foreignPods: pods = [], target: { foreign, inUse } } = observed;
   if (!foreign || inUse?.template === undefined || isDeleting(inUse.template)) {
     return value({});
   }
-  return andThen(ensureForeignPolicy(inUse.template, claim, inUse.policy), ({ ready, errors, blockedBy }) => {
+  const settled = isConditionTrue(own?.status?.conditions, CONDITION.ready);
+  return andThen(ensureForeignPolicy(inUse.template, { claim, pods, settled }, inUse.policy), ({ ready, errors, blockedBy }) => {
     if (ready) {
       return value<BindResult>({});
     }

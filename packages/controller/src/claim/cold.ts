@@ -12,6 +12,7 @@ import { namesakeText } from './locate.js';
 import { nameOf, namespaceOf, type ObservedClaim } from './observed.js';
 import { claimedPodMetadata, identityLabels } from './pod-metadata.js';
 import { problem, type Problem } from './problem.js';
+import { requestOf } from './request.js';
 import { mergedVolumes } from './volumes.js';
 
 /** Makes a Sandbox of the claim's own name from the template. */
@@ -70,6 +71,7 @@ export function newSandbox({ claim }: ObservedClaim, template: SandboxTemplate):
         [ANNOTATION.templateRef]: templateKey(template, namespace),
         // Known beforehand, which saves a write.
         [ANNOTATION.podName]: nameOf(claim),
+        [ANNOTATION.claimRequest]: requestOf(claim),
         ...definedOnly({ [ANNOTATION.traceContext]: trace }),
       },
       ownerReferences: [controllerReference(claim)],

@@ -5,6 +5,7 @@ import { ownershipOf } from '../object/ownership.js';
 import { unreadableTime } from '../object/time.js';
 import { refOf, type Ref } from '../reconcile/plan.js';
 import { namespacedReferences } from '../template/foreign.js';
+import { adoptionPatch } from './adopt.js';
 import type { BindResult } from './bind-result.js';
 import { candidateOf, namesakeText } from './locate.js';
 import { usableTemplate, type ObservedClaim } from './observed.js';
@@ -67,7 +68,9 @@ function acquire(observed: ObservedClaim): Acquisition {
   }
   const candidate = candidateOf(observed);
   if (candidate !== undefined) {
-    return { action: 'adopt', candidate };
+    // Refused here, so that no member is reserved in vain.
+    const patch = adoptionPatch(observed, candidate);
+    return 'reason' in patch ? { action: 'reject', result: { problem: patch } } : { action: 'adopt', candidate };
   }
   const ms = graceLeft(observed);
   if (ms > 0) {

@@ -33,12 +33,15 @@ export function observeClaim(
   const legacyPolicy = cache.get('NetworkPolicy', namespace, `${name}${NETWORK_POLICY_SUFFIX}`);
   const owned = cache.byIndex('Sandbox', 'controller', claim.metadata.uid ?? '');
   const own = ownSandbox({ claim, owned, ...definedOnly({ assigned }) });
+  const target = targetOf(cache, claim, failures);
+  const foreign = target.foreign ? target.inUse?.template : undefined;
+  const foreignPods = foreign && cache.byIndex('Pod', 'templateHash', indexValue(namespace, templateHash(foreign, namespace)));
   const observed: ObservedClaim = {
     ...rest,
     claim,
     owned,
-    ...definedOnly({ own, bound, namesake, assigned, legacyPolicy }),
-    target: targetOf(cache, claim, failures),
+    ...definedOnly({ own, bound, namesake, assigned, legacyPolicy, foreignPods }),
+    target,
     offer: NOTHING,
   };
   return needsMember(observed) ? { ...observed, offer: queue.offer(`${namespace}/${name}`, sourcesOf(cache, observed)) } : observed;

@@ -1,6 +1,6 @@
 import { ANNOTATION, LABEL, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
 import type { TemplateInUse } from '../blueprint/template-in-use.js';
-import type { NetworkPolicy } from '../core-kinds.js';
+import type { CachedPod, NetworkPolicy } from '../core-kinds.js';
 import { annotationOf, labelOf } from '../object/metadata.js';
 import type { Observed, Ref } from '../reconcile/plan.js';
 import { templateHash } from '../template/identity.js';
@@ -22,6 +22,8 @@ export interface ObservedClaim extends Observed {
   readonly target: Target;
   /** The idle Sandboxes that the claim may have. Empty where it needs none. */
   readonly offer: Offer;
+  /** Pods of the namespace under the policy of the foreign template that the claim uses. */
+  readonly foreignPods?: readonly CachedPod[];
   /** The NetworkPolicy that controllers of the first generation made for the claim alone. */
   readonly legacyPolicy?: NetworkPolicy;
   /** When this process first saw the claim, in milliseconds since the epoch; only until it is ready. */

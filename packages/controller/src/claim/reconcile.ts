@@ -3,7 +3,7 @@ import { isDeleting } from '../object/metadata.js';
 import { controllerOf, isOfKind } from '../object/ownership.js';
 import { failuresOf, refusal, remove, stage, type Failure, type Plan, type Request } from '../reconcile/plan.js';
 import { all, andThen, ask, planOf, value, type Step } from '../reconcile/step.js';
-import { prepare } from './annotations.js';
+import { announce, prepare } from './annotations.js';
 import { bind } from './bind.js';
 import type { BindResult } from './bind-result.js';
 import { candidateIn, decide, type Decision } from './decide.js';
@@ -35,7 +35,8 @@ export function reconcileClaim(observed: ObservedClaim): Plan<ClaimMemory> {
   const bound = andThen(prepare(observed), prepared => ('failure' in prepared
     ? value<Bound>(prepared)
     : andThen(all<[BindResult, undefined]>([bind(prepared.observed, decision), dropLegacyPolicy(observed)]), ([result]) =>
-      value<Bound>({ observed: prepared.observed, result }))));
+      andThen(announce(prepared.observed, result.sandbox), announced =>
+        value<Bound>('failure' in announced ? announced : { observed: announced.observed, result })))));
   const plan = planOf(bound, (outcome): Plan<ClaimMemory> => ('failure' in outcome
     ? { requests: [], errors: [refusal(outcome.failure.message)], memory: pendingMemory(observed) }
     : storeStatus(outcome.observed, decision, outcome.result)));

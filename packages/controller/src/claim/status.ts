@@ -5,6 +5,7 @@ import { parseTime } from '../object/time.js';
 import { mergePatch, type PatchRequest } from '../reconcile/plan.js';
 import type { BindResult } from './bind-result.js';
 import type { Problem } from './problem.js';
+import { changedParts } from './request.js';
 
 type Verdict = Pick<Condition, 'status' | 'reason' | 'message'> & { readonly lastTransitionTime?: string };
 
@@ -23,10 +24,23 @@ export function claimStatus(claim: SandboxClaim, { sandbox, problem }: Pick<Bind
   const others = finished === undefined
     ? withoutCondition(before.conditions, CONDITION.finished)
     : withCondition(before.conditions, finished, now);
+  const changed = sandbox === undefined ? [] : changedParts(claim, sandbox);
+  const rest = changed.length === 0 ? withoutCondition(others, CONDITION.upToDate) : withCondition(others, outdated(claim, sandbox!, changed), now);
   return {
-    conditions: sorted(withCondition(others, readyCondition(claim, readyVerdict(sandbox, problem)), now)),
+    conditions: sorted(withCondition(rest, readyCondition(claim, readyVerdict(sandbox, problem)), now)),
     // A problem says nothing about the binding.
     ...bindingOf(sandbox === undefined ? problem && before.sandbox : { ...sandbox.status, name: sandbox.metadata.name }),
+  };
+}
+
+/** Only while it is false: what a claim asks for has no effect on the Sandbox that it has. */
+function outdated({ metadata: { generation } }: SandboxClaim, sandbox: Sandbox, changed: readonly string[]): NewCondition {
+  return {
+    type: CONDITION.upToDate,
+    status: 'False',
+    reason: REASON.claimChanged,
+    message: `the Sandbox "${sandbox.metadata.name}" is that of an earlier ${changed.join(', ')}: create another claim, or delete the Sandbox and with it its data, to apply the change`,
+    ...definedOnly({ observedGeneration: generation }),
   };
 }
 

@@ -4,7 +4,7 @@ import { conditionOf, withCondition, withoutCondition, type NewCondition } from 
 import { isDeleting } from '../object/metadata.js';
 import type { Failure } from '../reconcile/plan.js';
 import { isWorkOver } from './observed.js';
-import type { PodResult } from './pod.js';
+import { hasOldSpec, type PodResult } from './pod.js';
 import { needsService } from './service.js';
 
 /** What the conditions are computed from. */
@@ -24,12 +24,13 @@ const POD_SUCCEEDED: Verdict = { status: 'True', reason: REASON.podSucceeded, me
 const POD_FAILED: Verdict = { status: 'True', reason: REASON.podFailed, message: 'Pod failed' };
 export const EXPIRED: Verdict = { status: 'False', reason: REASON.sandboxExpired, message: 'Sandbox has expired' };
 
-/** The conditions of a Sandbox that has not expired: Suspended, Finished, PodScheduled and Ready, on top of the old ones. */
+/** The conditions of a Sandbox that has not expired: Suspended, Finished, PodScheduled, UpToDate and Ready, on top of the old ones. */
 export function sandboxConditions(sandbox: Sandbox, children: ChildrenState, now: number): Condition[] {
   const verdicts: [type: string, verdict: Verdict | undefined][] = [
     [CONDITION.suspended, suspended(sandbox, children)],
     [CONDITION.finished, finished(sandbox, children.pod)],
     [CONDITION.podScheduled, podScheduled(children)],
+    [CONDITION.upToDate, upToDate(sandbox, children)],
     [CONDITION.ready, ready(sandbox, children)],
   ];
   return verdicts.reduce<Condition[]>((conditions, [type, verdict]) => (verdict === undefined
@@ -39,7 +40,12 @@ export function sandboxConditions(sandbox: Sandbox, children: ChildrenState, now
 
 /** The conditions of a Sandbox whose time is over, before its children go. */
 export function expiredConditions(sandbox: Sandbox, now: number): Condition[] {
-  return withCondition(withoutCondition(sandbox.status?.conditions, CONDITION.podScheduled), observedBy(sandbox, CONDITION.ready, EXPIRED), now);
+  return withCondition(withoutPod(sandbox.status?.conditions), observedBy(sandbox, CONDITION.ready, EXPIRED), now);
+}
+
+/** Without the conditions that are about a Pod. */
+function withoutPod(conditions: readonly Condition[] | undefined): Condition[] {
+  return withoutCondition(withoutCondition(conditions, CONDITION.podScheduled), CONDITION.upToDate);
 }
 
 function observedBy(sandbox: Sandbox, type: string, verdict: Verdict): NewCondition {
@@ -93,6 +99,17 @@ function podScheduled({ pod: { pod, owned, errors } }: ChildrenState): Verdict |
   const { status, reason, message = '' } = condition;
   // A condition needs a reason.
   return { status, reason: reason || (status === 'True' ? REASON.podScheduled : REASON.podSchedulingUnknown), message };
+}
+
+/** Only while it is false: the Pod spec of a running Pod never changes. */
+function upToDate(sandbox: Sandbox, { pod: { pod, owned } }: ChildrenState): Verdict | undefined {
+  return pod === undefined || !owned || isDeleting(pod) || !isMeantToRun(sandbox) || !hasOldSpec(sandbox, pod)
+    ? undefined
+    : {
+      status: 'False',
+      reason: REASON.podTemplateChanged,
+      message: `the Pod "${pod.metadata.name}" was created from an earlier spec.podTemplate.spec: delete the Pod, or suspend and resume the Sandbox, to apply the change`,
+    };
 }
 
 function ready(sandbox: Sandbox, children: ChildrenState): Verdict {

@@ -2,12 +2,18 @@ import type { KubeObject } from '../object/metadata.js';
 import { EXTENSIONS_GROUP, GROUP, type Sandbox } from 'agent-sandbox-api';
 import { controllerOf, isOfKind } from '../object/ownership.js';
 import { createdByAttribute, isOwnStatusWrite, statesOf, type Change, type ControllerDefinition, type QueueItem } from '../reconcile/definition.js';
+import { SANDBOX_METRICS } from './measures.js';
 import { observeSandbox } from './observe.js';
 import type { SandboxOptions } from './observed.js';
 import { reconcileSandbox } from './reconcile.js';
 
+export interface SandboxControllerOptions extends SandboxOptions {
+  /** Whether Events about Sandboxes are sent. Default: they are. */
+  readonly events?: boolean;
+}
+
 /** The Sandbox controller: reconciles a Sandbox when it or an object that it controls changes. */
-export function sandboxController(concurrency: number, options: SandboxOptions): ControllerDefinition {
+export function sandboxController(concurrency: number, { events = true, ...options }: SandboxControllerOptions): ControllerDefinition {
   return {
     name: 'sandbox-controller',
     kind: 'Sandbox',
@@ -19,6 +25,8 @@ export function sandboxController(concurrency: number, options: SandboxOptions):
     },
     watches: { Sandbox: enqueueSandbox, Pod: enqueueOwners, Service: enqueueOwners, PersistentVolumeClaim: enqueueOwners },
     isLowPriority: (cache, namespace, name) => isPoolMember(cache.get('Sandbox', namespace, name)),
+    metrics: SANDBOX_METRICS,
+    silent: !events,
     traced: {
       span: 'ReconcileSandbox',
       attributes: sandbox => ({

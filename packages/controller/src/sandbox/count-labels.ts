@@ -1,4 +1,4 @@
-import { ANNOTATION, CONDITION, EXTENSIONS_GROUP, LABEL, LAUNCH_TYPE, REASON, type Sandbox } from 'agent-sandbox-api';
+import { ANNOTATION, CONDITION, EXTENSIONS_GROUP, LABEL, LAUNCH_TYPE, REASON, isMeantToRun, type Sandbox } from 'agent-sandbox-api';
 import { conditionOf } from '../object/conditions.js';
 import { annotationOf, createdByOf, labelOf } from '../object/metadata.js';
 import { controllerOf, isOfKind } from '../object/ownership.js';
@@ -11,6 +11,7 @@ export interface SandboxCountLabels {
   readonly sandbox_template: string;
   readonly owned_by: string;
   readonly created_by: string;
+  readonly operating_mode: string;
 }
 
 /** The labels under which a Sandbox is counted. */
@@ -27,5 +28,6 @@ export function countLabels(sandbox: Sandbox): SandboxCountLabels {
     sandbox_template: annotationOf(sandbox, ANNOTATION.templateRef) || 'unknown',
     owned_by: owner ?? 'None',
     created_by: createdByOf(sandbox) ?? 'unknown',
+    operating_mode: isMeantToRun(sandbox) ? 'Running' : 'Suspended',
   };
 }

@@ -6,6 +6,8 @@ import { parseTime } from '../object/time.js';
 import { remove, type Failure, type Plan } from '../reconcile/plan.js';
 import { all, ask, planOf, value, type Step } from '../reconcile/step.js';
 import { EXPIRED, expiredConditions } from './conditions.js';
+import { expiredEvent } from './events.js';
+import { expiredMeasure } from './measures.js';
 import type { ObservedSandbox, SandboxMemory } from './observed.js';
 import { deletePods, findPods } from './pod.js';
 import { statusWrite } from './status.js';
@@ -33,7 +35,7 @@ export function planExpired(observed: ObservedSandbox): Plan<SandboxMemory> {
 /** Writes the condition only; children stay until it is stored. */
 function markExpired(sandbox: Sandbox, now: number): Plan<SandboxMemory> {
   const write = statusWrite(sandbox, { ...sandbox.status, conditions: expiredConditions(sandbox, now) });
-  return { requests: write === undefined ? [] : [write], requeueAfterMs: 1, memory: null };
+  return { requests: write === undefined ? [] : [write, expiredEvent(sandbox), expiredMeasure(sandbox)], requeueAfterMs: 1, memory: null };
 }
 
 function cleanUp(observed: ObservedSandbox): Plan<SandboxMemory> {

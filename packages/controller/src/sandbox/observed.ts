@@ -38,6 +38,10 @@ export interface SandboxMemory {
   /** What the API server refused as invalid, and for which generation: it is not tried again before the spec changes. */
   readonly refused?: { readonly generation: number | undefined; readonly message: string };
   readonly statusSince?: number;
+  /** Since when the spec is suspended and the Pod is not gone yet. */
+  readonly suspendingSince?: number;
+  /** Since when a Sandbox that was suspended is to run and is not ready yet. */
+  readonly resumingSince?: number;
 }
 
 /** The result that all children have in common. */

@@ -1,5 +1,6 @@
 import { ANNOTATION, type Sandbox, definedOnly, isMeantToRun } from 'agent-sandbox-api';
 import type { CachedPod, Pod } from '../core-kinds.js';
+import { contentHash } from '../object/content-hash.js';
 import { mapDiff } from '../object/diff.js';
 import { annotationOf, isDeleting } from '../object/metadata.js';
 import { controllerReference, describeController, ownershipOf, type Ownership } from '../object/ownership.js';
@@ -20,6 +21,8 @@ export interface PodResult extends ChildResult {
   readonly conflict?: string;
   /** The annotation that names the Pod, where it must change; null: must go. */
   readonly tracking?: string | null;
+  /** Whether this reconciliation created the Pod. */
+  readonly created?: boolean;
   /** When the postponed metadata patch is due. */
   readonly postponedUntil?: number;
 }
@@ -146,7 +149,7 @@ function createPod(observed: ObservedSandbox): Step<PodResult> {
   return ask(create(pod), outcome => {
     if (outcome.ok) {
       const created = (outcome.object as CachedPod | undefined) ?? pod;
-      return value({ ...nothing, pod: created, owned: true, replicas: 1, ...tracking(sandbox, nameOf(sandbox)) });
+      return value({ ...nothing, pod: created, created: true, owned: true, replicas: 1, ...tracking(sandbox, nameOf(sandbox)) });
     }
     if (outcome.failure.reason !== 'AlreadyExists') {
       return value({ ...nothing, errors: [outcome.failure] });
@@ -161,6 +164,7 @@ function createPod(observed: ObservedSandbox): Step<PodResult> {
 export function newPod(sandbox: Sandbox): Pod {
   const { labels, annotations } = newPodMetadata(sandbox);
   const { spec } = sandbox.spec.podTemplate;
+  annotations[ANNOTATION.podSpecHash] = podSpecHash(sandbox);
   const claims = (sandbox.spec.volumeClaimTemplates ?? []).map(template => {
     const name = template.metadata?.name ?? '';
     return { name, persistentVolumeClaim: { claimName: volumeClaimName(name, sandbox) } };
@@ -173,11 +177,22 @@ export function newPod(sandbox: Sandbox): Pod {
       name: nameOf(sandbox),
       namespace: namespaceOf(sandbox),
       labels,
-      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      annotations,
       ownerReferences: [controllerReference(sandbox)],
     },
     spec: claims.length === 0 ? spec : { ...spec, volumes },
   };
+}
+
+/** Whether a Pod was created from another Pod spec than the Sandbox has now. Pods that others made do not say what they were made from. */
+export function hasOldSpec(sandbox: Sandbox, pod: CachedPod): boolean {
+  const hash = annotationOf(pod, ANNOTATION.podSpecHash);
+  // What was never changed is not compared.
+  return hash !== undefined && sandbox.metadata.generation !== 1 && hash !== podSpecHash(sandbox);
+}
+
+function podSpecHash(sandbox: Sandbox): string {
+  return contentHash(sandbox.spec.podTemplate.spec);
 }
 
 function activeCount(pods: readonly CachedPod[]): number {

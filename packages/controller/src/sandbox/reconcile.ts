@@ -1,12 +1,14 @@
-import { ANNOTATION, CONDITION, REASON, type Sandbox, type SandboxStatus, definedOnly } from 'agent-sandbox-api';
+import { ANNOTATION, CONDITION, REASON, isMeantToRun, type Sandbox, type SandboxStatus, definedOnly } from 'agent-sandbox-api';
 import { poolNameOf } from '../blueprint/stale.js';
-import { conditionOf } from '../object/conditions.js';
+import { conditionOf, isConditionTrue } from '../object/conditions.js';
 import { isDeleting } from '../object/metadata.js';
 import { event, mergePatch, type Failure, type Plan, type Request } from '../reconcile/plan.js';
 import type { PodProblem } from '../reconcile/pod-problem.js';
 import { all, andThen, planOf, value, type Step } from '../reconcile/step.js';
 import type { ChildrenState } from './conditions.js';
+import { podEvents, statusEvents } from './events.js';
 import { expiryRequeue, planExpired, timeLeft } from './expiry.js';
+import { failedResumeMeasures, statusMeasures } from './measures.js';
 import { invalidConfiguration } from './names.js';
 import type { ChildResult, ObservedSandbox, SandboxMemory } from './observed.js';
 import { conflictOf, reconcilePod, type PodResult } from './pod.js';
@@ -95,8 +97,12 @@ function finish(observed: ObservedSandbox, children: ChildrenState, refused: San
   const requests: Request[] = [
     ...(pod.tracking === undefined ? [] : [trackingWrite(sandbox, pod.tracking)]),
     ...(write === undefined ? [] : [write]),
+    ...podEvents(sandbox, pod),
     ...multiplePodsEvent(sandbox, pod.conflict),
-    ...(refused === undefined || refused === observed.memory?.refused ? [] : [refusalEvent(sandbox, refused.message)]),
+    ...(refused === undefined || refused === observed.memory?.refused
+      ? []
+      : [refusalEvent(sandbox, refused.message), ...failedResumeMeasures(sandbox, observed.memory)]),
+    ...(write === undefined ? [] : [...statusEvents(sandbox, status), ...statusMeasures(sandbox, status, observed.memory, monotonic)]),
   ];
   const left = timeLeft(sandbox, now);
   const delays = [
@@ -109,7 +115,7 @@ function finish(observed: ObservedSandbox, children: ChildrenState, refused: San
     // Only a user or another controller can resolve a conflict, and the change that does so requeues the Sandbox.
     errors: pod.conflict === undefined ? errors : errors.filter(error => error.message !== pod.conflict),
     ...(delays.length === 0 ? {} : { requeueAfterMs: Math.min(...delays) }),
-    memory: memoryAfter(observed, pod.postponedUntil !== undefined, statusDue > monotonic, refused),
+    memory: memoryAfter(observed, status, pod.postponedUntil !== undefined, statusDue > monotonic, refused),
   };
 }
 
@@ -136,19 +142,31 @@ function statusDueTime(
 }
 
 function memoryAfter(
-  { monotonic: now, memory }: ObservedSandbox,
+  observed: ObservedSandbox,
+  status: SandboxStatus,
   podMetadata: boolean,
-  status: boolean,
+  postponed: boolean,
   refused: SandboxMemory['refused'],
 ): SandboxMemory | null {
-  if (!podMetadata && !status && refused === undefined) {
-    return null;
-  }
-  return {
+  const { monotonic: now, memory } = observed;
+  const after: SandboxMemory = {
     ...(podMetadata ? { podMetadataSince: memory?.podMetadataSince ?? now } : {}),
-    ...(status ? { statusSince: memory?.statusSince ?? now } : {}),
+    ...(postponed ? { statusSince: memory?.statusSince ?? now } : {}),
     ...definedOnly({ refused }),
+    ...transitionSince(observed, status),
   };
+  return Object.keys(after).length === 0 ? null : after;
+}
+
+/** Since when the Sandbox suspends or resumes, for its metrics; nothing once it has. A start is no resumption. */
+function transitionSince({ sandbox, monotonic: now, memory }: ObservedSandbox, status: SandboxStatus): SandboxMemory {
+  const before = conditionOf(sandbox.status?.conditions, CONDITION.suspended)?.status;
+  if (!isMeantToRun(sandbox)) {
+    const pending = before === 'False' && !isConditionTrue(status.conditions, CONDITION.suspended);
+    return pending ? { suspendingSince: memory?.suspendingSince ?? now } : {};
+  }
+  const resuming = (before === 'True' || memory?.resumingSince !== undefined) && !isConditionTrue(status.conditions, CONDITION.ready);
+  return resuming ? { resumingSince: memory?.resumingSince ?? now } : {};
 }
 
 function refusalEvent(sandbox: Sandbox, note: string): Request {

@@ -3,6 +3,8 @@ import {
   SANDBOX_TEMPLATES, SANDBOX_WARM_POOLS, SERVICES, definedOnly,
 } from 'agent-sandbox-api';
 import { Informer, type Cluster, type InformerMetrics, type Writer } from 'agent-sandbox-kube';
+import { isDeleting, type KubeObject } from '../object/metadata.js';
+import { controllerOf } from '../object/ownership.js';
 import { INDEXES, type Cache, type IndexOf, type Kind, type Kinds } from '../reconcile/cache.js';
 import type { Change } from '../reconcile/definition.js';
 import { trimPod } from '../reconcile/trim-pod.js';
@@ -72,6 +74,23 @@ export class Caches implements Cache {
       update: (before, after, origin) => listener({ before: before as unknown as Kinds[K], after: after as unknown as Kinds[K], origin }),
       delete: (before, origin) => listener({ before: before as unknown as Kinds[K], origin }),
     });
+  }
+
+  /** Calls a listener with the namespace when another client deletes an object whose controller lives on, and will make it anew. */
+  public onLoss(listener: (namespace: string) => void): void {
+    for (const kind of this.informers.keys()) {
+      this.onChange(kind, ({ before, after, origin }: Change<KubeObject>) => {
+        if (origin === 'watch' && before !== undefined && !isDeleting(before) && (after === undefined || isDeleting(after)) && this.hasLiveController(before)) {
+          listener(before.metadata.namespace ?? '');
+        }
+      });
+    }
+  }
+
+  private hasLiveController(object: KubeObject): boolean {
+    const reference = controllerOf(object);
+    const controller = reference && this.informers.get(reference.kind as Kind)?.store.get(`${object.metadata.namespace}/${reference.name}`);
+    return controller !== undefined && controller.metadata.uid === reference?.uid && !isDeleting(controller);
   }
 
   /** Calls the listeners for every object again. */

@@ -4,7 +4,7 @@ import type { Kind } from '../reconcile/cache.js';
 import type { KubeObject } from '../object/metadata.js';
 import { failed, ok, type FailureReason, type ListRequest, type MeasureRequest, type Outcome, type Ref, type Request } from '../reconcile/plan.js';
 import { RESOURCES } from './caches.js';
-import type { TerminatingNamespaces } from './terminating-namespaces.js';
+import type { NamespaceGate } from './namespace-gate.js';
 
 const REASONS: { readonly [S in Situation]?: FailureReason } = {
   notFound: 'NotFound',
@@ -23,8 +23,8 @@ export interface ExecutorOptions {
   readonly writer: Writer;
   /** Absent: Events are not sent. */
   readonly events?: EventRecorder;
-  /** Namespaces that are being terminated; shared by all controllers. Absent: each create is sent. */
-  readonly terminating?: TerminatingNamespaces;
+  /** Holds back creates in namespaces that are ending; shared by all controllers. Absent: each create is sent at once. */
+  readonly gate?: NamespaceGate;
   /** Absent: nothing is measured. */
   readonly measure?: (request: MeasureRequest) => void;
 }
@@ -35,15 +35,16 @@ export class Executor {
 
   /** Never throws: what goes wrong is in the outcome. */
   public async send(request: Request, signal: AbortSignal): Promise<Outcome> {
-    if (request.op === 'create' && this.options.terminating?.has(request.object.metadata.namespace ?? '')) {
-      return failed('NamespaceTerminating', `the namespace "${request.object.metadata.namespace}" is being terminated`);
-    }
+    const { gate } = this.options;
+    return gate !== undefined && request.op === 'create'
+      ? gate.create(request.object.metadata.namespace ?? '', () => this.sendNow(request, signal))
+      : this.sendNow(request, signal);
+  }
+
+  private async sendNow(request: Request, signal: AbortSignal): Promise<Outcome> {
     try {
       return request.op === 'list' ? { ok: true, items: await this.list(request, signal) } : ok(await this.answer(request, signal));
     } catch (error) {
-      if (isNamespaceTerminating(error) && 'object' in request) {
-        this.options.terminating?.add(request.object.metadata.namespace ?? '');
-      }
       return failed(signal.aborted ? 'Cancelled' : reasonOf(error), error instanceof Error ? error.message : String(error));
     }
   }

@@ -9,10 +9,10 @@ import { Controller } from './controller.js';
 import type { ControllerDefinition } from '../reconcile/definition.js';
 import { Executor } from './executor.js';
 import { RequestPriority } from './request-priority.js';
-import { TerminatingNamespaces } from './terminating-namespaces.js';
 import { Metrics } from './metrics.js';
+import { NamespaceGate } from './namespace-gate.js';
 import { countPools } from './pool-counts.js';
-import { countSandboxes } from './sandbox-counts.js';
+import { countMembers, countSandboxes } from './sandbox-counts.js';
 
 /** A connection carries one request at a time. */
 const FEWEST_CONNECTIONS = 32;
@@ -67,7 +67,9 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   // Imported dynamically: OpenTelemetry is loaded only when tracing is enabled.
   const tracing = flags.enableTracing ? (await import('./tracing.js')).Tracing.overGrpc(version, logger) : undefined;
   const requestPriority = new RequestPriority();
-  const terminating = new TerminatingNamespaces(() => cluster.clock.monotonic());
+  const gate = new NamespaceGate(() => cluster.clock.monotonic());
+  // Before the controllers listen, so that a namespace is in doubt before anything is created in it again.
+  caches.onLoss(namespace => gate.doubt(namespace));
   const recorders: EventRecorder[] = [];
   const queueMetrics = metrics.queues();
   const workerMetrics = metrics.workers();
@@ -77,7 +79,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     recorders.push(events);
     const writer = caches.connect(new Writer(cluster, { fieldManager: definition.name, onWrite }));
     const measure = metrics.measures(definition.metrics ?? []);
-    const executor = new Executor({ reader: new Reader(cluster), writer, terminating, measure, ...(definition.silent ? {} : { events }) });
+    const executor = new Executor({ reader: new Reader(cluster), writer, gate, measure, ...(definition.silent ? {} : { events }) });
     return new Controller({
       definition, caches, executor, requestPriority, clock: cluster.clock, logger, queueMetrics, workerMetrics,
       ...definedOnly({ tracing }),
@@ -89,6 +91,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   const isWorking = () => working && caches.hasSynced;
   countSandboxes(metrics.registry, () => caches.list('Sandbox'), isWorking);
   if (definitions.some(({ reads }) => reads.includes('SandboxWarmPool'))) {
+    countMembers(metrics.registry, () => caches.list('Sandbox'), isWorking);
     countPools(metrics.registry, () => caches.list('SandboxWarmPool'), isWorking, flags.sandboxWarmPoolMaxReplicas);
   }
   const endpoints = [

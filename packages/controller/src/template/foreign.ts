@@ -1,10 +1,11 @@
 import { EXTENSIONS_GROUP, LABEL, type SandboxClaim, type SandboxTemplate } from 'agent-sandbox-api';
-import type { NetworkPolicy } from '../core-kinds.js';
+import type { CachedPod, NetworkPolicy } from '../core-kinds.js';
 import { isDeleting, labelOf } from '../object/metadata.js';
 import { controllerOf, describeController, isOfKind, ownerReference } from '../object/ownership.js';
 import { create, refOf, refusal, update, type Failure, type Ref, type Request } from '../reconcile/plan.js';
 import { ask, value, type Step } from '../reconcile/step.js';
 import { isManaged, policyLabels, policyName, templateHash } from './identity.js';
+import { podHolders, type Holder } from './owners.js';
 import { desiredPolicySpec, samePolicy } from './policy.js';
 
 /**
@@ -19,8 +20,23 @@ export interface ForeignPolicyResult {
   readonly blockedBy: readonly Ref[];
 }
 
-/** Makes the policy of a foreign template in the claim's namespace, and the claim one of its owners. */
-export function ensureForeignPolicy(template: SandboxTemplate, claim: SandboxClaim, policy: NetworkPolicy | undefined): Step<ForeignPolicyResult> {
+/** What a foreign template's policy is for: a claim, and the Pods of the claim's namespace that it confines. */
+export interface ForeignPolicyUse {
+  readonly claim: SandboxClaim;
+  readonly pods: readonly CachedPod[];
+  /** Whether Pods that are missing among the owners are worth a write: not while the claim starts. */
+  readonly settled: boolean;
+}
+
+/**
+ * Makes the policy of a foreign template in the claim's namespace, and the claim one of its owners. So are the Pods, in one write
+ * for all that there are: they outlive claim and Sandbox by the time that they are given to end.
+ */
+export function ensureForeignPolicy(
+  template: SandboxTemplate,
+  { claim, pods, settled }: ForeignPolicyUse,
+  policy: NetworkPolicy | undefined,
+): Step<ForeignPolicyResult> {
   if (!isManaged(template)) {
     return result(true);
   }
@@ -43,12 +59,21 @@ export function ensureForeignPolicy(template: SandboxTemplate, claim: SandboxCla
     return value({ ready: false, errors: [], blockedBy: [refOf(policy)] });
   }
   const owners = policy.metadata.ownerReferences ?? [];
-  const owned = owners.some(reference => reference.uid === claim.metadata.uid);
-  if (owned && samePolicy(policy.spec, spec)) {
+  const isMissing = ({ uid }: Holder) => !owners.some(reference => reference.uid === uid);
+  const [missingClaim, missingPods] = [[ownerReference(claim)].filter(isMissing), podHolders(pods).filter(isMissing)];
+  const inForce = missingClaim.length === 0 && samePolicy(policy.spec, spec);
+  if (inForce && !(settled && missingPods.length > 0)) {
     return result(true);
   }
-  const metadata = { ...policy.metadata, ownerReferences: owned ? owners : [...owners, ownerReference(claim)] };
-  return write(update({ ...policy, metadata, spec }));
+  const known = new Set(pods.map(({ metadata }) => metadata.uid));
+  const kept = owners.filter(reference => !isOfKind(reference, '', 'Pod') || known.has(reference.uid));
+  const metadata = { ...policy.metadata, ownerReferences: [...kept, ...missingClaim, ...missingPods] };
+  const request = update({ ...policy, metadata, spec });
+  if (!inForce) {
+    return write(request);
+  }
+  // Another claim has written it at the same moment, most likely for the same Pods.
+  return ask(request, outcome => (outcome.ok || outcome.failure.reason === 'Conflict' ? result(true) : failedWith(outcome.failure)));
 }
 
 /** Brings the policies of other namespaces in line with an edited template. */
@@ -102,11 +127,16 @@ function isForeignPolicy(policy: NetworkPolicy, template: SandboxTemplate): bool
     && policy.metadata.name === policyName(template, namespace)
     && controllerOf(policy) === undefined
     && labelOf(policy, LABEL.templateRefHash) === templateHash(template, namespace)
-    && (policy.metadata.ownerReferences ?? []).some(reference => isOfKind(reference, EXTENSIONS_GROUP, 'SandboxClaim'));
+    && (policy.metadata.ownerReferences ?? []).some(reference =>
+      isOfKind(reference, EXTENSIONS_GROUP, 'SandboxClaim') || isOfKind(reference, '', 'Pod'));
 }
 
 function write(request: Request): Step<ForeignPolicyResult> {
-  return ask(request, outcome => (outcome.ok ? result(true) : value({ ready: false, errors: [outcome.failure], blockedBy: [] })));
+  return ask(request, outcome => (outcome.ok ? result(true) : failedWith(outcome.failure)));
+}
+
+function failedWith(failure: Failure): Step<ForeignPolicyResult> {
+  return value({ ready: false, errors: [failure], blockedBy: [] });
 }
 
 function result(ready: boolean): Step<ForeignPolicyResult> {

@@ -9,14 +9,14 @@ import { parseTime } from '../object/time.js';
  * policy that only its template owned would go with it, while Pods that it confines still run. Sandboxes are owners too.
  *
  * While the template is there, a few of them suffice to hold the policy until the controller has seen that the template
- * goes; listing all of them all the time would cost a write per Sandbox. Once it is gone, all of them are listed.
+ * goes; listing all of them all the time would cost a write per Sandbox. Once it is gone, all of them are listed, and their Pods.
  */
 const FEWEST_HOLDERS = 2;
 const USUAL_HOLDERS = 8;
 /** A reference has about 150 bytes, an object at most 1.5 MB. */
 const MOST_HOLDERS = 2000;
 
-/** A Sandbox as an owner. */
+/** A Sandbox or Pod as an owner. */
 export type Holder = Pick<OwnerReference, 'apiVersion' | 'kind' | 'name' | 'uid'>;
 
 /** The Sandboxes whose Pods carry, or will carry, the hash of a template: those that are labelled, and the owners of Pods that are. */
@@ -31,6 +31,11 @@ export function holdersOf(sandboxes: readonly Sandbox[], pods: readonly CachedPo
     return isOfKind(controller, GROUP, 'Sandbox') ? [holder(controller!)] : [];
   });
   return [...new Map([...newestFirst, ...ofPods].map(reference => [reference.uid, reference])).values()];
+}
+
+/** The Pods under a policy as its owners: a Pod outlives its Sandbox, since it is given time to end. */
+export function podHolders(pods: readonly CachedPod[]): Holder[] {
+  return pods.map(ownerReference);
 }
 
 /** Owners of a policy that it should have, or `undefined` when those it has will do. */
@@ -62,7 +67,7 @@ export function isPolicyOf(policy: NetworkPolicy, name: string, hash: string, te
   const controller = controllerOf(policy);
   const ofEarlier = controller === undefined || (isOfKind(controller, EXTENSIONS_GROUP, 'SandboxTemplate') && controller.name === name);
   const held = (policy.metadata.ownerReferences ?? []).some(reference =>
-    isOfKind(reference, GROUP, 'Sandbox') || isOfKind(reference, EXTENSIONS_GROUP, 'SandboxTemplate'));
+    isOfKind(reference, GROUP, 'Sandbox') || isOfKind(reference, '', 'Pod') || isOfKind(reference, EXTENSIONS_GROUP, 'SandboxTemplate'));
   return ofEarlier && held && labelOf(policy, LABEL.templateRefHash) === hash;
 }
 

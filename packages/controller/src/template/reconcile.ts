@@ -5,7 +5,7 @@ import { controllerReference, describeController, ownershipOf } from '../object/
 import { create, event, failuresOf, mergePatch, refOf, refusal, remove, stage, update, type Failure, type Observed, type Plan, type Ref, type Request } from '../reconcile/plan.js';
 import { foreignPolicyUpdates } from './foreign.js';
 import { isManaged, policyLabels, policyName, templateProblem } from './identity.js';
-import { holdersOf, isPolicyOf, missingOwners, type Holder } from './owners.js';
+import { holdersOf, isPolicyOf, missingOwners, podHolders, type Holder } from './owners.js';
 import { desiredPolicySpec, samePolicy } from './policy.js';
 
 /** What the SandboxTemplate reconciler reads, all of it from the cache. Its key lives on while a policy of the name does. */
@@ -50,7 +50,8 @@ export function reconcileTemplate(observed: ObservedTemplate): Plan<TemplateMemo
   const holders = holdersOf(observed.sandboxes, observed.pods);
   if (template === undefined || isDeleting(template)) {
     const kept = policy !== undefined && isPolicyOf(policy, name, nameHash(name), template);
-    return { requests: kept ? ownerUpdate(policy, template, holders) : [], memory: null };
+    const all = [...holdersOf(observed.sandboxes, []), ...podHolders(observed.pods)];
+    return { requests: kept ? ownerUpdate(policy, template, all) : [], memory: null };
   }
   const problem = templateProblem(template, observed.sameHash, policy);
   if (problem !== undefined) {
