@@ -5,10 +5,14 @@ import { type Finding, FindingSeverity } from './finding';
 import { NAME_RULES } from './names';
 import { REFERENCE_RULES } from './references';
 import { FIELD_RULES } from './fields';
+import { NETWORK_RULES } from './network';
+import { SUPPRESSION_RULES } from './suppressions';
 import { type Rule, run, Subject, World } from './world';
 
 /** All rules, in the order in which they are applied. @internal */
-export const RULES: readonly Rule[] = [...NAME_RULES, ...REFERENCE_RULES, ...CONTRADICTION_RULES, ...FIELD_RULES];
+export const RULES: readonly Rule[] = [
+  ...NAME_RULES, ...REFERENCE_RULES, ...CONTRADICTION_RULES, ...NETWORK_RULES, ...FIELD_RULES, ...SUPPRESSION_RULES,
+];
 
 const AT_SYNTH = RULES.filter(rule => !rule.manifestsOnly && rule.severity === FindingSeverity.ERROR);
 

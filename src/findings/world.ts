@@ -2,7 +2,7 @@ import { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { show } from '../checks';
 import { EXTENSIONS_GROUP, GROUP } from '../generated/vocabulary.gen';
-import type { Finding, FindingSeverity } from './finding';
+import { type Finding, FindingSeverity } from './finding';
 
 /** An object that is looked at: of a tree of constructs, or of a manifest. @internal */
 export class Subject {
@@ -109,11 +109,26 @@ export class World {
   }
 }
 
+/** Annotation that accepts the findings of a rule in one object; its value is the reason. @internal */
+export const SUPPRESSION = 'agent-sandbox-check/ignore.';
+
+/** Letters that a reason has at least: what is shorter says nothing. */
+const MIN_REASON = 10;
+
+/** Whether the warnings of a rule are accepted in an object, with a reason. @internal */
+export function isSuppressed(subject: Subject, rule: string): boolean {
+  const reason = subject.manifest?.metadata?.annotations?.[`${SUPPRESSION}${rule}`];
+  return typeof reason === 'string' && reason.trim().length >= MIN_REASON;
+}
+
 /** What rules find in a world. @internal */
 export function run(world: World, rules: readonly Rule[]): Finding[] {
   const found: Finding[] = [];
   for (const { id, severity, check } of rules) {
     check(world, (subject, field, value, message, remedy) => {
+      if (severity === FindingSeverity.WARNING && isSuppressed(subject, id)) {
+        return;
+      }
       const shown = show(value);
       found.push({ rule: id, severity, place: subject.place, object: subject.title, field: shown === undefined ? field : `${field} is ${shown}`, message, remedy });
     });

@@ -186,10 +186,18 @@ export class NetworkModel {
     return new NetworkModel(placed(manifests), props);
   }
 
+  /** The model of objects with their places; objects without a kind or a name are left out. @internal */
+  public static _ofPlaced(manifests: readonly PlacedManifest[]): NetworkModel {
+    return new NetworkModel(manifests.filter(({ manifest: { apiVersion, kind, metadata } }) =>
+      typeof apiVersion === 'string' && typeof kind === 'string' && typeof metadata?.name === 'string'), {});
+  }
+
   private readonly groups: readonly PodGroup[];
   private readonly policies: PolicySet;
   private readonly around: Surroundings;
   private readonly byPlace: ReadonlyMap<string, Manifest>;
+  private readonly groupsByPlace = new Map<string, PodGroup[]>();
+  private readonly groupsByNamespace = new Map<string | undefined, PodGroup[]>();
   /** The ports of each protocol, cut by all rules: the same for every question. */
   private readonly points: ReadonlyMap<string, readonly PortPoint[]>;
 
@@ -203,6 +211,10 @@ export class NetworkModel {
     problems.throwIfAny();
     this.groups = podGroups(manifests);
     this.policies = { namespaced: namespacedPolicies(manifests, this.groups), tiers: tierPolicies(manifests) };
+    for (const group of this.groups) {
+      append(this.groupsByPlace, group.place, group);
+      append(this.groupsByNamespace, group.namespace, group);
+    }
     this.byPlace = new Map(manifests.map(({ manifest, place }) => [place, manifest]));
     this.points = new Map(PROTOCOLS.map(protocol => [protocol, portPoints(this.policies, this.groups, protocol)]));
     this.around = {
@@ -391,6 +403,16 @@ export class NetworkModel {
     })))) ?? { reachability: Reachability.DENIED, reasons: [`no Pod behind ${to.description} declares its port`], places: [place] };
   }
 
+  /** The Pods of the object at a place. @internal */
+  public _groupsAt(place: string): readonly PodGroup[] {
+    return this.groupsByPlace.get(place) ?? [];
+  }
+
+  /** The Pods in a namespace. @internal */
+  public _groupsIn(namespace: string | undefined): readonly PodGroup[] {
+    return this.groupsByNamespace.get(namespace) ?? [];
+  }
+
   private canReachPods(sandbox: NetworkEndpoint, which: 'own' | 'other'): NetworkAnswer {
     return strongest(this.groupsOf('from', sandbox).flatMap(subject => {
       const pods = which === 'own' ? unknownPods(subject.namespace) : unknownPods('(another namespace)');
@@ -475,6 +497,15 @@ export class NetworkModel {
 }
 
 checkCalls(NetworkModel);
+
+function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list) {
+    list.push(value);
+  } else {
+    lists.set(key, [value]);
+  }
+}
 
 /** Pods of which only the namespace is known. */
 function unknownPods(namespace: string | undefined): PodGroup {
