@@ -221,7 +221,7 @@ test('assertions are plain errors in node:test, too', () => {
       test('holds', () => { SandboxAssertions.ofManifests([]).hasNoFindings(); });
       test('fails', () => { SandboxAssertions.ofManifests([]).hasSandbox('box'); });
     `);
-    const { stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--test', '--test-reporter', 'tap', file], { cwd: join(__dirname, '..'), encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: '' } });
+    const { stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--test', '--test-reporter', 'tap', file], { cwd: join(__dirname, '..'), encoding: 'utf8', env: { PATH: process.env.PATH } });
     expect(stdout).toContain('ok 1 - holds');
     expect(stdout).toContain('not ok 2 - fails');
     expect(stdout).toContain("expected a Sandbox 'box', and there is no Sandbox of this name:");
