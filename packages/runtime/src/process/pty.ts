@@ -1,9 +1,11 @@
-import { constants as files } from 'node:fs';
+import { constants as files, readSync } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import type { ReadStream } from 'node:tty';
 import { errnoOf, messageOf, NoPtyError, SpawnError } from '../errors.js';
 import { killGroup, type Child, type Command, type Exit } from './child.js';
+import { MOST_UNREAD_BYTES } from './unread.js';
 
 export interface PtySize {
   /** Columns and rows; the terminal keeps its own size when one of them is 0. */
@@ -32,6 +34,8 @@ export async function startPty(command: Command, size: PtySize): Promise<Child> 
       stdout.once('drain', () => pty.resume());
     }
   });
+  const { _socket: stream, fd } = pty as unknown as { _socket: ReadStream; fd: number };
+  readBeforeDestroying(stream, fd, chunk => !ended && stdout.write(chunk));
   const exited = new Promise<Exit>(resolve => pty.onExit(({ exitCode, signal }) => {
     over = true;
     stdout.end();
@@ -59,6 +63,38 @@ export async function startPty(command: Command, size: PtySize): Promise<Child> 
     kill: signal => over || killGroup(pty.pid, signal),
     resize: (cols, rows) => pty.resize(cols, rows),
   };
+}
+
+/**
+ * Takes what a terminal still holds before its stream is destroyed. node-pty does that 200 ms after the end of the program, and libuv
+ * takes the hang-up for the end after a read of less than 64 KiB, of which a terminal gives 4 KiB at a time: both lose output.
+ */
+function readBeforeDestroying(stream: ReadStream, fd: number, take: (chunk: Buffer) => void): void {
+  const destroy = stream.destroy.bind(stream);
+  stream.destroy = (error?: Error) => {
+    if (!stream.destroyed) {
+      // What was read while the reader was busy comes first.
+      stream.read();
+      let bytes = 0;
+      for (let chunk = readNow(fd); chunk !== undefined; chunk = bytes > MOST_UNREAD_BYTES ? undefined : readNow(fd)) {
+        bytes += chunk.length;
+        take(chunk);
+      }
+    }
+    return destroy(error);
+  };
+}
+
+/** What can be read without waiting; undefined for nothing. */
+function readNow(fd: number): Buffer | undefined {
+  const buffer = Buffer.alloc(4096);
+  try {
+    const length = readSync(fd, buffer);
+    return length > 0 ? buffer.subarray(0, length) : undefined;
+  } catch {
+    // EAGAIN while somebody holds the terminal, EIO when nobody does any more.
+    return undefined;
+  }
 }
 
 async function load(): Promise<typeof import('@lydell/node-pty')> {

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Child, Exit } from './child.js';
+import { untilRead, type Reading } from './unread.js';
 
 export type StreamName = 'stdout' | 'stderr';
 
@@ -35,8 +36,9 @@ export function exitCodeOf(end: Exit): number {
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Reads a program's output until it has ended. Descendants that still hold the streams then get `pipeGraceMs`; they are not
- * ended, and what they write later is thrown away, so that it does not end them either.
+ * Reads a program's output until it has ended. What was written before its end is never lost, however slow the reader is. Descendants
+ * that still hold the streams then get `pipeGraceMs`; they are not ended, and what they write later is thrown away, so that it does not
+ * end them either.
  */
 export async function runToEnd(child: Child, options: RunOptions): Promise<Ended> {
   let timedOut = false;
@@ -53,7 +55,10 @@ export async function runToEnd(child: Child, options: RunOptions): Promise<Ended
   try {
     const exit = await child.exited;
     clearTimeout(timer);
+    // Begun now: what comes from here on counts against the most that the system can have held.
+    const read = Promise.all(pumps.map(each => Promise.race([each.done, untilRead(each, () => options.signal?.aborted === true)])));
     await within(options.pipeGraceMs ?? PIPE_GRACE_MS, Promise.all(pumps.map(each => each.done)), options.signal);
+    await unlessAborted(read, options.signal);
     return { ...exit, timedOut };
   } finally {
     clearTimeout(timer);
@@ -62,13 +67,30 @@ export async function runToEnd(child: Child, options: RunOptions): Promise<Ended
   }
 }
 
-function pump(stream: Readable, name: StreamName, onChunk: RunOptions['onChunk']): { readonly done: Promise<void>; readonly detach: () => void } {
+interface Pump extends Reading {
+  /** Settles at the end of the stream. */
+  readonly done: Promise<void>;
+  readonly detach: () => void;
+}
+
+function pump(stream: Readable, name: StreamName, onChunk: RunOptions['onChunk']): Pump {
+  let bytes = 0;
+  let busy: Promise<unknown> | undefined;
   const onData = (chunk: Buffer) => {
-    const busy = onChunk(name, chunk);
-    if (busy !== undefined) {
-      stream.pause();
-      void busy.catch(() => undefined).then(() => stream.resume());
+    bytes += chunk.length;
+    const taken = onChunk(name, chunk);
+    if (taken === undefined) {
+      return;
     }
+    stream.pause();
+    // Node resumes the pipes of a program that has ended, so chunks can come while others are being taken.
+    const all = Promise.allSettled([busy, taken]).then(() => {
+      if (busy === all) {
+        busy = undefined;
+        stream.resume();
+      }
+    });
+    busy = all;
   };
   stream.on('data', onData);
   // A terminal whose last holder has gone ends with EIO.
@@ -76,6 +98,8 @@ function pump(stream: Readable, name: StreamName, onChunk: RunOptions['onChunk']
   const done = new Promise<void>(resolve => stream.once('close', resolve).once('end', resolve));
   return {
     done,
+    get bytes() { return bytes; },
+    get busy() { return busy; },
     detach: () => {
       stream.off('data', onData);
       stream.resume();
@@ -86,13 +110,22 @@ function pump(stream: Readable, name: StreamName, onChunk: RunOptions['onChunk']
 /** Waits for a promise, but not longer than this, and not after an abort. */
 async function within(ms: number, promise: Promise<unknown>, signal?: AbortSignal): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  let stop: (() => void) | undefined;
-  const given = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, ms);
-    stop = resolve;
-    signal?.addEventListener('abort', stop, { once: true });
-  });
-  await Promise.race([promise, given]);
+  const given = new Promise<void>(resolve => timer = setTimeout(resolve, ms));
+  await unlessAborted(Promise.race([promise, given]), signal);
   clearTimeout(timer);
-  signal?.removeEventListener('abort', stop!);
+}
+
+/** Waits for a promise, but not after an abort. */
+async function unlessAborted(promise: Promise<unknown>, signal?: AbortSignal): Promise<void> {
+  let stop!: () => void;
+  const aborted = new Promise<void>(resolve => stop = resolve);
+  if (signal?.aborted) {
+    return;
+  }
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
 }
