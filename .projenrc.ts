@@ -176,7 +176,8 @@ const router = new Workspace(project, {
     'yaml': '^2.8.0',
   },
   devDependencies: {
-    'ws': '^8.18.0', '@types/ws': '^8', 'autocannon': '^8.0.0', 'oidc-provider': '^9.0.0', '@types/oidc-provider': '^9', 'playwright-core': '^1.56.0',
+    'ws': '^8.18.0', '@types/ws': '^8', 'autocannon': '^8.0.0', 'oidc-provider': '^9.0.0', '@types/oidc-provider': '^9',
+    '@grpc/grpc-js': '^1.14.0', '@grpc/proto-loader': '^0.8.0', 'playwright-core': '^1.56.0',
   },
   bin: { 'agent-sandbox-router': './lib/main.js' },
 });

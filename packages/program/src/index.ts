@@ -6,4 +6,5 @@ export * from './endpoints.js';
 export * from './flag-error.js';
 export * from './flag-rules.gen.js';
 export * from './flag-table.js';
+export * from './http2.js';
 export * from './listen.js';

@@ -1,12 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { grpcStatus, isGrpc } from './grpc.js';
+import { streamOf } from './http2.js';
 import type { Refusal } from './refusal.js';
 
 /** Milliseconds that a client may go on sending a body that nobody wants, after it was answered. */
 const LINGER_MS = 2_000;
 
 /** Sends a refusal. */
-export function answer(request: IncomingMessage, response: ServerResponse, { status, body, page, headers }: Refusal): void {
-  if (request.headers['sec-fetch-dest'] === 'document') {
+export function answer(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
+  const { status, body, page, headers } = refusal;
+  if (isGrpc(request)) {
+    const stream = streamOf(request)!;
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...grpcStatus(refusal) }, { endStream: true });
+    stream.close();
+  } else if (request.headers['sec-fetch-dest'] === 'document') {
     send(request, response, status, page, { ...headers, 'content-type': 'text/html; charset=utf-8', 'content-security-policy': "default-src 'none'" });
   } else {
     send(request, response, status, body, headers);

@@ -5,9 +5,10 @@ import { type AddressInfo, type BlockList, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createSecureContext, type TLSSocket } from 'node:tls';
 import type { Logger } from 'agent-sandbox-kube';
-import { isOff, listen } from 'agent-sandbox-program';
+import { isOff, listen, serveHttp2 } from 'agent-sandbox-program';
 import { withoutMapping } from './addresses.js';
 import type { MtlsMode } from './flags.js';
+import { http2Server } from './http2.js';
 import { Counts } from './limits.js';
 import { Refusal } from './refusal.js';
 import { WatchedFiles } from './watched-file.js';
@@ -41,6 +42,8 @@ export class Listeners {
   private readonly servers: { readonly server: Server | HttpsServer; readonly address: string }[] = [];
   private readonly files: { close(): void }[] = [];
   private readonly connections: Counts;
+  /** Ends the connections of HTTP/2 that each server has, as soon as their last stream has ended. */
+  private readonly endHttp2: (() => void)[] = [];
   /** All that are open: a server forgets those that were upgraded. */
   private readonly sockets = new Set<Socket>();
 
@@ -75,6 +78,7 @@ export class Listeners {
   /** Takes no more connections, and waits until those that are open have ended, at most so many milliseconds. */
   public async close(timeoutMs: number): Promise<void> {
     this.files.forEach(file => file.close());
+    this.endHttp2.forEach(end => end());
     const timer = setTimeout(() => this.sockets.forEach(socket => socket.destroy()), timeoutMs);
     await Promise.all(this.servers.map(({ server }) => new Promise<void>(resolve => {
       server.close(() => resolve());
@@ -113,7 +117,7 @@ export class Listeners {
     });
     this.files.push(files);
     const server = createHttpsServer({
-      ...this.settings(), ...files.value, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'], requestCert: mtls !== 'off', rejectUnauthorized: mtls === 'required',
+      ...this.settings(), ...files.value, minVersion: 'TLSv1.2', ALPNProtocols: ['h2', 'http/1.1'], requestCert: mtls !== 'off', rejectUnauthorized: mtls === 'required',
     });
     if (mtls === 'optional') {
       server.on('secureConnection', (socket: TLSSocket) => {
@@ -138,7 +142,10 @@ export class Listeners {
     server.on('upgrade', (request, socket, head) => onUpgrade(request, socket, head, isEncrypted));
     server.on('connect', (_, socket) => writeRefusal(socket, new Refusal(405, 'Method Not Allowed')));
     server.on('clientError', (error: Error & { code?: string }, socket) => writeRefusal(socket, refusalOf(error)));
-    server.on('connection', (socket: Socket) => this.count(socket));
+    const { maxHeaderBytes, readHeaderTimeoutMs, idleTimeoutMs } = this.options;
+    const http2 = http2Server({ maxHeaderBytes, onRequest: handle });
+    this.endHttp2.push(serveHttp2(server, http2, { firstByteTimeoutMs: readHeaderTimeoutMs, idleTimeoutMs }));
+    server.prependListener('connection', (socket: Socket) => this.count(socket));
     this.servers.push({ server, address });
   }
 

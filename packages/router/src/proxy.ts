@@ -1,9 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ClientHttp2Session } from 'node:http2';
 import type { Dispatcher } from 'undici';
 import type { Admission, Admitted } from './admission.js';
 import { answer } from './answer.js';
 import { HOP_BY_HOP, namedByConnection } from './contract.js';
 import type { Deadline } from './deadline.js';
+import { GrpcExchange, isGrpc } from './grpc.js';
+import { hasBody } from './http2.js';
 import type { Counts } from './limits.js';
 import type { RequestRecord } from './record.js';
 import { badRequest, cannotConnect, internalError, timedOut, tooLarge, tooManyRequests, unexpectedUpgrade, Refusal } from './refusal.js';
@@ -25,6 +28,8 @@ export interface ProxyOptions {
   /** Bytes; 0 for no limit. */
   readonly maxBodyBytes: number;
   readonly retries: RetryOptions;
+  /** Whether calls of gRPC may last longer than the token and the permission that they were begun with. */
+  readonly outliveToken: boolean;
   readonly onRetry: (record: RequestRecord) => void;
 }
 
@@ -65,17 +70,16 @@ export class Proxy {
     const { maxBodyBytes, retries, upstreams, admission, onRetry } = this.options;
     const { question, headers, deadline } = admitted;
     const length = request.headers['content-length'];
-    const hasBody = request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
     if (maxBodyBytes > 0 && length !== undefined && Number(length) > maxBodyBytes) {
       throw tooLarge(maxBodyBytes);
     }
     if (request.headers.expect !== undefined) {
       response.writeContinue();
     }
-    const body = hasBody ? new RequestBody(request, maxBodyBytes, record, () => deadline.refresh()) : null;
+    const body = hasBody(request) ? new RequestBody(request, maxBodyBytes, record, () => deadline.refresh()) : null;
     // Whoever waits for the answer hears of it; in between two tries nobody may.
     body?.on('error', () => undefined);
-    if (length !== undefined && hasBody) {
+    if (length !== undefined && body !== null) {
       headers.push('Content-Length', length);
     }
     try {
@@ -83,8 +87,8 @@ export class Proxy {
       let isResent = false;
       for (let attempt = 0; ;) {
         const target = admission.target(question);
-        const exchange = new Exchange(request, response, record, admitted, body);
-        const failure = await exchange.run(upstreams.pool(target, question.port), target, question.port, headers);
+        const failure = isGrpc(request) ? await this.call(request, response, admitted, record, body, target)
+          : await new Exchange(request, response, record, admitted, body).run(upstreams.pool(target, question.port), target, question.port, headers);
         if (failure === undefined) {
           return;
         }
@@ -108,6 +112,23 @@ export class Proxy {
     } finally {
       body?.destroy();
     }
+  }
+
+  /** Carries a call of gRPC. Returns why there is no connection, if there is none. */
+  private async call(
+    request: IncomingMessage, response: ServerResponse, admitted: Admitted, record: RequestRecord, body: RequestBody | null, target: Target,
+  ): Promise<Failure | undefined> {
+    const { upstreams, outliveToken } = this.options;
+    let session: ClientHttp2Session;
+    try {
+      session = await admitted.deadline.bound(upstreams.session(target, admitted.question.port));
+    } catch (error) {
+      return { error: error as Error, isUnread: false };
+    }
+    if (!response.closed) {
+      await new GrpcExchange(request, response, record, admitted, body, outliveToken).run(session, admitted.headers);
+    }
+    return undefined;
   }
 }
 
@@ -213,7 +234,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.response.end();
     if (this.response.writableLength > 0) {
       // A client that does not fetch the rest is given up.
-      this.request.socket.setTimeout(this.deadline.ms);
+      this.response.setTimeout(this.deadline.ms);
     }
     this.end();
     this.settle(undefined);

@@ -95,6 +95,7 @@ export class Router {
       admission: this.admission, upstreams: this.upstreams, retries, onRetry,
       requests: new Counts(flags.maxRequestsPerCaller),
       maxBodyBytes: flags.maxRequestBodyBytes,
+      outliveToken: flags.websocketOutliveToken,
     });
     this.upgrades = new Upgrades({
       admission: this.admission, retries, onRetry,

@@ -9,14 +9,10 @@ import type { RequestRecord } from './record.js';
 import { WaitingClient } from './waiting-client.js';
 import { badRequest, cannotConnect, timedOut, tooManyRequests } from './refusal.js';
 import type { Target } from './targets.js';
+import { onTokenEnd } from './token-end.js';
 import { Tunnel, type TunnelLimits } from './tunnel.js';
 import { hostOf } from './upstreams.js';
 import { POLICY_VIOLATION } from './websocket.js';
-
-/** Milliseconds between two looks whether a connection that is open is still permitted. */
-const RECHECK_MS = 30_000;
-/** Longest time of a timer, in milliseconds. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export interface UpgradesOptions {
   readonly admission: Admission;
@@ -129,7 +125,7 @@ export class Upgrades {
     response.detachSocket(client.socket);
     client.socket.write(statusLine(answer, admitted));
     const tunnel = new Tunnel(client.socket, upgraded, isWebSocket(answer), this.options.limits);
-    const stopWatching = this.options.outliveToken ? () => undefined : endWithToken(tunnel, admitted);
+    const stopWatching = this.options.outliveToken ? () => undefined : onTokenEnd(admitted, reason => tunnel.close(reason, POLICY_VIOLATION));
     this.tunnels.add(tunnel);
     try {
       const { bytesIn, bytesOut } = await tunnel.run(head, rest!);
@@ -194,25 +190,6 @@ function* handshake(request: IncomingMessage, { headers, question }: Admitted, {
   }
   yield* headers;
   yield* ['Connection', 'Upgrade', 'Upgrade', request.headers.upgrade!];
-}
-
-/**
- * Ends a connection when the token ends that it was opened with, or its owner may not use the Sandbox any more. Returns a function
- * that ends this.
- */
-function endWithToken(tunnel: Tunnel, { expiresAt, isStillAllowed }: Admitted): () => void {
-  const look = async () => {
-    if (!await isStillAllowed()) {
-      tunnel.close('no longer permitted', POLICY_VIOLATION);
-    }
-  };
-  const check = setInterval(() => void look(), RECHECK_MS);
-  const expiry = expiresAt === Infinity ? undefined
-    : setTimeout(() => tunnel.close('the token has expired', POLICY_VIOLATION), Math.min(Math.max(0, expiresAt - Date.now()), LONGEST_TIMER_MS));
-  return () => {
-    clearInterval(check);
-    clearTimeout(expiry);
-  };
 }
 
 function isWebSocket({ headers }: IncomingMessage): boolean {

@@ -1,3 +1,4 @@
+import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { isIPv6, type Socket } from 'node:net';
 import { Pool, buildConnector } from 'undici';
 import type { Target } from './targets.js';
@@ -10,6 +11,17 @@ const SWEEP_MS = 30_000;
 /** Longest header of an answer, in bytes. */
 const MAX_HEADER_BYTES = 65_536;
 
+/** Megabytes that the streams of one connection of HTTP/2 may hold: many callers share it. */
+const MAX_SESSION_MEMORY_MB = 64;
+
+/** A connection of HTTP/2, for calls of gRPC. */
+interface Session {
+  readonly session: ClientHttp2Session;
+  readonly connected: Promise<ClientHttp2Session>;
+  readonly podUid: string;
+  usedAt: number;
+}
+
 interface Entry {
   readonly pool: Pool;
   readonly podUid: string;
@@ -20,11 +32,12 @@ interface Entry {
 /** Kept connections to the Pods of sandboxes. They belong to a Pod, not to its address: the next Pod there gets none of them. */
 export class Upstreams {
   private readonly entries = new Map<string, Entry>();
+  private readonly sessions = new Map<string, Session>();
   private readonly timer: NodeJS.Timeout;
   private readonly connect: buildConnector.connector;
 
   /** @param connectTimeoutMs longest wait for one connection */
-  constructor(connectTimeoutMs: number) {
+  constructor(private readonly connectTimeoutMs: number) {
     this.connect = connector(connectTimeoutMs);
     this.timer = setInterval(() => this.sweep(performance.now()), SWEEP_MS).unref();
   }
@@ -53,11 +66,49 @@ export class Upstreams {
     return entry.pool;
   }
 
+  /** The connection of HTTP/2 to a port of a Pod, without TLS and with prior knowledge. Rejects if there is none in time. */
+  public session({ podUid, address }: Target, port: number): Promise<ClientHttp2Session> {
+    const key = `${podUid} ${address} ${port}`;
+    let entry = this.sessions.get(key);
+    if (entry === undefined || entry.session.closed || entry.session.destroyed) {
+      entry = this.openSession(key, podUid, `http://${hostOf(address, port)}`);
+      this.sessions.set(key, entry);
+    }
+    entry.usedAt = performance.now();
+    return entry.connected;
+  }
+
+  private openSession(key: string, podUid: string, url: string): Session {
+    const session = connectHttp2(url, { settings: { enablePush: false }, maxSessionMemory: MAX_SESSION_MEMORY_MB });
+    const timer = setTimeout(() => session.destroy(Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' })), this.connectTimeoutMs);
+    const connected = new Promise<ClientHttp2Session>((resolve, reject) => {
+      session.once('connect', () => resolve(session));
+      session.on('error', reject);
+      session.once('close', () => reject(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' })));
+    });
+    // Whoever asked is told.
+    connected.catch(() => undefined);
+    const entry: Session = { session, connected, podUid, usedAt: performance.now() };
+    session.once('connect', () => clearTimeout(timer));
+    session.once('close', () => {
+      clearTimeout(timer);
+      if (this.sessions.get(key) === entry) {
+        this.sessions.delete(key);
+      }
+    });
+    return entry;
+  }
+
   /** Gives up the connections to a Pod as soon as what is under way on them has ended. */
   public forget(podUid: string): void {
     for (const [key, entry] of this.entries) {
       if (entry.podUid === podUid) {
         this.drop(key, entry);
+      }
+    }
+    for (const { session, podUid: of } of this.sessions.values()) {
+      if (of === podUid) {
+        session.close();
       }
     }
   }
@@ -67,15 +118,26 @@ export class Upstreams {
     clearInterval(this.timer);
     const pools = [...this.entries.values()].map(({ pool }) => pool);
     this.entries.clear();
+    this.sessions.forEach(({ session }) => session.destroy());
     await Promise.all(pools.map(pool => pool.destroy()));
   }
 
   /** Gives up what has not been used for a while. */
   public sweep(now: number): void {
+    this.sweepSessions(now);
     for (const [key, entry] of this.entries) {
       const { running, pending, queued } = entry.pool.stats;
       if (running + pending + queued === 0 && now - entry.usedAt >= UNUSED_MS) {
         this.drop(key, entry);
+      }
+    }
+  }
+
+  private sweepSessions(now: number): void {
+    for (const { session, usedAt } of this.sessions.values()) {
+      if (now - usedAt >= UNUSED_MS) {
+        // Streams that are open end first.
+        session.close();
       }
     }
   }

@@ -95,9 +95,20 @@ describe('request smuggling', () => {
 
   test.each([
     ['a bare line feed after the request line', 'GET / HTTP/1.1\nHost: x\r\nX-Sandbox-ID: box\r\n\r\n'], ['a version of its own', 'GET / HTTP/3.7\r\nHost: x\r\n\r\n'], ['no version', 'GET /\r\n\r\n'], ['a blank in the path', 'GET /a b HTTP/1.1\r\nHost: x\r\n\r\n'],
-    ['no host', 'GET / HTTP/1.1\r\nX-Sandbox-ID: box\r\n\r\n'], ['no method', ' / HTTP/1.1\r\nHost: x\r\n\r\n'], ['HTTP/2 without asking', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'], ['TLS', '\x16\x03\x01\x02\x00\x01'], ['an unknown method', 'SMUGGLE / HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['no host', 'GET / HTTP/1.1\r\nX-Sandbox-ID: box\r\n\r\n'], ['no method', ' / HTTP/1.1\r\nHost: x\r\n\r\n'], ['HTTP/2 in the head of HTTP/1.1', 'PRI / HTTP/2.0\r\nHost: x\r\n\r\n'], ['TLS', '\x16\x03\x01\x02\x00\x01'], ['an unknown method', 'SMUGGLE / HTTP/1.1\r\nHost: x\r\n\r\n'],
   ])('%s', async (_, text) => {
     expect(statusOf(await raw(running.port, text))).toBe(400);
+    expect(backend.got).toEqual([]);
+  });
+
+  test.each([
+    ['requests of HTTP/1.1', Buffer.from(`GET / HTTP/1.1\r\nHost: x\r\nX-Sandbox-ID: box\r\n\r\n${smuggled}`)],
+    // HEADERS on stream 0, and a frame that is longer than was agreed on.
+    ['headers without a stream', Buffer.from([0, 0, 1, 1, 5, 0, 0, 0, 0, 0x82])],
+    ['a frame that is too long', Buffer.from([0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1])],
+  ])('after the beginning of HTTP/2, %s end the connection', async (_, rest) => {
+    const answer = await raw(running.port, Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), rest]));
+    expect(answer).not.toContain('HTTP/1.1');
     expect(backend.got).toEqual([]);
   });
 

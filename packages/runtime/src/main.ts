@@ -7,7 +7,7 @@ import { chromiumSandboxProblem, SANDBOX_REMEDY } from './computer-use/sandbox.j
 import { UnsupportedPlatformError } from './errors.js';
 import { sweepTemporaryFiles, ownTemporaryFiles } from './files/temporary.js';
 import { baseDirOf, execTimeoutOf, parseFlags, type Flags } from './flags.js';
-import { listenAlso } from './http/h2c.js';
+import { listenAlso } from './http/listen.js';
 import { TokenFile, TokenFileError } from './http/token.js';
 import { becomeInit } from './init.js';
 import { agentRoute } from './plain/agent.js';

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { createServer as createHttp2Server, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import websocket from '@fastify/websocket';
+import { serveHttp2 } from 'agent-sandbox-program';
 import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { BodyTooLargeError, messageOf } from './errors.js';
 import { grpcHandler, SERVICES, type GrpcHandler } from './grpc/handler.js';
-import { serveHttp2 } from './http/h2c.js';
 import { sendJson } from './http/json.js';
 import { refusalOf } from './http/origin.js';
 import { routingTarget } from './http/target.js';
@@ -131,10 +131,8 @@ export async function createServer(runtime: Runtime, routes: readonly Route[]): 
     for (const url of GRPC_PATHS.filter(each => !routes.some(route => route.url === each))) {
       server.route({ method: 'POST', url, handler: respond(async (_, request, reply) => handOver(grpc, request, reply), runtime) });
     }
-    const end = serveHttp2(server.server, {
-      handler: (request, response) => answerHttp2(runtime, grpc, request, response),
-      firstByteTimeoutMs: HEADERS_TIMEOUT_MS,
-    });
+    const http2 = createHttp2Server((request, response) => answerHttp2(runtime, grpc, request, response));
+    const end = serveHttp2(server.server, http2, { firstByteTimeoutMs: HEADERS_TIMEOUT_MS });
     server.addHook('preClose', async () => end());
     server.route({
       method: 'GET',
