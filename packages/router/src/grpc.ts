@@ -1,3 +1,4 @@
+import { definedOnly } from 'agent-sandbox-api';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
 import type { Admitted } from './admission.js';
@@ -180,7 +181,7 @@ function requestHeaders(request: IncomingMessage, target: string, headers: reado
   const [authority, rest] = headers[0] === 'Host' ? [headers[1], headers.slice(2)] : [undefined, headers];
   return {
     ...named(rest), te: 'trailers', ':method': request.method!, ':path': target, ':scheme': 'http',
-    ...(authority === undefined ? {} : { ':authority': authority }),
+    ...definedOnly({ ':authority': authority }),
   };
 }
 
