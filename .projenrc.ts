@@ -5,6 +5,7 @@ import { JobPermission } from 'projen/lib/github/workflows-model';
 import { NodePackageManager } from 'projen/lib/javascript';
 import { TypeScriptRunner } from 'projen/lib/typescript';
 import { IMPORT_RULES, UNUSED_RULES } from './projenrc/import-rules';
+import { ACTIONS, addReleaseWorkflow } from './projenrc/release-workflow';
 import { SOURCE_CONDITION, Workspace } from './projenrc/workspace';
 
 const NODE_FLOOR = '20.19.0';
@@ -428,12 +429,14 @@ workflow.addJob('build', {
   runsOn: ['ubuntu-latest'],
   permissions: { contents: JobPermission.READ },
   steps: [
-    { uses: 'actions/checkout@v4' },
-    { uses: 'actions/setup-node@v4', with: { 'node-version': '20' } },
-    { uses: 'actions/setup-go@v5', with: { 'go-version': '1.26' } },
+    { uses: ACTIONS.checkout },
+    { uses: ACTIONS.setupNode, with: { 'node-version': '20' } },
+    { uses: ACTIONS.setupGo, with: { 'go-version': '1.26' } },
     { run: 'bash .ci/run' },
   ],
 });
+
+addReleaseWorkflow(project.github!);
 
 new TextFile(project, '.nvmrc', { lines: ['20', ''] });
 

@@ -1,0 +1,120 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { parse } from 'yaml';
+import { described, type Described } from '../scripts/release/manifest';
+
+/* What the workflow runs on a tag, with programs in place of npm, skopeo, helm and gh that note how they were called. */
+
+const ROOT = path.join(__dirname, '..');
+const FOLDER = path.join(ROOT, '.github', 'workflows');
+const workflows = fs.readdirSync(FOLDER).filter(name => name.endsWith('.yml')).map(name => ({ name, workflow: parse(fs.readFileSync(path.join(FOLDER, name), 'utf8')) }));
+const { jobs } = workflows.find(({ name }) => name === 'release.yml')!.workflow;
+const stepOf = (job: string, name: string) => jobs[job].steps.find((step: any) => step.name === name).run as string;
+
+const work = fs.mkdtempSync(path.join(os.tmpdir(), 'release-workflow-'));
+const bin = path.join(work, 'bin');
+const log = path.join(work, 'log');
+let files: readonly Described[];
+
+beforeAll(() => {
+  fs.mkdirSync(bin);
+  for (const name of ['npm', 'skopeo', 'helm', 'gh']) {
+    fs.writeFileSync(path.join(bin, name), `#!/bin/sh\necho "${name} $*" >> ${log}\n`, { mode: 0o755 });
+  }
+  const texts = { 'npm/a-0.1.0.tgz': 'a', 'npm/b-0.1.0.tgz': 'b', 'images/router.oci.tar': 'r', 'chart/agent-sandbox-0.1.0.tgz': 'c', 'install/crds.yaml': 'd' };
+  for (const [file, text] of Object.entries(texts)) {
+    fs.mkdirSync(path.dirname(path.join(work, file)), { recursive: true });
+    fs.writeFileSync(path.join(work, file), text);
+  }
+  files = described(work, [
+    { file: 'npm/a-0.1.0.tgz', destination: 'npm' },
+    { file: 'npm/b-0.1.0.tgz', destination: 'npm' },
+    { file: 'images/router.oci.tar', destination: 'container registry', reference: `ghcr.io/owner/agent-sandbox-router@sha256:${'0'.repeat(64)}` },
+    { file: 'chart/agent-sandbox-0.1.0.tgz', destination: 'Helm repository (OCI)' },
+    { file: 'install/crds.yaml', destination: 'GitHub release' },
+  ]);
+  fs.writeFileSync(path.join(work, 'manifest.json'), JSON.stringify({ version: '0.1.0', files }));
+  fs.writeFileSync(path.join(work, 'SHA256SUMS'), files.map(({ file, sha256 }) => `${sha256}  ${file}\n`).join(''));
+});
+afterAll(() => fs.rmSync(work, { recursive: true }));
+
+/** Runs a step in the folder of a release; returns how the programs were called. */
+function run(job: string, name: string, env: Record<string, string> = {}, cwd = work): { readonly status: number | null; readonly calls: string[]; readonly stderr: string } {
+  fs.writeFileSync(log, '');
+  const { status, stderr } = spawnSync('bash', ['-e', '-c', stepOf(job, name)], {
+    cwd, encoding: 'utf8',
+    env: { PATH: `${bin}:${process.env.PATH}`, VERSION: '0.1.0', TOKEN: 'secret', GITHUB_ACTOR: 'someone', GITHUB_REPOSITORY: 'owner/repo', GITHUB_REPOSITORY_OWNER: 'owner', ...env },
+  });
+  return { status, stderr, calls: fs.readFileSync(log, 'utf8').split('\n').filter(line => line !== '') };
+}
+
+test('npm gets its packages, and a version that comes before another is not the latest', () => {
+  expect(run('npm', 'Publish them').calls).toEqual(['a', 'b'].map(name => `npm publish ./npm/${name}-0.1.0.tgz --access public --provenance --tag latest`));
+  expect(run('npm', 'Publish them', { VERSION: '0.1.0-rc.1' }).calls[0]).toMatch(/--tag next$/);
+});
+
+test('the registry gets images with their digests, and the chart; the token is in no command line', () => {
+  expect(run('registry', 'Publish them').calls).toEqual([
+    'skopeo login ghcr.io --username someone --password-stdin',
+    'skopeo copy --preserve-digests oci-archive:images/router.oci.tar docker://ghcr.io/owner/agent-sandbox-router:0.1.0',
+    'helm registry login ghcr.io --username someone --password-stdin',
+    'helm push chart/agent-sandbox-0.1.0.tgz oci://ghcr.io/owner/charts',
+  ]);
+});
+
+test('the release has the other files, and what checks them', () => {
+  expect(run('github', 'Publish them').calls).toEqual([
+    'gh release create v0.1.0 --repo owner/repo --verify-tag --latest --title 0.1.0 --generate-notes manifest.json provenance.json SHA256SUMS install/crds.yaml',
+  ]);
+});
+
+test('a publication that fails ends the step', () => {
+  fs.writeFileSync(path.join(bin, 'npm'), `#!/bin/sh\necho "npm $*" >> ${log}\nexit 1\n`);
+  expect(run('npm', 'Publish them')).toMatchObject({ status: 1, calls: [expect.stringContaining('a-0.1.0.tgz')] });
+});
+
+test('a file that is not the one that was built is not published', () => {
+  expect(run('npm', 'Check them').status).toBe(0);
+  fs.appendFileSync(path.join(work, 'npm', 'b-0.1.0.tgz'), 'x');
+  expect(run('npm', 'Check them').status).not.toBe(0);
+});
+
+test('a tag that is not the version of the tree is refused', () => {
+  const env = { GITHUB_OUTPUT: path.join(work, 'output') };
+  fs.writeFileSync(path.join(work, 'VERSION'), '0.1.0\n');
+  expect(run('build', 'Find the version', { ...env, GITHUB_REF_NAME: 'v0.2.0' })).toMatchObject({ status: 1, stderr: expect.stringContaining('v0.2.0 is not v0.1.0') });
+  expect(run('build', 'Find the version', { ...env, GITHUB_REF_NAME: 'v0.1.0' }).status).toBe(0);
+  expect(fs.readFileSync(env.GITHUB_OUTPUT, 'utf8')).toBe('version=0.1.0\n');
+});
+
+test('every job that publishes checks the files first, waits for a person, and runs no code of the repository', () => {
+  for (const name of ['npm', 'registry', 'github']) {
+    expect(jobs[name].environment).toBe('release');
+    const steps = jobs[name].steps.map((step: any) => step.name);
+    expect(steps.indexOf('Check them')).toBeLessThan(steps.indexOf('Publish them'));
+    expect(JSON.stringify(jobs[name].steps)).not.toMatch(/actions\/checkout|npm ci|npm run/);
+  }
+});
+
+test('each job has the rights of its one destination', () => {
+  expect(Object.fromEntries(Object.entries<any>(jobs).map(([name, { permissions }]) => [name, permissions]))).toEqual({
+    build: { contents: 'read' },
+    npm: { 'contents': 'read', 'id-token': 'write' },
+    registry: { contents: 'read', packages: 'write' },
+    attest: { 'contents': 'read', 'id-token': 'write', 'attestations': 'write' },
+    github: { contents: 'write' },
+  });
+});
+
+test('actions of all workflows are pinned by commit', () => {
+  const used = workflows.flatMap(({ workflow }) => Object.values<any>(workflow.jobs).flatMap(({ steps }) => steps.flatMap((step: any) => step.uses ?? [])));
+  expect(used.length).toBeGreaterThan(8);
+  expect(used.filter(name => !/@[0-9a-f]{40}$/.test(name))).toEqual([]);
+});
+
+const hasActionlint = spawnSync('actionlint', ['-version']).status === 0;
+(hasActionlint ? test : test.skip)('actionlint finds nothing (needs actionlint: go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12)', () => {
+  execFileSync('actionlint', ['-no-color', ...workflows.map(({ name }) => path.join(FOLDER, name))], { cwd: ROOT, stdio: 'pipe' });
+});
