@@ -7,3 +7,4 @@ export {
   KedaAuthentication, KedaClaimRateProps, KedaPrometheusOptions, KedaPrometheusProps, KedaTrigger, KedaTriggerProps, WarmPoolScaledObject,
   WarmPoolScaledObjectOptions, WarmPoolScaledObjectProps,
 } from './keda';
+export { WarmPoolSizing, WarmPoolSizingProps } from './warm-pool-sizing';
