@@ -12,7 +12,8 @@ type WireType = Readonly<Record<string, readonly [wireName: string, type?: strin
 /** Types that are values of two JSON types: objects in TypeScript, their `value` on the wire. */
 const SCALARS: readonly string[] = ['IntOrString', 'Quantity'];
 
-const WIRE_TYPES: Readonly<Record<string, WireType>> = {
+/** @internal */
+export const WIRE_TYPES: Readonly<Record<string, WireType>> = {
   SandboxProps: { spec: ['spec', 'SandboxSpec'] },
   SandboxTemplateProps: { spec: ['spec', 'SandboxTemplateSpec'] },
   SandboxClaimProps: { spec: ['spec', 'SandboxClaimSpec'] },

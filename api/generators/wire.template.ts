@@ -9,7 +9,8 @@ type WireType = Readonly<Record<string, readonly [wireName: string, type?: strin
 /** Types that are values of two JSON types: objects in TypeScript, their `value` on the wire. */
 const SCALARS: readonly string[] = ['scalars'];
 
-const WIRE_TYPES: Readonly<Record<string, WireType>> = {} as Record<string, WireType>;
+/** @internal */
+export const WIRE_TYPES: Readonly<Record<string, WireType>> = {} as Record<string, WireType>;
 
 /**
  * Maps props to wire names. Fields that the type does not have are kept as they are.

@@ -2,14 +2,17 @@
 import { parseArgs } from 'node:util';
 import { checkManifests, type Finding, FindingSeverity, ruleInfos } from '../findings';
 import { diff, DIFF_RULES } from './diff';
+import { importedProgram } from '../importing';
 import { load, LoadError } from './load';
 import { FORMATS } from './report';
 
 const USAGE = `usage: agent-sandbox-check [OPTIONS] PATH...
        agent-sandbox-check [OPTIONS] diff OLD NEW
+       agent-sandbox-check import PATH...
 
 Finds what is wrong in manifests of the Agent Sandbox API and between them, in files and folders of YAML or JSON.
 With diff, says what an edit does to what runs: OLD and NEW are the manifests before and after it.
+With import, prints a program in TypeScript that synthesizes to the same objects.
 
   --format FORMAT  text (default), json or sarif
   --strict         warnings fail as errors do
@@ -44,6 +47,9 @@ export function main(args: readonly string[]): { readonly output: string; readon
   if (first === undefined || (isDiff && rest.length !== 2)) {
     return { output: `${isDiff ? 'diff: name the manifests before and after the edit' : 'PATH: name at least one file or folder'}\n\n${USAGE}`, code: 2 };
   }
+  if (first === 'import') {
+    return importPaths(rest);
+  }
   let findings: readonly Finding[];
   try {
     findings = isDiff ? diff(load([rest[0]]), load([rest[1]])) : checkManifests(load([first, ...rest]));
@@ -55,6 +61,17 @@ export function main(args: readonly string[]): { readonly output: string; readon
   }
   const failed = findings.some(({ severity }) => strict || severity === FindingSeverity.ERROR);
   return { output: write(findings, isDiff ? DIFF_RULES : ruleInfos()), code: failed ? 1 : 0 };
+}
+
+function importPaths(paths: readonly string[]): { readonly output: string; readonly code: number } {
+  if (paths.length === 0) {
+    return { output: `import: name at least one file or folder\n\n${USAGE}`, code: 2 };
+  }
+  try {
+    return { output: importedProgram(load(paths)).trimEnd(), code: 0 };
+  } catch (error) {
+    return { output: (error as Error).message, code: 2 };
+  }
 }
 
 if (require.main === module) {

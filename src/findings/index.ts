@@ -2,7 +2,7 @@ import { setTreeCheck } from '../checks';
 import { treeFindings } from './checks';
 import { findingLine } from './finding';
 
-export { checkManifests, Checks, RuleInfo, ruleInfos } from './checks';
+export { checkManifests, Checks, RuleInfo, ruleInfos, treeFindings } from './checks';
 export { Finding, FindingSeverity } from './finding';
 
 // The constructs below cannot know the rules, which know the constructs.

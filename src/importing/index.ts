@@ -1,0 +1,1 @@
+export { importedProgram, ManifestImport } from './manifest-import';
