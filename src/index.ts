@@ -21,11 +21,11 @@ export {
   SandboxDisruptionBudgetProps, ScalingBehavior, ScalingPolicy, ScalingPolicySelect, ScalingRules,
   UnhealthyPodEvictionPolicy, WarmPoolAutoscalingOptions, WarmPoolHorizontalPodAutoscaler,
   WarmPoolHorizontalPodAutoscalerProps, WarmPoolMetric, WarmPoolScaledObject, WarmPoolScaledObjectOptions,
-  WarmPoolScaledObjectProps, WarmPoolScaleTarget,
+  WarmPoolScaledObjectProps, WarmPoolScaleTarget, WarmPoolSizing, WarmPoolSizingProps,
 } from './scaling';
 export {
   ContainerAmounts, PodSecurityLevel, SandboxNamespace, SandboxNamespaceContainerLimits, SandboxNamespaceProps,
-  SandboxNamespaceQuota,
+  SandboxNamespaceQuota, Tenant, TenantPool, TenantProps,
 } from './namespace';
 export {
   IsolationAnswer, NetworkAnswer, NetworkEndpoint, NetworkMatrixRow, NetworkModel, NetworkModelProps, ReachedRange, Reachability,
@@ -37,6 +37,7 @@ export {
   RouterOidcProps, RouterProps,
 } from './install';
 export { ExpectedClaim, ExpectedObject, ExpectedWarmPool, SandboxAssertions } from './testing';
+export { ManifestImport } from './importing';
 export { Checks, Finding, FindingSeverity } from './findings';
 export {
   AgentSandboxObjectProps, AgentSandboxVersion, ISandboxTemplate, ISandboxWarmPool, ObjectMetadataProps,

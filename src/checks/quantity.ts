@@ -4,12 +4,16 @@ const GRAMMAR = /^\+?(\d+\.?\d*|\.\d+)(?:([eE][+-]?\d+)|(n|u|m|k|M|G|T|P|E|Ki|Mi
 const DECIMAL: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
 const BINARY: Readonly<Record<string, bigint>> = { Ki: 1024n, Mi: 1024n ** 2n, Gi: 1024n ** 3n, Ti: 1024n ** 4n, Pi: 1024n ** 5n, Ei: 1024n ** 6n };
 
+const NANO = 10n ** 9n;
+
 /**
  * A non-negative Kubernetes quantity, exact. Kubernetes rounds up to nano units, so do we.
  *
  * @internal
  */
 export class Quantity {
+  public static readonly ZERO = new Quantity(0n);
+
   private constructor(private readonly nanos: bigint) {}
 
   /** The amount behind `text`, or undefined when it is not a non-negative quantity. */
@@ -34,11 +38,31 @@ export class Quantity {
 
   /** Whether it counts whole things: bytes, devices. */
   public get isWhole(): boolean {
-    return this.nanos % 10n ** 9n === 0n;
+    return this.nanos % NANO === 0n;
   }
 
   public exceeds(other: Quantity): boolean {
     return this.nanos > other.nanos;
+  }
+
+  public plus(other: Quantity): Quantity {
+    return new Quantity(this.nanos + other.nanos);
+  }
+
+  /** @param factor a whole number that is not negative */
+  public times(factor: number): Quantity {
+    return new Quantity(this.nanos * BigInt(factor));
+  }
+
+  /** In the largest unit that needs no fraction: `12Gi`, `1500m`, `7`. Binary units from `Mi` on, as smaller amounts are seldom of bytes. */
+  public toString(): string {
+    const isMultiple = (factor: bigint) => this.nanos > 0n && this.nanos % (factor * NANO) === 0n;
+    const unit = Object.keys(BINARY).slice(1).reverse().find(each => isMultiple(BINARY[each]));
+    if (unit) {
+      return `${this.nanos / (BINARY[unit] * NANO)}${unit}`;
+    }
+    const [divisor, suffix] = ([[NANO, ''], [10n ** 6n, 'm'], [10n ** 3n, 'u'], [1n, 'n']] as const).find(([each]) => this.nanos % each === 0n)!;
+    return `${this.nanos / divisor}${suffix}`;
   }
 }
 
