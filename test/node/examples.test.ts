@@ -22,7 +22,14 @@ const SCREENSHOTS = path.join(__dirname, '..', '..', 'docs', 'images');
 const WRITE = process.env.AGENT_SANDBOX_WRITE_DOCS === '1';
 /** Bytes that a screenshot in the docs may have. */
 const LARGEST_SCREENSHOT = 150_000;
+/** The machine of the tests is small; without a request, the limit would be the request. */
+const withoutCpu = ({ resources }: { resources: { requests?: { cpu?: string }; limits?: { cpu?: string } } }) => {
+  delete resources.requests?.cpu;
+  delete resources.limits?.cpu;
+};
 const LONG_MS = 280_000;
+/** Images that were never built before take a quarter of an hour. */
+const BUILD_MS = 1_800_000;
 
 describeWithNode('the examples', testbed => {
   const pods = new PodBench(testbed);
@@ -35,6 +42,7 @@ describeWithNode('the examples', testbed => {
       throw new Error(`no browser at ${CHROMIUM}: install Chromium, or set AGENT_CHROMIUM`);
     }
     const { cluster, node } = testbed;
+    await importImages(cluster, ['runtime-python', 'vscode', 'all-in-one', 'computer-use']);
     const ca = await CertificateAuthority.create('tests');
     const { cert, key } = await ca.issue({ commonName: DOMAIN, serverNames: [`*.${DOMAIN}`] });
     const secret = (name: string, type: string, stringData: object) => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: SYSTEM }, type, stringData });
@@ -54,18 +62,16 @@ describeWithNode('the examples', testbed => {
     closeForward = () => forward.close();
     port = forward.port;
     browser = await chromium.launch({ executablePath: CHROMIUM, headless: true, chromiumSandbox: false, args: [`--host-resolver-rules=MAP *.${DOMAIN} 127.0.0.1`, '--disable-dev-shm-usage'] });
-  }, 600_000);
+  }, BUILD_MS);
   afterAll(async () => {
     await browser?.close();
     await closeForward?.();
   });
 
   /** Runs the Sandbox of an example, with an owner of the namespace whose tokens open it. */
-  async function running(example: string, image: string, name: string): Promise<{ namespace: string; token: string }> {
+  async function running(example: string, name: string): Promise<{ namespace: string; token: string }> {
     const { cluster } = testbed;
-    await importImages(cluster, [image]);
-    // The machine of the tests is small.
-    const objects = exampleObjects(example, object => object.spec?.podTemplate?.spec?.containers?.forEach((container: any) => delete container.resources?.requests?.cpu));
+    const objects = exampleObjects(example, object => object.spec?.podTemplate?.spec?.containers?.forEach(withoutCpu));
     await applyObjects(cluster, objects);
     const { metadata: { namespace } } = objects.find(({ kind, metadata }) => kind === 'Sandbox' && metadata.name === name)! as { metadata: { namespace: string } };
     await allow(namespace);
@@ -133,7 +139,6 @@ describeWithNode('the examples', testbed => {
 
   test('python-runtime, under gVisor: through SDK and command line', async () => {
     const { cluster } = testbed;
-    await importImages(cluster, ['runtime-python']);
     const namespace = 'agents';
     await cluster.admin.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
     const objects = exampleObjects('python-runtime', object => {
@@ -183,7 +188,7 @@ describeWithNode('the examples', testbed => {
 
   test('vscode, under gVisor: a file is edited and a command is run', async () => {
     const name = 'vscode-gvisor';
-    const { namespace, token } = await running('vscode', 'vscode', name);
+    const { namespace, token } = await running('vscode', name);
     const context = await newContext();
     const page = await context.newPage();
     const address = addressOf(name, namespace, 8080);
@@ -197,7 +202,7 @@ describeWithNode('the examples', testbed => {
 
   test('all-in-one, under gVisor: desktop, editor, notebook and commands, each at its path of one port', async () => {
     const name = 'aio-sandbox-example';
-    const { namespace, token } = await running('aio', 'all-in-one', name);
+    const { namespace, token } = await running('aio', name);
     const context = await newContext();
     const page = await context.newPage();
     const address = addressOf(name, namespace, 8888);
@@ -247,7 +252,6 @@ describeWithNode('the examples', testbed => {
 
   test('computer use, under gVisor: the agent opens a page and reaches its goal', async () => {
     const { cluster } = testbed;
-    await importImages(cluster, ['computer-use']);
     const namespace = 'computer-use';
     // A model that asks for a page, and answers with what it was shown.
     const model = "let n = 0; require('http').createServer((q, s) => { let b = ''; q.on('data', c => b += c).on('end', () => { const parts = JSON.parse(b).contents.at(-1).parts; const seen = JSON.stringify(parts);"
@@ -264,7 +268,7 @@ describeWithNode('the examples', testbed => {
         container.env.push({ name: 'AGENT_BASE_URL', value: `http://${ip}:8000` });
         // The gVisor of the tests is too old for Chromium's own sandbox; the runtime says so at its start.
         container.env.push({ name: 'AGENT_CHROMIUM_SANDBOX', value: 'false' });
-        delete container.resources.requests.cpu;
+        withoutCpu(container);
       } else if (object.kind === 'SandboxWarmPool') {
         object.spec.replicas = 1;
       }

@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { Isolation, SandboxClaim, SandboxNetwork, SandboxTemplate } from '../../src';
 import { PROJECT_CRDS_DIR, TOOLS_IMAGE, findPrograms } from '../../testbed/src/index.js';
 import { describeWithNode } from '../../testbed/src/jest/index.js';
-import { IMAGES, SYSTEM, applyIn, importImages, install, rolledOut } from './support/installation';
+import { IMAGES, SYSTEM, applyIn, importImages, rolledOut } from './support/installation';
 import { CLAIM, SANDBOX, isReady } from './support/sandboxes';
 
 const ROOT = path.join(__dirname, '..', '..');
@@ -21,10 +21,7 @@ describeWithNode('the ways to install', testbed => {
       containers: [{ image: TOOLS_IMAGE, command: ['sleep', '3600'], cpu: '10m', memory: '32Mi' }],
     }));
   }, 600_000);
-  afterAll(async () => {
-    fs.rmSync(home, { recursive: true });
-    await install(testbed.cluster);
-  }, 300_000);
+  afterAll(() => fs.rmSync(home, { recursive: true }));
 
   /** Claims a sandbox and waits until it is there. */
   async function serves(name: string): Promise<void> {
