@@ -68,6 +68,7 @@ const CONSTRUCTS: Record<string, (props: any) => unknown> = {
   SandboxDisruptionBudgetProps: props => new library.SandboxDisruptionBudget(testChart(), 'x', props),
   WarmPoolHorizontalPodAutoscalerProps: props => new library.WarmPoolHorizontalPodAutoscaler(testChart(), 'x', props),
   WarmPoolScaledObjectProps: props => new library.WarmPoolScaledObject(testChart(), 'x', props),
+  AgentSandboxControllerProps: props => new library.AgentSandboxController(testChart(), 'x', props),
   // Structs that are parts of others, each in one place
   SandboxContainer: container => new library.Sandbox(testChart(), 'x', { ...POD, containers: [container] }),
   SandboxPort: port => new library.Sandbox(testChart(), 'x', { ...POD, containers: [{ ...CONTAINER, ports: [port] }] }),

@@ -192,7 +192,8 @@ export const ROUTER: Program = {
       prop: { name: 'corsAllowedOrigins' },
     },
     {
-      name: 'trusted-proxy-cidrs', type: 'list', items: 'cidr', words: 'Addresses of proxies whose headers X-Forwarded-For, -Host, -Proto, -Port and -Prefix are believed and passed on.', otherwise: 'none',
+      name: 'trusted-proxy-cidrs', type: 'list', items: 'proxyCidr',
+      words: 'Addresses of proxies whose headers X-Forwarded-For, -Host, -Proto, -Port and -Prefix are believed and passed on. Whole address spaces are refused: any client could claim to be another.', otherwise: 'none',
       env: { name: 'TRUSTED_PROXY_CIDRS' }, prop: { name: 'trustedProxyCidrs' },
     },
 

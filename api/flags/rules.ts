@@ -50,6 +50,8 @@ export const INTEGER_MAX = 2 ** 31 - 1;
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const PORT = numeral(1, 65535);
 const BYTE = numeral(0, 255);
+/** A group of an IPv6 address. */
+const GROUP = '[0-9A-Fa-f]{1,4}';
 
 /** Rules for texts, by name. */
 export const TEXT_RULES = {
@@ -68,7 +70,12 @@ export const TEXT_RULES = {
     },
     remedy: "a port from 1 to 65535, a range such as '8000-8100', or '*'",
   },
-  cidr: { pattern: `(${ipv4()}(/${numeral(0, 32)})?|(${ipv6()})(/${numeral(0, 128)})?)`, remedy: "an address or a network such as '10.0.0.0/8' or 'fd00::/8'" },
+  /** A network that a program believes must not hold the whole Internet, in whatever notation. */
+  proxyCidr: {
+    pattern: proxyNetworks(),
+    remedy: "the addresses of proxies, such as '10.1.2.3' or '10.0.0.0/8': a network with a prefix of at least 8 bits in IPv4, and in IPv6 "
+      + '24 (7 in fc00::/7 and fe80::/10, 104 where IPv4 addresses are written as IPv6)',
+  },
   origin: {
     pattern: `(\\*|https?://(${LABEL}(\\.${LABEL})*|\\[(${ipv6()})\\])(:${PORT})?)`,
     test: (text: string) => text === '*' || (URL.canParse(text) && new URL(text).origin === text),
@@ -223,15 +230,30 @@ function ipv4(): string {
 
 /** Addresses in all notations of RFC 4291, without a zone. */
 function ipv6(): string {
-  const group = '[0-9A-Fa-f]{1,4}';
-  const groups = (count: number) => (count === 0 ? '' : `${group}(:${group}){${count - 1}}`);
+  return `${ipv6Beginning(GROUP)}|${ipv6Beginning('')}`;
+}
+
+/** Those whose first group matches a pattern; those that begin with `::` if it is empty. */
+function ipv6Beginning(first: string): string {
   const upTo = (count: number, each: string) => (count === 0 ? '' : `(${each}){0,${count}}`);
-  const left = (count: number) => `${groups(count)}::`;
-  const after = (count: number) => (count === 0 ? '' : `(${group}${upTo(count - 1, `:${group}`)})?`);
+  const left = (count: number) => (count === 0 ? '::' : `${first}(:${GROUP}){${count - 1}}::`);
+  const after = (count: number) => (count === 0 ? '' : `(${GROUP}${upTo(count - 1, `:${GROUP}`)})?`);
+  const counts = (most: number) => (first === '' ? [0] : Array.from({ length: most }, (_, index) => index + 1));
   return [
-    groups(8),
-    `(${group}:){6}${ipv4()}`,
-    ...[0, 1, 2, 3, 4, 5, 6, 7].map(count => left(count) + after(7 - count)),
-    ...[0, 1, 2, 3, 4, 5].map(count => `${left(count)}${upTo(5 - count, `${group}:`)}${ipv4()}`),
+    ...(first === '' ? [] : [`${first}(:${GROUP}){7}`, `${first}:(${GROUP}:){5}${ipv4()}`]),
+    ...counts(7).map(count => left(count) + after(7 - count)),
+    ...counts(5).map(count => `${left(count)}${upTo(5 - count, `${GROUP}:`)}${ipv4()}`),
   ].join('|');
+}
+
+/** Addresses, and networks that are narrow enough to be those of proxies. */
+function proxyNetworks(): string {
+  const networks = (addresses: string, least: number, most: number) => `(${addresses})(/${numeral(least, most)})?`;
+  return `(${[
+    networks(ipv4(), 8, 32),
+    networks(ipv6Beginning('[Ff][C-Ec-e][0-9A-Fa-f]{2}'), 7, 128),
+    networks(ipv6Beginning('[1-9A-Fa-f][0-9A-Fa-f]{3}'), 24, 128),
+    // ::ffff:0:0/96 and 64:ff9b::/96 hold all of IPv4.
+    networks(`${ipv6Beginning('0?[0-9A-Fa-f]{1,3}')}|${ipv6Beginning('')}`, 104, 128),
+  ].join('|')})`;
 }

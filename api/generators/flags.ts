@@ -95,7 +95,7 @@ ${imports.map(([type, from]) => `import { ${type} } from '${from}';\n`).join('')
 ${docComment([...wrapped(words, 0), '', ...wrapped(BOUNDS_OF_TYPES.replace('a flag', 'a prop'), 0)])}export interface ${name} {
 ${fields.join('\n')}
   /**
-   * Further arguments, which are appended as they are.
+   * Further arguments, which are appended as they are. A flag that is on the command line anyway, or that has a prop, is an error.
    *
    * @default - none
    */

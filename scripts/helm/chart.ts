@@ -1,5 +1,6 @@
 import { KNOBS } from './knobs';
 import { templates } from './templates';
+import { extraArgsChecks } from './extra-args';
 import { CHECKS, HELPERS, NOTES, chartYaml, readme } from './texts';
 import { valuesSchema, valuesTable, valuesYaml } from './values';
 
@@ -11,7 +12,7 @@ export function chartFiles(version: string): Map<string, string> {
     ['values.yaml', valuesYaml(KNOBS)],
     ['values.schema.json', `${JSON.stringify(valuesSchema(KNOBS), undefined, 2)}\n`],
     ['templates/_helpers.tpl', HELPERS],
-    ['templates/checks.yaml', CHECKS],
+    ['templates/checks.yaml', CHECKS + extraArgsChecks()],
     ['templates/NOTES.txt', NOTES],
   ]);
   templates(KNOBS).forEach((text, name) => files.set(`templates/${name}`, text));

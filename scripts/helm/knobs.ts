@@ -82,6 +82,7 @@ export const KNOBS: readonly Knob[] = [
   knob('commonLabels', 'labels', 'map', {}, 'Labels of all objects.'),
   knob('crds.install', 'crds', 'boolean', true, 'Whether the CustomResourceDefinitions are installed and upgraded. They stay when the release is uninstalled.'),
   knob('userRoles.create', 'userRoles', 'boolean', true, 'Whether there are the ClusterRoles agent-sandbox-user, -view and -edit.'),
+  knob('userRoles.editorsConnect', 'editorsConnect', 'boolean', false, 'Whether everyone with the role edit or admin of Kubernetes can run code in the sandboxes of the namespace (create of sandboxes/proxy).', { with: 'userRoles.create' }),
   knob('allowedLabelDomains', 'allowedLabelDomains', 'strings', [], "Domains of labels and annotations that claims may set on their Pods, in place of the controller's own list."),
   knob('service.name', 'metricsServiceName', 'string', '', 'Name of the Service of the metrics. Default: the name of the controller.',
     { expression: '{{ default (include "agent-sandbox.name" $) $.Values.service.name }}' }),

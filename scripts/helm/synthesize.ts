@@ -1,5 +1,6 @@
 import { App } from 'cdk8s';
 import { AgentSandboxController } from '../../src';
+import { withPlaceholders } from '../../src/checks';
 import { type Knob, type Props, type Values, isAlways, isBoolean, propsOf, setAt } from './knob';
 import { NAMESPACE, type Sentinels } from './sentinels';
 
@@ -12,7 +13,8 @@ const CRD_ANNOTATIONS = { 'helm.sh/resource-policy': 'keep' };
 /** The objects of props, as Helm installs them: without Namespace. */
 export function objectsOf(props: Props, namespace: string): any[] {
   const app = new App({ outdir: '/nonexistent' });
-  return new AgentSandboxController(app, 'agent-sandbox', { ...props, namespace, createNamespace: false, crdAnnotations: CRD_ANNOTATIONS }).toJson();
+  // Placeholders are texts and objects that no type of Kubernetes has; the schema of the chart says what its values may be.
+  return withPlaceholders(() => new AgentSandboxController(app, 'agent-sandbox', { ...props, namespace, createNamespace: false, crdAnnotations: CRD_ANNOTATIONS }).toJson());
 }
 
 /** Several values make up one text: a helper of the chart computes it. */

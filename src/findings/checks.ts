@@ -6,12 +6,13 @@ import { NAME_RULES } from './names';
 import { REFERENCE_RULES } from './references';
 import { FIELD_RULES } from './fields';
 import { NETWORK_RULES } from './network';
+import { POD_RULES } from './pod-fields';
 import { SUPPRESSION_RULES } from './suppressions';
 import { type Rule, run, Subject, World } from './world';
 
 /** All rules, in the order in which they are applied. @internal */
 export const RULES: readonly Rule[] = [
-  ...NAME_RULES, ...REFERENCE_RULES, ...CONTRADICTION_RULES, ...NETWORK_RULES, ...FIELD_RULES, ...SUPPRESSION_RULES,
+  ...NAME_RULES, ...REFERENCE_RULES, ...CONTRADICTION_RULES, ...NETWORK_RULES, ...POD_RULES, ...FIELD_RULES, ...SUPPRESSION_RULES,
 ];
 
 const AT_SYNTH = RULES.filter(rule => !rule.manifestsOnly && rule.severity === FindingSeverity.ERROR);

@@ -109,8 +109,8 @@ export const USER_RULES = {
     rule(GROUP, ['sandboxes', 'sandboxes/status'], 'get list watch'),
     rule(EXTENSIONS_GROUP, [...EXTENSION_KINDS, 'sandboxclaims/status', 'sandboxwarmpools/status'], 'get list watch'),
   ],
+  /** Without `sandboxes/proxy`: it becomes part of `edit` and `admin` of Kubernetes, whose holders were given them for other things. */
   edit: [
-    ...CALLER_RULES.connect,
     rule(GROUP, 'sandboxes', 'create delete deletecollection patch update'),
     rule(GROUP, 'sandboxes/scale', 'get patch update'),
     rule(EXTENSIONS_GROUP, EXTENSION_KINDS, 'create delete deletecollection patch update'),

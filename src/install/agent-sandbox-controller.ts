@@ -1,10 +1,11 @@
 import { Chart } from 'cdk8s';
-import type { Construct } from 'constructs';
-import { dns1035Label, dnsLabel, dnsSubdomain, portNumber, Problems } from '../checks';
+import { Construct } from 'constructs';
+import { checkProps, dns1035Label, dnsLabel, dnsSubdomain, portNumber, Problems } from '../checks';
 import { AgentSandboxCrds } from '../kinds';
 import { checkKeys, checkLabels } from '../objects';
-import { controllerAccount, controllerDeployment, type InstalledController, metricsService } from './controller';
+import { controllerAccount, controllerDeployment, type InstalledController, metricsService, takenControllerFlags } from './controller';
 import { CONTROLLER_FLAGS } from './controller-flags.gen';
+import { checkExtraArgs } from './extra-args';
 import { checkFlags } from './flag';
 import { ControllerImplementation, UPSTREAM_TAG } from './implementation';
 import { checkMonitoring, monitoring } from './monitoring';
@@ -33,7 +34,7 @@ export class AgentSandboxController extends Chart {
    * @param props what is installed, and how
    */
   public constructor(scope: Construct, id: string, props: AgentSandboxControllerProps) {
-    const namespace = props.namespace ?? DEFAULT_NAMESPACE;
+    const namespace = checked(scope, id, props).namespace ?? DEFAULT_NAMESPACE;
     super(scope, id, { namespace, labels: { ...props.labels, 'app.kubernetes.io/part-of': 'agent-sandbox' } });
     this.name = props.name ?? CONTROLLER;
     const controller: InstalledController = {
@@ -52,7 +53,7 @@ export class AgentSandboxController extends Chart {
       new AgentSandboxCrds(this, 'Crds', { annotations: props.crdAnnotations });
     }
     if (props.userRoles ?? true) {
-      userRoles(this);
+      userRoles(this, props.editorsConnect ?? false);
     }
     const service = props.metricsServiceName ?? this.name;
     controllerAccount(this, controller, props);
@@ -73,6 +74,18 @@ export class AgentSandboxController extends Chart {
   }
 }
 
+/** A chart has no scope that it could check its props in, and needs the namespace before it is one. */
+function checked(scope: Construct, id: string, props: AgentSandboxControllerProps): AgentSandboxControllerProps {
+  const kind = 'AgentSandboxController';
+  if (!Construct.isConstruct(scope) || typeof id !== 'string' || id === '') {
+    const problems = Problems.of(kind);
+    problems.add(Construct.isConstruct(scope) ? 'id' : 'scope', Construct.isConstruct(scope) ? id : scope, `define it in an app: new ${kind}(app, 'agent-sandbox', { image: '…' })`);
+    problems.throwIfAny();
+  }
+  checkProps([scope.node.path, id].filter(Boolean).join('/'), `${kind}Props`, props);
+  return props;
+}
+
 function check(chart: Chart, { name, namespace, implementation }: InstalledController, props: AgentSandboxControllerProps): void {
   const problems = Problems.of(chart.node.path);
   problems.check('namespace', namespace, dnsLabel);
@@ -84,6 +97,7 @@ function check(chart: Chart, { name, namespace, implementation }: InstalledContr
   checkKeys(problems, 'crdAnnotations', props.crdAnnotations);
   checkProgram(problems, props);
   checkFlags(problems, CONTROLLER_FLAGS, props);
+  checkExtraArgs(problems, props.extraArgs, takenControllerFlags(implementation));
   if (implementation !== ControllerImplementation.BUNDLED) {
     for (const [prop, { original }] of Object.entries(CONTROLLER_FLAGS)) {
       const value = props[prop as keyof typeof CONTROLLER_FLAGS];

@@ -212,7 +212,7 @@ export interface ControllerFlagProps {
   readonly logLevel?: ControllerLogLevel;
 
   /**
-   * Further arguments, which are appended as they are.
+   * Further arguments, which are appended as they are. A flag that is on the command line anyway, or that has a prop, is an error.
    *
    * @default - none
    */

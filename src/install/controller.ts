@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Construct } from 'constructs';
 import { CONTROLLER_RULES, ORIGINAL_CONTROLLER_RULES } from '../generated/rights.gen';
 import { CONTROLLER_FLAGS } from './controller-flags.gen';
+import { TakenFlags } from './extra-args';
 import { flagArgs } from './flag';
 import { ControllerImplementation, FIXED_ARGS } from './implementation';
 import { CONFIG, CONTROLLER_PORTS } from './names';
@@ -16,6 +17,14 @@ export interface InstalledController {
   readonly namespace: string;
   readonly selector: { [key: string]: string };
   readonly implementation: ControllerImplementation;
+}
+
+/** The flags of the controller that `extraArgs` must not repeat. @internal */
+export function takenControllerFlags(implementation: ControllerImplementation): TakenFlags {
+  return new Map<string, readonly string[]>([
+    ...FIXED_ARGS[implementation].map(arg => [arg.replace(/^--|=.*$/g, ''), []] as const),
+    ...Object.entries(CONTROLLER_FLAGS).map(([prop, { flag }]) => [flag, [prop]] as const),
+  ]);
 }
 
 /** @internal */

@@ -108,9 +108,18 @@ export interface AgentSandboxControllerProps extends InstalledProgramProps, Cont
 
   /**
    * Whether there are the ClusterRoles `agent-sandbox-user` (claim sandboxes, run code in them), `agent-sandbox-view` and
-   * `agent-sandbox-edit`. The last two become part of the roles `view`, `edit` and `admin` of Kubernetes.
+   * `agent-sandbox-edit`. The last two become part of the roles `view`, `edit` and `admin` of Kubernetes. They do not include
+   * running code in sandboxes.
    *
    * @default true
    */
   readonly userRoles?: boolean;
+
+  /**
+   * Whether everyone with the role `edit` or `admin` of Kubernetes in a namespace can run code in its sandboxes through the router: a
+   * ClusterRole `agent-sandbox-connect` with `create` of `sandboxes/proxy` that becomes part of these roles. Needs `userRoles`.
+   *
+   * @default false
+   */
+  readonly editorsConnect?: boolean;
 }

@@ -130,6 +130,7 @@ export interface RouterFlagProps {
 
   /**
    * Addresses of proxies whose headers X-Forwarded-For, -Host, -Proto, -Port and -Prefix are believed and passed on.
+   * Whole address spaces are refused: any client could claim to be another.
    *
    * @default - none
    */
@@ -164,7 +165,7 @@ export interface RouterFlagProps {
   readonly enableTracing?: boolean;
 
   /**
-   * Further arguments, which are appended as they are.
+   * Further arguments, which are appended as they are. A flag that is on the command line anyway, or that has a prop, is an error.
    *
    * @default - none
    */
@@ -189,7 +190,7 @@ export const ROUTER_FLAGS: { readonly [prop in Exclude<keyof RouterFlagProps, 'e
   websocketMaxLifetime: { flag: 'websocket-max-lifetime', type: 'duration', original: false },
   websocketOutliveToken: { flag: 'websocket-outlive-token', type: 'boolean', original: false },
   corsAllowedOrigins: { flag: 'cors-allowed-origins', type: 'list', items: 'origin', original: false },
-  trustedProxyCidrs: { flag: 'trusted-proxy-cidrs', type: 'list', items: 'cidr', original: false },
+  trustedProxyCidrs: { flag: 'trusted-proxy-cidrs', type: 'list', items: 'proxyCidr', original: false },
   workers: { flag: 'workers', type: 'integer', default: 1, original: false },
   accessLog: { flag: 'access-log', type: 'boolean', original: true },
   logLevel: { flag: 'zap-log-level', type: 'logLevel', original: true },

@@ -1,6 +1,7 @@
 import { dnsLabel, type Problems } from '../checks';
+import { checkExtraArgs, type TakenFlags } from './extra-args';
 import { checkFlags, flagArgs } from './flag';
-import { browserArgs, browserSecrets, checkBrowser } from './router-browser';
+import { BROWSER_FLAGS, browserArgs, browserSecrets, checkBrowser, OIDC_FLAGS } from './router-browser';
 import { ROUTER_FLAGS } from './router-flags.gen';
 import type { RouterProps } from './router-props';
 
@@ -8,6 +9,27 @@ import type { RouterProps } from './router-props';
 export const ROUTER_ARGS = { http: 8080, https: 8443, metrics: 9090, healthz: 8081 } as const;
 
 const FOLDERS = { tls: '/etc/sandbox-router/tls', scoped: '/etc/sandbox-router/scoped-tokens', static: '/etc/sandbox-router/static-token' } as const;
+
+/** Flags of the router that are on the command line because of something else than a prop of their own, and the props that decide. */
+const DERIVED_FLAGS: { readonly [flag: string]: readonly string[] } = {
+  'authz-mode': ['router.tokenReview', 'router.scopedTokenSecret', 'router.staticTokenSecret', 'router.allowUnauthenticated'],
+  'cache-namespace': ['namespaces'],
+  'https-bind-address': ['router.tlsSecret'],
+  'tls-cert-file': ['router.tlsSecret'],
+  'tls-key-file': ['router.tlsSecret'],
+  'authz-scoped-token-secret-file': ['router.scopedTokenSecret'],
+  'authz-static-token-file': ['router.staticTokenSecret'],
+  'authz-cookie-key-file': ['router.browser.sessionSecret'],
+  'browser-oidc-client-secret-file': ['router.browser.oidc.clientSecret'],
+};
+
+/** The flags of the router that `extraArgs` must not repeat. @internal */
+export const TAKEN_ROUTER_FLAGS: TakenFlags = new Map([
+  ...Object.entries(ROUTER_FLAGS).map(([prop, { flag }]) => [flag, [`router.${prop}`]] as const),
+  ...Object.entries(BROWSER_FLAGS).map(([prop, flag]) => [flag, [`router.browser.${prop}`]] as const),
+  ...Object.entries(OIDC_FLAGS).map(([prop, flag]) => [flag, [`router.browser.oidc.${prop}`]] as const),
+  ...Object.entries(DERIVED_FLAGS),
+]);
 
 const SECRET_KEY = /^[-._a-zA-Z0-9]+$/;
 
@@ -41,6 +63,7 @@ export function checkRouterFlags(problems: Problems, props: RouterProps): void {
   }
   (props.clientNamespaces ?? []).forEach((namespace, index) => problems.check(`clientNamespaces[${index}]`, namespace, dnsLabel));
   checkFlags(problems, ROUTER_FLAGS, props);
+  checkExtraArgs(problems, props.extraArgs, TAKEN_ROUTER_FLAGS);
 }
 
 /** The command line of the router. @internal */

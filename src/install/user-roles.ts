@@ -1,5 +1,5 @@
 import type { Construct } from 'constructs';
-import { USER_RULES } from '../generated/rights.gen';
+import { CALLER_RULES, USER_RULES } from '../generated/rights.gen';
 import { clusterObject } from './objects';
 
 const RBAC = 'rbac.authorization.k8s.io/v1';
@@ -7,14 +7,16 @@ const AGGREGATE = 'rbac.authorization.k8s.io/aggregate-to-';
 
 /**
  * ClusterRoles for people and programs. `-user` is for subjects that claim sandboxes and run code in them; `-view` and
- * `-edit` become part of the roles `view`, and `edit` and `admin`, of Kubernetes.
+ * `-edit` become part of the roles `view`, and `edit` and `admin`, of Kubernetes. With `editorsConnect`, `-connect` does so, too.
  *
  * @internal
  */
-export function userRoles(scope: Construct): void {
+export function userRoles(scope: Construct, editorsConnect: boolean): void {
+  const forEditors = { [`${AGGREGATE}edit`]: 'true', [`${AGGREGATE}admin`]: 'true' };
   clusterObject(scope, RBAC, 'ClusterRole', { name: 'agent-sandbox-user' }, { rules: USER_RULES.user });
   clusterObject(scope, RBAC, 'ClusterRole', { name: 'agent-sandbox-view', labels: { [`${AGGREGATE}view`]: 'true' } }, { rules: USER_RULES.view });
-  clusterObject(scope, RBAC, 'ClusterRole', {
-    name: 'agent-sandbox-edit', labels: { [`${AGGREGATE}edit`]: 'true', [`${AGGREGATE}admin`]: 'true' },
-  }, { rules: USER_RULES.edit });
+  clusterObject(scope, RBAC, 'ClusterRole', { name: 'agent-sandbox-edit', labels: forEditors }, { rules: USER_RULES.edit });
+  if (editorsConnect) {
+    clusterObject(scope, RBAC, 'ClusterRole', { name: 'agent-sandbox-connect', labels: forEditors }, { rules: CALLER_RULES.connect });
+  }
 }

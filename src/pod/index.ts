@@ -11,6 +11,7 @@ export { GrpcProbeOptions, HttpProbeOptions, PortProbeOptions, Probe, ProbeOptio
 export { Relaxation } from './relaxation';
 export { NodeRule, PodSpread, PodSpreadOptions, TaintEffect, TolerationOptions, Tolerations } from './scheduling';
 export { SeccompProfile } from './seccomp';
+export { validatePod, validateVolumeClaimTemplates } from './server-pod';
 export { RuntimeClassOverhead, SandboxRuntimeClass, SandboxRuntimeClassProps } from './runtime-class';
 export { EmptyDirOptions, FilesOptions, PersistentVolumeOptions, SandboxVolume } from './volume';
 export { StartGate, StartGateOptions } from './start-gate';

@@ -171,12 +171,12 @@ test('the controller of the original gets its own flags and role', () => {
 
 test('all problems are said at once', () => {
   expect(messageOf(() => new AgentSandboxController(testApp(), 'chart', {
-    image: '', name: 'A', replicas: 2, leaderElect: false, namespaces: ['a', 'a'], sandboxConcurrentWorkers: 0, memory: '2Gi', apiServerPorts: [],
+    image: '<image>', name: 'A', replicas: 2, leaderElect: false, namespaces: ['a', 'a'], sandboxConcurrentWorkers: 0, memory: '2Gi', apiServerPorts: [],
     sandboxWriteBehindWindow: Duration.millis(0.5),
   }))).toBe([
     '8 problems:',
     "  chart: name is 'A': use 1 to 63 lower-case letters, digits and '-', beginning with a letter and ending with a letter or digit",
-    "  chart: image is '': name an image that you have built or mirrored, best with its digest",
+    "  chart: image is '<image>': name an image that you have built or mirrored, best with its digest",
     "  chart: memoryLimit is '1Gi': it is less than memory, '2Gi': raise the one or lower the other",
     "  chart: namespaces[1] is 'a': it is in the list already: remove one",
     '  chart: sandboxConcurrentWorkers is 0: use a whole number from 1 to 2147483647',
@@ -184,6 +184,26 @@ test('all problems are said at once', () => {
     '  chart: leaderElect is false: several replicas would all work: leave it out, or use one replica',
     '  chart: apiServerPorts is []: name at least one, or leave it out',
   ].join('\n'));
+});
+
+test('the roles of Kubernetes run no code in sandboxes unless that is asked for', () => {
+  const aggregated = (objects: any[]) => all(objects, 'ClusterRole').filter(({ metadata }) => Object.keys(metadata.labels).some(label => label.includes('aggregate-to')));
+  const connecting = (objects: any[]) => aggregated(objects).filter(({ rules }) => JSON.stringify(rules).includes('sandboxes/proxy')).map(({ metadata }) => metadata.name);
+  expect(connecting(install())).toEqual([]);
+  expect(connecting(install({ editorsConnect: true }))).toEqual(['agent-sandbox-connect']);
+  expect(connecting(install({ editorsConnect: true, userRoles: false }))).toEqual([]);
+  expect(JSON.stringify(one(install(), 'ClusterRole', 'agent-sandbox-user').rules)).toContain('sandboxes/proxy');
+});
+
+test.each<[string, (props: any) => unknown, string]>([
+  ['nothing', () => new (AgentSandboxController as any)(testApp(), 'chart'), 'chart: props: '],
+  ['no app', () => new (AgentSandboxController as any)(undefined, 'chart', { image: 'a' }), 'AgentSandboxController: scope: define it in an app'],
+  ['no id', () => new (AgentSandboxController as any)(testApp(), '', { image: 'a' }), "AgentSandboxController: id is '': define it in an app"],
+  ['an unknown prop', () => install({ namespaced: true } as any), 'agent-sandbox: namespaced is true: AgentSandboxControllerProps has no such prop'],
+  ['a text for the router', () => install({ router: 'router:1' } as any), "agent-sandbox: router is 'router:1': write an object"],
+  ['a Secret as a text', () => install({ router: { image: 'router:1', tlsSecret: 'cert' } } as any), "agent-sandbox: router.tlsSecret is 'cert': use a Secret of cdk8s-plus"],
+])('%s is refused with an error of its own', (_what, make, message) => {
+  expect(messageOf(() => make({}))).toContain(message);
 });
 
 test('the flags of the original go with its image only', () => {

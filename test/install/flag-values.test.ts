@@ -49,9 +49,9 @@ const ITEMS: { readonly [rule: string]: fc.Arbitrary<string> } = {
     // Ranges that end before they begin are no business of a schema: see the test of the chart.
     fc.tuple(fc.nat(70_000), fc.nat(70_000)).map(ends => ends.sort((a, b) => a - b).join('-')), fc.nat(70_000).map(String),
   ),
-  cidr: fc.oneof(
+  proxyCidr: fc.oneof(
     fc.ipV4(), fc.ipV6(), fc.tuple(fc.ipV4(), fc.nat(40)).map(parts => parts.join('/')), fc.tuple(fc.ipV6(), fc.nat(140)).map(parts => parts.join('/')),
-    fc.constantFrom('gateway', '10.0.0.0/', '/8', '10.0.0.256', '::/0', '::ffff:10.0.0.1', 'fe80::1%eth0', '010.0.0.1'),
+    fc.constantFrom('gateway', '10.0.0.0/', '/8', '10.0.0.256', '::/0', '0.0.0.0/0', '0.0.0.0/1', '128.0.0.0/1', '1.2.3.4/7', '10.0.0.0/8', '::ffff:0:0/96', '0:0::ffff:0.0.0.0/103', '::ffff:10.0.0.0/104', '64:ff9b::/96', '2002::/16', 'fc00::/7', 'fe80::/10', 'FD00::/8', '8000::/1', '2001:db8::/24', '::1/128', '::ffff:10.0.0.1', 'fe80::1%eth0', '010.0.0.1'),
   ),
 };
 

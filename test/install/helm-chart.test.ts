@@ -143,6 +143,12 @@ describeWithPrograms('the Helm chart', () => {
     ['a port that is none', { 'router.additionalPorts': ['70000'] }, /additionalPorts/],
     ['a duration that no timer of the program can wait', { 'controller.sandboxWarmPoolProgressDeadline': '720h' }, /sandboxWarmPoolProgressDeadline/],
     ['a Gateway whose requests are all refused', { 'router.enabled': true, 'router.image': IMAGE, 'router.gateway.enabled': true }, /set it to true/],
+    ['a flag that has a value', { 'controller.extraArgs': ['--zap-log-level', 'debug'] }, /controller\.extraArgs has "--zap-log-level": use the value controller\.logLevel/],
+    ['a flag of the router that has a value', { 'router.enabled': true, 'router.image': IMAGE, 'router.extraArgs': ['-trusted-proxy-cidrs=0.0.0.0/0'] }, /router\.extraArgs has "-trusted-proxy-cidrs=0\.0\.0\.0\/0": use the value router\.trustedProxyCidrs/],
+    ['a flag of the router that other values decide', { 'router.enabled': true, 'router.image': IMAGE, 'router.extraArgs': [' --authz-mode=allow-all'] }, /use the value router\.tokenReview or /],
+    ['a further argument twice', { 'controller.extraArgs': ['--one=1', '--one=2'] }, /the flag is in the list already/],
+    ['proxies anywhere', { 'router.trustedProxyCidrs': ['0.0.0.0/0'] }, /trustedProxyCidrs/],
+    ['proxies anywhere in IPv6 notation', { 'router.trustedProxyCidrs': ['::ffff:0:0/96'] }, /trustedProxyCidrs/],
   ])('refuses %s', (_what, changes, message) => {
     expect(() => rendered(valuesWith(changes))).toThrow(message);
   });

@@ -96,7 +96,7 @@ export interface FlagValues {
   readonly websocketOutliveToken: boolean;
   /** Origins of pages that may call sandboxes with a token in a header, such as `https://app.example.com`, or `*` for all. Preflight requests of others are refused. */
   readonly corsAllowedOrigins: readonly string[];
-  /** Addresses of proxies whose headers X-Forwarded-For, -Host, -Proto, -Port and -Prefix are believed and passed on. */
+  /** Addresses of proxies whose headers X-Forwarded-For, -Host, -Proto, -Port and -Prefix are believed and passed on. Whole address spaces are refused: any client could claim to be another. */
   readonly trustedProxyCidrs: readonly string[];
   /** Domain of host routes, such as sandboxes.example.com: a Sandbox then has the address `<name>--<namespace>--<port>.<domain>`. */
   readonly hostRoutingDomain: string;
@@ -202,7 +202,7 @@ export const PROGRAM: ProgramTable = {
     { name: 'websocket-max-message-bytes', type: 'integer', most: 9007199254740991, unit: 'bytes', words: 'Longest message of a WebSocket, as it is on the wire; 0 means no limit.', default: 16777216, env: { name: 'WEBSOCKET_MAX_MESSAGE_BYTES' } },
     { name: 'websocket-outlive-token', type: 'boolean', words: 'Whether WebSockets stay open after their token has expired, or its owner may no longer use the Sandbox.', default: false },
     { name: 'cors-allowed-origins', type: 'list', items: 'origin', otherwise: 'none', words: 'Origins of pages that may call sandboxes with a token in a header, such as `https://app.example.com`, or `*` for all. Preflight requests of others are refused.' },
-    { name: 'trusted-proxy-cidrs', type: 'list', items: 'cidr', words: 'Addresses of proxies whose headers X-Forwarded-For, -Host, -Proto, -Port and -Prefix are believed and passed on.', otherwise: 'none', env: { name: 'TRUSTED_PROXY_CIDRS' } },
+    { name: 'trusted-proxy-cidrs', type: 'list', items: 'proxyCidr', words: 'Addresses of proxies whose headers X-Forwarded-For, -Host, -Proto, -Port and -Prefix are believed and passed on. Whole address spaces are refused: any client could claim to be another.', otherwise: 'none', env: { name: 'TRUSTED_PROXY_CIDRS' } },
     { name: 'host-routing-domain', type: 'text', items: 'routeDomain', value: 'domain', default: '', words: 'Domain of host routes, such as sandboxes.example.com: a Sandbox then has the address `<name>--<namespace>--<port>.<domain>`.' },
     { name: 'path-routing-prefix', type: 'text', items: 'pathPrefix', value: 'path', default: '', words: 'Beginning of path routes, such as /sandboxes: a Sandbox then has the address `<prefix>/<namespace>/<name>/<port>/<path>`, and sees `/<path>`.' },
     { name: 'path-routing-unstripped-prefix', type: 'text', items: 'pathPrefix', value: 'path', default: '', words: 'The same for programs that know their base path: the Sandbox sees the path as it is.' },

@@ -1,7 +1,7 @@
 import * as kplus from 'cdk8s-plus-28';
 import { Duration } from 'cdk8s';
-import { Probe, SandboxVolume } from '../../../src';
-import { IMAGE, PASSED_THROUGH, type Refused, TYPED, container, podOf, podWith, sandbox } from './refused';
+import { Probe, SandboxVolume, l1 } from '../../../src';
+import { IMAGE, type Refused, TYPED, container, podOf, podWith, sandbox } from './refused';
 
 const DATA = { name: 'data', emptyDir: {} };
 const data = SandboxVolume.emptyDir('data');
@@ -39,8 +39,10 @@ export const REFUSED_PODS: readonly Refused[] = [
     earlier: [container({ cpu: '2', cpuLimit: '1' }), "containers[0].cpu is '2': request at most the limit, 1"] },
   { title: 'less than no memory', object: podWith({ resources: { limits: { memory: '-1' } } }), reason: 'must be greater than or equal to 0',
     earlier: [container({ memory: '-1' }), "memory is '-1': write a non-negative number"] },
-  { title: 'a resource that nobody knows', object: podWith({ resources: { limits: { gpu: '1' } } }), reason: 'must be a standard resource type or fully qualified', earlier: PASSED_THROUGH },
-  { title: 'a device of a claim that the Pod does not have', object: podWith({ resources: { claims: [{ name: 'gpu' }] } }), reason: 'must be one of the names in pod.spec.resourceClaims', earlier: PASSED_THROUGH },
+  { title: 'a resource that nobody knows', object: podWith({ resources: { limits: { gpu: '1' } } }), reason: 'must be a standard resource type or fully qualified',
+    earlier: [container({ resources: { limits: { gpu: l1.Quantity.fromNumber(1) } } }), "spec.podTemplate.spec.containers[0].resources.limits.gpu is 'gpu'"] },
+  { title: 'a device of a claim that the Pod does not have', object: podWith({ resources: { claims: [{ name: 'gpu' }] } }), reason: 'must be one of the names in pod.spec.resourceClaims',
+    earlier: [container({ resources: { claims: [{ name: 'gpu' }] } }), 'the Pod has no such claim in resourceClaims: add it'] },
   { title: 'a mount of a volume that is not there', object: podWith({ volumeMounts: [{ name: 'data', mountPath: '/data' }] }), reason: 'volumeMounts[0].name: Not found: "data"',
     earlier: [container({ mounts: [{ path: '/data', volume: SandboxVolume.fromName('data') }] }), "mounts[0].volume is 'data': nothing defines this volume"] },
   { title: 'a device of a volume that is not there', object: podWith({ volumeDevices: [{ name: 'disk', devicePath: '/dev/x' }] }), reason: 'volumeDevices[0].name: Not found: "disk"',
@@ -80,7 +82,8 @@ export const REFUSED_PODS: readonly Refused[] = [
     earlier: [sandbox({ dnsPolicy: 'None' }), "dnsPolicy is 'None': name the servers to ask instead"] },
   { title: 'a host in the hosts file that is no name', object: podOf({ hostAliases: [{ ip: '10.0.0.1', hostnames: ['a b'] }] }), reason: 'hostAliases[0].hostnames[0]: Invalid value: "a b"',
     earlier: [sandbox({ hostAliases: [{ ip: '10.0.0.1', hostnames: ['a b'] }] }), "hostAliases[0].hostnames[0] is 'a b'"] },
-  { title: 'an address in the hosts file that is none', object: podOf({ hostAliases: [{ ip: 'db', hostnames: ['db'] }] }), reason: 'hostAliases[0].ip: Invalid value: "db"', earlier: PASSED_THROUGH },
+  { title: 'an address in the hosts file that is none', object: podOf({ hostAliases: [{ ip: 'db', hostnames: ['db'] }] }), reason: 'hostAliases[0].ip: Invalid value: "db"',
+    earlier: [sandbox({ hostAliases: [{ ip: 'db', hostnames: ['db'] }] }), "hostAliases[0].ip is 'db'"] },
   { title: 'a toleration of everything that compares', object: podOf({ tolerations: [{ value: 'x' }] }), reason: 'operator must be Exists when `key` is empty',
     earlier: [sandbox({ tolerations: [{ value: 'x' }] }), "tolerations[0].operator: a toleration without key tolerates every taint and needs operator 'Exists'"] },
   { title: 'a toleration that exists with a value', object: podOf({ tolerations: [{ key: 'a', operator: 'Exists', value: 'x' }] }), reason: 'value must be empty when `operator` is',
@@ -97,7 +100,8 @@ export const REFUSED_PODS: readonly Refused[] = [
     earlier: [sandbox({ securityContext: { fsGroup: -1 } }), 'securityContext.fsGroup is -1: use a whole number from 0 to 2147483647'] },
   { title: 'privileges that cannot grow', object: podWith({ securityContext: { privileged: true, allowPrivilegeEscalation: false } }), reason: 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true',
     earlier: [container({ securityContext: { privileged: true } }), 'securityContext.privileged is true: name it: relaxations: [Relaxation.PRIVILEGED]'] },
-  { title: 'a skew of nothing', object: podOf({ topologySpreadConstraints: [{ maxSkew: 0, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' }] }), reason: 'topologySpreadConstraints[0].maxSkew: Invalid value: 0', earlier: PASSED_THROUGH },
+  { title: 'a skew of nothing', object: podOf({ topologySpreadConstraints: [{ maxSkew: 0, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' }] }), reason: 'topologySpreadConstraints[0].maxSkew: Invalid value: 0',
+    earlier: [sandbox({ topologySpreadConstraints: [{ maxSkew: 0, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' }] }), 'topologySpreadConstraints[0].maxSkew is 0'] },
   { title: 'ephemeral containers from the start', object: podOf({ ephemeralContainers: [{ name: 'debug', image: IMAGE }] }), reason: 'ephemeralContainers: Forbidden: cannot be set on create',
     earlier: 'the API has the field, and a later Kubernetes may take it' },
   { title: 'a runtime class that is not there', object: podOf({ runtimeClassName: 'gvisor' }), reason: 'RuntimeClass "gvisor" not found', earlier: 'clusters bring runtime classes of their own' },

@@ -22,8 +22,6 @@ export interface Refused {
 export const IMAGE = 'registry.example/app:1';
 /** Why the constructs do not check a field: the compiler does. */
 export const TYPED = 'the types of the constructs do not allow it';
-/** Why the constructs do not check what they are given as L1 values. */
-export const PASSED_THROUGH = 'values of L1 types are passed through';
 
 /** An object of one of the four kinds. */
 export function ours(kind: KindName, spec: unknown, metadata: Json = {}, version: VersionName = 'v1beta1'): KubeObject {
