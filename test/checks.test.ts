@@ -183,6 +183,7 @@ describe('manifests that something else has written', () => {
 
   test('fields are held against the schema, with the nearest name', () => {
     expect(brief(of('Sandbox', { podTemplate: { spec: { containers: [{ name: 'main', imagee: 'a:1', ports: [{ containerPort: '80' }], livenessprobe: {} }] } }, operatingMode: 'suspended', service: 'true' }))).toEqual([
+      ['invalid-pod', 'spec.podTemplate.spec.containers[0].image', 'the API requires it: the image to run'],
       ['unknown-field', "spec.podTemplate.spec.containers[0].imagee is 'a:1'", 'use spec.podTemplate.spec.containers[0].image'],
       ['unknown-field', 'spec.podTemplate.spec.containers[0].livenessprobe', 'use spec.podTemplate.spec.containers[0].livenessProbe'],
       ['wrong-type', "spec.podTemplate.spec.containers[0].ports[0].containerPort is '80'", 'write 80 without quotes'],

@@ -1,5 +1,5 @@
-import { ApiObject } from 'cdk8s';
-import { Checks, l1, Sandbox, SandboxProps, SandboxVolume } from '../src';
+import { ApiObject, JsonPatch } from 'cdk8s';
+import { Checks, l1, Sandbox, type SandboxProps, SandboxVolume } from '../src';
 import { CONTAINER, POD, messageOf, synth, testChart } from './helpers';
 
 const EXTENSIONS = 'extensions.agents.x-k8s.io/v1beta1';
@@ -60,7 +60,7 @@ test.each<[string, string[], string]>([
 test('what the API server accepts is none, however unusual', () => {
   expect(of({
     containers: [{
-      name: 'main', image: 'localhost:5000/a/b-c__d:v1.0_x@sha256:0123456789abcdef0123456789abcdef', resources: { limits: { 'nvidia.com/gpu': 1, 'memory': '1e9', 'cpu': 0.5 } },
+      name: 'main', image: 'localhost:5000/a/b-c__d:v1.0_x@sha256:0123456789abcdef0123456789abcdef', resources: { limits: { 'nvidia.com/gpu': 1, 'memory': '1e9', 'cpu': '0.5' } },
       volumeMounts: [{ name: 'data', mountPath: '/a' }, { name: 'data', mountPath: '/a/b' }],
       lifecycle: { preStop: { sleep: { seconds: 45 } } },
     }],
@@ -102,7 +102,7 @@ describe('synthesis refuses the same', () => {
     const chart = testChart({ namespace: 'agents' });
     new l1.SandboxTemplate(chart, 'plain', { spec: { podTemplate: { spec: { containers: [{ name: 'Main', image: IMAGE }] } } } });
     const box = new Sandbox(chart, 'box', POD);
-    ApiObject.of(box).addJsonPatch({ _toJson: () => ({ op: 'add', path: '/spec/podTemplate/spec/hostname', value: 'a.b' }) } as any);
+    ApiObject.of(box).addJsonPatch(JsonPatch.add('/spec/podTemplate/spec/hostname', 'a.b'));
     const message = messageOf(() => synth(chart));
     expect(message).toContain("containers[0].name is 'Main'");
     expect(message).toContain("hostname is 'a.b'");

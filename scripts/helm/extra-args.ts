@@ -1,6 +1,6 @@
 import { ControllerImplementation } from '../../src';
 import { takenControllerFlags } from '../../src/install/controller';
-import { TakenFlags } from '../../src/install/extra-args';
+import type { TakenFlags } from '../../src/install/extra-args';
 import { TAKEN_ROUTER_FLAGS } from '../../src/install/router-flags';
 import { KNOBS } from './knobs';
 

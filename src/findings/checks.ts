@@ -4,7 +4,7 @@ import { CONTRADICTION_RULES } from './contradictions';
 import { type Finding, FindingSeverity } from './finding';
 import { NAME_RULES } from './names';
 import { REFERENCE_RULES } from './references';
-import { FIELD_RULES } from './fields';
+import { FIELD_RULES, typedManifest } from './fields';
 import { NETWORK_RULES } from './network';
 import { POD_RULES } from './pod-fields';
 import { SUPPRESSION_RULES } from './suppressions';
@@ -60,7 +60,7 @@ export function checkManifests(located: ReadonlyArray<{ readonly manifest: any; 
     ? manifest.items.map((item: any, index: number) => ({ manifest: item, place: `${place} items[${index}]` }))
     : [{ manifest, place }]);
   const objects = located.flatMap(items).filter(({ manifest }) => typeof manifest === 'object' && manifest !== null);
-  return run(new World(objects.map(({ manifest, place }) => Subject.ofManifest(manifest, place))), RULES);
+  return run(new World(objects.map(({ manifest, place }) => Subject.ofManifest(manifest, place, typedManifest(manifest)))), RULES);
 }
 
 /** Id and meaning of a rule. @internal */

@@ -56,6 +56,31 @@ function validate(schema: Json, value: Json, path: string, say: Say): void {
   }
 }
 
+/** A value without what is null, or an object, a list or neither where its schema wants another, so that rules can rely on the shape. */
+function typed(schema: Json, value: Json): Json {
+  if (value === null || value === undefined || schema === undefined || schema['x-kubernetes-preserve-unknown-fields']) {
+    return value ?? undefined;
+  }
+  if (schema.type === 'array') {
+    return Array.isArray(value) ? value.map(item => typed(schema.items, item)).filter(item => item !== undefined) : undefined;
+  }
+  if (schema.type === 'object') {
+    if (typeof value !== 'object' || Array.isArray(value)) {
+      return undefined;
+    }
+    const items = Object.entries(value).map(([name, item]) => [name, typed(schema.properties?.[name] ?? schema.additionalProperties, item)]);
+    return Object.fromEntries(items.filter(([, item]) => item !== undefined));
+  }
+  return typeof value === 'object' && (schema.type !== undefined || schema['x-kubernetes-int-or-string']) ? undefined : value;
+}
+
+/** A manifest of ours without the fields whose values are of another shape than the API wants. @internal */
+export function typedManifest(manifest: Json): Json {
+  const [group, version] = String(manifest.apiVersion).split('/');
+  const schema = GROUPS[manifest.kind] === group ? schemaOf(manifest.kind, version) : undefined;
+  return schema ? { ...manifest, spec: typed(schema.properties?.spec, manifest.spec) } : manifest;
+}
+
 /** Runs `handle` for what the schema of each object of ours finds of one sort. */
 function ofSchema(sort: Parameters<Say>[0], handle: (subject: Subject, field: string, value: unknown, schema: Json, report: Report) => void) {
   return ({ subjects }: World, report: Report): void => {
@@ -63,11 +88,11 @@ function ofSchema(sort: Parameters<Say>[0], handle: (subject: Subject, field: st
       const version = String(subject.manifest.apiVersion).split('/')[1];
       const { spec, status } = schemaOf(subject.kind, version)?.properties ?? {};
       for (const [part, schema] of [['spec', spec], ['status', status]]) {
-        if (schema && subject.manifest[part] !== undefined) {
-          validate(schema, subject.manifest[part], part, (found, field, value, at) => found === sort && handle(subject, field, value, at, report));
+        if (schema && subject.written[part] !== undefined) {
+          validate(schema, subject.written[part], part, (found, field, value, at) => found === sort && handle(subject, field, value, at, report));
         }
       }
-      if (sort === 'missing' && spec && subject.manifest.spec === undefined) {
+      if (sort === 'missing' && spec && subject.written.spec === undefined) {
         handle(subject, 'spec', undefined, spec, report);
       }
     }

@@ -2,7 +2,7 @@ import { Quantity } from '../checks';
 import { validatePod, validateVolumeClaimTemplates } from '../pod';
 import { FindingSeverity } from './finding';
 import { blueprints } from './pods';
-import { Report, Rule, Subject, World } from './world';
+import type { Report, Rule, Subject, World } from './world';
 
 const REFUSED = 'the API server refuses a Pod with it';
 

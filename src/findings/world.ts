@@ -13,10 +13,11 @@ export class Subject {
     return new Subject(object.node.path, object.apiGroup, object.kind, object.name, namespace, namespace ?? `(${object.chart.node.path})`, () => object.toJson(), object.chart.node.path);
   }
 
-  public static ofManifest(manifest: any, place: string): Subject {
+  /** An object of a manifest, as it is and, for rules that rely on the shape of its fields, without those of another. */
+  public static ofManifest(written: any, place: string, manifest: any = written): Subject {
     const [group, version] = String(manifest.apiVersion ?? '').split('/');
     const namespace = manifest.metadata?.namespace;
-    return new Subject(place, version === undefined ? 'core' : group, String(manifest.kind), String(manifest.metadata?.name), namespace, namespace ?? '', () => manifest);
+    return new Subject(place, version === undefined ? 'core' : group, String(manifest.kind), String(manifest.metadata?.name), namespace, namespace ?? '', () => manifest, undefined, written);
   }
 
   private made: any;
@@ -33,7 +34,13 @@ export class Subject {
     private readonly make: () => any,
     /** Path of the chart; undefined for manifests. */
     public readonly chart?: string,
+    private readonly asWritten?: any,
   ) {}
+
+  /** The manifest as it is, whatever its fields hold. */
+  public get written(): any {
+    return this.asWritten ?? this.manifest;
+  }
 
   public get manifest(): any {
     this.made ??= this.make();

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Construct } from 'constructs';
 import { CONTROLLER_RULES, ORIGINAL_CONTROLLER_RULES } from '../generated/rights.gen';
 import { CONTROLLER_FLAGS } from './controller-flags.gen';
-import { TakenFlags } from './extra-args';
+import type { TakenFlags } from './extra-args';
 import { flagArgs } from './flag';
 import { ControllerImplementation, FIXED_ARGS } from './implementation';
 import { CONFIG, CONTROLLER_PORTS } from './names';

@@ -1,4 +1,4 @@
-import { Problems } from '../checks';
+import type { Problems } from '../checks';
 
 /** Flags that are not for `extraArgs`, and the paths of the props that set them: none for those that are always there. @internal */
 export type TakenFlags = ReadonlyMap<string, readonly string[]>;

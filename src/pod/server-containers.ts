@@ -1,5 +1,5 @@
 import { dnsLabel, envName, integer, oneOf, portName, portNumber, qualifiedName, Quantity } from '../checks';
-import { entries, Field, objects, present } from './field';
+import { entries, type Field, objects, present } from './field';
 import { descendingPath, validateContainerSecurity } from './server-security';
 import { amount, dataKey, validateFieldRef, validateResourceRef } from './server-volumes';
 

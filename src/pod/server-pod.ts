@@ -1,5 +1,5 @@
 import { dnsLabel, dnsSubdomain, integer, oneOf, qualifiedName } from '../checks';
-import { Field, FieldSink, entries, objects, present } from './field';
+import { Field, type FieldSink, entries, objects, present } from './field';
 import { validateContainers } from './server-containers';
 import { validateAffinity, validateLabels, validateNames, validateSpread, validateTolerations } from './server-scheduling';
 import { validatePodSecurity } from './server-security';
@@ -20,7 +20,7 @@ const MAX_ANNOTATIONS = 256 * 1024;
  * @param elsewhere names of volumes that something else brings; undefined for any
  * @internal
  */
-export function validatePod(path: string, pod: any, sink: FieldSink, elsewhere: readonly string[] | undefined = []): void {
+export function validatePod(path: string, pod: any, sink: FieldSink, elsewhere: readonly string[] | undefined): void {
   const spec = pod?.spec;
   if (typeof spec !== 'object' || spec === null || Array.isArray(spec)) {
     return;

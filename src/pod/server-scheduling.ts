@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { dnsLabel, dnsSubdomain, integer, labelValue, oneOf, qualifiedName } from '../checks';
-import { entries, Field, objects } from './field';
+import { entries, type Field, objects } from './field';
 
 const INTEGER = /^-?\d+$/;
 

@@ -1,5 +1,5 @@
 import { integer, oneOf } from '../checks';
-import { Field, objects, present } from './field';
+import { type Field, objects, present } from './field';
 
 const USER = integer(0);
 const SYSCTL = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/;

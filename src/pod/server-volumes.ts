@@ -1,5 +1,5 @@
 import { dnsLabel, dnsSubdomain, integer, oneOf, qualifiedName, Quantity, quantity } from '../checks';
-import { Field, objects, present } from './field';
+import { type Field, objects, present } from './field';
 import { validateSelector } from './server-scheduling';
 import { descendingPath } from './server-security';
 

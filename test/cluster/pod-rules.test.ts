@@ -27,7 +27,7 @@ describeWithControlPlane('our rules for Pods', testbed => {
     const work = async () => {
       for (const { title, pod } of queue) {
         const ours: string[] = [];
-        validatePod('', pod, (path, value, remedy) => ours.push(`${path} is ${JSON.stringify(value)}: ${remedy}`));
+        validatePod('', pod, (path, value, remedy) => ours.push(`${path} is ${JSON.stringify(value)}: ${remedy}`), []);
         const request = testbed.cluster.admin.create({ ...pod, metadata: { ...pod.metadata, namespace: testbed.namespace } }, { dryRun: 'All' });
         const server = await refusal(request).catch((error: Error) => (error.message.startsWith('the server accepted it') ? [] : Promise.reject(error)));
         verdicts.push({ title, ours, server });
