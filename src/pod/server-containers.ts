@@ -140,8 +140,8 @@ function validateEnv(field: Field, { env, envFrom }: any): void {
   });
 }
 
-/** Amounts of a container. @internal */
-export function validateResources(field: Field, resources: any, spec: any): void {
+/** Amounts of a container. */
+function validateResources(field: Field, resources: any, spec: any): void {
   const limits = new Map(entries(resources.limits));
   const requests = new Map(entries(resources.requests));
   for (const [map, amounts] of [['limits', limits], ['requests', requests]] as const) {
@@ -299,7 +299,7 @@ function portOrName(port: number | string): string | undefined {
   return typeof port === 'number' ? portNumber(port) : portName(port);
 }
 
-/** Names of HTTP headers. @internal */
-export function headerName(name: string): string | undefined {
+/** Names of HTTP headers. */
+function headerName(name: string): string | undefined {
   return /^[-A-Za-z0-9]+$/.test(name) ? undefined : "use letters, digits and '-'";
 }
