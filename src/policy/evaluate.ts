@@ -113,15 +113,34 @@ function firstMatches(question: Question, tier: 'Admin' | 'Baseline', universe: 
   return { decisions, passed, rest };
 }
 
+interface Selecting {
+  readonly policy: NamespacedPolicy;
+  readonly selected: Truth;
+}
+
+/** Which policies may select Pods is the same for every question about them. */
+const selections = new WeakMap<PolicySet, WeakMap<PodGroup, readonly Selecting[]>>();
+
+function selectingPolicies(policies: PolicySet, subject: PodGroup): readonly Selecting[] {
+  const known = selections.get(policies) ?? new WeakMap<PodGroup, readonly Selecting[]>();
+  selections.set(policies, known);
+  let selecting = known.get(subject);
+  if (!selecting) {
+    selecting = policies.namespaced
+      .filter(policy => policy.namespace === subject.namespace)
+      .map(policy => ({ policy, selected: selects(policy.pods, subject) }))
+      .filter(({ selected }) => selected !== 'no');
+    known.set(subject, selecting);
+  }
+  return selecting;
+}
+
 function unionOfPolicies(question: Question, universe: AddressSet): Decision[] {
   const { policies, subject, direction } = question;
   if (universe.isEmpty) {
     return [];
   }
-  const selecting = policies.namespaced
-    .filter(policy => policy.namespace === subject.namespace && policy.directions.includes(direction))
-    .map(policy => ({ policy, selected: selects(policy.pods, subject) }))
-    .filter(({ selected }) => selected !== 'no');
+  const selecting = selectingPolicies(policies, subject).filter(({ policy }) => policy.directions.includes(direction));
   if (selecting.length === 0) {
     return baseline(question, universe);
   }

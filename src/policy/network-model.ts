@@ -197,6 +197,7 @@ export class NetworkModel {
   private readonly around: Surroundings;
   private readonly byPlace: ReadonlyMap<string, Manifest>;
   private readonly groupsByPlace = new Map<string, PodGroup[]>();
+  private readonly groupsByObject = new Map<string, PodGroup[]>();
   private readonly groupsByNamespace = new Map<string | undefined, PodGroup[]>();
   /** The ports of each protocol, cut by all rules: the same for every question. */
   private readonly points: ReadonlyMap<string, readonly PortPoint[]>;
@@ -211,11 +212,13 @@ export class NetworkModel {
     problems.throwIfAny();
     this.groups = podGroups(manifests);
     this.policies = { namespaced: namespacedPolicies(manifests, this.groups), tiers: tierPolicies(manifests) };
+    this.byPlace = new Map(manifests.map(({ manifest, place }) => [place, manifest]));
     for (const group of this.groups) {
       append(this.groupsByPlace, group.place, group);
+      const { kind, metadata } = this.byPlace.get(group.place)!;
+      append(this.groupsByObject, keyOf(kind, metadata.namespace, metadata.name), group);
       append(this.groupsByNamespace, group.namespace, group);
     }
-    this.byPlace = new Map(manifests.map(({ manifest, place }) => [place, manifest]));
     this.points = new Map(PROTOCOLS.map(protocol => [protocol, portPoints(this.policies, this.groups, protocol)]));
     this.around = {
       namespaces: new Namespaces(manifests),
@@ -448,10 +451,7 @@ export class NetworkModel {
     if (query?.kind === 'pods') {
       return [{ ...unknownPods(query.namespace), ...query.labels, object: endpoint.description }];
     }
-    const found = query?.kind === 'object' ? this.groups.filter(({ place }) => {
-      const { kind, metadata } = this.byPlace.get(place)!;
-      return kind === query.objectKind && metadata.name === query.name && metadata.namespace === query.namespace;
-    }) : [];
+    const found = query?.kind === 'object' ? this.groupsByObject.get(keyOf(query.objectKind, query.namespace, query.name)) ?? [] : [];
     if (found.length === 0) {
       const problems = Problems.of('NetworkModel');
       problems.add(role, endpoint?.description, `no Pods of this set are meant: write one of ${this.groups.map(group => group.object).join(', ') || 'none: the set makes no Pods'}`);
@@ -497,6 +497,10 @@ export class NetworkModel {
 }
 
 checkCalls(NetworkModel);
+
+function keyOf(kind: string, namespace: string | undefined, name: string): string {
+  return `${kind} ${namespace ?? ''}/${name}`;
+}
 
 function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
   const list = lists.get(key);
