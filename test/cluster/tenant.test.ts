@@ -31,43 +31,46 @@ describeWithControlPlane('a tenant on the API server', testbed => {
     return review.status.allowed;
   };
 
-  beforeAll(async () => {
-    namespace = `${testbed.namespace}-users`;
-    const chart = testChart();
-    const tenant = new Tenant(chart, 'tenant', {
-      name: namespace,
-      users: [user],
-      pools: [{
-        name: 'python', claims: 1, replicas: 1,
-        template: { containers: [{ image: IMAGE, cpu: '500m', memory: '512Mi', gpu: Gpu.nvidia(1) }], isolation: Isolation.none() },
-      }],
-    });
-    tenant.pool('python').claim('first');
-    for (const object of synth(chart)) {
-      await testbed.cluster.admin.create(object);
-    }
-  });
-  afterAll(() => testbed.cluster.admin.delete({ apiVersion: 'v1', kind: 'Namespace', name: namespace }));
-
-  test('its user may claim and connect, and nothing else, nor anything elsewhere', async () => {
-    const answers = await Promise.all([...MAY, ...MAY_NOT].map(right => allowed(right, namespace)));
-    expect(answers).toEqual([...MAY.map(() => true), ...MAY_NOT.map(() => false)]);
-    expect(await allowed(MAY[3], 'default')).toBe(false);
-  });
-
-  test('its quota and limits are what the pools need', async () => {
-    const pod = {
-      apiVersion: 'v1', kind: 'Pod', metadata: { name: 'large', namespace },
-      spec: {
-        securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
-        containers: [{
-          name: 'main', image: IMAGE, securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
-          resources: { limits: { cpu: '501m', memory: '512Mi' } },
+  // Inside, so that the namespace is deleted while there is a client.
+  describe('in a namespace of its own', () => {
+    beforeAll(async () => {
+      namespace = `${testbed.namespace}-users`;
+      const chart = testChart();
+      const tenant = new Tenant(chart, 'tenant', {
+        name: namespace,
+        users: [user],
+        pools: [{
+          name: 'python', claims: 1, replicas: 1,
+          template: { containers: [{ image: IMAGE, cpu: '500m', memory: '512Mi', gpu: Gpu.nvidia(1) }], isolation: Isolation.none() },
         }],
-      },
-    };
-    expect((await refusal(testbed.cluster.admin.create(pod, { dryRun: 'All' }))).join()).toContain('maximum cpu usage per Container is 500m');
-    const quota: any = await testbed.cluster.admin.get({ apiVersion: 'v1', kind: 'ResourceQuota', namespace, name: 'quota' });
-    expect(quota.spec.hard).toMatchObject({ 'requests.cpu': '1', 'requests.memory': '1Gi', 'requests.nvidia.com/gpu': '2', 'count/sandboxes.agents.x-k8s.io': '2' });
+      });
+      tenant.pool('python').claim('first');
+      for (const object of synth(chart)) {
+        await testbed.cluster.admin.create(object);
+      }
+    });
+    afterAll(() => testbed.cluster.admin.delete({ apiVersion: 'v1', kind: 'Namespace', name: namespace }));
+
+    test('its user may claim and connect, and nothing else, nor anything elsewhere', async () => {
+      const answers = await Promise.all([...MAY, ...MAY_NOT].map(right => allowed(right, namespace)));
+      expect(answers).toEqual([...MAY.map(() => true), ...MAY_NOT.map(() => false)]);
+      expect(await allowed(MAY[3], 'default')).toBe(false);
+    });
+
+    test('its quota and limits are what the pools need', async () => {
+      const pod = {
+        apiVersion: 'v1', kind: 'Pod', metadata: { name: 'large', namespace },
+        spec: {
+          securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+          containers: [{
+            name: 'main', image: IMAGE, securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+            resources: { limits: { cpu: '501m', memory: '512Mi' } },
+          }],
+        },
+      };
+      expect((await refusal(testbed.cluster.admin.create(pod, { dryRun: 'All' }))).join()).toContain('maximum cpu usage per Container is 500m');
+      const quota: any = await testbed.cluster.admin.get({ apiVersion: 'v1', kind: 'ResourceQuota', namespace, name: 'quota' });
+      expect(quota.spec.hard).toMatchObject({ 'requests.cpu': '1', 'requests.memory': '1Gi', 'requests.nvidia.com/gpu': '2', 'count/sandboxes.agents.x-k8s.io': '2' });
+    });
   });
 });
