@@ -37,12 +37,16 @@ export async function bundledPackages(program: string): Promise<{ readonly [name
   return Object.fromEntries(packages.map(each => [each.name, each.version] as const).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** The skill for coding agents, as a text of the program that writes it. */
-export function skillDefinition(): { readonly [name: string]: string } {
-  const folder = path.join(REPOSITORY, 'skills', 'agent-sandbox');
-  const files = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.md')).sort();
-  const texts = Object.fromEntries(files.map(file => [file, fs.readFileSync(path.join(folder, file), 'utf8')]));
-  return { 'process.env.AGENT_SANDBOX_SKILL': JSON.stringify(JSON.stringify(texts)) };
+/** What the client writes for its users, as texts of the program: the skill for coding agents, and a new app. */
+export function textDefinitions(): { readonly [name: string]: string } {
+  const texts = (folder: string) => {
+    const files = fs.readdirSync(path.join(REPOSITORY, folder), { recursive: true, encoding: 'utf8' }).filter(file => fs.statSync(path.join(REPOSITORY, folder, file)).isFile());
+    return JSON.stringify(JSON.stringify(Object.fromEntries(files.sort().map(file => [file, fs.readFileSync(path.join(REPOSITORY, folder, file), 'utf8')]))));
+  };
+  return {
+    'process.env.AGENT_SANDBOX_SKILL': texts('skills/agent-sandbox'),
+    'process.env.AGENT_SANDBOX_APP': texts('packages/client/templates/typescript'),
+  };
 }
 
 function optionsOf(program: string, outfile: string): BuildOptions {
@@ -57,7 +61,7 @@ function optionsOf(program: string, outfile: string): BuildOptions {
     // The sources of the workspace, see `SOURCE_CONDITION` in projenrc/workspace.ts.
     conditions: ['agent-sandbox-source'],
     external: [...PROGRAMS[program].external],
-    define: { 'process.env.AGENT_SANDBOX_VERSION': JSON.stringify(process.env.AGENT_SANDBOX_VERSION || version), ...skillDefinition() },
+    define: { 'process.env.AGENT_SANDBOX_VERSION': JSON.stringify(process.env.AGENT_SANDBOX_VERSION || version), ...textDefinitions() },
     // Dependencies that are CommonJS ask for it.
     banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
     // Less text to keep in memory; names stay, so that stack traces can be read.

@@ -8,7 +8,7 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
-import { skillDefinition } from './bundle';
+import { textDefinitions } from './bundle';
 
 const REPOSITORY = path.resolve(__dirname, '..');
 
@@ -96,7 +96,7 @@ async function bundle(name: string, staging: string, external: readonly string[]
     target: 'node20',
     conditions: ['agent-sandbox-source'],
     external: [...external],
-    define: { 'process.env.AGENT_SANDBOX_VERSION': JSON.stringify(version), ...skillDefinition() },
+    define: { 'process.env.AGENT_SANDBOX_VERSION': JSON.stringify(version), ...textDefinitions() },
     logLevel: 'error',
   };
   const sources = (names: readonly string[]) => Object.fromEntries(names.map(source => [fileOf(source), `src/${source}.ts`]));

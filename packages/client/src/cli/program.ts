@@ -7,6 +7,7 @@ import { serveMcp } from '../mcp/server.js';
 import { copyFiles } from './copy/copy.js';
 import { placeOf } from './copy/place.js';
 import { type ForwardFlags, forwardPort } from './forward.js';
+import { writeApp } from './init.js';
 import { type GlobalOptions, addGlobalOptions, clientOf, duration, lines, portNumber, variable } from './options.js';
 import { EXIT, ExitError, type Streams, deliver, harmless, messageOf, print, table, withTask } from './output.js';
 import { type RunFlags, openShell, runCommand } from './run.js';
@@ -169,6 +170,13 @@ Ctrl-C), ${EXIT.brokenPipe} when its output was not read to the end.`);
       await serveMcp(client, { pool: options.pool, signal, stdin: surroundings.stdin, stdout: surroundings.stdout });
       return EXIT.ok;
     }));
+
+  program.command('init')
+    .description('write a small app of the constructs in TypeScript, with tests of its policy, a workflow and a README')
+    .argument('[folder]', 'new or empty folder', '.')
+    .action((folder: string) => {
+      surroundings.stdout.write(writeApp(folder, VERSION).map(file => `${file}\n`).join(''));
+    });
 
   program.command('skill')
     .description('write what coding agents have to know about the API, the constructs and these commands into a repository')

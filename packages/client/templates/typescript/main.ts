@@ -1,0 +1,3 @@
+import { agents } from './app.js';
+
+agents().synth();
