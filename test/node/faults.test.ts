@@ -1,7 +1,7 @@
 import { type Chart, Duration } from 'cdk8s';
 import { Isolation, Probe, Sandbox, SandboxClaim, type SandboxContainer, SandboxNetwork, SandboxTemplate, SandboxVolume } from '../../src';
 import { type KubeObject, TOOLS_IMAGE, waitFor } from '../../testbed/src/index.js';
-import { describeWithNode } from '../../testbed/src/jest/index.js';
+import { type NodeTestbed, describeWithNode } from '../../testbed/src/jest/index.js';
 import { applyIn, install } from './support/installation';
 import { PodBench } from './support/pod-bench';
 import { SANDBOX, CLAIM, isReady, readyMessage } from './support/sandboxes';
@@ -29,37 +29,42 @@ const FAULTS: { readonly [name: string]: Fault } = {
   'not-ready': { container: { ...SH('sleep 3600'), port: 8888, readiness: Probe.httpGet('/', { period: Duration.seconds(1) }) }, says: /container "main" has not passed its readiness probe/ },
 };
 
-describeWithNode('what keeps a sandbox from running', testbed => {
-  const pods = new PodBench(testbed);
+/** A template and a claim of one name. */
+function claimed(chart: Chart, name: string, { container, isolation = Isolation.none() }: Omit<Fault, 'says'>): void {
+  const template = new SandboxTemplate(chart, name, {
+    name, isolation, network: SandboxNetwork.routerOnly(),
+    containers: [{ name: 'main', image: TOOLS_IMAGE, cpu: '10m', memory: '16Mi', ...SH('sleep 3600'), ...container }],
+  });
+  new SandboxClaim(chart, `claim-${name}`, { name, template });
+}
 
+const find = (testbed: NodeTestbed, kind: typeof SANDBOX | typeof CLAIM, name: string, namespace = testbed.namespace) =>
+  testbed.cluster.admin.find({ ...kind, namespace, name });
+
+async function expectBothSay(testbed: NodeTestbed, name: string, says: RegExp, namespace?: string): Promise<void> {
+  let last: (string | undefined)[] = [];
+  const both = async () => {
+    last = (await Promise.all([find(testbed, SANDBOX, name, namespace), find(testbed, CLAIM, name, namespace)])).map(readyMessage);
+    return last.every(message => says.test(message ?? ''));
+  };
+  await waitFor(both, { what: `the conditions of ${name} to say ${says}`, timeoutMs: 150_000, intervalMs: 250, lastSeen: () => JSON.stringify(last) });
+}
+
+describeWithNode('what keeps a sandbox from running', testbed => {
   beforeAll(async () => {
     await install(testbed.cluster);
     await applyIn(testbed.cluster, testbed.namespace, chart => Object.entries(FAULTS).forEach(([name, fault]) => claimed(chart, name, fault)));
   }, 600_000);
 
-  /** A template and a claim of one name. */
-  function claimed(chart: Chart, name: string, { container, isolation = Isolation.none() }: Omit<Fault, 'says'>): void {
-    const template = new SandboxTemplate(chart, name, {
-      name, isolation, network: SandboxNetwork.routerOnly(),
-      containers: [{ name: 'main', image: TOOLS_IMAGE, cpu: '10m', memory: '16Mi', ...SH('sleep 3600'), ...container }],
-    });
-    new SandboxClaim(chart, `claim-${name}`, { name, template });
-  }
-
-  const find = (kind: typeof SANDBOX | typeof CLAIM, name: string, namespace = testbed.namespace) => testbed.cluster.admin.find({ ...kind, namespace, name });
-
-  async function expectBothSay(name: string, says: RegExp, namespace?: string): Promise<void> {
-    let last: (string | undefined)[] = [];
-    const both = async () => {
-      last = (await Promise.all([find(SANDBOX, name, namespace), find(CLAIM, name, namespace)])).map(readyMessage);
-      return last.every(message => says.test(message ?? ''));
-    };
-    await waitFor(both, { what: `the conditions of ${name} to say ${says}`, timeoutMs: 150_000, intervalMs: 250, lastSeen: () => JSON.stringify(last) });
-  }
-
   test.each(Object.keys(FAULTS))('%s: the conditions of Sandbox and claim say so, in the words of those who found it', async name => {
-    await expectBothSay(name, FAULTS[name].says);
+    await expectBothSay(testbed, name, FAULTS[name].says);
   });
+});
+
+describeWithNode('the limits that a sandbox meets', testbed => {
+  const pods = new PodBench(testbed);
+
+  beforeAll(() => install(testbed.cluster), 600_000);
 
   test('a quota: the conditions say so, and the sandbox runs when there is room', async () => {
     const namespace = await testbed.cluster.createNamespace('quota');
@@ -68,7 +73,7 @@ describeWithNode('what keeps a sandbox from running', testbed => {
       await testbed.cluster.admin.create({ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'none', namespace }, spec: { hard: { pods: '0' } } });
       await testbed.cluster.admin.waitFor(quota, ({ status }) => status?.hard !== undefined);
       await applyIn(testbed.cluster, namespace, chart => claimed(chart, 'full', {}));
-      await expectBothSay('full', /pods? "full" is forbidden: exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0/, namespace);
+      await expectBothSay(testbed, 'full', /pods? "full" is forbidden: exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0/, namespace);
       await testbed.cluster.admin.merge(quota, { spec: { hard: { pods: '1' } } });
       await testbed.cluster.admin.waitFor({ ...CLAIM, namespace, name: 'full' }, isReady, { timeoutMs: 150_000 });
     } finally {
@@ -88,6 +93,6 @@ describeWithNode('what keeps a sandbox from running', testbed => {
     // The node is unharmed: a neighbour starts and runs commands.
     const neighbour = await pods.run({ runtime: 'runc' });
     expect((await pods.exec(neighbour, ['echo', 'alive'])).stdout).toBe('alive\n');
-    await waitFor(async () => (await find(SANDBOX, 'bomb')) !== undefined && isReady((await find(SANDBOX, 'bomb')) as KubeObject), { what: 'the sandbox to be Ready again', timeoutMs: 60_000 });
+    await waitFor(async () => (await find(testbed, SANDBOX, 'bomb')) !== undefined && isReady((await find(testbed, SANDBOX, 'bomb')) as KubeObject), { what: 'the sandbox to be Ready again', timeoutMs: 60_000 });
   });
-});
+}, { long: true });

@@ -187,7 +187,7 @@ describeProgram('jupyterlab', () => {
     server = start(programFile('jupyterlab')!, [
       '--ip=127.0.0.1', `--port=${port}`, '--no-browser', '--allow-root', '--IdentityProvider.token=', '--ServerApp.allow_remote_access=True', `--ServerApp.base_url=${base}`,
     ], folder, { HOME: folder });
-    await eventually('JupyterLab', () => ask(`http://127.0.0.1:${port}${base}api/status`).then(({ status }) => status === 200, () => false), 60_000);
+    await eventually('JupyterLab', () => ask(`http://127.0.0.1:${port}${base}api/status`).then(({ status }) => status === 200, () => false), TIMEOUT_MS / 2);
   }
 
   beforeAll(async () => {
@@ -226,7 +226,7 @@ describeProgram('code-server', () => {
       programFile('code-server')!, `--bind-addr=127.0.0.1:${port}`, '--auth=none', '--disable-telemetry', '--disable-update-check', '--disable-workspace-trust',
       `--user-data-dir=${join(folder, 'data')}`, folder,
     ], folder, { HOME: folder, SHELL: '/bin/sh' });
-    await eventually('code-server', () => ask(`http://127.0.0.1:${port}/healthz`).then(({ status }) => status === 200, () => false), 60_000);
+    await eventually('code-server', () => ask(`http://127.0.0.1:${port}/healthz`).then(({ status }) => status === 200, () => false), TIMEOUT_MS / 2);
   });
   afterAll(async () => {
     await server.stop();
