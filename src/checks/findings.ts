@@ -1,5 +1,6 @@
 import { ApiObject } from 'cdk8s';
 import type { Construct, IConstruct } from 'constructs';
+import { quoteForAllReaders } from './yaml';
 
 const REGISTERED = Symbol.for('cdk8s-agent-sandbox.findings');
 
@@ -22,6 +23,7 @@ export function checkTreeAtSynth(construct: Construct): void {
   const root = construct.node.root as IConstruct & { [REGISTERED]?: boolean };
   if (!root[REGISTERED]) {
     root[REGISTERED] = true;
+    quoteForAllReaders();
     let state: readonly unknown[] = [];
     let lines: readonly string[] = [];
     root.node.addValidation({
