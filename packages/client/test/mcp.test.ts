@@ -35,7 +35,8 @@ async function create(): Promise<string> {
 describe('mcp', () => {
   test('has the tools that agents know from other servers', async () => {
     expect((await agent.listTools()).tools.map(({ name }) => name).sort()).toEqual([
-      'create_sandbox', 'delete_sandbox', 'download_file', 'execute_command', 'file_exists', 'list_files', 'upload_file',
+      'create_sandbox', 'delete_sandbox', 'download_file', 'execute_command', 'file_exists', 'list_files', 'read_command', 'start_command', 'stop_command',
+      'upload_file', 'write_command',
     ]);
   });
 
@@ -106,6 +107,72 @@ describe('mcp', () => {
     expect(await call('list_files', { claim_name, max_entries: 2 })).toMatchObject({ total_entries: 3, truncated: true, entries: [{ name: 'a' }, { name: 'b' }] });
     bench.sandbox.answers = [status(200, { exists: true })];
     expect(await call('file_exists', { claim_name, path: 'a' })).toEqual({ path: 'a', exists: true });
+  });
+
+  test('runs commands in the background: start, read, write, stop', async () => {
+    const claim_name = await create();
+    const b64 = (content: string | Buffer) => Buffer.from(content as string).toString('base64');
+    let tell: (event: object) => void = () => undefined;
+    const received: any[] = [];
+    bench.sandbox.onSocket = socket => {
+      tell = event => socket.send(JSON.stringify(event));
+      socket.on('message', data => {
+        const message = JSON.parse(data.toString());
+        received.push(message);
+        if (message.start) {
+          tell({ init: { processId: 7 } });
+        } else if (message.input) {
+          tell({ stdout: message.input });
+        } else if (message.signal) {
+          tell({ stderr: b64('bye') });
+          tell({ exit: { exitCode: 143 } });
+        }
+      });
+    };
+    expect(await call('start_command', { claim_name, command: ['cat', '-'], cwd: 'd' })).toEqual({ command_id: 1 });
+    expect(received).toEqual([{ start: { config: { command: ['cat', '-'], cwd: 'd' } } }]);
+    expect(await call('read_command', { claim_name, command_id: 1, wait: 0 })).toEqual({ stdout: '', stderr: '', running: true });
+    expect(await call('write_command', { claim_name, command_id: 1, input: 'grüße' })).toEqual({ written: 7 });
+    expect(await call('read_command', { claim_name, command_id: 1, wait: 20 })).toEqual({ stdout: 'grüße', stderr: '', running: true });
+    // The two bytes of a character in two answers.
+    tell({ stdout: b64(Buffer.from([0xc3])) });
+    expect(await call('read_command', { claim_name, command_id: 1, wait: 20 })).toMatchObject({ stdout: '' });
+    tell({ stdout: b64(Buffer.from([0xbc])) });
+    expect(await call('read_command', { claim_name, command_id: 1, wait: 20 })).toMatchObject({ stdout: 'ü' });
+    expect(await call('stop_command', { claim_name, command_id: 1 })).toEqual({ sent: 'SIGTERM' });
+    let news = { stdout: '', stderr: '', running: true } as any;
+    let stderr = '';
+    while (news.running) {
+      news = await call('read_command', { claim_name, command_id: 1, wait: 20 });
+      stderr += news.stderr;
+    }
+    expect([stderr, news.exit_code]).toEqual(['bye', 143]);
+    expect(await call('read_command', { claim_name, command_id: 1 })).toMatch(/no command 1 in the background/);
+  });
+
+  test('keeps both ends of what a command in the background writes while no one reads, and ends it with its sandbox', async () => {
+    const claim_name = await create();
+    let isClosed!: Promise<unknown>;
+    bench.sandbox.onSocket = socket => {
+      isClosed = new Promise(resolve => socket.once('close', resolve));
+      socket.once('message', () => {
+        socket.send(JSON.stringify({ init: { processId: 1 } }));
+        for (const part of [`begin${'x'.repeat(200_000)}`, 'end']) {
+          socket.send(JSON.stringify({ stdout: Buffer.from(part).toString('base64') }));
+        }
+      });
+    };
+    await call('start_command', { claim_name, command: ['server'] });
+    let all = '';
+    let omitted = 0;
+    while (!all.endsWith('end')) {
+      const news = await call('read_command', { claim_name, command_id: 1, wait: 20 });
+      all += news.stdout;
+      omitted += news.omitted_bytes ?? 0;
+    }
+    expect([all.startsWith('begin'), omitted > 0]).toEqual([true, true]);
+    await call('delete_sandbox', { claim_name });
+    await isClosed;
   });
 
   test.each(['delete_sandbox', 'execute_command', 'list_files'])('%s refuses the sandboxes of others', async tool => {

@@ -22,7 +22,7 @@ export function createMcpServer(
   client: SandboxClient, { pool, session = randomBytes(8).toString('hex') }: { readonly pool?: string; readonly session?: string } = {},
 ): McpServer {
   const server = new McpServer({ name: 'agent-sandbox', version: process.env.AGENT_SANDBOX_VERSION ?? '0.0.0' });
-  addTools(server, client, { pool, session });
+  server.server.onclose = addTools(server, client, { pool, session });
   server.registerResource('sandboxes', new ResourceTemplate('sandboxes://{namespace}', { list: undefined }), {
     description: 'The sandboxes of this session in a namespace', mimeType: 'application/json',
   }, async (uri, { namespace }) => {

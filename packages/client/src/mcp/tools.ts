@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { SandboxClient } from '../client.js';
 import { SandboxInputError, SandboxNotFoundError } from '../errors.js';
 import type { Sandbox } from '../sandbox.js';
+import { Background } from './background.js';
 
 /** Label of claims with the session that made them. */
 export const SESSION_LABEL = 'mcp.k8s-agent-sandbox/session-id';
@@ -19,6 +20,7 @@ const LARGEST_FILE = 10 * 1024 * 1024;
 
 const claimName = z.string().describe('Name of the claim, as create_sandbox returned it');
 const namespace = z.string().optional().describe('Namespace of the claim; default: that of the server');
+const commandId = z.number().int().describe('Number of the command, as start_command returned it');
 const path = z.string().describe('Path below the directory of the sandbox');
 const timeout = z.number().positive().max(LONGEST_TIMEOUT).default(60).describe(`Seconds; at most ${LONGEST_TIMEOUT}`);
 const encoding = z.enum(['text', 'base64']).default('text').describe('How the content is written');
@@ -28,10 +30,14 @@ interface Session {
   readonly session: string;
 }
 
-/** Adds the tools: create, delete, run, upload, download, list, exists. */
-export function addTools(server: McpServer, client: SandboxClient, { pool: defaultPool, session }: Session): void {
+/**
+ * Adds the tools: create, delete, run, upload, download, list, exists; start, read, write and stop for commands in the background. Returns
+ * what ends those.
+ */
+export function addTools(server: McpServer, client: SandboxClient, { pool: defaultPool, session }: Session): () => void {
   /** Handles of this session; a claim that is not one of them is refused, whatever its name. */
   const own = new Set<Sandbox>();
+  const background = new Background(LARGEST_OUTPUT);
   const find = (name: string, where?: string): Sandbox => {
     const found = [...own].find(each => each.claimName === name && (where === undefined || each.namespace === where));
     if (!found) {
@@ -81,6 +87,7 @@ export function addTools(server: McpServer, client: SandboxClient, { pool: defau
 
   add('delete_sandbox', 'Delete a sandbox of this session with everything in it.', { claim_name: claimName, namespace }, async (input, signal) => {
     const sandbox = find(input.claim_name, input.namespace);
+    background.close(sandbox);
     await sandbox.delete({ signal });
     own.delete(sandbox);
     return { deleted: true };
@@ -96,6 +103,36 @@ export function addTools(server: McpServer, client: SandboxClient, { pool: defau
       timeoutMs: input.timeout * 1000, maxOutputBytes: input.max_output_bytes, signal,
     });
     return { stdout, stderr, exit_code: exitCode, timed_out: timedOut, ...(truncated && { truncated, omitted_bytes: omittedBytes }) };
+  });
+
+  add('start_command', 'Start a command in the background, for servers and long work. It runs until it ends, is stopped, or the session ends.', {
+    claim_name: claimName, namespace, timeout,
+    command: z.array(z.string()).min(1).describe('Program and its arguments. There is no shell: use sh -c for pipes and variables'),
+    cwd: z.string().optional().describe('Directory below that of the sandbox; default: that of the sandbox'),
+  }, async input => {
+    const sandbox = find(input.claim_name, input.namespace);
+    return { command_id: await background.start(sandbox, input.command, { timeoutMs: input.timeout * 1000, ...(input.cwd !== undefined && { cwd: input.cwd }) }) };
+  });
+
+  add('read_command', 'Return what a command in the background has written since the last call, and its exit code when it has ended.', {
+    claim_name: claimName, namespace, command_id: commandId,
+    wait: z.number().nonnegative().max(LONGEST_TIMEOUT).default(10).describe('Seconds to wait for output or the end if there is nothing yet; 0 for none'),
+  }, (input, signal) => background.read(find(input.claim_name, input.namespace), input.command_id, input.wait * 1000, signal));
+
+  add('write_command', 'Write text to the standard input of a command in the background.', {
+    claim_name: claimName, namespace, command_id: commandId, input: z.string(),
+    end: z.boolean().default(false).describe('Whether the input ends with this'),
+  }, async input => {
+    await background.write(find(input.claim_name, input.namespace), input.command_id, input.input, input.end);
+    return { written: Buffer.byteLength(input.input) };
+  });
+
+  add('stop_command', 'Send a signal to a command in the background; read_command then tells how it ended.', {
+    claim_name: claimName, namespace, command_id: commandId,
+    signal: z.enum(['SIGINT', 'SIGTERM', 'SIGKILL']).default('SIGTERM'),
+  }, async input => {
+    await background.stop(find(input.claim_name, input.namespace), input.command_id, input.signal);
+    return { sent: input.signal };
   });
 
   add('upload_file', 'Write a file in a sandbox; directories on the way are made.', {
@@ -137,6 +174,7 @@ export function addTools(server: McpServer, client: SandboxClient, { pool: defau
     const { files } = find(input.claim_name, input.namespace);
     return { path: input.path, exists: await files.exists(input.path, { timeoutMs: input.timeout * 1000, signal }) };
   });
+  return () => background.close();
 }
 
 /** What the protocol hands to a tool besides its input. */
