@@ -111,7 +111,7 @@ export function addTools(server: McpServer, client: SandboxClient, { pool: defau
     cwd: z.string().optional().describe('Directory below that of the sandbox; default: that of the sandbox'),
   }, async input => {
     const sandbox = find(input.claim_name, input.namespace);
-    return { command_id: await background.start(sandbox, input.command, { timeoutMs: input.timeout * 1000, ...(input.cwd !== undefined && { cwd: input.cwd }) }) };
+    return { command_id: await background.start(sandbox, input.command, { timeoutMs: input.timeout * 1000, cwd: input.cwd }) };
   });
 
   add('read_command', 'Return what a command in the background has written since the last call, and its exit code when it has ended.', {
