@@ -85,14 +85,14 @@ const project = new cdk.JsiiProject({
   depsUpgrade: false,
   pullRequestTemplate: false,
   githubOptions: { mergify: false, pullRequestLint: false },
-  gitignore: ['__pycache__/', '/lib/', '.npmignore', '*.tsbuildinfo', '.swc/', '/bench/work/', '/quickstart-output/', 'junit.xml'],
+  gitignore: ['__pycache__/', '/lib/', '.npmignore', '*.tsbuildinfo', '.swc/', '/bench/work/', '/quickstart-output/', '/install/', 'junit.xml'],
 });
 
 // JsiiBuild sets these from `libdir`; our sources live in two folders (`src` and `imports`) under one root.
 project.addFields({
   version: VERSION,
   types: 'lib/src/index.d.ts',
-  files: ['lib', 'crds', 'install', '.jsii', '!lib/**/*.tsbuildinfo'],
+  files: ['lib', 'chart', 'install', '.jsii', '!lib/**/*.tsbuildinfo'],
   workspaces: ['packages/*', 'testbed'],
   overrides: {
     // A release of which the packages for every platform are published, so that the lock file serves all of them.
@@ -359,7 +359,7 @@ new JsonFile(project, 'knip.json', { marker: false, obj: UNUSED_RULES });
 
 // ---------------------------------------------------------------- build
 const generate = project.addTask('generate', {
-  description: 'Write crds/, imports/ and packages/api from api/',
+  description: 'Write the CRDs, imports/ and packages/api from api/',
   exec: 'tsx api/generate.ts',
   receiveArgs: true,
 });
@@ -385,6 +385,7 @@ project.addTask('proto', {
 });
 project.addTask('images', { description: 'Write the images of the programs as OCI archives, without an engine', exec: 'tsx scripts/images.ts', receiveArgs: true });
 project.setScript('release', 'tsx scripts/release.ts');
+project.packageTask.prependExec('tsx scripts/helm-chart.ts');
 project.packageTask.exec('cp install/agent-sandbox.yaml dist/install.yaml');
 project.addTask('api:kubernetes', { description: 'Reduce the OpenAPI documents of a Kubernetes release to what api/ needs (needs Go)', exec: 'tsx api/kubernetes/reduce.ts' });
 

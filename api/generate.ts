@@ -1,10 +1,10 @@
 /**
- * Writes everything that is generated from the API's definition: `crds/`, `imports/`, `packages/api/src/*.gen.ts` and
+ * Writes everything that is generated from the API's definition: `chart/files/crds/`, `imports/`, `packages/api/src/*.gen.ts` and
  * the data of the constructs. With `--check`, writes nothing and fails when a file differs from what it should be.
  */
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { generateCrds } from './generators/crds';
+import { CRDS_FOLDER, generateCrds } from './generators/crds';
 import { generateFlags } from './generators/flags';
 import { generateL1 } from './generators/l1';
 import { generateShapes } from './generators/shapes';
@@ -12,7 +12,7 @@ import { generateWireTypes } from './generators/wire-types';
 
 export const ROOT = join(__dirname, '..');
 /** Folders in which every file is generated: what a generator no longer writes is removed. */
-const OWNED_FOLDERS = ['crds', 'imports'];
+const OWNED_FOLDERS = [CRDS_FOLDER, 'imports'];
 
 /** All generated files, by path below the repository root. */
 export function generatedFiles(): Record<string, string> {

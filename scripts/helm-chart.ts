@@ -1,4 +1,4 @@
-/** Writes the Helm chart, and the manifests for kubectl, from the construct `AgentSandboxController`. */
+/** Writes the Helm chart, and the manifests for kubectl (`install/`, not committed), from the construct `AgentSandboxController`. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { chartFiles } from './helm/chart';
@@ -13,7 +13,8 @@ function write(file: string, text: string): void {
 }
 
 const chart = path.join(ROOT, 'chart');
-fs.rmSync(chart, { recursive: true, force: true });
+// The CRDs, in `files`, are written by api/generate.ts.
+fs.readdirSync(chart).filter(name => name !== 'files').forEach(name => fs.rmSync(path.join(chart, name), { recursive: true }));
 const files = chartFiles(version);
 files.forEach((text, name) => write(path.join(chart, name), text));
 console.log(`chart/: ${files.size} files`);

@@ -106,7 +106,7 @@ function report(objects: Manifest[], files: string[], source: string, out: strin
   const steps: [string, string][] = [
     [here(files[0]), 'read it: this is all that reaches the cluster'],
     [here(source), 'change it and run this again; the image is a placeholder'],
-    [`kubectl apply --server-side -f ${here(path.join(REPOSITORY, 'crds'))}`, 'once per cluster'],
+    [`kubectl apply --server-side -f ${here(path.join(REPOSITORY, 'chart', 'files', 'crds'))}`, 'once per cluster'],
     [`kubectl apply -f ${here(out)}`, 'needs a controller of the API, and gVisor on the nodes'],
   ];
   const width = Math.max(...steps.map(([what]) => what.length));

@@ -29,6 +29,27 @@ function shortened(text: string): string {
     .replace(/\n{3,}/g, '\n\n');
 }
 
+/** With one row for each property, in place of a row with its summary and a section with the rest. */
+export function tabled(text: string): string {
+  return text.replace(/(#### Properties <a [^\n]*\n\n)((?:\|[^\n]*\n)+)\n---\n\n((?:#####(?!#)[^]*?\n---\n\n)+)(?=#{2,4} |$)/g, (_, head: string, table: string, sections: string) => {
+    const details = new Map(sections.split('\n---\n\n').filter(Boolean).map(section => {
+      const [, name, required, id, rest] = /^##### `([^`]+)`<sup>(\w+)<\/sup> <a id="([^"]+)"><\/a>\n([^]*)$/.exec(section)!;
+      return [name, { required: required === 'Required', id, fallback: /^- \*Default:\* (.*)$/m.exec(rest)?.[1], text: rest.replace(/^- \*(Type|Default):.*$/gm, '') }] as const;
+    }));
+    const rows = table.trimEnd().split('\n').map(row => {
+      const [, name, type] = /^\| \[`([^`]+)`\]\(#[^)]+\) \| (.*?) \| /.exec(row) ?? [];
+      const detail = details.get(name);
+      if (!detail) {
+        return row;
+      }
+      const words = detail.text.trim().replace(/\s+/g, ' ').replace(/\|/g, '\\|');
+      const fallback = detail.fallback && detail.fallback !== 'not set' ? `*Default:* ${detail.fallback}` : '';
+      return `| <a id="${detail.id}"></a>\`${name}\`${detail.required ? ' (required)' : ''} | ${type} | ${[words, fallback].filter(Boolean).join(' ')} |`;
+    });
+    return `${head}${rows.join('\n')}\n\n`;
+  });
+}
+
 function linked(text: string, types: ReadonlySet<string>, other: string): string {
   const pattern = new RegExp(`(?<![#\\w"/.-])${NAMESPACE}\\.((?:l1\\.)?\\w+)`, 'g');
   const link = (type: string, name: string) => (types.has(type) ? `<a href="${other}#${type}">${name}</a>` : type);
@@ -51,7 +72,7 @@ function withIndex(text: string): string {
 function main(): void {
   const [api, l1] = ['API.md', 'docs/L1.md'].map(file => readFileSync(join(ROOT, file), 'utf8'));
   writeFileSync(join(ROOT, 'API.md'), finished(api, typesOf(l1), 'docs/L1.md'));
-  writeFileSync(join(ROOT, 'docs', 'L1.md'), finished(l1, typesOf(api), '../API.md'));
+  writeFileSync(join(ROOT, 'docs', 'L1.md'), tabled(finished(l1, typesOf(api), '../API.md')));
 }
 
 if (require.main === module) {

@@ -5,9 +5,9 @@ import { parse } from 'yaml';
 import { AgentSandboxCrds } from '../src/kinds/crds';
 import { synth, testChart } from './helpers';
 
-const FOLDER = join(__dirname, '..', 'crds');
+const FOLDER = join(__dirname, '..', 'chart', 'files', 'crds');
 
-test('the definitions are those of the folder crds', () => {
+test('the definitions are those of the chart', () => {
   const files = readdirSync(FOLDER).map(file => parse(readFileSync(join(FOLDER, file), 'utf8')));
   const chart = testChart();
   new AgentSandboxCrds(chart, 'crds');

@@ -82,7 +82,7 @@ function synthesizeHere(folder: string, outdir: string): void {
 
 /** A validator per version of the four kinds, by `<apiVersion>/<kind>`. */
 function compileSchemas(): Map<string, Validator> {
-  const folder = path.join(__dirname, '..', 'crds');
+  const folder = path.join(__dirname, '..', 'chart', 'files', 'crds');
   const ajv = new Ajv({ allErrors: true, strictTypes: false, strictRequired: false });
   return new Map(fs.readdirSync(folder).flatMap(file => {
     const { spec } = parse(fs.readFileSync(path.join(folder, file), 'utf8'));

@@ -10,7 +10,7 @@ import { described, provenance, table } from '../scripts/release/manifest';
 import { jsonSchemas } from '../scripts/release/schemas';
 import { packFolder } from '../scripts/release/tar';
 import { changesOf, checkVersion, exportTree, packagesOf, releasedChangelog, setVersion } from '../scripts/release/tree';
-import { CRDS_JSON } from '../src/generated/crds.gen';
+import { crds } from '../src/objects/crds';
 
 const ROOT = path.join(__dirname, '..');
 const work = fs.mkdtempSync(path.join(os.tmpdir(), 'release-'));
@@ -105,7 +105,7 @@ test('a packed folder has the same bytes whatever its times and order of creatio
 });
 
 describe('JSON schemas', () => {
-  const schemas = jsonSchemas(JSON.parse(CRDS_JSON));
+  const schemas = jsonSchemas(crds());
   const ajv = new Ajv({ strict: false, validateFormats: false });
   const validators = new Map([...schemas].map(([name, schema]) => [name, ajv.compile(schema)]));
   const errorsOf = (object: any) => {

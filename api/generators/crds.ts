@@ -90,18 +90,57 @@ function crd(kind: Kind): Json {
   return manifest;
 }
 
-/** The files below `crds/`, and the same objects as data for the constructs. */
+/** Folder of the CRDs: in the chart, which installs them, and from there for kubectl. */
+export const CRDS_FOLDER = 'chart/files/crds';
+
+/** The files of the CRDs, and the same objects as data for the constructs. */
 export function generateCrds(): Record<string, string> {
   const files: Record<string, string> = {};
   const all = KINDS.map(crd);
   for (const manifest of all) {
-    files[`crds/${manifest.metadata.name}.yaml`] = header('#', 'api/kinds') + stringify(manifest, { aliasDuplicateObjects: false, lineWidth: 0 });
+    files[`${CRDS_FOLDER}/${manifest.metadata.name}.yaml`] = header('#', 'api/kinds') + stringify(manifest, { aliasDuplicateObjects: false, lineWidth: 0 });
   }
-  // A string and not an object: parsing it takes milliseconds and type-checking it nothing. The annotation keeps the
-  // text out of the declaration file.
-  files['src/generated/crds.gen.ts'] = header('//', 'api/kinds')
-    + `/** The four CustomResourceDefinitions as JSON. */\nexport const CRDS_JSON: string = ${templateLiteral(inLines(all))};\n`;
+  files['src/generated/crds.json'] = `${inLines(withShared(all))}\n`;
   return files;
+}
+
+/** The least size, in characters of JSON, of what is written once for several places. */
+const LEAST_SHARED = 500;
+
+/** What occurs more than once in `crds` is in `shared`, and stands in its places as `{ "$shared": index }`: src/objects/crds.ts. */
+function withShared(crds: readonly Json[]): { shared: Json[]; crds: Json[] } {
+  const count = new Map<string, number>();
+  const visit = (node: unknown): void => {
+    if (typeof node === 'object' && node !== null) {
+      const text = JSON.stringify(node);
+      const seen = count.get(text) ?? 0;
+      count.set(text, seen + 1);
+      if (seen === 0) {
+        Object.values(node).forEach(visit);
+      }
+    }
+  };
+  visit(crds);
+  const shared: Json[] = [];
+  const places = new Map<string, number>();
+  const compact = (node: any): any => {
+    if (typeof node !== 'object' || node === null) {
+      return node;
+    }
+    const below = () => (Array.isArray(node)
+      ? node.map(compact)
+      : Object.fromEntries(Object.entries(node).map(([key, item]) => [key, compact(item)])));
+    const text = JSON.stringify(node);
+    if (text.length < LEAST_SHARED || count.get(text)! < 2) {
+      return below();
+    }
+    if (!places.has(text)) {
+      const item = below();
+      places.set(text, shared.push(item) - 1);
+    }
+    return { $shared: places.get(text) };
+  };
+  return { crds: crds.map(compact), shared };
 }
 
 /** Compact JSON with line breaks, so that tools for text can live with it. */
@@ -111,8 +150,4 @@ function inLines(value: unknown): string {
     throw new Error('a string of the CRDs contains },": the line breaks would change it');
   }
   return text;
-}
-
-function templateLiteral(text: string): string {
-  return `\`${text.replace(/[\\`]/g, '\\$&').replace(/\$\{/g, '\\${')}\``;
 }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { CRDS_FOLDER } from '../generators/crds';
 
-/** Any node of a schema as it is written in `crds/`. */
+/** Any node of a schema as it is written in `chart/files/crds/`. */
 export type Json = Record<string, any>;
 
 export const KIND_NAMES = ['Sandbox', 'SandboxTemplate', 'SandboxClaim', 'SandboxWarmPool'] as const;
@@ -19,7 +20,7 @@ export const CRD_FILES: Readonly<Record<KindName, string>> = {
 
 /** The committed text of a CRD. */
 export function crdText(kind: KindName): string {
-  return readFileSync(join(__dirname, '..', '..', 'crds', CRD_FILES[kind]), 'utf8');
+  return readFileSync(join(__dirname, '..', '..', CRDS_FOLDER, CRD_FILES[kind]), 'utf8');
 }
 
 /** The committed CRDs, parsed. */

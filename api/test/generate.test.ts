@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { ALL_VERSIONS, CRDS, EMBEDDED, KIND_NAMES, crdText, schemaOf, walk } from './crd-files';
-import { CRDS_JSON } from '../../src/generated/crds.gen';
+import { crds } from '../../src/objects/crds';
 import { ROOT, differences, generatedFiles } from '../generate';
 import { SHARED } from '../kinds/shared';
 import { DEFINITIONS, KINDS, KUBERNETES, OWN, reachable } from '../model';
@@ -23,10 +23,10 @@ test('generating twice gives the same bytes', () => {
 
 test('writes the four CRDs, the L1 constructs, data for programs and constructs, and everything about flags', () => {
   expect(Object.keys(files).sort()).toEqual([
-    'crds/sandboxclaims.extensions.agents.x-k8s.io.yaml',
-    'crds/sandboxes.agents.x-k8s.io.yaml',
-    'crds/sandboxtemplates.extensions.agents.x-k8s.io.yaml',
-    'crds/sandboxwarmpools.extensions.agents.x-k8s.io.yaml',
+    'chart/files/crds/sandboxclaims.extensions.agents.x-k8s.io.yaml',
+    'chart/files/crds/sandboxes.agents.x-k8s.io.yaml',
+    'chart/files/crds/sandboxtemplates.extensions.agents.x-k8s.io.yaml',
+    'chart/files/crds/sandboxwarmpools.extensions.agents.x-k8s.io.yaml',
     'docs/reference/flags.md',
     'imports/agents.x-k8s.io.ts',
     'imports/extensions.agents.x-k8s.io.ts',
@@ -42,7 +42,7 @@ test('writes the four CRDs, the L1 constructs, data for programs and constructs,
     'packages/program/src/flag-rules.gen.ts',
     'packages/router/src/flags.gen.ts',
     'packages/runtime/src/flags.gen.ts',
-    'src/generated/crds.gen.ts',
+    'src/generated/crds.json',
     'src/generated/rights.gen.ts',
     'src/generated/semantics.gen.ts',
     'src/generated/shapes.gen.ts',
@@ -114,7 +114,7 @@ describe.each(KIND_NAMES)('the CRD of %s', kind => {
 });
 
 test('the CRDs for the constructs are the ones of the files', () => {
-  expect(JSON.parse(CRDS_JSON)).toEqual(KIND_NAMES.map(kind => CRDS[kind]));
+  expect(crds()).toEqual(KIND_NAMES.map(kind => CRDS[kind]));
 });
 
 describe.each(ALL_VERSIONS)('descriptions in %s %s', (kind, version) => {

@@ -109,12 +109,12 @@ function installedCliVersion(): string | undefined {
 
 /** One folder per call: the CLI names its output by the API group, so a second CRD of a group replaces the first. */
 function generateStockImport(): void {
-  for (const crd of fs.readdirSync(path.join(REPOSITORY, 'crds')).filter(name => name.endsWith('.yaml')).sort()) {
+  for (const crd of fs.readdirSync(path.join(REPOSITORY, 'chart', 'files', 'crds')).filter(name => name.endsWith('.yaml')).sort()) {
     const [plural, ...group] = crd.replace(/\.yaml$/, '').split('.');
     const folder = path.join(WORK, 'import', plural);
     fs.mkdirSync(folder, { recursive: true });
     const cli = path.join(CLI, 'node_modules', 'cdk8s-cli', 'bin', 'cdk8s');
-    run(process.execPath, [cli, 'import', path.join(REPOSITORY, 'crds', crd), '--language', 'typescript', '--output', '.', '--no-save', '--no-check-upgrade'],
+    run(process.execPath, [cli, 'import', path.join(REPOSITORY, 'chart', 'files', 'crds', crd), '--language', 'typescript', '--output', '.', '--no-save', '--no-check-upgrade'],
       folder, `cdk8s import of ${crd} failed`);
     const source = path.join(WORK, 'stock', `${plural}.ts`);
     fs.mkdirSync(path.dirname(source), { recursive: true });

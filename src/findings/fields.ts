@@ -1,6 +1,6 @@
 import { nearest } from '../checks';
-import { CRDS_JSON } from '../generated/crds.gen';
 import { DEPRECATED_VERSION, VERSION } from '../generated/vocabulary.gen';
+import { crds } from '../objects';
 import { FindingSeverity } from './finding';
 import { GROUPS, KIND_NAMES, MISTAKES } from './mistakes';
 import type { Report, Rule, Subject, World } from './world';
@@ -11,7 +11,7 @@ let schemas: Map<string, Json> | undefined;
 
 /** The schema of a kind in a version. */
 function schemaOf(kind: string, version: string): Json {
-  schemas ??= new Map((JSON.parse(CRDS_JSON) as Json[]).flatMap(crd => crd.spec.versions.map((each: Json) =>
+  schemas ??= new Map(crds().flatMap(crd => crd.spec.versions.map((each: Json) =>
     [`${crd.spec.names.kind}/${each.name}`, each.schema.openAPIV3Schema] as const)));
   return schemas.get(`${kind}/${version}`);
 }

@@ -1,7 +1,6 @@
 import { Construct } from 'constructs';
 import { checkProps, checkTreeAtSynth, placed, Problems } from '../checks';
-import { CRDS_JSON } from '../generated/crds.gen';
-import { checkKeys, checkLabels, ClusterScopedObject } from '../objects';
+import { checkKeys, checkLabels, ClusterScopedObject, crds } from '../objects';
 
 /** Labels and annotations of the CustomResourceDefinitions. */
 export interface AgentSandboxCrdsProps {
@@ -20,16 +19,8 @@ export interface AgentSandboxCrdsProps {
   readonly annotations?: { [key: string]: string };
 }
 
-/** Parsed when first asked for: whoever installs the definitions by other means does not pay for them. */
-let parsed: readonly any[] | undefined;
-
-function definitions(): readonly any[] {
-  parsed ??= JSON.parse(CRDS_JSON) as any[];
-  return parsed;
-}
-
 /**
- * The four CustomResourceDefinitions of the Agent Sandbox API, as in the folder `crds` of this package. They have no
+ * The four CustomResourceDefinitions of the Agent Sandbox API, as in the folder `chart/files/crds` of this package. They have no
  * namespace, also in a chart that has one.
  *
  * Its children are named by kind (`Sandbox`, `SandboxTemplate`, `SandboxClaim`, `SandboxWarmPool`), so
@@ -56,7 +47,7 @@ export class AgentSandboxCrds extends Construct {
     checkKeys(problems, 'annotations', props.annotations);
     problems.throwIfAny();
 
-    for (const definition of definitions()) {
+    for (const definition of crds()) {
       new ClusterScopedObject(this, definition.spec.names.kind, {
         ...definition,
         metadata: { ...definition.metadata, labels: props.labels, annotations: props.annotations },

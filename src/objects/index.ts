@@ -4,3 +4,4 @@ export {
   AgentSandboxObjectProps, AgentSandboxVersion, checkKeys, checkLabels, checkObject, identityOf, inDifferentNamespaces, objectMetadata,
 } from './object';
 export { ISandboxTemplate, ISandboxWarmPool } from './references';
+export { crds } from './crds';

@@ -51,7 +51,7 @@ describeWithPrograms('a release of the Helm chart', () => {
     // As if the release were older: one column less in the definition that it applied.
     const folder = path.join(home, 'older');
     fs.cpSync(CHART, folder, { recursive: true });
-    const file = path.join(folder, 'templates', 'crd-sandboxes.yaml');
+    const file = path.join(folder, 'files', 'crds', 'sandboxes.agents.x-k8s.io.yaml');
     const text = fs.readFileSync(file, 'utf8');
     const column = CRDS.Sandbox.spec.versions[0].additionalPrinterColumns[0].name as string;
     const renamed = text.replaceAll(`name: ${column}\n`, 'name: Former\n');

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 const { lauxlib, lua, lualib, to_jsstring: text, to_luastring: luaText } = require('fengari'); // eslint-disable-line @typescript-eslint/no-require-imports
 
 const ROOT = path.join(__dirname, '..', '..');
-const read = (file: string) => parse(fs.readFileSync(path.join(ROOT, 'deploy', file), 'utf8'));
+const read = (file: string) => parse(fs.readFileSync(path.join(ROOT, 'docs', 'guide', 'health-checks', file), 'utf8'));
 
 const condition = (type: string, status: string, reason: string) => ({ type, status, reason, message: reason });
 const withConditions = (...conditions: object[]) => ({ metadata: { generation: 2 }, status: { observedGeneration: 2, conditions } });
@@ -48,7 +48,7 @@ function argo(code: string, object: unknown): { status: string; message: string 
 }
 
 describe('Argo CD', () => {
-  const { data } = read('argocd/health-checks.yaml');
+  const { data } = read('argocd.yaml');
 
   test.each(CASES)('a %s that is %s', (kind, _what, object, expected) => {
     const { status, message } = argo(data[`resource.customizations.health.${group(kind)}_${kind}`], object);
@@ -57,7 +57,7 @@ describe('Argo CD', () => {
 });
 
 describe('Flux', () => {
-  const checks: any[] = read('flux/health-checks.yaml').spec.healthCheckExprs;
+  const checks: any[] = read('flux.yaml').spec.healthCheckExprs;
   /** In the order in which Flux asks; an expression that is not there says no. */
   const ORDER = ['inProgress', 'failed', 'current'] as const;
   const evaluated: boolean[][] = JSON.parse(execFileSync(process.execPath, ['--input-type=module', '-e', `

@@ -8,8 +8,8 @@ import { waitFor } from './wait.js';
 /** Reduced stand-ins of the foreign kinds that examples use. */
 export const FOREIGN_CRDS_DIR = join(TESTBED_DIR, 'crds');
 
-/** The CRDs of this project. The folder is generated, so it may be missing in a fresh checkout. */
-export const PROJECT_CRDS_DIR = join(TESTBED_DIR, '..', 'crds');
+/** The CRDs of this project. */
+export const PROJECT_CRDS_DIR = join(TESTBED_DIR, '..', 'chart', 'files', 'crds');
 
 /** Objects of YAML files; a folder stands for the `.yaml` files directly in it. */
 export async function readManifests(paths: readonly string[]): Promise<KubeObject[]> {

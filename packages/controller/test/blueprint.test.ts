@@ -73,7 +73,7 @@ describe('comparing specs', () => {
   });
 
   test('W21 notices a change of any field that the schema has', () => {
-    const schema = (parse(readFileSync(new URL('../../../crds/sandboxtemplates.extensions.agents.x-k8s.io.yaml', import.meta.url), 'utf8')) as any)
+    const schema = (parse(readFileSync(new URL('../../../chart/files/crds/sandboxtemplates.extensions.agents.x-k8s.io.yaml', import.meta.url), 'utf8')) as any)
       .spec.versions[0].schema.openAPIV3Schema.properties.spec;
     const { podTemplate, volumeClaimTemplates, service } = schema.properties;
     const full = sample({ properties: { podTemplate, volumeClaimTemplates, service } }) as unknown as SandboxSpec;
