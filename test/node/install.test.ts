@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { installYaml } from '../../scripts/helm/install-yaml';
 import { Isolation, SandboxClaim, SandboxNetwork, SandboxTemplate } from '../../src';
 import { PROJECT_CRDS_DIR, TOOLS_IMAGE, findPrograms } from '../../testbed/src/index.js';
 import { describeWithNode } from '../../testbed/src/jest/index.js';
@@ -39,7 +40,7 @@ describeWithNode('the ways to install', testbed => {
   const image = (prefix: string, name: string) => `${prefix}image.repository=${name.slice(0, name.lastIndexOf(':'))},${prefix}image.tag=${name.slice(name.lastIndexOf(':') + 1)}`;
 
   test('one file for kubectl: claims are served', async () => {
-    const text = fs.readFileSync(path.join(ROOT, 'install', 'agent-sandbox-with-router.yaml'), 'utf8')
+    const text = installYaml().get('agent-sandbox-with-router.yaml')!
       .replaceAll(/REPLACE-WITH-YOUR-REGISTRY\/agent-sandbox-(controller|router):REPLACE-WITH-YOUR-TAG/g, (_, program: 'controller' | 'router') => IMAGES[program]);
     expect(text).not.toContain('REPLACE-WITH');
     await testbed.cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input: text });
