@@ -51,9 +51,6 @@ export const CHECKS = `{{- if and (gt (int64 .Values.replicas) 1) (not .Values.c
 {{- if and (or .browser.domain .browser.pathPrefix .browser.unstrippedPathPrefix) (not .browser.session.secret) (not .allowUnauthenticated) (or .autoscaling.maxReplicas (gt (int64 .replicas) 1)) }}
 {{- fail "router.browser.session.secret: a session has to count in all Pods: name a Secret, or use replicas: 1" }}
 {{- end }}
-{{- if and .browser.oidc.issuerUrl (not .tokenReview) }}
-{{- fail "router.tokenReview is false: router.browser.oidc.issuerUrl needs it" }}
-{{- end }}
 {{- if and .browser.oidc.issuerUrl (not (or .browser.domain .browser.oidc.redirectUrl)) }}
 {{- fail "router.browser.oidc.redirectUrl: without router.browser.domain it has no default: name the address that the provider sends browsers back to" }}
 {{- end }}

@@ -113,8 +113,10 @@ function roles(scope: Construct, account: Account, props: RouterProps, namespace
   grant(ROUTER_NAME, ROUTER_RULES.resolve);
   if ((props.tokenReview ?? true) && !props.allowUnauthenticated) {
     clusterRole(scope, `${ROUTER_NAME}-authorize`, ROUTER_RULES.authorize, account);
-  } else if (props.browser?.oidc) {
-    clusterRole(scope, `${ROUTER_NAME}-authorize`, ROUTER_RULES.access, account);
+  }
+  // A role of its own: people who sign in are asked about whether or not tokens of the cluster are accepted.
+  if (props.browser?.oidc) {
+    clusterRole(scope, `${ROUTER_NAME}-access`, ROUTER_RULES.access, account);
   }
   if (props.resumeOnRequest) {
     grant(`${ROUTER_NAME}-resume`, ROUTER_RULES.resume);

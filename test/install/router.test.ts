@@ -113,7 +113,7 @@ test('people sign in at a provider, which the policy lets the router reach', () 
     '--browser-oidc-redirect-url=https://login.sandboxes.example.com/oidc/callback', '--browser-oidc-client-secret-file=/etc/sandbox-router/oidc/client-secret',
   ]));
   expect(volumes).toContainEqual({ name: 'oidc', secret: { secretName: 'oidc' } });
-  expect(one(objects, 'ClusterRole', 'sandbox-router-authorize').rules).toEqual([
+  expect(one(objects, 'ClusterRole', 'sandbox-router-access').rules).toEqual([
     { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
   ]);
   const ports = one(objects, 'NetworkPolicy', 'sandbox-router').spec.egress.flatMap((rule: any) => (rule.to ? [] : rule.ports));
@@ -143,7 +143,7 @@ test.each<[string, object, string]>([
   ['a provider in the clear', { replicas: 1, browser: { domain: 'a.example', oidc: { issuerUrl: 'http://id.example', clientId: 'a', clientSecret: secret('oidc') } } }, "router.browser.oidc.issuerUrl is 'http://id.example': use an https:// URL"],
   ['a provider that sends browsers nowhere', { replicas: 1, browser: { pathPrefix: '/a', oidc: { issuerUrl: 'https://id.example', clientId: 'a', clientSecret: secret('oidc') } } }, 'router.browser.oidc.redirectUrl: without a domain it has no default: name the address that the provider sends browsers back to'],
   ['a port that is none', { additionalPorts: ['http'] }, "router.additionalPorts[0] is 'http': use a port from 1 to 65535, a range such as '8000-8100', or '*'"],
-  ['a network that is none', { trustedProxyCidrs: ['10.0.0.1/33'] }, "router.trustedProxyCidrs[0] is '10.0.0.1/33': use an address or a network such as '10.0.0.0/8' or 'fd00::/8'"],
+  ['a network that is none', { trustedProxyCidrs: ['10.0.0.1/33'] }, "router.trustedProxyCidrs[0] is '10.0.0.1/33': use the addresses of proxies, such as '10.1.2.3' or '10.0.0.0/8': a network with a prefix of at least 8 bits in IPv4, and in IPv6 24 (7 in fc00::/7 and fe80::/10, 104 where IPv4 addresses are written as IPv6)"],
 ])('refuses %s', (_what, router, message) => {
   expect(messageOf(() => withRouter(router))).toBe(`agent-sandbox: ${message}`);
 });

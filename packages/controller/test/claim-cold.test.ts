@@ -21,7 +21,9 @@ describe('a new Sandbox', () => {
       ...CONTAINERS, automountServiceAccountToken: false, dnsPolicy: 'None', dnsConfig: { nameservers: ['8.8.8.8', '1.1.1.1'] },
     });
     expect(created.metadata.labels).toEqual({ [LABEL.templateRefHash]: TEMPLATE_HASH, [LABEL.launchType]: 'cold', [LABEL.claimUid]: bench.claim.metadata.uid });
-    expect(created.metadata.annotations).toEqual({ [ANNOTATION.templateRef]: 'python', [ANNOTATION.podName]: 'claim' });
+    expect(created.metadata.annotations).toEqual({
+      [ANNOTATION.templateRef]: 'python', [ANNOTATION.podName]: 'claim', [ANNOTATION.claimRequest]: expect.stringMatching(/^([0-9a-f]{8}\.){2}[0-9a-f]{8}$/),
+    });
     expect(created.metadata.ownerReferences).toMatchObject([{ kind: 'SandboxClaim', name: 'claim', controller: true, blockOwnerDeletion: true }]);
     expect(bench.condition()).toBe('False/SandboxNotReady: Sandbox is not ready');
     expect(bench.claim.status).toMatchObject({ sandbox: { name: 'claim' }, sandboxName: 'claim' });
