@@ -82,7 +82,10 @@ const BREAKS: readonly (readonly [Relaxation, where: string, Partial<SandboxProp
 ];
 
 const withBreak = (where: string, props: object, relaxations: Relaxation[]): Partial<SandboxProps> =>
-  where === 'pod' ? { ...props, relaxations } : { containers: [{ ...CONTAINER, ...props, relaxations }] };
+  where === 'pod' ? { ...props, relaxations } : { ...beside(props), containers: [{ ...CONTAINER, ...props, relaxations }] };
+
+/** What the API server wants of the Pod beside a container with these props, with or without a relaxation. */
+const beside = (props: { securityContext?: { procMount?: string } }): Partial<SandboxProps> => props.securityContext?.procMount ? { hostUsers: false } : {};
 
 test.each(BREAKS)('%s permits in a %s what is refused without it: %#', (relaxation, where, props, message) => {
   const lines = messageOf(() => sandbox(withBreak(where, props, [])));

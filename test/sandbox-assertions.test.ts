@@ -144,8 +144,9 @@ const FAILS: readonly (readonly [action: () => unknown, message: readonly string
     "  SandboxTemplate agents/python (agents/python/Resource): spec.podTemplate.spec.runtimeClassName is 'gvisor' (handler 'runsc')",
   ]],
   [() => assert().hasNoFindings(), [
-    'expected no findings, and there is 1:',
+    'expected no findings, and there are 3:',
     '  warning: SandboxWarmPool loose/empty (loose/empty/Resource): spec.replicas is 0: every claim of it starts cold: keep at least 1, add an autoscaler, or claim the template itself [empty-pool]',
+    ...['loose/box', 'open/wide'].map(name => `  warning: SandboxTemplate ${name} (${name}/Resource): spec.networkPolicyManagement is 'Unmanaged': nothing restricts the ingress and egress of its Pods: use another network, or add a NetworkPolicy or a SandboxNamespace [unmanaged-open]`),
   ]],
   [() => assert().reaches('python', named('aws-metadata')), [
     'expected SandboxTemplate agents/python to reach aws-metadata, and it cannot:',

@@ -155,15 +155,17 @@ describeWithPrograms('the rights of the chart', () => {
   }, 120_000);
 
   test('of the router are all that it uses', async () => {
-    const props = { router: { image: 'registry.example/router:1', resumeOnRequest: true, resumeTimeout: Duration.seconds(1) } };
+    const props = { editorsConnect: true, router: { image: 'registry.example/router:1', resumeOnRequest: true, resumeTimeout: Duration.seconds(1) } };
     await install(manifests(props));
     const namespace = await cluster.createNamespace('router');
     const user = { kind: 'ServiceAccount', name: 'user', namespace };
     await cluster.admin.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'user', namespace } });
-    await cluster.admin.create({
-      apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'user', namespace },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'agent-sandbox-edit' }, subjects: [user],
-    });
+    for (const name of ['agent-sandbox-edit', 'agent-sandbox-connect']) {
+      await cluster.admin.create({
+        apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name, namespace },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name }, subjects: [user],
+      });
+    }
     const { body: token } = await cluster.admin.request('POST', `/api/v1/namespaces/${namespace}/serviceaccounts/user/token`, {
       body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { audiences: ['agent-sandbox-router'] } },
     });

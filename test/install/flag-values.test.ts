@@ -59,6 +59,7 @@ const ITEMS: { readonly [rule: string]: fc.Arbitrary<string> } = {
 Object.assign(ITEMS, {
   // Origins that a URL would write otherwise are no business of a schema.
   origin: fc.oneof(
+    fc.tuple(fc.constantFrom('http', 'https'), LABELS.filter(host => !/^[x0-9]/.test(host)), fc.constantFrom('', ':8443')).map(([scheme, host, port]) => `${scheme}://${host}${port}`),
     fc.tuple(fc.constantFrom('http', 'https', 'ftp'), LABELS.filter(host => !/^[x0-9]/.test(host)), fc.constantFrom('', ':8443', ':0', ':65536', '/', '/path')).map(([scheme, host, rest]) => `${scheme}://${host}${rest}`),
     fc.constantFrom('*', 'null', 'app.example.com', 'https://'),
   ),
