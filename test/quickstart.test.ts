@@ -36,7 +36,7 @@ describe('npm run quickstart', () => {
   SandboxClaim         ticket-42      agents     gVisor     in: router, out: DNS  1
   PodDisruptionBudget  python-budget  agents     -          -                     -`);
     const next = rest.slice(rest.indexOf('Next') + 1).filter(Boolean).map(line => line.trim().split(/ {2,}/)[0]);
-    expect(next).toEqual([`${out}/agents.k8s.yaml`, 'examples/quickstart/main.ts', 'kubectl apply --server-side -f crds', `kubectl apply -f ${out}`]);
+    expect(next).toEqual([`${out}/agents.k8s.yaml`, 'examples/quickstart/main.ts', 'kubectl apply --server-side -f chart/files/crds', `kubectl apply -f ${out}`]);
   });
 
   test('leaves other files of the folder alone', () => {

@@ -96,7 +96,7 @@ export const FEATURES: Readonly<Record<string, Feature>> = {
       isolation: Isolation.gvisor(), relaxations: [Relaxation.UNCONFINED_SECCOMP],
     });
     new Sandbox(chart, 'host', {
-      containers: [{ image: IMAGE, relaxations: [Relaxation.PRIVILEGED, Relaxation.HOST_PORTS], ports: [{ port: 80, hostPort: 8080 }] }], isolation: Isolation.none(),
+      containers: [{ image: IMAGE, relaxations: [Relaxation.PRIVILEGED, Relaxation.HOST_PORTS], ports: [{ port: 8080, hostPort: 8080 }] }], isolation: Isolation.none(),
       hostNetwork: true, hostPid: true, relaxations: [Relaxation.HOST_NETWORK, Relaxation.HOST_PID], network: SandboxNetwork.unmanaged(),
     });
   },
