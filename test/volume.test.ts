@@ -65,8 +65,8 @@ test.each<[string, SandboxVolume, object]>([
     { secret: { secretName: 'credentials', items: [{ key: 'token', path: 'token' }], defaultMode: 0, optional: false } }],
   ['an existing claim', SandboxVolume.persistentVolumeClaim('v', kplus.PersistentVolumeClaim.fromClaimName(chart, 'pvc', 'datasets')),
     { persistentVolumeClaim: { claimName: 'datasets' } }],
-  ['any other volume', SandboxVolume.of({ name: 'v', downwardApi: { items: [{ path: 'cpu', resourceFieldRef: { resource: 'limits.cpu' } }] } }),
-    { downwardAPI: { items: [{ path: 'cpu', resourceFieldRef: { resource: 'limits.cpu' } }] } }],
+  ['any other volume', SandboxVolume.of({ name: 'v', downwardApi: { items: [{ path: 'cpu', resourceFieldRef: { containerName: 'sandbox', resource: 'limits.cpu' } }] } }),
+    { downwardAPI: { items: [{ path: 'cpu', resourceFieldRef: { containerName: 'sandbox', resource: 'limits.cpu' } }] } }],
 ])('%s is a volume of the Pod', (_, value, wire) => {
   expect(volume(value)).toEqual({ name: 'v', ...wire });
 });
@@ -75,12 +75,20 @@ test.each<[string, SandboxVolume, object]>([
 const SOURCE_PROPS: Readonly<Record<string, string>> = { downwardAPI: 'downwardApi', scaleIO: 'scaleIo' };
 const SHAPES: Record<string, Record<string, string>> = JSON.parse(STRUCTS_JSON);
 const REQUIRED: Readonly<Record<string, unknown>> = { 's': 'x', 'n': 1, '[s': ['x'], 'l1.LocalObjectReference': { name: 'x' } };
+/** What the API server wants beyond the schema. */
+const WANTED: Readonly<Record<string, object>> = {
+  configMap: { name: 'x' },
+  ephemeral: { volumeClaimTemplate: { spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: l1.Quantity.fromString('1Gi') } } } } },
+  image: { reference: 'registry.example/x:1' },
+  nfs: { path: '/x' },
+  secret: { secretName: 'x' },
+};
 const SOURCES = Object.keys(schemaOf('Sandbox', 'v1beta1', 'spec.podTemplate.spec.volumes[]').properties).filter(name => name !== 'name');
 
 test.each(SOURCES)('a volume can be of source %s', source => {
   const type = SHAPES['l1.Volume'][SOURCE_PROPS[source] ?? source].replace('?', '');
   const required = Object.fromEntries(Object.entries(SHAPES[type]).filter(([, prop]) => !prop.endsWith('?')).map(([name, prop]) => [name, REQUIRED[prop]]));
-  const value = SandboxVolume.of({ name: 'v', [SOURCE_PROPS[source] ?? source]: required });
+  const value = SandboxVolume.of({ name: 'v', [SOURCE_PROPS[source] ?? source]: { ...required, ...WANTED[source] } });
   const object = sandbox({ volumes: [value], relaxations: [Relaxation.HOST_PATH_VOLUMES, Relaxation.OTHER_VOLUMES] });
   expect(podSpec(object).volumes.map((each: object) => Object.keys(each).sort())).toEqual([['name', source].sort()]);
 });

@@ -72,13 +72,15 @@ test('the labels are the ones that other clients know', () => {
 });
 
 // Left out: keys that no program here reads or writes (`creation-latency-recorded`, and those of the migration script).
-test('the annotations are the ones that other clients know, and our own for consent', () => {
+test('the annotations are the ones that other clients know, and our own for consent and for what runs', () => {
   expect(Object.values(api.ANNOTATION).sort()).toEqual([
     'agents.x-k8s.io/claim-first-ready-at',
+    'agents.x-k8s.io/claim-request',
     'agents.x-k8s.io/claimable-from',
     'agents.x-k8s.io/client-first-requested-at',
     'agents.x-k8s.io/controller-first-observed-at',
     'agents.x-k8s.io/pod-name',
+    'agents.x-k8s.io/pod-spec-hash',
     'agents.x-k8s.io/propagated-annotations',
     'agents.x-k8s.io/propagated-labels',
     'agents.x-k8s.io/sandbox-name',
