@@ -14,7 +14,7 @@ import { parseAllDocuments } from 'yaml';
 const ROOT = path.join(__dirname, '..');
 const FIXTURE = fs.readFileSync(path.join(ROOT, 'rosetta', 'default.ts-fixture'), 'utf8').replace(/declare const (\w+): .*;/g, 'const $1 = given.$1;');
 const MODULES: Record<string, unknown> = { 'cdk8s': cdk8s, 'cdk8s-plus-28': kplus, 'cdk8s-agent-sandbox': library };
-const DOCUMENTS = ['README.md', ...fs.readdirSync(path.join(ROOT, 'docs', 'guide')).map(file => `docs/guide/${file}`)];
+const DOCUMENTS = ['README.md', ...fs.readdirSync(path.join(ROOT, 'docs', 'guide'), { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.md')).map(file => `docs/guide/${file}`)];
 
 const outdir = fs.mkdtempSync(path.join(os.tmpdir(), 'documents-'));
 afterAll(() => fs.rmSync(outdir, { recursive: true }));
@@ -50,7 +50,7 @@ function run({ code, alone }: Snippet): string {
   return app.synthYaml();
 }
 
-describe.each(DOCUMENTS)('%s', file => {
+describe.each(DOCUMENTS.filter(file => snippetsOf(file).some(({ alone }) => !alone)))('%s', file => {
   test.each(snippetsOf(file).filter(({ alone }) => !alone).map(snippet => [snippet.where, snippet] as const))('the snippet at %s works', (_where, snippet) => {
     const objects = parseAllDocuments(run(snippet)).map(document => document.toJS());
     expect(objects.every(object => typeof object.kind === 'string')).toBe(true);
