@@ -6,6 +6,7 @@ import { CONTAINER, container, podSpec, sandbox, schemaProblems, testChart } fro
 const chart = testChart();
 const quantity = (text: string) => l1.Quantity.fromString(text);
 const scratch = SandboxVolume.emptyDir('scratch');
+const disk = SandboxVolume.of({ name: 'disk', persistentVolumeClaim: { claimName: 'disk' } });
 const config = kplus.ConfigMap.fromConfigMapName(chart, 'config', 'settings');
 const secret = kplus.Secret.fromSecretName(chart, 'secret', 'credentials');
 
@@ -36,14 +37,13 @@ const FIELDS: readonly (readonly [field: string, props: Partial<SandboxContainer
   ['terminationMessagePath', { terminationMessagePath: '/workspace/last-words' }, '/workspace/last-words'],
   ['terminationMessagePolicy', { terminationMessagePolicy: 'FallbackToLogsOnError' }, 'FallbackToLogsOnError'],
   ['tty', { tty: false }, false],
-  ['volumeDevices', { volumeDevices: [{ name: 'scratch', devicePath: '/dev/xvda' }], mounts: [{ path: '/scratch', volume: scratch }] },
-    [{ name: 'scratch', devicePath: '/dev/xvda' }]],
+  ['volumeDevices', { volumeDevices: [{ name: 'disk', devicePath: '/dev/xvda' }] }, [{ name: 'disk', devicePath: '/dev/xvda' }]],
   ['volumeMounts', { mounts: [{ path: '/scratch', volume: scratch }] }, [{ name: 'scratch', mountPath: '/scratch' }]],
   ['workingDir', { workingDir: '/workspace' }, '/workspace'],
 ];
 
 test.each(FIELDS)('%s of a container is reachable', (field, props, wire) => {
-  const object = sandbox({ containers: [{ ...CONTAINER, ...props }] });
+  const object = sandbox({ containers: [{ ...CONTAINER, ...props }], volumes: [disk] });
   expect(podSpec(object).containers[0][field]).toEqual(wire);
   expect(schemaProblems(object)).toEqual([]);
 });
@@ -65,12 +65,12 @@ test('every field of a port is reachable', () => {
 
 test('every field of a mount is reachable', () => {
   const mounts: SandboxMount[] = [
-    { path: '/a', volume: scratch, readOnly: true, subPath: 'a/b', propagation: kplus.MountPropagation.HOST_TO_CONTAINER, recursiveReadOnly: 'IfPossible' },
-    { path: '/b', volume: scratch, subPathExpr: '$(POD)' },
+    { path: '/a', volume: scratch, readOnly: true, subPath: 'a/b', recursiveReadOnly: 'IfPossible' },
+    { path: '/b', volume: scratch, subPathExpr: '$(POD)', propagation: kplus.MountPropagation.HOST_TO_CONTAINER },
   ];
   const [first, second] = container({ mounts }).volumeMounts;
-  expect(first).toEqual({ name: 'scratch', mountPath: '/a', readOnly: true, subPath: 'a/b', mountPropagation: 'HostToContainer', recursiveReadOnly: 'IfPossible' });
-  expect(second).toEqual({ name: 'scratch', mountPath: '/b', subPathExpr: '$(POD)' });
+  expect(first).toEqual({ name: 'scratch', mountPath: '/a', readOnly: true, subPath: 'a/b', recursiveReadOnly: 'IfPossible' });
+  expect(second).toEqual({ name: 'scratch', mountPath: '/b', subPathExpr: '$(POD)', mountPropagation: 'HostToContainer' });
   expect(Object.keys({ ...first, ...second }).sort()).toEqual(properties('containers[].volumeMounts[]'));
 });
 
@@ -101,7 +101,9 @@ describe('resources', () => {
   });
 
   test('add up with further ones', () => {
-    expect(resources({ cpu: '1', resources: { limits: { 'nvidia.com/gpu': quantity('1') }, requests: { memory: quantity('1Gi') }, claims: [{ name: 'gpu' }] } }))
+    const further = { limits: { 'nvidia.com/gpu': quantity('1') }, requests: { memory: quantity('1Gi') }, claims: [{ name: 'gpu' }] };
+    const object = sandbox({ containers: [{ ...CONTAINER, cpu: '1', resources: further }], resourceClaims: [{ name: 'gpu', resourceClaimName: 'gpu' }] });
+    expect(podSpec(object).containers[0].resources)
       .toEqual({ requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '1', 'nvidia.com/gpu': '1' }, claims: [{ name: 'gpu' }] });
   });
 

@@ -20,7 +20,7 @@ spec:
   networkPolicy:
     egress: [{ to: [{ ipBlock: { cidr: 192.0.2.0/24 } }], ports: [{ port: 443, protocol: TCP }, { port: dns }] }]
   podTemplate:
-    metadata: { labels: { it's: "a \\"label\\"" } }
+    metadata: { annotations: { example.com/note: "it's \\"quoted\\"" } }
     spec:
       hostIPC: false
       setHostnameAsFQDN: true

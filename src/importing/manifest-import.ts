@@ -107,7 +107,8 @@ class Program {
   private readonly warnings: string[] = [];
 
   public constructor(files: ReadonlyMap<string, any[]>, private readonly layerTwo: boolean) {
-    const located = [...files].flatMap(([place, manifests]) => manifests.map(manifest => ({ manifest, place })));
+    // The rules tell objects apart by their places.
+    const located = [...files].flatMap(([file, manifests]) => manifests.map((manifest, index) => ({ manifest, place: `${file}#${index}` })));
     const errors = checkManifests(located).filter(({ severity }) => severity === FindingSeverity.ERROR);
     this.warnings.push(...errors.map(({ rule, object, field }) => `// ${rule}: ${object}: ${field}`.replace(/\s+/g, ' ')));
     for (const [file, manifests] of files) {

@@ -122,7 +122,7 @@ describeWithPrograms('the install chart', () => {
       ['agent-sandbox-user', 'may not', 'create', EXTENSIONS, 'sandboxtemplates', ''],
       ['view', 'may not', 'create', CORE, 'sandboxes', 'proxy'],
       ['view', 'may not', 'create', EXTENSIONS, 'sandboxclaims', ''],
-      ['edit', 'may', 'create', CORE, 'sandboxes', 'proxy'],
+      ['edit', 'may not', 'create', CORE, 'sandboxes', 'proxy'],
       ['edit', 'may', 'patch', EXTENSIONS, 'sandboxwarmpools', 'scale'],
     ])('%s %s %s %s/%s %s', async (user, may, verb, group, resource, subresource) => {
       expect(await allowed(user, verb, resource, group, subresource || undefined)).toBe(may === 'may');
