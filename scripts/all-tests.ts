@@ -3,10 +3,10 @@
  * that lost a race against other work does not hide what the rest says. The end names each of them: a suite that needs a
  * second run has a fault that is to be mended.
  */
-import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { JEST, node, ROOT } from './jest';
 
 interface Counts { readonly passed: number; readonly failed: number; readonly skipped: number }
 
@@ -22,9 +22,6 @@ type Tests = (env: NodeJS.ProcessEnv, suites?: readonly string[]) => number;
 
 /** More failed suites than this are no bad luck and are not run again. */
 const MOST_SECOND_RUNS = 5;
-
-const ROOT = path.resolve(__dirname, '..');
-const JEST = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', require.resolve('jest/bin/jest'), '--ci', '--forceExit'];
 
 const everywhere: Tests = (env, suites) => node([...JEST, ...(suites ? ['--runInBand', '--runTestsByPath', ...suites] : []), '--ignoreProjects', 'node'], env);
 const onNode: Tests = (env, suites) => node(['--import', 'tsx', path.join(__dirname, 'node-tests.ts'), ...(suites ? ['--runTestsByPath', ...suites] : [])], env);
@@ -71,10 +68,6 @@ function summaryOf(tests: Tests, folder: string, suites?: readonly string[]): Su
 
 function plus(one: Counts, other: Counts, factor = 1): Counts {
   return { passed: one.passed + factor * other.passed, failed: one.failed + factor * other.failed, skipped: one.skipped + factor * other.skipped };
-}
-
-function node(args: readonly string[], env: NodeJS.ProcessEnv): number {
-  return spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...env } }).status ?? 1;
 }
 
 process.exitCode = main();
