@@ -39,7 +39,7 @@ export async function waitForObject<T extends KubeObject>(
 class ObjectWait<T extends KubeObject> {
   private version?: string;
   /** Whether the last watch told anything. */
-  private isTold = false;
+  private hasEvents = false;
 
   constructor(
     private readonly cluster: Cluster, private readonly resource: Resource<T>, private last: T, private readonly options: ObjectWaitOptions<T>,
@@ -59,7 +59,7 @@ class ObjectWait<T extends KubeObject> {
           if (this.version === undefined ? this.accept(await this.reread(deadline)) : await this.follow(deadline)) {
             return this.last;
           }
-          failures = this.isTold ? 0 : failures + 1;
+          failures = this.hasEvents ? 0 : failures + 1;
         } catch (error) {
           deadline.throwIfAborted();
           if (isSituation(error, 'gone')) {
@@ -80,7 +80,7 @@ class ObjectWait<T extends KubeObject> {
   /** True when the object is as wanted, false when the server ends the watch. */
   private async follow(signal: AbortSignal): Promise<boolean> {
     const { namespace, name } = this.last.metadata;
-    this.isTold = false;
+    this.hasEvents = false;
     const stream = await this.cluster.stream({ verb: 'watch', resource: this.resource, namespace }, {
       query: {
         watch: true,
@@ -93,7 +93,7 @@ class ObjectWait<T extends KubeObject> {
     }, WATCH_IDLE_MS);
     try {
       for await (const events of watchEvents<T>(stream)) {
-        this.isTold = true;
+        this.hasEvents = true;
         for (const event of events) {
           if (event.type === 'ERROR') {
             throw new ApiError(`watch ${describeLocation(this.resource, { namespace, name })}`, event.object.code ?? 500, event.object);
@@ -122,7 +122,7 @@ class ObjectWait<T extends KubeObject> {
     try {
       const found = await this.cluster.request<T>({ verb: 'get', resource: this.resource, namespace, name }, { query: { resourceVersion: '0' }, signal });
       this.version = found.metadata.resourceVersion;
-      this.isTold = true;
+      this.hasEvents = true;
       return found;
     } catch (error) {
       throw isNotFound(error) ? this.options.onDeleted() : error;
