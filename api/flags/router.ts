@@ -266,7 +266,7 @@ export const ROUTER: Program = {
     {
       name: 'workers', type: 'integer', words: 'Worker processes; 0 means one for each core, at most 8.', default: 0, prop: { name: 'workers', default: 1 },
     },
-    { name: 'shutdown-timeout', type: 'duration', words: 'How long requests may take to end after the process was told to stop.', default: 30_000, original: 'shutdown-timeout' },
+    { name: 'shutdown-timeout', type: 'duration', words: 'Time that requests have to end after SIGTERM.', default: 30_000, original: 'shutdown-timeout' },
     { name: 'access-log', type: 'boolean', words: 'Whether each request is logged.', default: true, original: 'access-log', prop: { name: 'accessLog' } },
     { name: 'zap-log-level', key: 'logLevel', type: 'logLevel', words: 'Level of the log: debug, info, warn, error, panic, or a number above 0 for more than info.', default: 'info', original: 'zap-log-level', prop: { name: 'logLevel' } },
     {

@@ -28,7 +28,7 @@ export interface AdmissionOptions {
   readonly traceHeaders?: (record: RequestRecord) => readonly string[];
   /** Absent: only headers name a Sandbox. */
   readonly browser?: Browser;
-  /** Absent: suspended Sandboxes stay so, and nobody waits for one that is starting. */
+  /** Absent: suspended Sandboxes are not resumed, and requests do not wait for a Sandbox that is starting. */
   readonly resume?: Resume;
 }
 
@@ -40,9 +40,9 @@ export interface Admitted {
   readonly question: Question;
   /** Headers for the sandbox, as names and values in turn: without those of the hop and the length; `Host` first, if there is one. */
   readonly headers: string[];
-  /** Running since the request came. Whoever has got this has to clear it. */
+  /** Running since the request arrived. The receiver of the admitted request must clear it. */
   readonly deadline: Deadline;
-  /** Under which concurrent requests and connections are limited: the caller and the Sandbox, since many people may be behind one caller. */
+  /** Key of the limit on concurrent requests and connections: the caller and the Sandbox, since one caller may act for many people. */
   readonly limitKey: string;
   /** Path and query for the sandbox, byte by byte. */
   readonly target: string;

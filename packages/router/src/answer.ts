@@ -3,7 +3,7 @@ import { grpcStatus, isGrpc } from './grpc.js';
 import { streamOf } from './http2.js';
 import type { Refusal } from './refusal.js';
 
-/** Milliseconds that a client may go on sending a body that nobody wants, after it was answered. */
+/** Milliseconds that a client may go on sending a body after the answer; the body is discarded. */
 const LINGER_MS = 2_000;
 
 /** Sends a refusal. */

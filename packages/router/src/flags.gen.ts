@@ -140,7 +140,7 @@ export interface FlagValues {
   readonly browserOidcGroupsPrefix: string;
   /** Worker processes; 0 means one for each core, at most 8. */
   readonly workers: number;
-  /** How long requests may take to end after the process was told to stop. Milliseconds. */
+  /** Time that requests have to end after SIGTERM. Milliseconds. */
   readonly shutdownTimeout: number;
   /** Whether each request is logged. */
   readonly accessLog: boolean;
@@ -224,7 +224,7 @@ export const PROGRAM: ProgramTable = {
     { name: 'browser-oidc-groups-claim', type: 'text', value: 'claim', words: 'Claim that holds the groups.', default: 'groups' },
     { name: 'browser-oidc-groups-prefix', type: 'text', words: 'Text before groups.', default: '' },
     { name: 'workers', type: 'integer', words: 'Worker processes; 0 means one for each core, at most 8.', default: 0 },
-    { name: 'shutdown-timeout', type: 'duration', words: 'How long requests may take to end after the process was told to stop.', default: 30000 },
+    { name: 'shutdown-timeout', type: 'duration', words: 'Time that requests have to end after SIGTERM.', default: 30000 },
     { name: 'access-log', type: 'boolean', words: 'Whether each request is logged.', default: true },
     { name: 'zap-log-level', key: 'logLevel', type: 'logLevel', words: 'Level of the log: debug, info, warn, error, panic, or a number above 0 for more than info.', default: 'info' },
     { name: 'enable-tracing', type: 'boolean', words: 'Whether traces are exported over OTLP (gRPC).', otherwise: 'if OTEL_EXPORTER_OTLP_ENDPOINT is set' },

@@ -37,7 +37,7 @@ export class PortSet {
   }
 }
 
-/** Where the flags come from; the process itself unless told otherwise. */
+/** Environment and files that flags are read from. @default - those of the process */
 export interface Surroundings {
   readonly env?: NodeJS.ProcessEnv;
   readonly write?: (text: string) => void;

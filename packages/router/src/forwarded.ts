@@ -20,6 +20,7 @@ export interface Outside {
 
 /** A host name or an address, with or without a port. */
 const HOST = /^(?:[a-zA-Z0-9_](?:[a-zA-Z0-9._-]*[a-zA-Z0-9_.])?|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?$/;
+const HTTP_SCHEMES: ReadonlyMap<string, 'http' | 'https'> = new Map([['http', 'http'], ['ws', 'http'], ['https', 'https'], ['wss', 'https']]);
 const PREFIX = /^(?:\/[A-Za-z0-9._~!$&'()*+=:@%-]+)+$/;
 
 /** The headers that say it, in lower case and joined by commas, as Node has them. */
@@ -30,17 +31,16 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>;
  */
 export function outsideOf(headers: Headers, peer: string, isEncrypted: boolean, trusted: BlockList): Outside {
   const isTrusted = isIn(withoutMapping(peer), trusted);
-  const told = (name: string) => (isTrusted ? nearest(headers[`x-forwarded-${name}`] as string | undefined) : undefined);
+  const forwarded = (name: string) => (isTrusted ? nearest(headers[`x-forwarded-${name}`] as string | undefined) : undefined);
   const chain = clientChain(peer, headers['x-forwarded-for'] as string | undefined, trusted);
-  const toldProto = told('proto')?.toLowerCase();
-  const proto = toldProto === 'https' || toldProto === 'wss' ? 'https' : toldProto === 'http' || toldProto === 'ws' ? 'http' : undefined;
+  const proto = HTTP_SCHEMES.get(forwarded('proto')?.toLowerCase() ?? '');
   const scheme = proto ?? (isEncrypted ? 'https' : 'http');
-  const toldHost = told('host');
-  const host = toldHost !== undefined && isHost(toldHost) ? toldHost : headers.host as string | undefined;
-  const toldPort = Number(told('port'));
-  const isPort = Number.isInteger(toldPort) && toldPort >= 1 && toldPort <= 65535;
-  const port = isPort ? toldPort : Number(HOST.exec(host ?? '')?.[1] ?? (scheme === 'https' ? 443 : 80));
-  const prefix = told('prefix');
+  const forwardedHost = forwarded('host');
+  const host = forwardedHost !== undefined && isHost(forwardedHost) ? forwardedHost : headers.host as string | undefined;
+  const forwardedPort = Number(forwarded('port'));
+  const isPort = Number.isInteger(forwardedPort) && forwardedPort >= 1 && forwardedPort <= 65535;
+  const port = isPort ? forwardedPort : Number(HOST.exec(host ?? '')?.[1] ?? (scheme === 'https' ? 443 : 80));
+  const prefix = forwarded('prefix');
   return {
     client: chain[0]!, chain: chain.join(', '), proto: scheme, isProtoKnown: isEncrypted || proto !== undefined, port,
     ...definedOnly({ host }),

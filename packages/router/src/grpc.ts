@@ -117,7 +117,7 @@ export class GrpcExchange {
   private complete(): void {
     const stream = streamOf(this.request)!;
     if (!this.request.complete) {
-      // What the client still sends is not wanted any more. It is told after the trailers.
+      // The rest of the request is not needed: the stream is closed without an error after the trailers.
       const stop = () => void setImmediate(() => stream.close(NGHTTP2_NO_ERROR));
       if (stream.writableFinished) {
         stop();

@@ -46,7 +46,7 @@ export class Metrics {
     this.reloads.inc({ outcome: success ? 'success' : 'failure' });
   }
 
-  /** Asks how many requests are under way when somebody wants to know. */
+  /** Reads the number of requests in flight at each scrape. */
   public observeInflight(count: () => number): void {
     new Gauge({
       name: 'sandbox_router_inflight_requests', help: 'Requests under way, upgraded connections among them', registers: [this.registry],

@@ -77,7 +77,7 @@ export class Proxy {
       response.writeContinue();
     }
     const body = hasBody(request) ? new RequestBody(request, maxBodyBytes, record, () => deadline.refresh()) : null;
-    // Whoever waits for the answer hears of it; in between two tries nobody may.
+    // The try in progress gets the error; between two tries there may be no other listener.
     body?.on('error', () => undefined);
     if (length !== undefined && body !== null) {
       headers.push('Content-Length', length);
@@ -306,7 +306,7 @@ export function answerHeaders(raw: readonly (Buffer | string)[], connection: unk
   return headers;
 }
 
-/** Tells the client what went wrong, if it can still be told. */
+/** Sends the client an error response, if a response can still be sent. */
 export function refuse(request: IncomingMessage, response: ServerResponse, error: unknown, record: RequestRecord): void {
   if (response.closed || error instanceof ClientGoneError) {
     record.status ||= 499;

@@ -1,4 +1,4 @@
-/** What a caller is told instead of getting an answer of the sandbox. The texts are those of the other routers: clients compare them. */
+/** An error response of the router instead of one of the sandbox. The texts are those of the other routers: clients compare them. */
 export class Refusal extends Error {
   constructor(public readonly status: number, detail: string, public readonly headers: Readonly<Record<string, string | string[]>> = {}) {
     super(detail);

@@ -25,7 +25,7 @@ import { Upstreams } from './upstreams.js';
 
 /** Milliseconds for the first lists of Sandboxes and Pods. */
 const SYNC_TIMEOUT_MS = 60_000;
-/** Milliseconds before the end of the time to shut down at which upgraded connections are told to end. */
+/** Milliseconds before the end of the shutdown timeout at which upgraded connections get a close frame. */
 const FAREWELL_MS = 2_000;
 
 export interface RouterOptions {

@@ -17,9 +17,9 @@ export interface Tracing {
 }
 
 /**
- * Starts tracing. The libraries of OpenTelemetry are loaded here, so that nobody else pays for them.
+ * Starts tracing. The libraries of OpenTelemetry are loaded here, so that they cost nothing without tracing.
  *
- * @param processor what spans go to; by default OTLP over gRPC, to where the variables of OpenTelemetry say
+ * @param processor receives the spans; by default OTLP over gRPC, to the endpoint in the variables of OpenTelemetry
  */
 export async function startTracing(version: string, processor?: SpanProcessor): Promise<Tracing> {
   const [api, { NodeTracerProvider, BatchSpanProcessor }, { OTLPTraceExporter }, { resourceFromAttributes }] = await Promise.all([

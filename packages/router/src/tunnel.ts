@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { FrameFollower, GOING_AWAY, MESSAGE_TOO_BIG, closeFrame } from './websocket.js';
 
-/** Milliseconds that the two sides have to end a connection after they were told to. */
+/** Milliseconds that the two sides have to end a connection after its close frames were sent. */
 const GRACE_MS = 1_000;
 
 export interface TunnelLimits {
@@ -50,7 +50,7 @@ export class Tunnel {
     return { bytesIn: this.bytesIn, bytesOut: this.bytesOut };
   }
 
-  /** Ends the connection from the middle. Both sides of a WebSocket are told, unless a frame is on its way to them. */
+  /** Ends the connection from the router's side. Both ends of a WebSocket get a close frame, unless a frame to them is incomplete. */
   public close(reason: string, code: number = GOING_AWAY): void {
     if (this.isEnding) {
       return;

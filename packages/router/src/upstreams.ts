@@ -86,7 +86,7 @@ export class Upstreams {
       session.on('error', reject);
       session.once('close', () => reject(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' })));
     });
-    // Whoever asked is told.
+    // The caller of this function handles the rejection.
     connected.catch(() => undefined);
     const entry: Session = { session, connected, podUid, usedAt: performance.now() };
     session.once('connect', () => clearTimeout(timer));

@@ -57,7 +57,7 @@ export class WaitingClient {
     }
   }
 
-  /** Leaves the connection to someone else. Returns what the client has sent so far. */
+  /** Detaches from the connection. Returns the bytes that the client has sent so far. */
   public release(): Buffer {
     this.socket.off('data', this.onData).off('end', this.onGone).off('close', this.onGone);
     return Buffer.concat(this.early.splice(0));

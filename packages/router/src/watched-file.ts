@@ -13,9 +13,9 @@ export interface WatchedFilesOptions<T> {
   /** Makes of the contents what is needed. Throws if they are no good. */
   readonly read: (contents: readonly string[]) => T;
   readonly logger: Logger;
-  /** Told about each new value. @default - nobody is */
+  /** Called with each new value. @default - no callback */
   readonly onChange?: (value: T) => void;
-  /** Told whether a change could be taken over. @default - nobody is */
+  /** Called after each change of the file, with whether it could be applied. @default - no callback */
   readonly onReload?: (success: boolean) => void;
 }
 

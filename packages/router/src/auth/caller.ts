@@ -1,4 +1,4 @@
-/** The Sandbox that somebody wants to use. */
+/** The Sandbox that a request is for. */
 export interface SandboxRef {
   readonly namespace: string;
   readonly name: string;
@@ -6,12 +6,12 @@ export interface SandboxRef {
   readonly uid?: string;
 }
 
-/** What somebody wants to do with it: send requests to it, or resume it. */
+/** A use of a Sandbox: sending requests to it, or resuming it. */
 export type Action = 'connect' | 'resume';
 
-/** Somebody whose token was found to be good. */
+/** The owner of a token that was found valid. */
 export interface Caller {
-  /** Under which limits and decisions are kept; differs between callers, and tells nothing about the token. */
+  /** Key of the caller's limits and cached decisions; unique per caller, and reveals nothing of the token. */
   readonly key: string;
   /** For the access log: the name of a user, or what kind of token it was. */
   readonly name: string;

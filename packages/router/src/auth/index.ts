@@ -12,7 +12,7 @@ export class Authentication {
   private readonly texts: { readonly missing?: string; readonly wrong?: string };
 
   /**
-   * @param methods in the order in which they are asked; undefined: everybody may do everything
+   * @param methods in the order in which they are tried; undefined: no authentication, every request is allowed
    * @param failures worthless tokens per client address
    */
   constructor(private readonly methods: readonly Authenticator[] | undefined, private readonly failures: RateLimits, staticOnly: boolean) {

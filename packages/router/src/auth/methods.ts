@@ -47,7 +47,7 @@ export function authenticationOf(
   }
   const isOpen = modes.includes('allow-all');
   if (isOpen) {
-    logger.warn({}, 'NO AUTHENTICATION: everybody who can connect to this router may use every sandbox (--authz-mode=allow-all)');
+    logger.warn({}, 'NO AUTHENTICATION: every client that can connect to this router may use every sandbox (--authz-mode=allow-all)');
   }
   return { authentication: new Authentication(isOpen ? undefined : methods, failures, modes.length === 1 && modes[0] === 'static-token'), close };
 }

@@ -66,7 +66,7 @@ export class TokenReviews implements Authenticator {
   private async review(token: string): Promise<User | undefined> {
     const { audiences, cluster, logger } = this.options;
     const { status } = await askReview(cluster, logger, 'tokenreview', TOKEN_REVIEWS, { token, audiences });
-    // A server that does not know audiences answers without: its word would count for tokens that were made for anybody.
+    // A server that does not know audiences returns none; accepting that would accept tokens for any audience.
     const isOurs = status?.audiences?.some(audience => audiences.includes(audience)) ?? false;
     return status?.authenticated === true && isOurs && status.user?.username ? status.user as User : undefined;
   }

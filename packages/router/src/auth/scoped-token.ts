@@ -76,8 +76,8 @@ export class ScopedTokens implements Authenticator {
       key: `scoped:${claims.namespace}/${claims.name}/${claims.uid ?? ''}`,
       name: 'scoped-token',
       expiresAt: claims.exp * 1000,
-      // There is nobody in the API server behind such a token, so nothing beyond connecting can be asked for. To a Sandbox that
-      // is not known (yet) nobody connects anyway.
+      // Such a token has no identity in the API server, so it allows nothing but connecting. A Sandbox without a known UID
+      // has no target, so the request fails in any case.
       may: (action: Action, { namespace, name, uid }: SandboxRef) => action === 'connect' && namespace === claims.namespace && name === claims.name
         && (claims.uid === undefined || uid === undefined || claims.uid === uid),
     };

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Authenticator, Caller } from './caller.js';
 
-/** Whoever has the one token is the operator, and may do everything. */
+/** The owner of the static token is the operator and may do everything. */
 const OPERATOR: Caller = { key: 'static', name: 'static-token', may: () => true };
 
 /** One token for everything. */

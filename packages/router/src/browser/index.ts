@@ -183,7 +183,7 @@ export class Browser {
     const away = (more: Record<string, string> = {}) => redirect(asLocation(outsidePath(outside, route, base.target)), more);
     const ticket = oidc === undefined ? undefined : await seal.open<Ticket>('ticket', token);
     if (ticket === undefined && hasSession) {
-      // Already signed in: a link must not make it someone else's session.
+      // Already signed in: a link must not replace the session by that of another user.
       throw away();
     }
     const problem = ticket === undefined ? loginProblem(request, outside, allowedOrigins) : undefined;
@@ -236,7 +236,7 @@ export class Browser {
   }
 }
 
-/** Seconds that someone has to sign in. */
+/** Seconds that a user has to sign in. */
 const NONCE_S = 600;
 
 /** The hash by which a browser is recognized that began to sign in. */

@@ -9,9 +9,9 @@ import type { Routes } from './route.js';
 import type { Seal } from './sealed.js';
 import type { Ticket } from './ticket.js';
 
-/** Milliseconds that someone has to sign in at the provider. */
+/** Milliseconds that a user has to sign in at the provider. */
 const FLOW_MS = 600_000;
-/** Milliseconds in which a browser has to follow the way from the login to the sandbox. */
+/** Milliseconds in which a browser must follow the redirects from the login to the sandbox. */
 const TICKET_MS = 60_000;
 /** Seconds for one question to the provider. */
 const TIMEOUT_S = 10;
@@ -204,8 +204,8 @@ export class Oidc {
     if (username.startsWith(RESERVED)) {
       throw unauthenticated(`Names that begin with "${RESERVED}" belong to the API server.`);
     }
-    const told = claims[groupsClaim];
-    const groups = (Array.isArray(told) ? told : [told]).filter((group): group is string => typeof group === 'string' && group !== '')
+    const claim = claims[groupsClaim];
+    const groups = (Array.isArray(claim) ? claim : [claim]).filter((group): group is string => typeof group === 'string' && group !== '')
       .map(group => groupsPrefix + group).filter(group => !group.startsWith(RESERVED));
     return { username, groups: [...groups, 'system:authenticated'] };
   }

@@ -5,8 +5,8 @@ import { forbidden, type Refusal } from '../refusal.js';
 const SAFE: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Whether a request that a cookie lets in comes from a page that may send it: from the sandbox's own pages or those of an allowed
- * origin, or by following a link. Browsers attach cookies whoever makes them send a request. Returns why not.
+ * Checks the origin of a request that is authenticated by a cookie, which browsers attach to requests of any page. Allowed are the
+ * sandbox's own pages, pages of an allowed origin, and following a link. Returns the refusal, if any.
  */
 export function originProblem(request: IncomingMessage, outside: Outside, allowed: ReadonlySet<string>): Refusal | undefined {
   const { origin, referer, 'sec-fetch-site': site, 'sec-fetch-mode': mode, 'sec-fetch-dest': destination, upgrade } = request.headers;
