@@ -35,8 +35,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 60_000;
 
 /**
- * From Node 24.9 on, only WebSockets are upgraded: some clients (Java's) offer HTTP/2 with their requests, whose bodies would be lost
- * by an upgrade that nobody wants. Earlier releases ignore the option.
+ * From Node 24.9 on, only WebSockets are upgraded: some clients (Java's) offer HTTP/2 with their requests, and an upgrade would lose
+ * the request's body. Earlier releases ignore the option.
  */
 const UPGRADES: object = { shouldUpgradeCallback: (request: IncomingMessage) => request.headers.upgrade?.toLowerCase() === 'websocket' };
 

@@ -3,7 +3,7 @@ import { SCREEN, type Browser } from './browser.js';
 /** Arguments of an action as the model gives them. */
 export type Arguments = { readonly [name: string]: unknown };
 
-/** An action cannot be done as the model asked; it is told so and may try something else. */
+/** An action of the model cannot be done; the error goes back to the model, which may try another action. */
 class ActionError extends Error {
   constructor(message: string) {
     super(message);

@@ -149,7 +149,7 @@ class Run {
     const { safety_decision: safety, ...args } = (call.args ?? {}) as Arguments & { readonly safety_decision?: SafetyDecision };
     const name = call.name ?? '';
     this.note(`step ${step}: ${name} ${JSON.stringify(args)}`);
-    // Only a person may confirm. Whoever calls can decide, and ask again with more precise words.
+    // Only a person may confirm. The caller can decide, and repeat the request with more precise words.
     if (safety !== undefined && safety.decision !== 'regular' && safety.decision !== 'allowed') {
       throw new RunEnd(EXIT.confirmation, `not done, the model asks for a confirmation (${safety.decision}): ${safety.explanation ?? ''}`);
     }

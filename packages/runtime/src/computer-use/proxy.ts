@@ -6,8 +6,8 @@ import { isPublic, type DomainPolicy } from './policy.js';
 
 const CONNECT_TIMEOUT_MS = 15_000;
 /**
- * What Chromium asks for by itself, whatever its flags say. Refused without a word, also under a `*`: only whoever writes such a host
- * out wants it.
+ * Hosts that Chromium connects to by itself, regardless of its flags. Refused without a log line, also under a `*`: they must be
+ * allowed by name.
  */
 const BROWSERS_OWN = new Set([
   'update.googleapis.com', 'accounts.google.com', 'clients2.google.com', 'safebrowsing.googleapis.com', 'optimizationguide-pa.googleapis.com',

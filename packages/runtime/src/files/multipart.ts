@@ -33,7 +33,7 @@ export async function withFilePart<T>(request: IncomingMessage, use: (part: File
       headers: { ...request.headers, 'content-type': request.headers['content-type'] ?? '' },
       preservePath: true,
       limits: LIMITS,
-      // A file without a name is still a file, and told apart from a field.
+      // A part with an empty file name is still a file, not a field.
       isPartAFile: (_name, _type, filename) => filename !== undefined,
     });
   } catch (error) {
@@ -50,9 +50,9 @@ export async function withFilePart<T>(request: IncomingMessage, use: (part: File
       // Without a listener, a part that breaks off would end the process.
       stream.on('error', () => undefined);
       if (name === 'file') {
-        // Its own stream: whoever destroys it must not destroy what the parser still writes to.
+        // A stream of its own: destroying it must not destroy the stream that the parser still writes to.
         const content = stream.pipe(new PassThrough());
-        // Whoever reads it is told; nobody may do so any more.
+        // The reader gets the error; there may be no reader any more.
         content.on('error', () => undefined);
         ended.catch((error: Error) => content.destroy(error));
         resolve({ filename, content, complete: () => ended });

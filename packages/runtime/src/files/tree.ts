@@ -13,7 +13,7 @@ const MAX_DEPTH = 128;
 
 /** Where a path leads: a name in a directory, and what is there. Valid until the callback that got it has ended. */
 export interface Location {
-  /** The directory, as a path that nobody can redirect: `/proc/self/fd/<n>`. */
+  /** The directory, as a path that cannot be redirected: `/proc/self/fd/<n>`. */
   readonly directory: string;
   /** Name in the directory; empty for the base directory itself. */
   readonly name: string;
@@ -42,7 +42,7 @@ export interface LocateOptions {
  * The files below one directory.
  *
  * Every path is walked one component at a time. Each step opens a name relative to the directory handle of the step before,
- * without following links; a link's target is walked the same way. So a name that somebody swaps during the walk leads
+ * without following links; a link's target is walked the same way. So a name that is replaced during the walk leads
  * to an error or to something else below the base directory, never out of it: there is nothing to check between finding
  * an object and using it. Node has no `openat`; `/proc/self/fd/<n>/<name>` does the same on Linux. Where there is no
  * /proc, `open` refuses, because checking paths as strings can be tricked.

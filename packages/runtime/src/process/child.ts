@@ -69,7 +69,7 @@ export async function startChild(command: Command, options: { readonly stdin: bo
     const error = await new Promise(resolve => child.once('error', resolve));
     throw new SpawnError(errnoOf(error) ?? 'EIO', program);
   }
-  // Says that a signal could not be delivered; there is nobody to tell.
+  // Reports that a signal could not be delivered; there is no caller left to handle it.
   child.on('error', () => undefined);
   const pid = child.pid;
   return {
@@ -78,7 +78,7 @@ export async function startChild(command: Command, options: { readonly stdin: bo
     stderr: child.stderr!,
     stdin: child.stdin ? new PipeInput(child.stdin) : undefined,
     exited,
-    // After the exit, the number may belong to somebody else.
+    // After the exit, the number may belong to another process.
     kill: signal => child.exitCode === null && child.signalCode === null && killGroup(pid, signal),
   };
 }
@@ -102,7 +102,7 @@ class PipeInput implements Input {
   private ended = false;
 
   constructor(private readonly pipe: Writable) {
-    // Whoever writes is told; without a listener, the process would end.
+    // The writer gets the error from its callback; without a listener, the process would end.
     pipe.on('error', () => undefined);
   }
 

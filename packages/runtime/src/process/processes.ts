@@ -5,8 +5,8 @@ import type { Child } from './child.js';
 const STOP_GRACE_MS = 2000;
 
 /**
- * The programs that run: at most so many at a time, each with a number. Numbers count from 1 and mean nothing once the program has
- * ended, so that nobody can signal a process that only inherited a number.
+ * The running programs: at most a given number at a time, each with an id. Ids count from 1 and are invalid once the program has
+ * ended, so that no signal can reach a process that only inherited a process id.
  */
 export class Processes {
   private readonly children = new Map<number, Child>();

@@ -92,7 +92,7 @@ function readNow(fd: number): Buffer | undefined {
     const length = readSync(fd, buffer);
     return length > 0 ? buffer.subarray(0, length) : undefined;
   } catch {
-    // EAGAIN while somebody holds the terminal, EIO when nobody does any more.
+    // EAGAIN while a process has the terminal open, EIO when none has any more.
     return undefined;
   }
 }

@@ -12,8 +12,8 @@ export interface Reading {
 }
 
 /**
- * Resolves once everything has been read that was written before the call, and not before: when a look at the stream finds it empty, or
- * when more has come since than the system can have held, because somebody goes on writing.
+ * Resolves once all data that was written before the call has been read, and not before: when the stream is found empty, or, while
+ * a process goes on writing, when more has arrived than the system can have buffered.
  */
 export async function untilRead(reading: Reading, isOver: () => boolean): Promise<void> {
   const begin = reading.bytes;

@@ -22,7 +22,7 @@ export class ProcessError extends Error {
   }
 }
 
-/** Any error of a call as one that the caller can be told. */
+/** Turns any error of a call into one that is safe to return to the caller. */
 export function processErrorOf(error: unknown): ProcessError {
   if (error instanceof ProcessError) {
     return error;

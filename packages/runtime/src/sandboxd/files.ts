@@ -242,7 +242,7 @@ function notFound(reply: FastifyReply, request: FastifyRequest): void {
 }
 
 function sendError(reply: FastifyReply, request: FastifyRequest, status: number, code: string, message: string): void {
-  // A body that nobody read would be taken for the next request.
+  // An unread body would be taken for the next request.
   request.raw.resume();
   if (request.method === 'HEAD') {
     reply.code(status).send();
