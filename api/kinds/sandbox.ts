@@ -3,8 +3,8 @@ import { AGE, POD_IPS, POD_TEMPLATE, SERVICE, VOLUME_CLAIM_TEMPLATES, conditionC
 
 /**
  * A sandbox runs when `operatingMode` is not `Suspended` and `replicas` is not 0. The first generation of clients
- * knows only `replicas`, the second only `operatingMode`: whoever resumes with one of them while the other still says
- * no would believe that it worked, so such a write is refused.
+ * knows only `replicas`, the second only `operatingMode`. A write that resumes with one of them while the other still
+ * suspends would seem to work without an effect, so it is refused.
  */
 const HALF_RESUMES: readonly ValidationRule[] = [
   {

@@ -8,7 +8,7 @@ const REFUSED = 'the API server refuses a Pod with it';
 
 /**
  * An image as container runtimes read it: registry with port, path in lower case, tag, digest. Placeholders of templating
- * tools are somebody else's business.
+ * tools are accepted.
  */
 const IMAGE = new RegExp([
   '^(?:(?:[A-Za-z0-9](?:[-A-Za-z0-9]*[A-Za-z0-9])?)(?:\\.[A-Za-z0-9](?:[-A-Za-z0-9]*[A-Za-z0-9])?)*(?::\\d+)?/|\\[[0-9a-fA-F:]+\\](?::\\d+)?/)?',

@@ -42,7 +42,7 @@ export function checkRouterFlags(problems: Problems, props: RouterProps): void {
       }
     }
     if (props.resumeOnRequest) {
-      problems.add('resumeOnRequest', true, 'without tokens nobody can be asked whether they may: leave it or allowUnauthenticated out');
+      problems.add('resumeOnRequest', true, 'resuming needs an authenticated caller: leave it or allowUnauthenticated out');
     }
   } else if (props.tokenReview === false && !props.scopedTokenSecret && !props.staticTokenSecret) {
     problems.add('tokenReview', false, 'name another way to say who one is: scopedTokenSecret, staticTokenSecret, or allowUnauthenticated: true');

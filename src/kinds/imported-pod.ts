@@ -59,7 +59,7 @@ export class ImportedPod {
     return { metadata: metadata.labels || metadata.annotations ? metadata : undefined, spec: this.spec(problems, manifest.spec) };
   }
 
-  /** What is inside of the Pod in the tree is not emitted with it, and nobody would hear of it. */
+  /** Refuses ApiObjects below the Pod in the tree: they would be dropped silently. */
   private checkInside(problems: Problems): void {
     for (const object of this.pod.node.findAll()) {
       if (ApiObject.isApiObject(object) && object !== ApiObject.of(this.pod)) {

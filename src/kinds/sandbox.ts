@@ -28,7 +28,7 @@ export interface SandboxProps extends AgentSandboxObjectProps, SandboxPodProps {
   /**
    * Whether the sandbox is suspended: its Pod is gone, its volumes stay.
    *
-   * @default - not emitted: sandboxes start running, and whoever suspends one by hand is not overruled
+   * @default - not emitted: sandboxes start running, and a suspension by hand is kept
    */
   readonly suspended?: boolean;
 }

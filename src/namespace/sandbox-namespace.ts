@@ -184,7 +184,7 @@ export interface SandboxNamespaceProps extends ObjectMetadataProps {
   readonly audit?: PodSecurityLevel;
 
   /**
-   * Whoever creates a Pod that does not meet this level is warned.
+   * The API server warns about each new Pod that does not meet this level.
    *
    * @default PodSecurityLevel.RESTRICTED
    */

@@ -181,7 +181,7 @@ export class SandboxNetwork {
     return added === 0 ? this.preset : `${this.preset} + ${added} ${added === 1 ? 'rule' : 'rules'}`;
   }
 
-  /** Whether somebody keeps a NetworkPolicy: the controller, or the Sandbox that brings its own. @internal */
+  /** Whether there is a NetworkPolicy, kept by the controller or brought by the Sandbox itself. @internal */
   public get _managed(): boolean {
     return this.preset !== UNMANAGED;
   }

@@ -26,7 +26,7 @@ export interface ObjectMetadataProps {
 export class ClusterScopedObject extends ApiObject {
   public constructor(scope: Construct, id: string, props: ApiObjectProps) {
     super(scope, id, props);
-    // Not in toJson: so that whoever asks the metadata, like the search for duplicate names, gets the same answer.
+    // Here and not in toJson, so that all readers of the metadata get the same answer, like the search for duplicate names.
     Object.assign(this.metadata, { namespace: undefined });
   }
 }

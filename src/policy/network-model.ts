@@ -423,7 +423,7 @@ export class NetworkModel {
     }));
   }
 
-  /** Whether a sandbox reaches the name servers that the model was told of. */
+  /** Whether a sandbox reaches the name servers in the props of the model. */
   private reachesDns(sandbox: NetworkEndpoint): NetworkAnswer {
     const { peer, ports } = this.props.dns ?? ClusterDns.kubeDns();
     const targets = peer._peers().map((each): Target => (each.ipBlock

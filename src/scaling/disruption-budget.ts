@@ -39,7 +39,7 @@ export interface SandboxDisruptionBudgetProps extends ObjectMetadataProps {
    * Number of claimed sandboxes that stay up when nodes are drained: a whole number from 0 to 2147483647. Percentages
    * do not work, because Kubernetes would have to ask the owner of the Pods for a scale and Sandboxes have none.
    *
-   * @default - all of them (2147483647): each sandbox is somebody's work, and none can stand in for another. Draining a
+   * @default - all of them (2147483647): each sandbox holds work of its own, and none can replace another. Draining a
    * node then waits until its sandboxes have ended
    */
   readonly minAvailable?: number;
