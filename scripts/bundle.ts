@@ -10,7 +10,7 @@ import { build, type BuildOptions } from 'esbuild';
 
 const REPOSITORY = path.resolve(__dirname, '..');
 
-/** Where bundles go unless somebody wants them elsewhere. */
+/** Default directory of the bundles. */
 export const BUNDLE_DIR = path.join(REPOSITORY, 'dist', 'bundle');
 
 /** Programs, and the modules that cannot be part of one file: native code, or files that they look for beside themselves. */

@@ -30,9 +30,9 @@ const COMMAND = ['sh', '-c', 'echo "Hello from $(uname -s), $(pwd)"'];
 export interface RunOptions {
   /** What the team's manifests hold, in their order. */
   readonly objects: readonly Manifest[];
-  /** A place for files of this run. */
+  /** Folder for files of this run. */
   readonly workDir: string;
-  /** Whether to stay until somebody ends it. */
+  /** Whether to keep running until interrupted. */
   readonly keep: boolean;
   readonly heading: Heading;
 }

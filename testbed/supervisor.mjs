@@ -1,13 +1,13 @@
 // @ts-check
-// The parent of all processes of one control plane. It ends them and removes their folder when it is told to, when a signal asks for it
-// and, above all, when the process that started it is gone for whatever reason: the channel to it closes even after SIGKILL.
+// The parent of all processes of one control plane. It ends them and removes their folder on a shutdown message, on a signal, and,
+// above all, when the process that started it is gone for any reason: the channel to it closes even after SIGKILL.
 //
 // It is plain JavaScript and uses nothing but Node, so that it starts in 40 ms without a loader, and is the same file for callers from
 // src and from lib.
 //
 // Messages to it:    {id, op: 'start', name, command, args, env, log} | {id, op: 'stop', name} | {id, op: 'release'} | {op: 'shutdown'}
 //                    {id, op: 'own', folders, cgroup}: what else to remove
-// Messages from it:  {id, pid?} | {id, error} as answers, {exited: name, code, signal} when a process ends that nobody stopped
+// Messages from it:  {id, pid?} | {id, error} as answers, {exited: name, code, signal} when a process ends without having been stopped
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';

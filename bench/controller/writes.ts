@@ -38,7 +38,7 @@ export function attribute(writes: readonly AuditedRequest[], samples: readonly C
   return counts;
 }
 
-/** A member of a pool is refill until somebody claims it. */
+/** A member of a pool is refill until it is claimed. */
 function partOf(write: AuditedRequest, sample: ClaimSample | undefined): Part {
   if (!sample || write.at < sample.requested.date) {
     return 'refill';

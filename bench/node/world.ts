@@ -35,7 +35,7 @@ export class NodeWorld {
     }
   }
 
-  /** Told of figures of another scenario than the one that is measured. */
+  /** Called with figures that belong to another scenario than the one that is measured. */
   public keep: (scenario: string, runtime: Runtime, figures: Figures) => void = () => undefined;
   public readonly pods: Watched;
   public readonly claims: Watched;
@@ -134,9 +134,9 @@ export class NodeWorld {
     const isDeleting = () => !this.pods.seen.has(this.key(name)) || this.pods.get(this.key(name))?.metadata.deletionTimestamp !== undefined;
     const deleting = await this.pods.until(`the Pod of ${name} to be deleted`, () => (isDeleting() ? performance.now() : undefined), LONG_MS);
     const gone = await this.gone(name);
-    const isTold = () => conditionOf(this.sandboxes.get(this.key(name)), 'Suspended');
-    const told = await this.sandboxes.until(`${name} to be suspended`, () => (isTold() ? performance.now() : undefined), LONG_MS);
-    return { total: told - start, product: deleting - start + told - gone, kubelet: gone - deleting };
+    const isSuspended = () => conditionOf(this.sandboxes.get(this.key(name)), 'Suspended');
+    const suspended = await this.sandboxes.until(`${name} to be suspended`, () => (isSuspended() ? performance.now() : undefined), LONG_MS);
+    return { total: suspended - start, product: deleting - start + suspended - gone, kubelet: gone - deleting };
   }
 
   public async resume(name: string): Promise<Figures> {

@@ -10,7 +10,7 @@ import { bundle } from '../../scripts/bundle';
 const TICK_MS = 10;
 const START_TIMEOUT_MS = 60_000;
 
-/** Somebody who answers the requests of the benchmark. */
+/** A server that answers the requests of the benchmark. */
 export interface Subject {
   readonly name: string;
   readonly url: string;

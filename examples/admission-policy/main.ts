@@ -44,7 +44,7 @@ const app = new App();
 const chart = new Chart(app, 'admission-policy');
 
 // Templates of this library meet these rules, given limits and gVisor. The policy holds for every Sandbox, also for those
-// that the controller makes for claims and those that somebody writes by hand.
+// that the controller makes for claims and those that are written by hand.
 const policy = new ApiObject(chart, 'policy', {
   apiVersion: 'admissionregistration.k8s.io/v1',
   kind: 'ValidatingAdmissionPolicy',

@@ -25,7 +25,7 @@ new Sandbox(chart, 'aio-sandbox-example', {
     mounts: [
       // Files, settings and extensions of all programs.
       { path: '/workspace', volume: SandboxVolume.persistent('workspace', { size: '10Gi' }) },
-      // Browsers keep their pages in shared memory, of which containers have 64 MiB unless told otherwise.
+      // Browsers keep their pages in shared memory, which is 64 MiB in a container by default.
       { path: '/dev/shm', volume: SandboxVolume.emptyDir('shm', { inMemory: true, sizeLimit: '1Gi' }) },
     ],
     startup: Probe.httpGet('/healthz', { period: Duration.seconds(2), failureThreshold: 60 }),

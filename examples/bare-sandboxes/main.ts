@@ -36,7 +36,7 @@ new Sandbox(chart, 'sandbox-example', {
   isolation: Isolation.gvisor(),
 });
 
-// A server that is reached past the router, by the Pods that have a label and by nobody else.
+// A server that only Pods with a given label can reach, without the router.
 new Sandbox(chart, 'envd-example', {
   podLabels: { sandbox: 'envd' },
   containers: [{

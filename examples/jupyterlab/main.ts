@@ -45,7 +45,7 @@ new Sandbox(chart, 'jupyterlab-sandbox', {
   containers: [{
     ...home,
     name: 'jupyterlab',
-    // No token of its own: only the router can connect, and it lets nobody in without permission.
+    // No token of its own: only the router can connect, and it authorizes each request.
     command: ['jupyter', 'lab', '--ip=0.0.0.0', '--port=8888', '--no-browser', '--notebook-dir=/home/jovyan/work', '--IdentityProvider.token='],
     port: 8888,
     cpu: '1',

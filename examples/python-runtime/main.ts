@@ -21,7 +21,7 @@ const runtime: SandboxContainer = {
 
 const app = new App();
 
-// One sandbox that somebody works in for weeks: its volume survives restarts and suspension.
+// A sandbox that is used for weeks: its volume survives restarts and suspension.
 const alone = new Chart(app, 'standalone', { namespace: 'agents' });
 new Sandbox(alone, 'sandbox-python-example', {
   containers: [{ ...runtime, writablePaths: ['/tmp'], mounts: [{ path: '/app', volume: SandboxVolume.persistent('workspace', { size: '1Gi' }) }] }],

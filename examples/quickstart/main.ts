@@ -36,7 +36,7 @@ const pool = new SandboxWarmPool(chart, 'python-pool', { template: python, repli
 // One of them for a piece of work. It ends an hour after its program has.
 new SandboxClaim(chart, 'ticket-42', { pool, lifetime: Lifetime.afterFinished(Duration.hours(1)) });
 
-// Draining a node waits for sandboxes that somebody works in.
+// Draining a node waits for sandboxes that are in use.
 new SandboxDisruptionBudget(chart, 'python-budget', { template: python });
 
 app.synth();

@@ -29,7 +29,7 @@ new ApiObject(chart, 'credentials', {
 
 const pool = new SandboxWarmPool(chart, 'python-sdk-warmpool', { template });
 
-// Down to nothing when nobody claims; the first claims after a quiet time start cold.
+// Scales to zero without claims; the first claims after that start cold.
 pool.autoscaleWithKeda({
   minReplicas: 0,
   maxReplicas: 100,

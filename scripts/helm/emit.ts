@@ -14,7 +14,7 @@ const COMPUTED: readonly (readonly [pattern: RegExp, text: string])[] = [
 export class Emitter {
   constructor(private readonly sentinels: Sentinels) {}
 
-  /** The lines of a map. Lines that are templates begin at the left margin, so that they are told from YAML. */
+  /** The lines of a map. Template lines start at the left margin, which distinguishes them from YAML. */
   public map(entries: readonly Entry[], indent: number): string[] {
     return entries.flatMap(entry => guarded(entry.condition, this.entry(entry, indent)));
   }

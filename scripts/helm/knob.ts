@@ -61,7 +61,7 @@ export function isSet(value: unknown): boolean {
     && !(Array.isArray(value) && value.length === 0) && !(typeof value === 'object' && !Array.isArray(value) && Object.keys(value).length === 0);
 }
 
-/** Whether a knob has a value unless somebody takes it away: such a value shows up everywhere, others only under a condition. */
+/** Whether a knob has a default value: its value is then in all manifests, that of others only under a condition. */
 export function isAlways(knob: Knob): boolean {
   return !isBoolean(knob) && (knob.expression !== undefined || isSet(knob.default) || knob.type === 'image');
 }

@@ -55,7 +55,7 @@ export interface ApiResponse<T> {
 export interface ApplyOptions {
   /** @default agent-sandbox-testbed */
   readonly fieldManager?: string;
-  /** Takes over fields that somebody else applied. @default false */
+  /** Takes over fields that another manager applied. @default false */
   readonly force?: boolean;
   /** The server does everything but store it. @default false */
   readonly dryRun?: boolean;

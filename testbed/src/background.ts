@@ -7,9 +7,9 @@ import { withLock } from './lock.js';
 import { isAlive } from './processes.js';
 import { readProcesses } from './work-dir.js';
 
-/** The one control plane of a user that runs until it is told to stop. Tests never use it. */
+/** The control plane of a user that runs until it is stopped explicitly. Tests never use it. */
 export class BackgroundControlPlane {
-  /** Where its kubeconfig is while it runs: a fixed place, so that a shell needs to be told once. */
+  /** Path of its kubeconfig while it runs: fixed, so that a shell has to set `KUBECONFIG` once. */
   public static get kubeconfigPath(): string {
     return join(cacheRoot(), 'up', 'kubeconfig');
   }

@@ -23,7 +23,7 @@ export interface Binaries {
   find(name: ProgramName): string | undefined;
 }
 
-/** A cluster that somebody provides. */
+/** A cluster from outside, given by its kubeconfig. */
 export interface ProvidedCluster {
   readonly kind: 'provided';
   readonly kubeconfig: string;

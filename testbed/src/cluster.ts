@@ -18,7 +18,7 @@ export interface KubectlOptions {
   readonly allowFailure?: boolean;
 }
 
-/** A cluster that tests talk to: an own control plane or one that somebody provides. */
+/** A cluster that tests talk to: their own control plane or a provided one. */
 export abstract class Cluster {
   private readonly kubeconfigs = new Map<string, Promise<Kubeconfig>>();
   private readonly clients = new Map<string, Promise<ApiClient>>();
@@ -44,12 +44,12 @@ export abstract class Cluster {
   /** Credentials of a user that is not a ServiceAccount with a token. */
   protected abstract credentials(user: string, groups: readonly string[]): Promise<Partial<Connection>>;
 
-  /** A kubeconfig file with which a program, kubectl or client-node is somebody. The same identity gets the same file. */
+  /** A kubeconfig file with the credentials of an identity, for a program, kubectl or client-node. The same identity gets the same file. */
   public kubeconfig(identity: Identity = 'admin'): Promise<Kubeconfig> {
     return remember(this.kubeconfigs, JSON.stringify(identity), () => this.makeKubeconfig(identity));
   }
 
-  /** A client that is somebody. The same identity gets the same client. */
+  /** A client with the credentials of an identity. The same identity gets the same client. */
   public client(identity: Identity): Promise<ApiClient> {
     return identity === 'admin'
       ? Promise.resolve(this.admin)

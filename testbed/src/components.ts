@@ -96,7 +96,7 @@ const BUILDERS: Record<ComponentName, (settings: ComponentSettings, files: WorkF
   'kwok': kwok,
 };
 
-/** Sockets in the work folder instead of ports: nobody else can reach them and no two control planes collide. */
+/** Sockets in the work folder instead of ports: no other user can reach them, and control planes do not collide. */
 export const ETCD_SOCKET = 'client:0';
 const ETCD_PEER_SOCKET = 'peer:0';
 

@@ -31,7 +31,7 @@ export interface ControlPlaneOptions {
   readonly node?: boolean | NodeOptions;
   /** What happens to pods on fake nodes that do not say it themselves. @default fast */
   readonly stages?: Stages;
-  /** Without a controller manager no pod can be created, because nobody makes ServiceAccounts. @default - both with fake nodes, else none */
+  /** Without a controller manager no pod can be created, because the ServiceAccounts are missing. @default - both with fake nodes, else none */
   readonly components?: readonly OptionalComponent[];
   /** Notes every request, see `auditLog`. `true` is `Metadata`. @default false */
   readonly auditLog?: boolean | AuditLevel;
@@ -213,7 +213,7 @@ export class ControlPlane extends Cluster {
 
   private async describe(description: Description): Promise<void> {
     const { description: file } = new WorkFiles(this.dir);
-    // By rename: whoever sees the file sees all of it.
+    // By rename: readers see the whole file or none.
     await writeFile(`${file}.new`, JSON.stringify(description), { mode: 0o600 });
     await rename(`${file}.new`, file);
   }

@@ -17,8 +17,8 @@ export interface ServiceAccountIdentity {
   /** `<namespace>/<name>`. */
   readonly serviceAccount: string;
   /**
-   * `true`: a bound token as pods get it (TokenRequest, one hour); the ServiceAccount must exist. Otherwise the server is told
-   * its name and groups, whether it exists or not.
+   * `true`: a bound token as pods get it (TokenRequest, one hour); the ServiceAccount must exist. Otherwise its name and groups are
+   * impersonated, whether it exists or not.
    *
    * @default false
    */
@@ -27,7 +27,7 @@ export interface ServiceAccountIdentity {
   readonly audiences?: readonly string[];
 }
 
-/** What a client needs to know to reach an API server as somebody. Certificates and keys are PEM. */
+/** Address and credentials with which a client reaches an API server. Certificates and keys are PEM. */
 export interface Connection {
   /** For example `https://127.0.0.1:6443`. */
   readonly server: string;
@@ -37,7 +37,7 @@ export interface Connection {
   readonly key?: string;
   /** Bearer token. @default - none */
   readonly token?: string;
-  /** Asks the server to take the request for somebody else's. @default - none */
+  /** User and groups to impersonate. @default - none */
   readonly impersonate?: { readonly user: string; readonly groups: readonly string[] };
 }
 

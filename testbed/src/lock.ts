@@ -15,7 +15,7 @@ const POLL_MS = 250;
  */
 export async function withLock<T>(file: string, work: () => Promise<T>, onWait: (owner: number) => void = () => undefined): Promise<T> {
   await mkdir(dirname(file), { recursive: true });
-  for (let told = false; ;) {
+  for (let isReported = false; ;) {
     try {
       await writeFile(file, String(process.pid), { flag: 'wx' });
       break;
@@ -31,8 +31,8 @@ export async function withLock<T>(file: string, work: () => Promise<T>, onWait: 
       await rename(file, stale).then(() => rm(stale), () => undefined);
       continue;
     }
-    if (owner && !told) {
-      told = true;
+    if (owner && !isReported) {
+      isReported = true;
       onWait(owner);
     }
     await delay(POLL_MS);

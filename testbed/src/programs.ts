@@ -99,7 +99,7 @@ export const PROGRAMS: readonly Program[] = [
   },
 ];
 
-/** Groups that `build` makes unless told otherwise. */
+/** Groups that `build` makes by default. */
 export const DEFAULT_GROUPS: readonly ProgramGroup[] = ['control-plane', 'tools'];
 
 export function program(name: ProgramName): Program {

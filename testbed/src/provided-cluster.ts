@@ -8,7 +8,7 @@ import { type Connection, readKubeconfig } from './kubeconfig.js';
 import { program } from './programs.js';
 
 /**
- * A cluster that somebody provides with `AGENT_SANDBOX_TEST_KUBECONFIG`. Identities other than the administrator are
+ * A cluster that `AGENT_SANDBOX_TEST_KUBECONFIG` provides. Identities other than the administrator are
  * impersonated, so the kubeconfig's user needs the right to do that.
  */
 export class ProvidedCluster extends Cluster {

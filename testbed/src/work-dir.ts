@@ -54,7 +54,7 @@ export async function readProcesses(dir: string): Promise<Processes | undefined>
 
 /**
  * Ends what a killed supervisor left behind: its children and its folder. A supervisor cleans up after a killed test run;
- * this is for the case that somebody kills the supervisor itself. Returns the folders removed.
+ * this is for the case that the supervisor itself is killed. Returns the folders removed.
  */
 export async function sweep(roots: readonly string[] = [SHARED_MEMORY, tmpdir()]): Promise<string[]> {
   const removed: string[] = [];

@@ -21,7 +21,7 @@ const TEST_TIMEOUT_MS = 60_000;
 /** Milliseconds of a test whose pods start containers. */
 const NODE_TEST_TIMEOUT_MS = 180_000;
 
-/** What a suite cannot do without. A cluster that somebody provides has neither. */
+/** A requirement of a suite. A provided cluster meets neither. */
 export type Requirement = 'fakeNodes' | 'auditLog';
 
 export interface SuiteOptions {
@@ -205,7 +205,7 @@ function auditLogOf(cluster: Cluster): AuditLog {
   return cluster.auditLog;
 }
 
-/** How to reach the main process of this run, undefined if jest was not told to set that up. */
+/** Address and headers of the main process of this run, undefined without the global setup of the testbed in jest's configuration. */
 function run(): { origin: string; headers: Record<string, string> } | undefined {
   const [origin, token] = (process.env.AGENT_SANDBOX_TESTBED_RUN ?? '').split(' ');
   return token ? { origin, headers: { authorization: `Bearer ${token}` } } : undefined;

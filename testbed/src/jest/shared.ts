@@ -38,7 +38,7 @@ export async function startShared(): Promise<SharedCluster> {
 
 /**
  * Starts the control plane with a real node that suites share, or takes the one in the folder that
- * `AGENT_SANDBOX_TEST_NODE_DIR` names: whoever works on one test need not wait for a node each time.
+ * `AGENT_SANDBOX_TEST_NODE_DIR` names: repeated runs of one test then do not wait for a node each time.
  */
 export async function startSharedNode(): Promise<SharedCluster> {
   const dir = process.env.AGENT_SANDBOX_TEST_NODE_DIR;

@@ -234,7 +234,7 @@ exec ${runsc} "$@"
       readOnlyPort: 0,
       podLogsDir: join(this.dir, 'logs'),
       volumePluginDir: join(this.dir, 'volume-plugins'),
-      // The machine is a guest: it takes the host's memory as it is, lowers no OOM score and evicts nobody for a full disk.
+      // The node is a guest on this machine: it accepts swap and cgroup v1, lowers no OOM score, and evicts no Pod for a full disk.
       failSwapOn: false,
       failCgroupV1: false,
       cgroupDriver: 'cgroupfs',

@@ -168,7 +168,7 @@ export class NodeTier {
     await this.untilUsable(client);
   }
 
-  /** Joins the namespaces by a bridge in the outside, and gives that the addresses of everybody out there. */
+  /** Connects the namespaces by a bridge in the outside one, and gives it the addresses of all outside peers. */
   private async connect(): Promise<void> {
     const members = [
       { link: 'control-plane', holder: this.controlPlane, address: CONTROL_PLANE_ADDRESS },
