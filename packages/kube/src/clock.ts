@@ -8,7 +8,7 @@ export interface Timer {
 
 /** Where the programs take time from, so that tests can pass their own. */
 export interface Clock {
-  /** Milliseconds since 1970 (wall time). Jumps when somebody sets the clock: for timestamps only. */
+  /** Milliseconds since 1970 (wall time). Jumps when the clock is set: for timestamps only. */
   now(): number;
   /** Milliseconds since some fixed moment; never jumps. For durations and deadlines. */
   monotonic(): number;

@@ -36,7 +36,7 @@ export interface EventRecorderOptions {
   readonly refillMs?: number;
   /** Events that may wait to be sent; more are dropped. @default 1000 */
   readonly bufferSize?: number;
-  /** An Event was not sent, with the reason. @default - nobody is told */
+  /** Called with the reason for each Event that was not sent. @default - no callback */
   readonly onDropped?: (why: 'buffer' | 'rate' | 'refused') => void;
 }
 
@@ -53,8 +53,8 @@ interface Series {
   stored?: RecordedEvent;
   readonly event: RecordedEvent;
   count: number;
-  /** Count that the server knows. */
-  told: number;
+  /** The count that the server has stored. */
+  sent: number;
   /** Monotonic milliseconds. */
   last: number;
   /** The first sending, or the next update. */
@@ -105,7 +105,7 @@ export class EventRecorder {
       this.options.onDropped?.('rate');
       return;
     }
-    const series: Series = { event: this.eventOf(regarding, what), count: 1, told: 0, last: now, busy: false };
+    const series: Series = { event: this.eventOf(regarding, what), count: 1, sent: 0, last: now, busy: false };
     remember(this.series, key, series);
     this.sendAfter(series, this.options.delayMs ?? 0);
   }
@@ -116,7 +116,7 @@ export class EventRecorder {
     const timer = this.clock.setTimeout(() => this.stop.abort(), timeoutMs);
     for (const series of this.series.values()) {
       series.timer?.cancel();
-      if (series.count > series.told && (series.told > 0 || series.timer)) {
+      if (series.count > series.sent && (series.sent > 0 || series.timer)) {
         this.send(series);
       }
     }
@@ -209,9 +209,9 @@ export class EventRecorder {
     }
   }
 
-  /** Sees to what happened again while the Event was on its way. */
+  /** Sends the count again if the Event was repeated while it was sent. */
   private catchUp(series: Series): void {
-    if (series.count > series.told) {
+    if (series.count > series.sent) {
       if (this.closed) {
         this.send(series);
       } else {
@@ -257,13 +257,13 @@ export class EventRecorder {
         return this.deliverOnce(series);
       }
       if (isAlreadyExists(error) && !stored) {
-        // An attempt without an answer had come through, with the count of that time.
+        // An earlier attempt whose answer was lost had succeeded, with the count at that time.
         series.stored = event;
-        return count > 1 ? this.deliverOnce(series) : void (series.told = count);
+        return count > 1 ? this.deliverOnce(series) : void (series.sent = count);
       }
       throw error;
     }
-    series.told = count;
+    series.sent = count;
     return undefined;
   }
 }

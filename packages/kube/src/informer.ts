@@ -17,7 +17,7 @@ export interface InformerOptions<T extends KubeObject> {
   readonly fieldSelector?: string;
   /** Indexes by name, for `store.byIndex`. @default - none */
   readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
-  /** Drops what nobody reads, see `StoreOptions.trim`. @default - `trimManagedFields` */
+  /** Drops unused fields, see `StoreOptions.trim`. @default - `trimManagedFields` */
   readonly trim?: (object: T) => T;
   /** Makes objects immutable, see `StoreOptions.freeze`. @default true */
   readonly freeze?: boolean;

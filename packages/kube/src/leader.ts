@@ -21,11 +21,11 @@ export interface LeaderElectorOptions {
   readonly retryPeriodMs?: number;
   /** Whether the Lease is given up on a planned end, so that another candidate need not wait for it to run out. @default true */
   readonly releaseOnCancel?: boolean;
-  /** Told when the leader changes, also to this candidate. @default - nobody is */
+  /** Called when the leader changes, also when this candidate becomes the leader. @default - no callback */
   readonly onNewLeader?: (identity: string) => void;
 }
 
-/** The Lease could not be renewed in time, or somebody else has it: this process must not write any more. */
+/** The Lease could not be renewed in time, or another candidate holds it: this process must not write any more. */
 export class LeadershipLostError extends Error {
   constructor(lease: string, why: string) {
     super(`lost the Lease ${lease}: ${why}`);
@@ -37,8 +37,8 @@ export class LeadershipLostError extends Error {
  * Sees to it that of all candidates at most one leads, by a Lease of `coordination.k8s.io/v1` that works together with client-go's
  * candidates.
  *
- * The clocks of the machines need not agree: a candidate takes over when *it* has seen the Lease unchanged for as long as the
- * Lease says, and a leader counts from the moment before it asked for a renewal; both by clocks that nobody sets.
+ * The clocks of the machines need not agree: a candidate takes over when *it* has seen the Lease unchanged for its
+ * `leaseDurationSeconds`, and a leader counts from the moment before it requested a renewal. Both use the monotonic clock.
  */
 export class LeaderElector {
   private readonly reader: Reader;
@@ -159,7 +159,7 @@ export class LeaderElector {
         return true;
       }
     } catch (error) {
-      // Somebody was faster: what they wrote is read at once, to know whether we still lead.
+      // Another candidate was faster: the Lease is read at once, to know whether this one still leads.
       if (isSituation(error, 'conflict') || isAlreadyExists(error)) {
         await this.look(timeoutMs).catch(() => undefined);
       }
@@ -171,7 +171,7 @@ export class LeaderElector {
   private async tryToHold(timeoutMs: number): Promise<boolean> {
     const { identity, namespace, name } = this.options;
     if (this.renewedAt !== undefined && this.observed && this.leader === identity) {
-      // Nobody else writes a Lease that is held, so the version that we wrote is the current one: one request is enough.
+      // Other candidates do not write a Lease that is held, so the version that we wrote is the current one: one request is enough.
       try {
         this.observe(await this.write('update', this.claim(this.observed.lease), timeoutMs));
         return true;

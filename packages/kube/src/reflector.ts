@@ -14,7 +14,7 @@ export interface Sink<T extends KubeObject> {
   prepare(raw: T): T;
   replace(objects: readonly T[], version: string): void;
   apply(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: T): void;
-  /** All changes up to this version have been told. */
+  /** All changes up to this version have been delivered. */
   advance(version: string): void;
 }
 
@@ -47,12 +47,12 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly watchSeconds?: number;
   /** @default - nothing is measured */
   readonly metrics?: InformerMetrics;
-  /** Told about each failure, and with undefined when all is well again. @default - nobody is */
+  /** Called with each failure, and with undefined after recovery. @default - no callback */
   readonly onState?: (error: unknown) => void;
 }
 
 const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 100, maxMs: 30_000, jitter: 0.5 };
-/** A watch that ends sooner without having told anything counts as a failure, or it would be repeated without a pause. */
+/** A watch that ends sooner without an event counts as a failure, or it would be repeated without a pause. */
 const SHORTEST_WATCH_MS = 1_000;
 /** After so many refusals in a row the version we are at is taken to be the reason. */
 const REFUSALS_BEFORE_LIST = 3;
@@ -71,7 +71,7 @@ export class Reflector<T extends KubeObject> {
     this.reader = new Reader(options.cluster);
   }
 
-  /** Runs until the signal is aborted. Never rejects: failures are logged, told to `onState`, and followed by a pause. */
+  /** Runs until the signal is aborted. Never rejects: failures are logged, passed to `onState`, and followed by a pause. */
   public async run(signal: AbortSignal): Promise<void> {
     const { cluster, resource, namespace, backoff = DEFAULT_BACKOFF, onState } = this.options;
     while (!signal.aborted) {
@@ -115,7 +115,7 @@ export class Reflector<T extends KubeObject> {
   private async watch(version: string, signal: AbortSignal): Promise<void> {
     const { cluster, resource, namespace, labelSelector, fieldSelector, metrics, idleTimeoutMs = 150_000, watchSeconds = 300 } = this.options;
     const begin = cluster.clock.monotonic();
-    let told = false;
+    let hasEvents = false;
     try {
       const stream = await cluster.stream({ verb: 'watch', resource, namespace }, {
         query: {
@@ -136,8 +136,8 @@ export class Reflector<T extends KubeObject> {
           }
           this.take(event.type, event.object);
         }
-        if (!told) {
-          told = true;
+        if (!hasEvents) {
+          hasEvents = true;
           this.recover();
         }
       }
@@ -148,7 +148,7 @@ export class Reflector<T extends KubeObject> {
       throw error;
     }
     metrics?.watchEnded?.(resource.plural, 'closed');
-    if (told || cluster.clock.monotonic() - begin >= SHORTEST_WATCH_MS) {
+    if (hasEvents || cluster.clock.monotonic() - begin >= SHORTEST_WATCH_MS) {
       this.recover();
     } else {
       this.failures++;

@@ -3,8 +3,8 @@ import { setMaxListeners } from 'node:events';
 const unlimited = new WeakSet<AbortSignal>();
 
 /**
- * Calls `callback` when the signal is aborted, at once if it is already. Returns a function that takes the call back: a signal
- * may live as long as the process, so whoever listens to it must stop when done.
+ * Calls `callback` when the signal is aborted, at once if it already is. Returns a function that removes the listener: a signal
+ * may live as long as the process, so listeners must be removed when they are done.
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   if (signal.aborted) {

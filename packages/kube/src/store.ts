@@ -9,8 +9,8 @@ import { compareResourceVersions, deepFreeze } from './object.js';
 export type Origin = 'list' | 'watch' | 'write' | 'resync';
 
 /**
- * Told about changes, after the store has them. Calls are synchronous and in order; a handler notes what is to be done, for
- * example in a work queue, and returns. What it throws is logged.
+ * Receives changes after the store has applied them. Calls are synchronous and in order; a handler should only record work, for
+ * example in a work queue, and return. Errors that it throws are logged.
  */
 export interface Handler<T> {
   readonly add?: (object: T, origin: Origin) => void;
@@ -25,9 +25,9 @@ export type IndexFunction<T> = (object: T) => string | readonly string[] | undef
 export interface StoreOptions<T> {
   /** Indexes by name, for `byIndex`. @default - none */
   readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
-  /** Drops what nobody reads, to save memory; may change its argument. Must keep name, namespace, uid, resourceVersion. @default - `trimManagedFields` */
+  /** Drops unused fields, to save memory; may change its argument. Must keep name, namespace, uid, resourceVersion. @default - `trimManagedFields` */
   readonly trim?: (object: T) => T;
-  /** Whether an own write belongs here: what the selector of the list says. @default - all do */
+  /** Whether an own write matches the selector of the list and so belongs in this store. @default - all do */
   readonly accepts?: (object: T) => boolean;
   /** Part of the API that objects belong to, each listed and watched for itself. @default - all are one */
   readonly scopeOf?: (object: T) => string | undefined;
@@ -67,7 +67,7 @@ export class Store<T extends KubeObject> {
   private readonly indexes: readonly Map<string, Map<string, T>>[];
   private readonly functions: readonly IndexFunction<T>[];
   private readonly handlers = new Set<Handler<T>>();
-  /** Per scope, the resource version up to which list and watch have told all. */
+  /** Per scope, the resource version up to which list and watch have delivered all changes. */
   private readonly positions = new Map<string, string>();
   /** By uid. */
   private readonly tombstones = new Map<string, Tombstone>();
@@ -128,8 +128,8 @@ export class Store<T extends KubeObject> {
   }
 
   /**
-   * Takes over what the server answered to an own write. Nothing happens if list or watch have told about this version or a later
-   * one already, also if that was the object's end. Returns whether it was news.
+   * Applies the server's answer to an own write. Does nothing if list or watch have already delivered this version or a later one,
+   * including a deletion. Returns whether the store changed.
    */
   public observe(raw: T): boolean {
     const object = this.prepare(raw);
@@ -233,14 +233,14 @@ export class Store<T extends KubeObject> {
     }
   }
 
-  /** Notes that the watch of a scope has told all up to this version. */
+  /** Records that the watch of a scope has delivered all changes up to this version. */
   public advance(scope: string, version: string | undefined): void {
     if (version) {
       this.positions.set(scope, version);
     }
   }
 
-  /** The version up to which list and watch of a scope have told all, undefined before the first list. */
+  /** The version up to which list and watch of a scope have delivered all changes, undefined before the first list. */
   public position(scope: string = ''): string | undefined {
     return this.positions.get(scope);
   }
@@ -278,7 +278,7 @@ export class Store<T extends KubeObject> {
       this.put(object, origin);
       return;
     }
-    // Whoever got past a tombstone is newer than it.
+    // An object that is stored in spite of a tombstone is newer than it.
     this.tombstones.delete(object.metadata.uid ?? '');
     const values = this.functions.map(compute => {
       const value = compute(object);

@@ -12,7 +12,7 @@ const ENOUGH = 'PRI * '.length;
 export interface Http2Options {
   /** How long a connection without TLS may say nothing at all, in milliseconds. */
   readonly firstByteTimeoutMs: number;
-  /** How long a connection may have no stream that moves before it is told to end, in milliseconds. @default - for ever */
+  /** How long a connection may be idle (no data on any stream) before it gets a GOAWAY, in milliseconds. @default - no limit */
   readonly idleTimeoutMs?: number;
 }
 
