@@ -13,10 +13,10 @@ interface Refusal {
 /**
  * The error for an answer that is not a success.
  *
- * Who refused shows in the body: the router says `detail`, the runtime `message`, so a 403 of the router (no access to the sandbox)
- * and one of the runtime (no access to the path) are told apart.
+ * The body shows which side refused: the router writes `detail`, the runtime `message`. This distinguishes a 403 of the router (no
+ * access to the sandbox) from one of the runtime (no access to the path).
  *
- * @param operation what was asked for: `read "a/b"`
+ * @param operation the request in words: `read "a/b"`
  */
 export function refusalOf(operation: string, claim: string, statusCode: number, body: string): SandboxError {
   const { detail, message, code } = parse(body);

@@ -33,7 +33,7 @@ export interface SandboxClientOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Whether tokens may go to other hosts over plain HTTP. @default false */
   readonly allowInsecureTokens?: boolean;
-  /** Whether routers are told the Pod's address, which some of them need for sandboxes of warm pools. @default - true, unless the token is scoped */
+  /** Whether requests carry the Pod's address, which some routers need for sandboxes of warm pools. @default - true, unless the token is scoped */
   readonly sendPodAddress?: boolean;
   /** The trace that a call belongs to. @default - none */
   readonly trace?: () => TraceContext | undefined;
@@ -56,7 +56,7 @@ export interface CreateOptions extends ClaimOptions {
   readonly adopt?: boolean;
   /** Whether the claim outlives the handle's scope and `deleteAll`. @default - true if `name` is given */
   readonly keep?: boolean;
-  /** Told each step. @default - nobody is */
+  /** Called on each step. @default - no callback */
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -124,7 +124,7 @@ export class SandboxClient implements AsyncDisposable {
    * Claims a sandbox and waits until it is Ready. If that fails or is aborted, the claim is deleted again.
    *
    * Throws `SandboxInputError`, `SandboxTemplateNotFoundError`, `SandboxWarmPoolNotFoundError`, `SandboxClaimFailedError`,
-   * `SandboxClaimExistsError`, `SandboxNotFoundError` (deleted by somebody else), `SandboxTimeoutError`, `SandboxCleanupError`, the
+   * `SandboxClaimExistsError`, `SandboxNotFoundError` (deleted meanwhile), `SandboxTimeoutError`, `SandboxCleanupError`, the
    * reason of the signal, or `ApiError` for what the API server refuses.
    */
   public async create(options: CreateOptions): Promise<Sandbox> {

@@ -38,7 +38,7 @@ export async function waitForObject<T extends KubeObject>(
 
 class ObjectWait<T extends KubeObject> {
   private version?: string;
-  /** Whether the last watch told anything. */
+  /** Whether the last watch delivered an event. */
   private hasEvents = false;
 
   constructor(

@@ -48,8 +48,8 @@ export function exitCodeOf(code: number): number {
 }
 
 /**
- * A program that runs in a sandbox. Read both streams, or call `wait`: as with any pipe, a program whose output nobody takes stops
- * at some point.
+ * A program that runs in a sandbox. Read both streams, or call `wait`: as with any pipe, a program blocks when its output is not
+ * read.
  */
 export class Process implements AsyncDisposable {
   /** Starts a program, see `Commands.start`. */
@@ -121,7 +121,7 @@ export class Process implements AsyncDisposable {
     return this.control({ resize: { cols, rows } });
   }
 
-  /** Waits for the end and returns the exit code; output that nobody reads is thrown away. */
+  /** Waits for the end and returns the exit code; unread output is discarded. */
   public async wait(): Promise<number> {
     for (const stream of [this.stdout, this.stderr]) {
       if (!stream.readableFlowing && stream.listenerCount('readable') === 0) {
@@ -184,7 +184,7 @@ export class Process implements AsyncDisposable {
     } else if (event.error && this.id === 0) {
       this.finish(this.errorOf(event.error));
     }
-    // An error after `init` answers a message that came too late for the program; it is told by `exit`.
+    // An error after `init` answers a message that came too late for the program; `exit` reports it.
     return true;
   }
 

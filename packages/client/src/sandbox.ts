@@ -51,7 +51,7 @@ export interface SandboxOwner {
 }
 
 const LARGEST_ANSWER = 16 * 1024 * 1024;
-/** Milliseconds; agents take long, and routers end requests after 180 seconds unless they are told otherwise. */
+/** Milliseconds; agents take long, and 180 seconds is the default timeout of routers. */
 const AGENT_TIMEOUT_MS = 180_000;
 const WAIT_TIMEOUT_MS = 180_000;
 

@@ -76,7 +76,7 @@ export const RouterToken = {
     }, false, target => namespace ?? target.namespace);
   },
 
-  /** Tokens that open one sandbox each, from somebody who may mint them. Remembered for a minute. */
+  /** Tokens for one sandbox each, made by `mint`, for example a service that has the signing key. Cached for a minute. */
   scoped: (mint: (target: TokenTarget, signal: AbortSignal) => string | Promise<string>): TokenProvider => new Remembered(
     async (target, _, signal) => ({ token: await mint(target, signal), untilMs: Date.now() + FILE_MEMORY_MS }),
     true,

@@ -49,7 +49,7 @@ export interface TransportOptions {
   readonly cluster: () => Cluster;
   readonly tokens?: TokenProvider;
   readonly allowInsecureTokens: boolean;
-  /** Whether routers are told the address of the Pod. */
+  /** Whether requests carry the address of the Pod. */
   readonly sendAddress: boolean;
   /** Port of the runtime. */
   readonly port: number;
@@ -91,7 +91,7 @@ const ATTEMPTS = 6;
 /** Milliseconds in which calls are repeated while there is no connection: a Pod of the router is replaced meanwhile. */
 const UNSENT_PATIENCE_MS = 30_000;
 const BACKOFF = { baseMs: 500, maxMs: 8_000, jitter: 0.25 };
-/** If the other side wants to be left alone for longer, the caller is told instead. */
+/** A longer `Retry-After` is not waited for: the caller gets the error. */
 const LONGEST_RETRY_AFTER_MS = 30_000;
 /** Reasons of tunnels that no patience changes. */
 const FINAL_REASONS = new Set(['RouterNotFound', 'Forbidden']);

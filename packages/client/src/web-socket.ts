@@ -66,8 +66,8 @@ export class UpgradeRefusedError extends Error {
 }
 
 /**
- * The client's side of a WebSocket. Its messages wait in the connection while nobody takes them, which the WebSocket of undici
- * cannot do, and it goes over a dispatcher of undici (certificates, proxies, tunnels), which the WebSocket of ws cannot.
+ * The client's side of a WebSocket. It has back-pressure: unread messages stay in the connection, which the WebSocket of undici
+ * cannot do. It uses a dispatcher of undici (certificates, proxies, tunnels), which the WebSocket of ws cannot.
  */
 export class WebSocketClient {
   /** Opens one. Throws `UpgradeRefusedError`, the error of the connection, or the reason of the signal. */

@@ -46,7 +46,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
   }
 }
 
-/** The command line with all commands; `exit` is told the code of the one that has run. */
+/** The command line with all commands; `exit` is called with the exit code of the command that has run. */
 export function commandLine(surroundings: Surroundings, exit: (code: number) => void = () => undefined): Command {
   const program = new Command('agent-sandbox')
     .description('Runs commands and moves files in sandboxes on Kubernetes.')

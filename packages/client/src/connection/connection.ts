@@ -23,9 +23,9 @@ export interface Route {
   /** Path in front of all paths; empty, or with a leading and no trailing slash. */
   readonly prefix: string;
   readonly dispatcher: Dispatcher;
-  /** Whether a router is on the way, which wants to know whom the request is for and from whom it is. */
+  /** Whether requests pass a router, which needs the headers that name the Sandbox and the caller's token. */
   readonly viaRouter: boolean;
-  /** Whether nobody on the way can read what is sent: TLS, the tunnel, or the own machine. */
+  /** Whether the connection cannot be read by third parties: TLS, the tunnel, or loopback. */
   readonly isPrivate: boolean;
   /** Whether requests must name the host of `origin`, because something in front of the router tells its hosts apart. @default false */
   readonly needsOwnHost?: boolean;

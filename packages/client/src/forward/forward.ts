@@ -55,7 +55,7 @@ export class Forward implements AsyncDisposable {
     return new Forward(transport, server, port, path, signal);
   }
 
-  /** Address to open in a browser. It has a key: whoever has it can use the port of the sandbox for as long as the forward lives. */
+  /** Address to open in a browser. It contains a key, which gives access to the port of the sandbox for as long as the forward lives. */
   public readonly url: string;
   /** Port on this machine. */
   public readonly listenPort: number;

@@ -45,7 +45,7 @@ export class ForwardSession {
   public decide({ method, headers, url = '/' }: IncomingMessage, isUpgrade: boolean): Decision {
     const host = headers.host?.toLowerCase();
     const isOwnHost = host === `${this.hostname}:${this.port}`;
-    // Names that lead here by somebody else's DNS are refused, whatever they carry.
+    // Other host names that resolve to this address (DNS rebinding) are refused, with or without a valid key.
     if (!isOwnHost && host !== `127.0.0.1:${this.port}` && host !== `localhost:${this.port}`) {
       return { kind: 'refuse', status: 421, reason: 'this host is not served here' };
     }

@@ -40,7 +40,7 @@ export class Background {
     return id;
   }
 
-  /** Waits for output or the end, at most so many milliseconds. The end is told once; the number then means nothing any more. */
+  /** Waits for output or the end, at most `waitMs` milliseconds. The end is reported once; `id` is invalid afterwards. */
   public async read(sandbox: Sandbox, id: number, waitMs: number, signal: AbortSignal): Promise<News> {
     const news = await this.find(sandbox, id).read(waitMs, signal);
     if (!news.running) {

@@ -89,7 +89,7 @@ export class ProgramCopy {
       await Promise.all([fill, names]);
     } catch (error) {
       await names;
-      // Each name is told before it is written: all but the last are complete.
+      // Each name is printed before its file is written: all but the last are complete.
       const missing = entries.slice(Math.max(0, begun - 1)).filter(({ type }) => type !== 'directory').map(entry => entry.name);
       throw error instanceof NoProgramsError || missing.length === 0 ? error : incomplete(error, missing);
     }
