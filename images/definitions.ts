@@ -97,7 +97,7 @@ export const DEFINITIONS: { readonly [image: string]: ImageDefinition } = {
     env: { HOME: WORKSPACE, SHELL: '/bin/bash' },
     workingDir: WORKSPACE,
     ports: [8080],
-    // Only the router can connect, and it lets in those who may.
+    // Only the router can connect, and it authorizes each request.
     entrypoint: [
       NODE, '/opt/npm/node_modules/code-server/out/node/entry.js', '--bind-addr=0.0.0.0:8080', '--auth=none', '--disable-telemetry', '--disable-update-check',
       '--disable-workspace-trust', WORKSPACE,

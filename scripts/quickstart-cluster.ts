@@ -37,7 +37,7 @@ export interface RunOptions {
   readonly heading: Heading;
 }
 
-/** Ends when the user wants it to, with everything that it has started. Throws if something does not come to life. */
+/** Ends when the user wants it to, with everything that it has started. Throws if a program does not become ready. */
 export async function runOnCluster(options: RunOptions): Promise<void> {
   const { ControlPlane, FAKE_NODE_PROGRAMS, PROJECT_CRDS_DIR, findPrograms } = await import('../testbed/src/index.js');
   const found = findPrograms(FAKE_NODE_PROGRAMS);
@@ -175,7 +175,7 @@ export async function lookAround(cluster: ControlPlane, objects: readonly Manife
   return lines.map(line => `  ${line}`).join('\n');
 }
 
-/** A build takes minutes: only who says yes gets one. */
+/** A build takes minutes: it starts only after a yes. */
 async function offerBuild(reason: string): Promise<void> {
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
     throw new Error(reason);

@@ -24,7 +24,7 @@ const ASK_METADATA = ['node', '-e', `require('net').connect({ host: '${METADATA}
   + ".on('connect', () => { console.log('reached'); process.exit(); }).on('error', () => { console.log('blocked'); process.exit(); })"
   + ".on('timeout', () => { console.log('blocked'); process.exit(); })"];
 
-/** Ends when the user wants it to, with everything that it has started. Throws if something does not come to life. */
+/** Ends when the user wants it to, with everything that it has started. Throws if a program does not become ready. */
 export async function runOnNode(options: RunOptions): Promise<void> {
   const { ControlPlane, NODE_PROGRAMS, findPrograms, missingForNode } = await import('../testbed/src/index.js');
   const found = findPrograms(NODE_PROGRAMS);

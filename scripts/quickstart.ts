@@ -20,7 +20,7 @@ const USAGE = `usage: npm run quickstart [-- [--cluster | --node] [--once] [--ou
   --out FOLDER  where to write the manifests (default: quickstart-output)
   --help        this text`;
 
-/** The command line is not what the usage says. */
+/** The command line does not match the usage. */
 class UsageError extends Error {}
 
 interface Options {
@@ -69,7 +69,7 @@ async function main(args: string[]): Promise<void> {
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     console.log(report(objects, [...files.keys()].map(file => path.join(out, file)), path.join(example, 'main.ts'), out, seconds));
     if (cluster) {
-      // Only who asks for it waits for the library to load.
+      // Loaded here, so that other commands do not wait for it.
       const { runOnCluster } = await import('./quickstart-cluster.js');
       await runOnCluster({ objects, workDir: fresh, keep: !once, heading });
     }

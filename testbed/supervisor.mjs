@@ -92,7 +92,7 @@ function kill(name) {
 async function exit() {
   if (!ending) {
     ending = true;
-    // Clients first, storage last: otherwise they log what they cannot reach.
+    // Clients first, storage last: otherwise they log connection errors.
     for (const name of [...children.keys()].reverse()) {
       await kill(name);
     }

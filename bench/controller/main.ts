@@ -24,7 +24,7 @@ const USAGE = `usage: npm run bench:controller [-- OPTIONS]
 scenarios:
 ${[...SCENARIOS, ...QUICK].map(({ name, description }) => `  ${name.padEnd(25)}  ${description}`).join('\n')}`;
 
-/** The command line is not what the usage says. */
+/** The command line does not match the usage. */
 class UsageError extends Error {}
 
 interface Options {

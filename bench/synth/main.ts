@@ -18,7 +18,7 @@ const USAGE = `usage: npm run bench:synth [-- OPTIONS]
 const COUNTS = [1, 100, 1000, 5000];
 const COUNTS_OF_CHARTS = [1, 100, 1000];
 
-/** The command line is not what the usage says. */
+/** The command line does not match the usage. */
 class UsageError extends Error {}
 
 function options(args: string[]): { rounds: number; full: boolean; offline: boolean; help: boolean } {
@@ -59,7 +59,7 @@ function main(args: string[]): void {
   console.log(`${text(measured)}\n\n${json(measured)}`);
 }
 
-/** What is going on, on a line that the next one replaces. */
+/** Progress, on a line that the next one replaces. */
 function progress(what: string): void {
   if (process.stderr.isTTY) {
     process.stderr.write(`\r\x1b[K${what}`);

@@ -15,7 +15,7 @@ export interface AgenticSandboxProps {
   readonly host?: string;
 }
 
-/** A higher-level object of your own: the sandbox, who may connect to it, and how it is published. */
+/** A higher-level object of your own: the sandbox, its clients, and how it is published. */
 export class AgenticSandbox extends Construct {
   constructor(scope: Construct, id: string, props: AgenticSandboxProps) {
     super(scope, id);
@@ -33,7 +33,7 @@ export class AgenticSandbox extends Construct {
         selector: kplus.Pods.select(this, 'Pods', { labels }),
         ports: [{ port: 80, targetPort: props.port }],
       });
-      // cdk8s-plus writes an empty list here that the API server drops, which GitOps tools would report for ever.
+      // cdk8s-plus writes an empty list here that the API server drops, which GitOps tools would always report as a difference.
       ApiObject.of(service).addJsonPatch(JsonPatch.remove('/spec/externalIPs'));
       const ingress = new kplus.Ingress(this, 'Ingress', { metadata: { name: id } });
       ingress.addHostDefaultBackend(props.host, kplus.IngressBackend.fromService(service));

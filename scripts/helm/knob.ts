@@ -21,7 +21,7 @@ export interface Knob {
   readonly description: string;
   /** The flag that it is, which says what values there may be. */
   readonly flag?: Flag;
-  /** What there is to choose from. */
+  /** The allowed values. */
   readonly choices?: readonly string[];
   /** Another value that is there for this one to count; without it the prop is not set. */
   readonly with?: string;

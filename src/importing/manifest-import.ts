@@ -55,7 +55,7 @@ export function importedProgram(located: readonly Located[]): string {
     const file = short.get(fileOf(place))!;
     files.set(file, [...(files.get(file) ?? []), manifest]);
   }
-  // Constructs of this library have the whole app checked when it is synthesized, and then nothing would come of what was found as it is.
+  // Constructs of this library check the whole app at synthesis, where the findings of the manifests would be errors.
   const program = new Program(files, true);
   return treeFindings(program.app).length === 0 ? program.text() : new Program(files, false).text();
 }

@@ -6,7 +6,7 @@ export enum ControllerLogLevel {
   /** What happens to the process as a whole. */
   INFO = 'info',
 
-  /** What may need attention, and errors. */
+  /** Warnings and errors. */
   WARN = 'warn',
 
   /** Errors only. */

@@ -20,7 +20,7 @@ export function podsOf(namespaces: readonly string[] | undefined): object[] {
     : [{ namespaceSelector: {} }];
 }
 
-/** Who connects to a program, and whom it connects to. @internal */
+/** Peers that connect to a program, and peers that it connects to. @internal */
 export interface Traffic {
   readonly ingress: { readonly from?: object[]; readonly ports: readonly number[] }[];
   readonly apiServerPorts?: readonly number[];

@@ -15,7 +15,7 @@ export function clusterObject(scope: Construct, apiVersion: string, kind: string
   return new ClusterScopedObject(scope, idOf(kind, metadata), { apiVersion, kind, metadata, ...content });
 }
 
-/** Who a role is for. @internal */
+/** Subject of a role. @internal */
 export interface Account {
   readonly name: string;
   readonly namespace: string;

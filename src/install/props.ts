@@ -4,7 +4,7 @@ import type { MonitoringProps } from './monitoring';
 import type { RouterProps } from './router-props';
 import type { InstalledProgramProps } from './workload';
 
-/** What is installed, and how. `image` is all that has to be said. */
+/** Props of the installation. Only `image` is required. */
 export interface AgentSandboxControllerProps extends InstalledProgramProps, ControllerFlagProps {
   /**
    * Namespace of the controller and the router.

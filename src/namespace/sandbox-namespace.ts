@@ -405,7 +405,7 @@ function limitsOf(problems: Problems, limits: SandboxNamespaceContainerLimits): 
 type LimitAmounts = { [resource: string]: string };
 
 /**
- * What the API server would set inside the list of limits, where client-side diffs would show it for ever: containers
+ * What the API server would set inside the list of limits, where client-side diffs would always show it: containers
  * that name no amount get the largest one as their limit, and their limit, or else the smallest amount, as request.
  */
 function withServerDefaults(wire: { [name: string]: LimitAmounts }): { [name: string]: LimitAmounts } {

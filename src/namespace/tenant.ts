@@ -50,7 +50,7 @@ export interface TenantPool {
   readonly overhead?: RuntimeClassOverhead;
 }
 
-/** A tenant: its pools, who may claim from them, and what it may have at most. */
+/** A tenant: its pools, the users that may claim from them, and upper bounds. */
 export interface TenantProps extends ObjectMetadataProps {
   /**
    * Name of the namespace: a DNS label that does not begin with `kube-`.
@@ -70,7 +70,7 @@ export interface TenantProps extends ObjectMetadataProps {
   readonly enforce?: PodSecurityLevel;
 
   /**
-   * What the tenant may have at most. Pools that need more are an error; the quota is what the pools need.
+   * Upper bounds of the tenant. Pools that need more are an error; the quota is the need of the pools.
    *
    * @default - no bound
    */

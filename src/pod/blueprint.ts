@@ -192,7 +192,7 @@ function spreadConstraints(
   return all.length > 0 ? all : topologySpreadConstraints;
 }
 
-/** Every volume says somewhere what it is, unless claims bring it. */
+/** Every volume needs a source in one of its mounts, unless claims bring it. */
 function checkDefined(
   problems: Problems, explicit: readonly SandboxVolume[], containers: readonly ContainerEntry[], all: readonly SandboxVolume[],
 ): void {

@@ -301,7 +301,7 @@ export interface SandboxContainer {
   readonly runAsUser?: number;
 
   /**
-   * Which system calls the container may make, instead of what the Pod says.
+   * Filter of system calls of this container, instead of the Pod's.
    *
    * @default - that of the Pod
    */
@@ -464,7 +464,7 @@ function renderPorts(problems: Problems, props: SandboxContainer): l1.ContainerP
     problems.check(`${at(index)}.hostPort`, port.hostPort, portNumber);
   });
   problems.unique(at, ports.map(port => `${port.port}/${port.protocol ?? 'TCP'}`), 'declare each port once');
-  // Written out, because the API server sets it inside the list, which client-side diffs would show for ever.
+  // Written out, because the API server sets it inside the list, which client-side diffs would always show.
   return ports.map(({ port, name, protocol = kplus.Protocol.TCP, hostPort, hostIp }) => ({ containerPort: port, name, protocol, hostPort, hostIp }));
 }
 

@@ -1,4 +1,4 @@
-/** Takes what is wrong with a field: its path, its value (undefined where it is missing or long), and what to do. @internal */
+/** Receives a problem of a field: its path, its value (undefined where it is missing or long), and the remedy. @internal */
 export type FieldSink = (path: string, value: unknown, remedy: string) => void;
 
 /** A field of a manifest, with its path, which is only written out where something is wrong. @internal */

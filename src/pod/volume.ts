@@ -240,7 +240,7 @@ export class SandboxVolume {
     return this._claimTemplate !== undefined;
   }
 
-  /** Whether the value says what the volume is, and not only its name. @internal */
+  /** Whether the value has a source, and not only a name. @internal */
   public get _isDefined(): boolean {
     return this._volume !== undefined || this._claimTemplate !== undefined;
   }

@@ -19,7 +19,7 @@ export enum Reachability {
   /** A policy applies and no rule of it allows the connection. */
   DENIED = 'denied',
 
-  /** The manifests do not tell: the reasons say what is missing. */
+  /** The manifests do not decide it: the reasons name the missing facts. */
   UNKNOWN = 'unknown',
 }
 
@@ -129,7 +129,7 @@ export interface ReachedRange {
   /** The addresses as the fewest networks in CIDR notation, IPv4 first. */
   readonly cidrs: string[];
 
-  /** False where the manifests do not tell whether the connection is possible. */
+  /** False where the manifests do not decide whether the connection is possible. */
   readonly certain: boolean;
 }
 

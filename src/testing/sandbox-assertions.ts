@@ -70,7 +70,7 @@ export interface ExpectedClaim extends ExpectedObject {
 const POD_KINDS: readonly string[] = ['Sandbox', 'SandboxTemplate'];
 const KINDS: readonly string[] = [...POD_KINDS, 'SandboxWarmPool', 'SandboxClaim'];
 
-/** Lines of what was found instead. */
+/** The actual state, in lines. */
 const MOST_LINES = 5;
 
 /**
@@ -171,7 +171,7 @@ export class SandboxAssertions {
     return this.everyPod('to meet the restricted Pod Security Standard', name, spec => {
       const problems = Problems.of('');
       checkPodSecurity(problems, spec, []);
-      // The remedy of the constructs is no news in a test.
+      // A test does not need the remedy of the constructs.
       return problems.all().map(line => (line.startsWith('container ') ? '' : 'spec.podTemplate.spec.')
         + line.replace(/: (?:.*, or )?name it: relaxations: \[Relaxation\.(\w+)\]$/, ', which needs Relaxation.$1'));
     });

@@ -22,7 +22,7 @@ import { waitFor } from './wait.js';
 import { makeWorkDir, readProcesses, sweep } from './work-dir.js';
 
 export interface ControlPlaneOptions {
-  /** Fake nodes, whose pods kwok brings to life: how many, or what they are like. @default - none */
+  /** Fake nodes, whose pods kwok runs: their number, or their props. @default - none */
   readonly fakeNodes?: number | FakeNodeOptions;
   /**
    * Real nodes in namespaces of their own, which run pods under runc and gVisor and enforce policies. `true` is one node. Needs

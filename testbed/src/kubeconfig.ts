@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 
-/** Who asks. */
+/** Identity of a client. */
 export type Identity = 'admin' | UserIdentity | ServiceAccountIdentity;
 
 /** A person or program with a name and groups of the test's choice; it may do what RBAC rules of the test say. */
@@ -41,7 +41,7 @@ export interface Connection {
   readonly impersonate?: { readonly user: string; readonly groups: readonly string[] };
 }
 
-/** A kubeconfig file on disk and what it says. */
+/** A kubeconfig file on disk and its contents. */
 export interface Kubeconfig {
   /** Absolute path; readable by its owner only. */
   readonly path: string;

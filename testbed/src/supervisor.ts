@@ -69,7 +69,7 @@ export class Supervisor {
     return this.exits.get(name);
   }
 
-  /** Tells from now on when a program ends without being asked to. */
+  /** Reports from now on programs that end without having been stopped. */
   public onExit(listener: (name: string, exit: Exit) => void): void {
     this.listener = listener;
   }

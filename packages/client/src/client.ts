@@ -21,7 +21,7 @@ export interface SandboxClientOptions {
   readonly token?: TokenProvider;
   /** Connection to the API server, which stays open when the client is closed. @default - one of its own, with `credentials` */
   readonly cluster?: Cluster;
-  /** Who the client is to the API server. @default - the kubeconfig or ServiceAccount of this process, when first needed */
+  /** Credentials for the API server. @default - the kubeconfig or ServiceAccount of this process, when first needed */
   readonly credentials?: Credentials;
   /** Namespace where calls name none. @default - that of the kubeconfig's context or of the own pod, else `default` */
   readonly namespace?: string;

@@ -17,7 +17,7 @@ export interface ExecutionResult {
   readonly stderrBytes: Buffer;
   /** 0 to 255; 128 + N when signal N ended it; 1 also when it could not be started or took too long. */
   readonly exitCode: number;
-  /** Whether it was ended at a time limit; `limit` has more. Runtimes before 2026 do not tell. */
+  /** Whether it was ended at a time limit; `limit` has more. Runtimes before 2026 do not report it. */
   readonly timedOut: boolean;
   /** The time limit that ended it, and whose it was. @default - none did */
   readonly limit?: { readonly timeoutMs: number; readonly of: 'caller' | 'runtime' };
@@ -96,7 +96,7 @@ export class Commands {
     return Process.start(this.transport, command, options);
   }
 
-  /** One request whose answer tells what happens while it happens: nothing on the way has to wait in silence. */
+  /** One request with a streamed answer, so that no proxy on the way sees an idle connection. */
   private async runStreamed(command: readonly string[], timeoutMs: number, options: RunOptions): Promise<ExecutionResult> {
     const { env, cwd, maxOutputBytes = LARGEST_OUTPUT, signal, maxAttempts } = options;
     const { claim } = this.transport.target;

@@ -90,7 +90,7 @@ export class Process implements AsyncDisposable {
       this.resolveExit = resolve;
       this.rejectExit = reject;
     });
-    // Who looks at the streams only must not be killed by an unhandled rejection; who awaits these sees the error.
+    // Callers that only read the streams must not end by an unhandled rejection; callers that await these promises get the error.
     this.started.catch(() => undefined);
     this.exit.catch(() => undefined);
     const read = () => this.socket?.resume();
@@ -116,7 +116,7 @@ export class Process implements AsyncDisposable {
     return this.control({ signal: `SIGNAL_${signal}` });
   }
 
-  /** Tells a program with a terminal its new size. */
+  /** Sets the size of the program's terminal. */
   public resize({ cols, rows }: TerminalSize): Promise<void> {
     return this.control({ resize: { cols, rows } });
   }

@@ -6,7 +6,7 @@ import {
 } from './errors.js';
 import { waitForObject } from './object-wait.js';
 
-/** Steps on the way to a sandbox, for people who wait. */
+/** Steps of making a sandbox, for progress output. */
 export type Progress =
   /** The claim is stored. */
   | { readonly step: 'created'; readonly claim: string }
@@ -108,7 +108,7 @@ export function sandboxNameOf({ status }: SandboxClaim): string | undefined {
   return status?.sandbox?.name || (status?.sandbox as { Name?: string } | undefined)?.Name || undefined;
 }
 
-/** Throws the error that belongs to a final condition; returns for everything that may still become well. */
+/** Throws the error for a final condition; returns if the state can still become ready. */
 function throwIfFinal(claim: SandboxClaim): void {
   const key = keyOf(claim);
   for (const condition of claim.status?.conditions ?? []) {

@@ -12,7 +12,7 @@ import type { CallOptions, Transport } from './transport.js';
 
 export type SandboxState = 'Ready' | 'NotReady' | 'Suspended' | 'NotFound';
 
-/** What the controller says about a sandbox. */
+/** The state of a sandbox as reported by the controller. */
 export interface SandboxStatus {
   readonly state: SandboxState;
   /** Machine-readable, for example `DependenciesNotReady`; empty if nothing was said yet. */
@@ -120,7 +120,7 @@ export class Sandbox implements AsyncDisposable {
     return { status: String(answer?.status ?? ''), uptimeSeconds: Number(answer?.uptime_seconds) || 0 };
   }
 
-  /** Variables of the sandbox that its runtime tells: those with its prefix (`SANDBOX_`), without what looks like a secret. */
+  /** Variables of the sandbox that its runtime reveals: those with its prefix (`SANDBOX_`), without names that look like secrets. */
   public async metadata(options: CallOptions = {}): Promise<{ readonly env: Readonly<Record<string, string>> }> {
     const answer = await this.transport.json({ ...options, operation: 'metadata', method: 'GET', path: 'v1/metadata', reads: true }, LARGEST_ANSWER);
     return { env: answer?.env ?? {} };
@@ -134,7 +134,7 @@ export class Sandbox implements AsyncDisposable {
     return Forward.start(this.transport, options);
   }
 
-  /** What the controller says now. Does not throw for a Sandbox that does not exist. */
+  /** The current state as reported by the controller. Does not throw for a Sandbox that does not exist. */
   public async status({ signal }: { readonly signal?: AbortSignal } = {}): Promise<SandboxStatus> {
     try {
       return statusOf(await this.target.read(signal));

@@ -4,7 +4,7 @@ import { SandboxAccessError, SandboxNotFoundError } from './errors.js';
 import { selectPodAddress } from './pod-address.js';
 import type { TransportTarget } from './transport.js';
 
-/** A Sandbox object as requests need it: who it is, and where its Pod is. */
+/** The fields of a Sandbox that requests need: its identity, and the address of its Pod. */
 export class SandboxTarget implements TransportTarget {
   private knownUid?: string;
   private knownAddress?: string;

@@ -129,7 +129,7 @@ class Remembered implements TokenProvider {
     }
     let renewal = this.pending.get(key);
     if (!renewal) {
-      // Others may wait for it too, so it does not end with the first who asked.
+      // Other callers may wait for it too, so the first caller's signal does not abort it.
       renewal = this.renew(key, target, cluster, AbortSignal.timeout(RENEWAL_TIMEOUT_MS)).finally(() => this.pending.delete(key));
       this.pending.set(key, renewal);
     }

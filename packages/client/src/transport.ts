@@ -66,11 +66,11 @@ export interface TransportOptions {
 export interface Access {
   readonly route: Route;
   readonly headers: Readonly<Record<string, string>>;
-  /** Tells of a status that refused, so that the next access has another token or address; undefined if no answer came. */
+  /** Reports a refusal by its status (undefined: no answer came), so that the next access has another token or address. */
   refused(status: number | undefined): void;
 }
 
-/** What is known of one sandbox besides its name. */
+/** Cached facts about one sandbox besides its name. */
 export interface TransportTarget extends Target {
   /** The address may be of a Pod that is gone. */
   forgetAddress(): void;
@@ -82,7 +82,7 @@ type Outcome<T> = { readonly value: T } | {
   /** `unsent`: there was no connection; `always`: nothing was done; `if-harmless`: perhaps it was; `never`: it would end the same. */
   readonly repeat: 'unsent' | 'always' | 'if-harmless' | 'never';
   readonly retryAfterMs?: number;
-  /** Whether the router refused what can be had anew: the token, or the address of the Pod. */
+  /** Whether the router refused something that can be renewed: the token, or the address of the Pod. */
   readonly isRenewed?: boolean;
 };
 
@@ -164,7 +164,7 @@ export class Transport {
     return this.withDeadline(call, signal => this.repeat(call, signal, () => this.handshake(operation, path, handler, signal)));
   }
 
-  /** Where a port of the sandbox is reached and with which headers, for those who send requests of others on. */
+  /** Address and headers of a port of the sandbox, for callers that forward requests. */
   public async access(signal: AbortSignal, port?: number): Promise<Access> {
     this.throwIfClosed();
     const route = await this.options.connection.route(this.target, signal);

@@ -90,7 +90,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** RFC 3339 with microseconds, as Kubernetes' MicroTime wants it; ours are only milliseconds. */
+/** RFC 3339 with microseconds, the format of Kubernetes' MicroTime; our clock has milliseconds. */
 export function microTime(epochMs: number): string {
   return new Date(epochMs).toISOString().replace('Z', '000Z');
 }

@@ -73,12 +73,12 @@ export interface ClusterOptions extends TransportOptions {
 }
 
 const RETRY_BACKOFF = { baseMs: 100, maxMs: 5_000, jitter: 0.5 };
-/** A server that wants to be left alone for longer gets an error instead of a waiting worker. */
+/** A longer `Retry-After` becomes an error instead of blocking a worker. */
 const LONGEST_RETRY_AFTER_MS = 30_000;
 /** Different warnings that are remembered, so that each is logged once. */
 const REMEMBERED_WARNINGS = 200;
 
-/** What is done with the body of an answer. */
+/** How the body of an answer is read. */
 type Reader<T> = (body: Dispatcher.ResponseData['body'], isJson: boolean) => Promise<T>;
 
 /** A connection to one API server. */
@@ -160,7 +160,7 @@ export class Cluster {
     };
   }
 
-  /** Closes all connections, also those of `withUserAgent`; what is under way fails with `ConnectionError`. */
+  /** Closes all connections, also those of `withUserAgent`; requests in flight fail with `ConnectionError`. */
   public async close(): Promise<void> {
     await this.transport.close();
   }

@@ -1,4 +1,4 @@
-/** What proves to the server who we are, and to us that it is the server. PEM texts or buffers. */
+/** Client credentials and the CA of the server. PEM texts or buffers. */
 export interface TlsMaterial {
   /** @default - the authorities that Node trusts */
   readonly ca?: string | Buffer;

@@ -46,7 +46,7 @@ export class ApiError extends Error {
    * @param request verb and location, for the message
    * @param code HTTP status
    * @param status what the server said
-   * @param retryAfterMs milliseconds after which the server wants to be asked again; undefined if it did not say
+   * @param retryAfterMs milliseconds from the `Retry-After` of the server; undefined without one
    */
   constructor(request: string, public readonly code: number, status: Status, public readonly retryAfterMs?: number) {
     super(`${request}: ${code}${status.reason ? ` ${status.reason}` : ''}: ${status.message ?? 'no message'}`);
@@ -130,7 +130,7 @@ export function isAlreadyExists(error: unknown): error is ApiError {
   return isSituation(error, 'alreadyExists');
 }
 
-/** Milliseconds after which the server wants to be asked again, undefined if the error does not say. */
+/** Milliseconds from the `Retry-After` of the server, undefined without one. */
 export function retryAfterOf(error: unknown): number | undefined {
   return error instanceof ApiError ? error.retryAfterMs : undefined;
 }

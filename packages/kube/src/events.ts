@@ -24,7 +24,7 @@ export interface EventRecorderOptions {
   readonly controller: string;
   /** Name of this process, at most 128 characters. */
   readonly instance: string;
-  /** Milliseconds that a new Event waits before it is sent, so that it does not compete with the work it tells of. @default 0 */
+  /** Milliseconds that a new Event waits before it is sent, so that it does not compete with the work that it reports. @default 0 */
   readonly delayMs?: number;
   /** Milliseconds after its last occurrence for which an Event is the same one, counted in its series. @default 360000 */
   readonly seriesWindowMs?: number;
@@ -240,7 +240,7 @@ export class EventRecorder {
     const { count, event, stored } = series;
     const { namespace } = event.metadata;
     const signal = this.stop.signal;
-    // The server wants a count of at least 2.
+    // The server requires a count of at least 2.
     const status = count > 1 ? { series: { count, lastObservedTime: microTime(this.clock.now()) } } : {};
     try {
       if (stored) {

@@ -34,7 +34,7 @@ export class LeadershipLostError extends Error {
 }
 
 /**
- * Sees to it that of all candidates at most one leads, by a Lease of `coordination.k8s.io/v1` that works together with client-go's
+ * Leader election among candidates by a Lease of `coordination.k8s.io/v1`, compatible with client-go's
  * candidates.
  *
  * The clocks of the machines need not agree: a candidate takes over when *it* has seen the Lease unchanged for its

@@ -54,7 +54,7 @@ export interface ReflectorOptions<T extends KubeObject> {
 const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 100, maxMs: 30_000, jitter: 0.5 };
 /** A watch that ends sooner without an event counts as a failure, or it would be repeated without a pause. */
 const SHORTEST_WATCH_MS = 1_000;
-/** After so many refusals in a row the version we are at is taken to be the reason. */
+/** After this many refusals in a row the resource version is taken to be the reason. */
 const REFUSALS_BEFORE_LIST = 3;
 
 /**

@@ -5,7 +5,7 @@ const PART = /^(!?)\s*([A-Za-z0-9_./-]+)\s*(?:(==|=|!=)\s*([^\s,()]*)|\s(in|noti
 
 /**
  * Parses a label selector as the API server understands it: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`,
- * joined by commas. Returns what tells whether labels match. Throws on anything else.
+ * joined by commas. Returns a predicate of labels. Throws on anything else.
  */
 export function parseLabelSelector(selector: string): (labels: Readonly<Record<string, string>> | undefined) => boolean {
   const requirements = split(selector).map(part => parse(part, selector));

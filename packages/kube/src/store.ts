@@ -111,7 +111,7 @@ export class Store<T extends KubeObject> {
     return [...this.index(index).keys()];
   }
 
-  /** Adds a handler, and tells it about the objects there are, with origin `list`. Returns a function that removes it. */
+  /** Adds a handler, and calls it for the stored objects, with origin `list`. Returns a function that removes it. */
   public addHandler(handler: Handler<T>): () => void {
     this.handlers.add(handler);
     for (const { object } of [...this.entries.values()]) {
@@ -160,7 +160,7 @@ export class Store<T extends KubeObject> {
     return true;
   }
 
-  /** Takes over that an own deletion removed the object with this uid at once. Returns whether it was news. */
+  /** Applies an own deletion that removed the object with this uid at once. Returns whether the store changed. */
   public forget(ref: ObjectRef, uid: string): boolean {
     const cached = this.entries.get(keyOf(ref))?.object;
     if (!cached || cached.metadata.uid !== uid) {
@@ -223,7 +223,7 @@ export class Store<T extends KubeObject> {
       return;
     }
     const tombstone = this.tombstones.get(uid ?? '');
-    // An event that is older tells of an earlier leave from the selector.
+    // An older event is about an earlier time that the object left the selector.
     if (tombstone && !isNewer(tombstone.until ?? tombstone.last, resourceVersion)) {
       this.tombstones.delete(uid!);
     }

@@ -32,7 +32,7 @@ export class Transport {
   /** Path before all paths of the API; usually empty. */
   public readonly prefix: string;
   private agents?: Agents;
-  /** Connections with earlier credentials, until what is under way on them ends. */
+  /** Connections with earlier credentials, until their requests in flight have ended. */
   private readonly retired = new Set<Dispatcher>();
   private closed = false;
 
@@ -73,14 +73,14 @@ export class Transport {
   private dispatcher(tls: TlsMaterial, connections?: number): Dispatcher {
     const { keepAliveMs = 80_000, connectTimeoutMs = 10_000 } = this.options;
     const connect = { ...tls, timeout: connectTimeoutMs, keepAlive: true, keepAliveInitialDelay: 30_000 };
-    // Deadlines are kept by those who ask; these would end long answers.
+    // Callers set deadlines per request; these timeouts would end long answers.
     const options = { connections, keepAliveTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0, connect };
     return this.credentials.proxyUrl
       ? new ProxyAgent({ ...options, uri: this.credentials.proxyUrl, requestTls: connect })
       : new Pool(this.origin, options);
   }
 
-  /** Lets what is under way end. A Pool and no Agent: an Agent forgets its connections when it is closed, so that nothing could end them. */
+  /** Lets requests in flight end. A Pool instead of an Agent: an Agent drops its connections from its list when it is closed, and they could not be ended. */
   private retire(agents: Agents | undefined): void {
     for (const agent of agents ? [agents.request, agents.watch] : []) {
       this.retired.add(agent);

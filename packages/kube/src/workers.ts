@@ -6,7 +6,7 @@ import type { Priority, WorkQueue } from './queue.js';
 import { onAbort } from './signals.js';
 import { breathe } from './turn.js';
 
-/** What a run wants next. */
+/** The result of a run. */
 export interface ReconcileResult {
   /** Milliseconds after which the key is to be looked at again without any event. @default - only on events */
   readonly requeueAfterMs?: number;

@@ -6,11 +6,11 @@ import { Server as TlsServer, type TLSSocket } from 'node:tls';
 
 /** What a client of HTTP/2 without TLS begins with (RFC 9113 §3.4). */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-/** How much of it tells: no method of HTTP/1.1 begins like this. */
+/** Bytes of the preface that suffice: no method of HTTP/1.1 begins like this. */
 const ENOUGH = 'PRI * '.length;
 
 export interface Http2Options {
-  /** How long a connection without TLS may say nothing at all, in milliseconds. */
+  /** How long a connection without TLS may take to send its first bytes, in milliseconds. */
   readonly firstByteTimeoutMs: number;
   /** How long a connection may be idle (no data on any stream) before it gets a GOAWAY, in milliseconds. @default - no limit */
   readonly idleTimeoutMs?: number;
@@ -59,7 +59,7 @@ function sniff(socket: Socket, timeoutMs: number, toHttp1: (socket: Socket) => v
     }
     seen = Buffer.concat([seen, chunk]);
     if (seen.length < ENOUGH && PREFACE.subarray(0, seen.length).equals(seen)) {
-      // Not enough to tell.
+      // Too few bytes to decide.
       return;
     }
     stop();

@@ -8,7 +8,7 @@ const NEVER = blockListOf(NO_POD_RANGES);
 const MAPPED = /^::ffff:[^:]+\.[^:]+$/i;
 const LOOPBACK = blockListOf(['127.0.0.0/8', '::1/128']);
 
-/** The one way to write an address, or undefined for what is not an IP address. Zones (`fe80::1%eth0`) are none. */
+/** The canonical form of an IP address, or undefined for other text. Addresses with a zone (`fe80::1%eth0`) are refused. */
 export function canonicalAddress(text: string): string | undefined {
   const family = isIP(text);
   if (family === 0 || text.includes('%')) {

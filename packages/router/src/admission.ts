@@ -22,9 +22,9 @@ export interface AdmissionOptions {
   readonly rates: RateLimits;
   readonly allowHttpTokens: boolean;
   readonly allowLoopback: boolean;
-  /** Longest wait for an answer, in milliseconds; what the caller wants can only be shorter. */
+  /** Longest wait for an answer, in milliseconds; callers can only shorten it. */
   readonly timeoutMs: number;
-  /** Headers that tell the sandbox about the trace, as names and values in turn. @default - those of the caller */
+  /** Trace headers for the sandbox, as names and values in turn. @default - those of the caller */
   readonly traceHeaders?: (record: RequestRecord) => readonly string[];
   /** Absent: only headers name a Sandbox. */
   readonly browser?: Browser;
@@ -36,7 +36,7 @@ export interface AdmissionOptions {
 export interface Admitted {
   readonly caller: Caller;
   readonly contract: Contract;
-  /** What was asked for, with the UID of the Sandbox that the caller may use. */
+  /** The requested target, with the UID of the Sandbox that the caller may use. */
   readonly question: Question;
   /** Headers for the sandbox, as names and values in turn: without those of the hop and the length; `Host` first, if there is one. */
   readonly headers: string[];
@@ -114,7 +114,7 @@ export class Admission {
     ];
   }
 
-  /** Who asks, and for what, if they may. */
+  /** The authorized caller and its target; throws a refusal otherwise. */
   private async permit(
     request: IncomingMessage, contract: Contract, route: Route | undefined, authorization: string | undefined, isEncrypted: boolean,
     record: RequestRecord,
@@ -155,7 +155,7 @@ export class Admission {
     if (identified.login !== undefined) {
       throw await identified.login(sandbox.metadata.uid!, caller);
     }
-    // From here on it is this Sandbox: a later one of the same name is not what was allowed.
+    // From here on the UID is fixed: a later Sandbox of the same name was not authorized.
     const question: Question = { ...wanted, uid: wanted.uid ?? sandbox.metadata.uid! };
     if (resume !== undefined) {
       await this.wake(resume, caller, ref, question, sandbox);
@@ -205,7 +205,7 @@ export class Admission {
   }
 }
 
-/** What an address says to the router; of its headers, only the wait counts here. */
+/** The contract of a request by address; of its headers, only the wait counts here. */
 function contractOf({ id, namespace, port }: Route, own: ReadonlyMap<string, string>): Contract {
   const timeoutMs = readTimeout(own.get('x-sandbox-timeout'));
   return { id, namespace, port, ...definedOnly({ timeoutMs }) };
@@ -215,7 +215,7 @@ async function isStillAllowed({ caller }: Identified, { namespace, id, uid }: Qu
   try {
     return await (await caller()).may('connect', { namespace, name: id, uid: uid! });
   } catch (error) {
-    // Only a clear no ends what was allowed; an API server that does not answer does not.
+    // Only an explicit denial ends a connection; an API server that does not answer does not.
     return !(error instanceof Refusal && (error.status === 401 || error.status === 403));
   }
 }

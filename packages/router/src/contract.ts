@@ -12,11 +12,11 @@ export interface Contract {
   readonly podIp?: string;
   /** UID that the caller believes the Sandbox to have. */
   readonly uid?: string;
-  /** Milliseconds that the caller wants to wait, not capped yet. */
+  /** The caller's timeout in milliseconds, not capped yet. */
   readonly timeoutMs?: number;
 }
 
-/** The headers of a request, sorted by whom they are for. */
+/** The headers of a request, split into those of the router and those of the sandbox. */
 export interface SortedHeaders {
   /** For the router: lower-case name to value. */
   readonly own: ReadonlyMap<string, string>;
@@ -124,7 +124,7 @@ function readAddress(text: string | undefined, allowLoopback: boolean): string |
   return address;
 }
 
-/** Milliseconds of a number of seconds; undefined for what is none, or not more than 0: the configured maximum then counts. */
+/** Milliseconds of a number of seconds; undefined for text that is not a number above 0: the configured maximum then applies. */
 export function readTimeout(text: string | undefined): number | undefined {
   const seconds = text === undefined || text.trim() === '' ? NaN : Number(text);
   return Number.isFinite(seconds) && seconds > 0 ? Math.max(1, Math.round(seconds * 1000)) : undefined;

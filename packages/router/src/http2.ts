@@ -52,7 +52,7 @@ class Request extends Http2ServerRequest {
   }
 }
 
-/** Names and values in turn. A `host` that differs from `:authority` stays beside it: admission refuses what is there twice. */
+/** Names and values in turn. A `host` that differs from `:authority` is kept beside it: admission refuses duplicates. */
 function rawAsHttp1(raw: readonly string[]): string[] {
   const headers: string[] = [];
   const cookies: string[] = [];

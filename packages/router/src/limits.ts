@@ -9,7 +9,7 @@ interface Bucket {
   at: number;
 }
 
-/** A token bucket for each caller: so many at once, then so many per second. */
+/** A token bucket for each caller: a burst, then a rate per second. */
 export class RateLimits {
   private readonly buckets = new LRUCache<string, Bucket>({ max: REMEMBERED });
 

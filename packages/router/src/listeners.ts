@@ -75,7 +75,7 @@ export class Listeners {
     return this.servers.map(({ server }) => (server.address() as AddressInfo).port);
   }
 
-  /** Takes no more connections, and waits until those that are open have ended, at most so many milliseconds. */
+  /** Accepts no more connections, and waits until the open ones have ended, at most for the given milliseconds. */
   public async close(timeoutMs: number): Promise<void> {
     this.files.forEach(file => file.close());
     this.endHttp2.forEach(end => end());
@@ -132,7 +132,7 @@ export class Listeners {
 
   private add(server: Server | HttpsServer, address: string, isEncrypted: boolean): void {
     const { onRequest, onUpgrade, maxConnections } = this.options;
-    // What is beyond a limit on their number would be dropped in silence; their size is limited, and the number when they are read.
+    // Node would drop headers beyond a limit on their number silently; their size is limited here, and the number when they are read.
     server.maxHeadersCount = 0;
     if (maxConnections > 0) {
       server.maxConnections = maxConnections;

@@ -56,7 +56,7 @@ export class Metrics {
     });
   }
 
-  /** Of the caches: lists, watches and what they bring. */
+  /** Metrics of the caches: lists, watches and their objects. */
   public informers(): InformerMetrics {
     const lists = new Histogram({
       name: 'reflector_list_duration_seconds', help: 'Duration of complete lists', labelNames: ['resource'], buckets: SECONDS, registers: [this.registry],

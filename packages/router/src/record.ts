@@ -1,6 +1,6 @@
 import type { Outside } from './forwarded.js';
 
-/** What is known about a request when it ends: for the access log, the metrics and the traces. Holds no secret. */
+/** Facts about a finished request, for the access log, the metrics and the traces. Holds no secret. */
 export interface RequestRecord {
   readonly method: string;
   /** Without the query, which may hold secrets. */

@@ -42,7 +42,7 @@ export interface TargetsOptions {
   readonly metrics: InformerMetrics;
 }
 
-/** What is asked for; see `Contract`. */
+/** The requested target; see `Contract`. */
 export interface Question {
   readonly namespace: string;
   readonly id: string;
@@ -86,7 +86,7 @@ export class Targets {
     await Promise.all([this.sandboxes.waitForSync(options), this.pods.waitForSync(options)]);
   }
 
-  /** Lets own writes show at once, before the watch tells of them. */
+  /** Applies own writes at once, before the watch delivers them. */
   public connect(writer: Writer): Writer {
     return writer.connect(this.sandboxes);
   }

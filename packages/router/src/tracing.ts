@@ -7,12 +7,12 @@ import type { RequestRecord } from './record.js';
 export interface Tracing {
   /** Begins a span, below that of the caller if there is one. */
   begin(record: RequestRecord, headers: IncomingHttpHeaders): void;
-  /** Headers that tell the sandbox about the span, as names and values in turn. */
+  /** Trace headers for the sandbox, as names and values in turn. */
   headersOf(record: RequestRecord): string[];
   /** What the access log says about it. */
   idsOf(record: RequestRecord): { readonly trace_id?: string; readonly span_id?: string };
   end(record: RequestRecord): void;
-  /** Sends what has not been sent yet. */
+  /** Sends the spans that are still buffered. */
   close(): Promise<void>;
 }
 

@@ -13,7 +13,7 @@ export interface TunnelLimits {
   readonly maxMessageBytes: number;
 }
 
-/** Two connections that are one: what comes from one side goes to the other, byte by byte. */
+/** Joins two connections: the bytes of each side are written to the other unchanged. */
 export class Tunnel {
   private bytesIn = 0;
   private bytesOut = 0;
@@ -56,7 +56,7 @@ export class Tunnel {
       return;
     }
     this.isEnding = true;
-    // What a follower has seen of one side is what the other side has got.
+    // The bytes that a follower has seen of one side are those that the other side has received.
     if (this.fromUpstream?.isBetweenFrames && !this.fromUpstream.isClosed) {
       this.client.write(closeFrame(code, reason, false));
     }
@@ -93,7 +93,7 @@ export class Tunnel {
     from.on('end', () => to.end());
     from.on('error', () => from.destroy());
     from.on('close', () => {
-      // What was written before is still delivered, as long as it moves.
+      // Earlier bytes are still delivered, as long as the peer reads.
       to.end();
       to.setTimeout(GRACE_MS, () => to.destroy());
     });

@@ -146,7 +146,7 @@ export class Upgrades {
       try {
         return { socket: await client.until(deadline.bound(opening)), target };
       } catch (error) {
-        // What comes too late is not wanted any more.
+        // A late answer is discarded.
         opening.then(socket => socket.destroy(), () => undefined);
         client.check();
         if (deadline.isOver) {
@@ -183,7 +183,7 @@ function open({ address }: Target, port: number, timeoutMs: number): Promise<Soc
   });
 }
 
-/** Headers of the request for the upgrade. `Host` and `Origin` are the client's, so that the sandbox can tell its own pages from others. */
+/** Headers of the request for the upgrade. `Host` and `Origin` are the client's, so that the sandbox can recognize its own pages. */
 function* handshake(request: IncomingMessage, { headers, question }: Admitted, { address }: Target): Iterable<string> {
   if (headers[0] !== 'Host') {
     yield* ['Host', hostOf(address, question.port)];

@@ -3,9 +3,9 @@ import { isIPv6, type Socket } from 'node:net';
 import { Pool, buildConnector } from 'undici';
 import type { Target } from './targets.js';
 
-/** Milliseconds that an idle connection is kept: less than the 5 seconds of common servers, so that it is we who close first. */
+/** Milliseconds that an idle connection is kept: less than the 5 seconds of common servers, so that the router closes first. */
 const KEEP_ALIVE_MS = 4_000;
-/** Milliseconds without a request after which the connections to a port are given up, and how often this is looked at. */
+/** Milliseconds without a request after which the connections to a port are closed, and the interval of this check. */
 const UNUSED_MS = 60_000;
 const SWEEP_MS = 30_000;
 /** Longest header of an answer, in bytes. */
@@ -99,7 +99,7 @@ export class Upstreams {
     return entry;
   }
 
-  /** Gives up the connections to a Pod as soon as what is under way on them has ended. */
+  /** Closes the connections to a Pod as soon as their requests in flight have ended. */
   public forget(podUid: string): void {
     for (const [key, entry] of this.entries) {
       if (entry.podUid === podUid) {
@@ -122,7 +122,7 @@ export class Upstreams {
     await Promise.all(pools.map(pool => pool.destroy()));
   }
 
-  /** Gives up what has not been used for a while. */
+  /** Closes connections that have been idle too long. */
   public sweep(now: number): void {
     this.sweepSessions(now);
     for (const [key, entry] of this.entries) {

@@ -10,7 +10,7 @@ const SWAPPED = '..data';
 
 export interface WatchedFilesOptions<T> {
   readonly files: readonly string[];
-  /** Makes of the contents what is needed. Throws if they are no good. */
+  /** Parses the contents. Throws if they are invalid. */
   readonly read: (contents: readonly string[]) => T;
   readonly logger: Logger;
   /** Called with each new value. @default - no callback */

@@ -54,7 +54,7 @@ export class BodyTooLargeError extends Error {
   }
 }
 
-/** A multipart body is broken, or lacks what it has to have. */
+/** A multipart body is malformed, or lacks a required part. */
 export class MultipartError extends Error {
   constructor(message: string) {
     super(message);
@@ -106,7 +106,7 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** What was thrown, in words. Not by `instanceof`: errors of Node itself can come from another realm. */
+/** The message of a thrown value. Not by `instanceof`: errors of Node itself can come from another realm. */
 export function messageOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
 }

@@ -68,7 +68,7 @@ function agentOptionsOf(given: Flags): AgentOptions {
   const apiKey = process.env.GEMINI_API_KEY ?? process.env.GOOGLE_API_KEY;
   delete process.env.GEMINI_API_KEY;
   delete process.env.GOOGLE_API_KEY;
-  // Says now what is wrong with it.
+  // Reports errors at start.
   new DomainPolicy(given.agentAllowedDomains);
   return {
     apiKey,

@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 
 export type Outcome = 'exit' | 'signal' | 'timeout' | 'failed';
 
-/** What `/metrics` tells. Labels come from fixed sets: neither paths nor commands are in them. */
+/** The metrics of `/metrics`. Labels come from fixed sets: neither paths nor commands are in them. */
 export class Metrics {
   public readonly registry = new Registry();
   private readonly requests: Histogram;

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { TokenFile } from './http/token.js';
 
-/** What a runtime is configured with; `flags.ts` fills it from the command line and the environment. */
+/** Configuration of a runtime; `flags.ts` fills it from the command line and the environment. */
 export interface RuntimeOptions {
   /** Root of all file operations and working directory of commands. */
   readonly baseDir: string;
@@ -17,11 +17,11 @@ export interface RuntimeOptions {
   readonly allowedOrigins: readonly string[];
   /** Environment of commands. */
   readonly env: NodeJS.ProcessEnv;
-  /** Variables that `/v1/metadata` tells. */
+  /** Variables that `/v1/metadata` returns. */
   readonly metadataEnvPrefix: string;
   /** Whether there is an agent instead of commands and files. */
   readonly computerUse: boolean;
-  /** Token that callers have to show. Without one, anyone who can connect may call. */
+  /** Token that requests must carry. Without one, anyone who can connect can send requests. */
   readonly token?: TokenFile;
   readonly logger: Logger;
 }

@@ -90,7 +90,7 @@ export async function createServer(runtime: Runtime, routes: readonly Route[]): 
     forceCloseConnections: 'idle',
     return503OnClosing: false,
   });
-  // Bodies are read by those who know what they are.
+  // Bodies are read by the route that knows their type.
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   server.addHook('onRequest', async (request, reply) => {

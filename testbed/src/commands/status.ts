@@ -6,7 +6,7 @@ import { cacheRoot, installedPath, isInstalled, programVersion } from '../cache.
 import { PROGRAMS, program } from '../programs.js';
 import { megabytes, table } from './format.js';
 
-/** Prints what is built, what tests would use, and what runs. */
+/** Prints the programs that are built, those that tests would use, and running control planes. */
 export async function status(): Promise<void> {
   const programs = PROGRAMS.map(entry => [
     entry.name, programVersion(entry), entry.group, isInstalled(entry) ? megabytes(statSync(installedPath(entry)).size) : 'not built',

@@ -26,7 +26,7 @@ export function nodeImages(binaries: Binaries): StaticImage[] {
     {
       name: PAUSE_IMAGE,
       programs: { '/bin/busybox': busybox },
-      // The runtime kills it with SIGKILL, so it needs no signal handler; the longest time that fits stands for ever.
+      // The runtime kills it with SIGKILL, so it needs no signal handler; the longest time that fits means no end.
       config: { Entrypoint: ['/bin/busybox', 'sleep', '2147483647'], User: '65535:65535' },
     },
     {

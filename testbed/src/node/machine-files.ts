@@ -205,7 +205,7 @@ exec ${runsc} "$@"
       plugins: [
         {
           type: 'bridge', bridge: 'cni0', isGateway: true, hairpinMode: true,
-          // Hosts of the outside see the address of the pod, so that tests can tell who came.
+          // Outside hosts see the address of the pod, so that tests can identify the source.
           ipMasq: false,
           ipam: {
             type: 'host-local', dataDir: '/run/cni-ipam',

@@ -25,7 +25,7 @@ export class ExitError extends Error {
   }
 }
 
-/** Where a command line program writes; the process itself unless a test says otherwise. */
+/** Output streams of a command line program. Tests pass their own; the default is the process. */
 export interface Streams {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;

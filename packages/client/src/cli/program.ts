@@ -17,7 +17,7 @@ import { SKILLS_FOLDER, writeSkill } from './skill.js';
 /** Set when the program is bundled. */
 const VERSION = process.env.AGENT_SANDBOX_VERSION ?? 'unknown';
 
-/** Where the program runs; the process itself unless a test says otherwise. */
+/** Environment of the program. Tests pass their own; the default is the process. */
 export interface Surroundings extends Streams {
   readonly env: NodeJS.ProcessEnv;
   /** Makes the client. @default - from options and environment */

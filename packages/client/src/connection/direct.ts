@@ -15,7 +15,7 @@ export function direct({ url, tls }: DirectOptions): ConnectionPlan {
   return { mode: 'direct', open: () => new DirectConnection({ origin, prefix, dispatcher: agentOf(tls), viaRouter: true, isPrivate: isPrivateOrigin(origin), needsOwnHost: true }) };
 }
 
-/** Connections without limits of their own: deadlines are kept by those who ask. */
+/** Connections without timeouts of their own: callers set deadlines per request. */
 export function agentOf(tls?: TlsOptions): Agent {
   return new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: CONNECT_TIMEOUT_MS, ...tls } });
 }

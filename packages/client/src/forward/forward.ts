@@ -112,7 +112,7 @@ export class Forward implements AsyncDisposable {
       await this.pass(request, response, decision.path, signal);
     } catch (error) {
       if (signal.aborted || response.headersSent) {
-        // What was begun must not look complete.
+        // An incomplete response must not look complete.
         response.destroy();
       } else {
         this.refuse(request, response, error);
@@ -221,7 +221,7 @@ export class Forward implements AsyncDisposable {
       }
     }
     const cookie = foreignCookies(request.headers.cookie);
-    // Programs compare both, to tell their own pages from others; this listener has compared them, too.
+    // Programs compare both to recognize their own pages; this listener has compared them, too.
     if (!route.needsOwnHost) {
       passed.host = request.headers.host!;
     } else if (passed.origin !== undefined) {

@@ -13,7 +13,7 @@ const LONGEST_TIMEOUT = 600;
 const MOST_ENTRIES = 10_000;
 /** Bytes of each stream of a command for an agent, unless it asks for more. */
 const LARGEST_OUTPUT = 64 * 1024;
-/** Seconds until a sandbox ends for which the agent wants no end: its session may be killed before it can delete it. */
+/** Lifetime in seconds of sandboxes without a lifetime of their own: the session may be killed before it deletes them. */
 const LONGEST_LIFETIME = 24 * 3600;
 /** Bytes of a file for an agent, whose context is limited; larger ones go through the command line. */
 const LARGEST_FILE = 10 * 1024 * 1024;
@@ -187,7 +187,7 @@ interface Extra {
 /** Milliseconds between two signs of life of a tool that works. */
 const PROGRESS_MS = 5_000;
 
-/** Tells a caller that asks for it that the tool still works, so that it need not give up. Returns what ends that. */
+/** Sends progress to a caller that requested it, so that it does not time out. Returns a function that stops it. */
 function reportProgress({ _meta, sendNotification }: Extra): () => void {
   const progressToken = _meta?.progressToken;
   if (progressToken === undefined) {
@@ -221,7 +221,7 @@ function isText(content: Buffer): boolean {
   return isUtf8(content) && !content.includes(0);
 }
 
-/** Node skips what is no base64; an agent that made a mistake should hear of it. */
+/** Node skips characters that are not base64; an agent should get an error instead. */
 function decodeBase64(text: string): Buffer {
   const content = Buffer.from(text, 'base64');
   if (content.toString('base64').replace(/=+$/, '') !== text.replace(/\s/g, '').replace(/=+$/, '')) {

@@ -6,7 +6,7 @@ import { assignmentOf, nameOf, type ObservedClaim } from './observed.js';
 import { poolKeyOf } from './warm-queue.js';
 
 /**
- * The Sandbox that is the claim's. Who controls a Sandbox is decided by its owner reference alone, which is written under a
+ * The Sandbox that is the claim's. The controller of a Sandbox is decided by its owner reference alone, which is written under a
  * lock; the status only says which one counts should there ever be two.
  */
 export function ownSandbox({ claim, owned, assigned }: Pick<ObservedClaim, 'claim' | 'owned' | 'assigned'>): Sandbox | undefined {

@@ -95,7 +95,7 @@ function foreignTemplate(cache: Cache, namespace: string, home: string, name: st
 /** The pools that the claim may draw from, each with its predicate for members. */
 function sourcesOf(cache: Cache, { claim, target }: ObservedClaim): Source[] {
   const template = target.inUse?.template;
-  // A claim that names the template itself wants no member that an edited pool has left from another one.
+  // A claim that names the template itself must not get a member that an edited pool still has of another template.
   const hash = claim.spec.sandboxTemplateRef && template && templateHash(template, namespaceOf(claim));
   return target.pools.flatMap(key => {
     const pool = cache.get('SandboxWarmPool', ...(key.split('/') as [string, string]));

@@ -69,7 +69,7 @@ export interface MergedMetadata {
   readonly conflict?: string;
 }
 
-/** Pod metadata of a claimed Sandbox: that of its template, who it belongs to, and what the claim adds. */
+/** Pod metadata of a claimed Sandbox: that of its template, its identity labels, and the additions of the claim. */
 export function claimedPodMetadata(base: PodMetadata, claim: SandboxClaim, templateHash: string | undefined): MergedMetadata {
   const { labels: moreLabels = {}, annotations: moreAnnotations = {} } = claim.spec.additionalPodMetadata ?? {};
   const conflict = conflictOf('label', base.labels, moreLabels) ?? conflictOf('annotation', base.annotations, moreAnnotations);

@@ -11,7 +11,7 @@ import { mergePatch, type PatchRequest } from '../reconcile/plan.js';
 import { PROBE_FAILING } from '../reconcile/pod-problem.js';
 import type { ObservedPool } from './observed.js';
 
-/** The Sandboxes of a pool by what is to be done with them. */
+/** The Sandboxes of a pool, grouped by the action that they need. */
 export interface Members {
   /** They count: the pool controls them, or does so once `repairs` are done. */
   readonly active: readonly Sandbox[];

@@ -27,7 +27,7 @@ export interface Grant {
 
 /**
  * Takes tokens for Sandboxes that are about to be made. The bucket holds what a second brings, at least one token, and is
- * full in the beginning. What is made in vain is not given back.
+ * full in the beginning. Tokens of failed creates are not returned.
  */
 export function takeTokens(wanted: number, rate: number, bucket: Bucket | undefined, now: number): Grant {
   if (rate <= 0) {

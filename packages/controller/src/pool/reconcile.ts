@@ -112,7 +112,7 @@ function deleteMembers(observed: ObservedPool, { stale }: Members, stuck: Stuck,
     const conflict = outcomes.some(outcome => !outcome.ok && outcome.failure.reason === 'Conflict');
     return value({
       active: active.filter(sandbox => !going.has(sandbox)),
-      // What is stale counts until it is gone, so that its successors do not come too early.
+      // Stale members count until they are deleted, so that their successors are not created too early.
       terminating: terminating + lingering + stale.filter(sandbox => !going.has(sandbox)).length,
       errors: [...errors, ...failures(outcomes, ['NotFound', 'Conflict'])],
       ...soonest(again, conflict ? SOON_MS : undefined, wanted.length > targets.length ? AT_ONCE_MS : undefined),
@@ -232,7 +232,7 @@ function finish(observed: ObservedPool, unmet: UnmetPrecondition | undefined, cr
 /** When the pool last came closer to its size, milliseconds on the monotonic clock. */
 function lastProgress({ pool, monotonic: now, memory, options }: ObservedPool, ready: number): number {
   if (memory === undefined) {
-    // What was said before a restart stays true until something moves.
+    // The condition from before a restart is kept until something changes.
     return progressReason(pool) === REASON.progressDeadlineExceeded ? now - options.progressDeadlineMs : now;
   }
   const changed = pool.status?.observedGeneration !== pool.metadata.generation;

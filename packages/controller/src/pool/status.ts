@@ -116,7 +116,7 @@ function limitation({ pool, options: { maxReplicas } }: ObservedPool): string {
     : '';
 }
 
-/** What is wrong with most of the Sandboxes with which something is wrong, in the words of the first of them by name. */
+/** The most frequent problem of the pool's Sandboxes, with the message of the first of them by name. */
 function failureOf(active: readonly Sandbox[], podOf: ObservedPool['podOf']): { reason: string; message: string } | undefined {
   const byReason = new Map<string, Sandbox[]>();
   for (const sandbox of active) {

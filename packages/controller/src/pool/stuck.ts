@@ -41,7 +41,7 @@ export function findStuck(observed: ObservedPool, active: readonly Sandbox[]): S
   const graceMs = graceMsOf(observed);
   const quotaMs = Math.max(graceMs, SHORTEST_QUOTA_MS);
   const quota = memory !== undefined && now < memory.quota.since + quotaMs ? memory.quota : { since: now, used: 0 };
-  // What was said before a restart stays true until a node takes them.
+  // The condition from before a restart is kept until the Pods are scheduled.
   const wasHeld = memory === undefined && conditionOf(pool.status?.conditions, CONDITION.progressing)?.reason === REASON.warmPoolNotProgressing;
   const allowed = Math.max(1, desiredReplicas(observed)) - quota.used;
   const unready = new Map<string, number>();

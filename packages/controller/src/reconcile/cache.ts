@@ -17,7 +17,7 @@ export interface Kinds {
 
 export type Kind = keyof Kinds;
 
-/** What was last heard of the objects of the cluster. Possibly stale; never written to. */
+/** The cached objects of the cluster. Possibly stale; read-only. */
 export interface Cache {
   get<K extends Kind>(kind: K, namespace: string, name: string): Kinds[K] | undefined;
   /** Objects that have `value` under an index of `INDEXES`. */

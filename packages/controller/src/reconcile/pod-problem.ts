@@ -5,7 +5,7 @@ export interface PodProblem {
   readonly message: string;
 }
 
-/** The parts of a Pod that tell why it does not run. */
+/** The parts of a Pod that explain why it does not run. */
 export interface DiagnosedPod {
   readonly spec?: { readonly containers?: readonly ProbedContainer[]; readonly initContainers?: readonly ProbedContainer[] };
   readonly status?: {

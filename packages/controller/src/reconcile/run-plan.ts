@@ -50,7 +50,7 @@ export async function runPlan<M>(first: Plan<M>, context: RunOptions<M>): Promis
 /** The result of a reconciliation, from its last stage. */
 export function resultOf<M>(last: Plan<M>, outcomes: readonly Outcome[]): ReconcileResult {
   const failures = [...(last.errors ?? []), ...failuresOf(last.requests, outcomes)];
-  // Nothing can be created in a namespace that is being terminated, and what is there goes without our doing.
+  // Nothing can be created in a namespace that is being terminated, and its objects are deleted with it.
   const errors = failures.filter(({ reason }) => reason !== 'NamespaceTerminating');
   const requeueAfterMs = errors.length < failures.length ? Math.min(last.requeueAfterMs ?? Infinity, AFTER_TERMINATION_MS) : last.requeueAfterMs;
   return {

@@ -44,7 +44,7 @@ function cleanUp(observed: ObservedSandbox): Plan<SandboxMemory> {
   return planOf<[readonly Failure[], readonly Failure[]], SandboxMemory>(children, results => {
     const errors = results.flat();
     if (sandbox.spec.shutdownPolicy === 'Delete') {
-      // Garbage collection takes what could not be deleted here; the failures are still reported.
+      // Garbage collection removes objects that could not be deleted here; the failures are still reported.
       return { requests: [remove(sandbox)], errors, memory: null };
     }
     if (errors.length > 0) {

@@ -80,7 +80,7 @@ function isReserved(key: string, part: Part): boolean {
   return RESERVED_PREFIXES.some(prefix => key.startsWith(prefix)) || (part === 'annotations' && RESERVED_ANNOTATIONS.includes(key));
 }
 
-/** What the template may put on the Pod. */
+/** Metadata that the template may set on the Pod. */
 function propagated(sandbox: Sandbox, part: Part): { [key: string]: string } {
   const entries = Object.entries(sandbox.spec.podTemplate.metadata?.[part] ?? {});
   return Object.fromEntries(entries.filter(([key]) => !isReserved(key, part)));

@@ -136,7 +136,7 @@ function statusDueTime(
 ): number {
   const changed = statusWrite(sandbox, status) !== undefined && isWorthWriting(sandbox, status);
   const postpone = options.statusSettleMs > 0 && changed && isStarting(sandbox, status);
-  // A Pod that does not start is not merely slow: what is wrong is said without further delay.
+  // A Pod that cannot start is not merely slow: the problem is reported without further delay.
   const idle = poolNameOf(sandbox) !== undefined && !status.podIPs?.length && problem === undefined;
   return postpone ? (memory?.statusSince ?? now) + options.statusSettleMs * (idle ? IDLE_FACTOR : 1) : now;
 }

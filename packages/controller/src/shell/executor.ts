@@ -33,7 +33,7 @@ export interface ExecutorOptions {
 export class Executor {
   constructor(private readonly options: ExecutorOptions) {}
 
-  /** Never throws: what goes wrong is in the outcome. */
+  /** Never throws: errors are in the outcome. */
   public async send(request: Request, signal: AbortSignal): Promise<Outcome> {
     const { gate } = this.options;
     return gate !== undefined && request.op === 'create'

@@ -48,7 +48,7 @@ export class Metrics {
     };
   }
 
-  /** Of the caches: lists, watches and what they bring. */
+  /** Metrics of the caches: lists, watches and their objects. */
   public informers(): InformerMetrics {
     const lists = this.histogram('reflector_list_duration_seconds', 'Duration of complete lists', ['resource']);
     const watches = this.counter('reflector_watches_ended_total', 'Watches that ended: closed as planned, gone (too old), or failed', ['resource', 'why']);

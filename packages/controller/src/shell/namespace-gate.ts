@@ -6,7 +6,7 @@ const MEMORY_MS = 30_000;
 /** Upper bound on namespaces that something is known of, besides those with a create on its way. */
 const MOST = 1000;
 
-/** What is known of a namespace in which creates may be refused. */
+/** Cached state of a namespace in which creates may be refused. */
 interface State {
   /** Number of reasons for doubt so far. */
   doubts: number;

@@ -40,7 +40,7 @@ function enqueueForPolicy(change: Change<NetworkPolicy>): readonly QueueItem[] {
   return [{ key: `${namespace}/${template}` }, ...(dot < 0 ? [] : [{ key: `${template.slice(0, dot)}/${template.slice(dot + 1)}` }])];
 }
 
-/** The templates, or what is left of them, whose hash an object got or lost. */
+/** The templates, also deleted ones, whose hash an object gained or lost. */
 function enqueueForHash({ before, after }: Change<KubeObject>, cache: Cache): readonly QueueItem[] {
   const [was, is] = [before && labelOf(before, LABEL.templateRefHash), after && labelOf(after, LABEL.templateRefHash)];
   const { namespace = '' } = (after ?? before)!.metadata;

@@ -34,7 +34,7 @@ export interface TemplateMemory {
   readonly refused?: { readonly generation: number | undefined; readonly message: string };
 }
 
-/** What is to be done with the policy. */
+/** The action that the policy needs. */
 interface PolicyActions {
   readonly requests: readonly Request[];
   readonly errors?: readonly Failure[];

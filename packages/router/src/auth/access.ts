@@ -80,7 +80,7 @@ export async function askReview(cluster: Cluster, logger: Logger, what: string, 
       body: { apiVersion: `${resource.group}/${resource.version}`, kind: resource.kind, spec }, timeoutMs: TIMEOUT_MS, maxRetries: 0,
     });
   } catch (error) {
-    // The reason names accounts and addresses of the cluster, so it is for the operator alone.
+    // The reason names accounts and addresses of the cluster, so it is only logged.
     logger.error({ err: error }, `${what} failed`);
     throw new Refusal(500, `${what}: the API server did not answer the question`);
   }

@@ -21,9 +21,9 @@ export interface Caller {
   may(action: Action, sandbox: SandboxRef): boolean | Promise<boolean>;
 }
 
-/** One way to find out who has a token. */
+/** One authentication method. */
 export interface Authenticator {
-  /** Whether it can tell about a token of this form. */
+  /** Whether the method handles tokens of this form. */
   accepts(token: string): boolean;
   /**
    * The caller, or undefined for a worthless token. Throws `Refusal` if that cannot be found out.

@@ -7,7 +7,7 @@ export type { Action, Authenticator, Caller, SandboxRef } from './caller.js';
 /** Texts of the first router, which knew a static token only. */
 const STATIC_TEXTS = { missing: 'Missing or invalid Authorization header.', wrong: 'Invalid token.' };
 
-/** Finds out who sends a request. */
+/** Authenticates the sender of a request. */
 export class Authentication {
   private readonly texts: { readonly missing?: string; readonly wrong?: string };
 

@@ -12,7 +12,7 @@ import { StaticToken } from './static-token.js';
 /** Worthless tokens that an address may show at once, as a multiple of those per second. */
 const FAILURE_BURST_SECONDS = 5;
 
-/** The ways to authenticate that the flags ask for, and what has to be closed in the end. Throws if a file is no good. */
+/** The authentication methods of the flags, with a function that closes their files. Throws if a file is invalid. */
 export function authenticationOf(
   flags: Flags, cluster: Cluster, logger: Logger, access: AccessReviews,
 ): { authentication: Authentication; close: () => void } {

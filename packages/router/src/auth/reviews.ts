@@ -26,7 +26,7 @@ export interface ReviewOptions {
 }
 
 /**
- * Tokens of the API server: who they belong to (TokenReview). Answers are remembered for a short time, by a keyed hash of the
+ * Authenticates tokens of the API server by TokenReview. Answers are remembered for a short time, by a keyed hash of the
  * token; equal questions at the same time are asked once.
  */
 export class TokenReviews implements Authenticator {

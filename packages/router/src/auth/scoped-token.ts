@@ -50,7 +50,7 @@ export function verifyScopedToken(keys: readonly Buffer[], token: string, nowMs:
     return undefined;
   }
   const mac = Buffer.from(given, 'base64url');
-  // Every key is tried, so that the time tells nothing about which of them fits.
+  // Every key is tried, so that timing does not reveal the matching key.
   const fits = keys.map(key => {
     const expected = signature(key, version, payload);
     return mac.length === expected.length && timingSafeEqual(mac, expected);

@@ -19,7 +19,7 @@ import type { Ticket } from './ticket.js';
 const LONGEST_COOKIE = 3_800;
 /** Sessions that are kept open, so that not every request has to unseal its cookie. */
 const REMEMBERED_SESSIONS = 2_048;
-/** Cookies of the name of a session that are looked at. */
+/** Upper bound on session cookies that are tried. */
 const MOST_CANDIDATES = 4;
 
 export interface BrowserOptions {
@@ -50,7 +50,7 @@ interface Session {
   readonly expiresAt: number;
 }
 
-/** Who sends a request, as far as it says so. */
+/** The credentials in a request. */
 export interface Identified {
   /** Path and query for the sandbox, without the token. */
   readonly target: string;

@@ -105,7 +105,7 @@ export class Oidc {
       if (error instanceof Refusal) {
         return error;
       }
-      // Reasons may hold what the provider says about people, so they are for the operator alone.
+      // Reasons may contain personal data from the provider, so they are only logged.
       this.options.onFailure(error);
       return new Refusal(502, 'The login failed at the provider. Try again.');
     }

@@ -20,7 +20,7 @@ export function randomSessionKey(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** The way in for browsers that the flags ask for, and what has to be closed in the end; undefined without routes. Throws if a file is no good. */
+/** Access for browsers as the flags configure it, with a function that closes its files; undefined without routes. Throws if a file is invalid. */
 export function browserOf(
   flags: Flags, authentication: Authentication, access: AccessReviews, logger: Logger, env: NodeJS.ProcessEnv = process.env,
 ): { readonly browser: Browser; readonly oidc?: Oidc; readonly close: () => void } | undefined {

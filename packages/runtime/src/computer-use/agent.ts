@@ -19,7 +19,7 @@ export interface AgentOptions {
 
 /** What `/agent` answers. */
 export interface AgentResult {
-  /** What the model says in the end. */
+  /** The final text of the model. */
   readonly stdout: string;
   /** One line for each step, and why the run ended early. */
   readonly stderr: string;
@@ -32,7 +32,7 @@ export const EXIT = {
   failed: 1,
   /** More steps or more time than a run may take. */
   limit: 2,
-  /** The model wants a person to confirm what it is about to do, and there is none. */
+  /** The model asked for a person's confirmation of its next action, which this runtime cannot give. */
   confirmation: 3,
 } as const;
 
@@ -103,7 +103,7 @@ class Run {
     });
   }
 
-  /** Resolves to what the model says in the end. */
+  /** Resolves to the final text of the model. */
   public async toEnd(): Promise<string> {
     const first = await this.abortable(this.browser.screenshot());
     this.contents.push({ role: 'user', parts: [{ text: this.query }, { inlineData: { mimeType: 'image/png', data: first } }] });

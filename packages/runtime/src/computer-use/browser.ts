@@ -19,7 +19,7 @@ const ARGUMENTS = [
 const PASSED_ON = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
 const ACTION_TIMEOUT_MS = 10_000;
 const NAVIGATION_TIMEOUT_MS = 30_000;
-/** A page that goes on loading is looked at anyway. */
+/** The screenshot is taken even if the page is still loading. */
 const SETTLE_MS = 3000;
 const PAINT_MS = 200;
 

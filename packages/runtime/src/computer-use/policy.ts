@@ -25,7 +25,7 @@ export class DomainPatternError extends Error {
 /**
  * Which hosts the browser may reach. Empty: none.
  *
- * A host that is written out may have any address: who runs the sandbox has decided. What matches a `*` has to have a public
+ * A host that is named in full may have any address: the operator of the sandbox has decided. What matches a `*` has to have a public
  * address, so that no page leads the browser to the cluster, the node or a metadata server.
  */
 export class DomainPolicy {

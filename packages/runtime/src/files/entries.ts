@@ -4,7 +4,7 @@ import { systemError } from '../errors.js';
 import { listDirectory, type Entry } from './list.js';
 import type { Location, Tree } from './tree.js';
 
-/** Entries of one listing unless the caller wants fewer or more. */
+/** Default number of entries of one listing. */
 export const DEFAULT_MAX_ENTRIES = 10_000;
 /** Largest number that a caller may ask for. */
 export const MAX_ENTRIES = 100_000;

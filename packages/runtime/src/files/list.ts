@@ -9,7 +9,7 @@ export interface Entry {
   readonly stats: Stats;
 }
 
-/** Entries looked at side by side. */
+/** Entries that are read concurrently. */
 const PARALLEL = 16;
 
 /**

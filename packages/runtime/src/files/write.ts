@@ -45,7 +45,7 @@ export async function writeFile(location: Location, source: AsyncIterable<Buffer
     await options.committed?.();
     const target = `${location.directory}/${location.name}`;
     if (options.createOnly) {
-      // Unlike a rename, a hard link never replaces what is there.
+      // Unlike a rename, a hard link never replaces an existing file.
       await link(temporary, target);
       await unlink(temporary);
     } else {

@@ -11,7 +11,7 @@ import { filePathOf } from '../http/target.js';
 import type { Runtime } from '../runtime.js';
 import { InvalidBodyError } from './validation.js';
 
-/** What the system says when there is nothing to find under a path. */
+/** Error codes of the system for a path that does not exist. */
 const MISSING = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'];
 
 /** `POST /upload`: the part `file` of a multipart body, streamed to the path that is its file name. */

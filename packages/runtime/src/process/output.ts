@@ -14,7 +14,7 @@ const MAX_JSON_EXPANSION = 2;
 
 /**
  * Keeps the beginning and the end of a stream, half of the limit each, and counts what is between them: a command that never stops
- * writing must not fill the memory, and its last words are what tells why it failed. Copies into buffers of its own, because a great
+ * writing must not fill the memory, and its last lines explain why it failed. Copies into buffers of its own, because a great
  * many tiny chunks would cost more than what is in them.
  */
 export class Output {

@@ -12,7 +12,7 @@ export interface RunOptions {
   readonly onChunk: (stream: StreamName, chunk: Buffer) => Promise<void> | void;
   /** Kills the process group when it aborts. */
   readonly signal?: AbortSignal;
-  /** Kills the process group after so many milliseconds. */
+  /** Milliseconds after which the process group is killed. */
   readonly timeoutMs?: number;
   readonly pipeGraceMs?: number;
 }

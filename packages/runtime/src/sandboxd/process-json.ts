@@ -48,7 +48,7 @@ export const CALLS: { readonly [name: string]: Call } = {
   },
 };
 
-/** Answers a call, or tells what is wrong. */
+/** Answers a call with its result or its error. */
 export async function handleCall(call: Call, runtime: Runtime, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   try {
     const answer = await call(runtime, request, reply);

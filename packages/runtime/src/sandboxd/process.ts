@@ -49,7 +49,7 @@ export interface RunProcessOptions {
   readonly timeoutMs?: number;
 }
 
-/** Runs a program and tells its events; ends after `exit`. Throws `ProcessError` for a deadline. */
+/** Runs a program and yields its events; ends after `exit`. Throws `ProcessError` for a deadline. */
 export async function runProcess(runtime: Runtime, { id, child, config, tell, signal, timeoutMs }: RunProcessOptions): Promise<void> {
   await tell({ init: { processId: id } });
   const limit = shortest(config.timeoutMs, timeoutMs);

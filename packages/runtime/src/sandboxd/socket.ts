@@ -25,7 +25,7 @@ export function handleSocket(runtime: Runtime, socket: WebSocket): void {
   let unanswered = 0;
   const heartbeat = setInterval(() => {
     if (++unanswered > MOST_UNANSWERED) {
-      // The client is gone without a word; its program would run for ever.
+      // The client vanished without a close frame; its program would run forever.
       socket.terminate();
     } else if (socket.readyState === socket.OPEN) {
       socket.ping();

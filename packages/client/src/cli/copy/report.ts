@@ -5,7 +5,7 @@ export interface CopyResult {
   /** Files and links that were copied. */
   readonly files: number;
   readonly bytes: number;
-  /** What was left out, and why. */
+  /** Files that were left out, with the reason. */
   readonly skipped: readonly Skipped[];
 }
 
@@ -16,7 +16,7 @@ export interface Skipped {
 
 const BAR = 24;
 
-/** Keeps count of a copy and tells how far it is. */
+/** Counts the files of a copy and reports progress. */
 export class CopyReport {
   private files = 0;
   private bytes = 0;
