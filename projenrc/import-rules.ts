@@ -54,7 +54,7 @@ const TESTS = 'test/**/*.test.ts';
 /** Settings of knip, which finds files and exports without a user. Dependencies are not its task here: tests use those of the root. */
 export const UNUSED_RULES = {
   rules: { dependencies: 'off', unlisted: 'off', binaries: 'off', unresolved: 'off', enumMembers: 'off' },
-  // A type that a signature in its own file needs is exported for those who use that signature.
+  // A type that a signature in its own file needs is exported for the callers of that signature.
   ignoreExportsUsedInFile: { interface: true, type: true },
   workspaces: {
     '.': {

@@ -34,7 +34,7 @@ describe('writes of a controller', () => {
     });
   });
 
-  test('are refill before somebody claims the Sandbox, and when they are about something else', () => {
+  test('are refill before the Sandbox is claimed, and when they are about something else', () => {
     expect(of(
       write(99, 'create pods', 'pool-a'), write(150, 'create sandboxes', 'pool-d'), write(150, 'patch sandboxwarmpools/status', 'claim-1'),
       write(150, 'update networkpolicies', 'pool-a'), write(150, 'create events', 'claim-10.0123abcd'),

@@ -107,7 +107,7 @@ describe('resources', () => {
       .toEqual({ requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '1', 'nvidia.com/gpu': '1' }, claims: [{ name: 'gpu' }] });
   });
 
-  test('that nobody asks for are not emitted', () => {
+  test('that are not set are not emitted', () => {
     expect(container()).not.toHaveProperty('resources');
     expect(container({ resources: {} })).not.toHaveProperty('resources');
   });

@@ -54,7 +54,7 @@ test('every metadata server and every special range has a destination', () => {
   expect(SPECIAL_RANGES.filter(({ cidr }) => !addresses.some(each => AddressSet.of(cidr).contains(each)))).toEqual([]);
 });
 
-test('everything that publicInternet reaches is told as ranges, without a special one', () => {
+test('everything that publicInternet reaches is reported as ranges, without a special one', () => {
   const ranges = NetworkModel.of(chartWith(SandboxNetwork.publicInternet({ ports: [NetworkPort.tcp(443)] }))).reaches(python);
   expect(ranges).toHaveLength(1);
   expect(ranges[0]).toMatchObject({ protocol: 'TCP', fromPort: 443, toPort: 443, certain: true });
@@ -122,7 +122,7 @@ test('a named port is looked up in the Pod that listens', () => {
   expect(model.canReach(gateway, python, NetworkPort.tcp(8889)).reachability).toBe(DENIED);
 });
 
-test('what can connect to a sandbox is told source by source', () => {
+test('the sources that can connect to a sandbox are reported one by one', () => {
   const who = NetworkModel.of(chartWith()).whoCanReach(python);
   expect(Object.fromEntries(Object.entries(who).map(([source, answer]) => [source, answer.reachability]))).toEqual({
     'SandboxTemplate agents/python': DENIED, 'other Pods of agents': DENIED, 'hosts outside of the cluster': DENIED,

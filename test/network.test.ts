@@ -125,7 +125,7 @@ describe('presets', () => {
     expect(SandboxNetwork.controllerDefault()._managed).toBe(true);
   });
 
-  test('unmanaged has no rules, and nobody who keeps any', () => {
+  test('unmanaged has no rules and no policy', () => {
     expect(SandboxNetwork.unmanaged()._rules()).toBeUndefined();
     expect(SandboxNetwork.unmanaged()._managed).toBe(false);
   });

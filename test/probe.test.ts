@@ -20,7 +20,7 @@ test.each<[string, Probe, object]>([
   ['HTTP', Probe.httpGet('/healthz'), { httpGet: { path: '/healthz', port: 8888 } }],
   ['TCP', Probe.tcpSocket(), { tcpSocket: { port: 8888 } }],
   ['gRPC', Probe.grpc(), { grpc: { port: 8888, service: '' } }],
-])('%s goes to the first port of the container unless told otherwise', (_, probe, wire) => {
+])('%s goes to the first port of the container by default', (_, probe, wire) => {
   expect(readiness(probe, 8888)).toEqual(wire);
 });
 

@@ -64,7 +64,7 @@ test('one amount in different words is one amount', () => {
   }
 });
 
-test('zero and whole amounts are told apart from others', () => {
+test('zero and whole amounts are recognized', () => {
   fc.assert(fc.property(amount, ({ text, exact }) => {
     const quantity = Quantity.tryParse(text)!;
     expect(quantity.isZero).toBe(exact.top === 0n);

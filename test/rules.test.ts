@@ -29,7 +29,7 @@ test.each<[string, (value: string) => string | undefined, (value: string) => boo
     return parts.length <= 2 && parts.at(-1) !== '' && isLabelValue(parts.at(-1)!) && (parts.length === 1 || isSubdomain(parts[0]));
   }],
   ['names of variables', envName, value => [...value].every(char => `${ALNUM}-_.`.includes(char)) && value !== '' && !DIGITS.includes(value[0]) && value !== '.' && !value.startsWith('..')],
-])('%s are told from other text', (_, rule, model) => {
+])('%s are recognized', (_, rule, model) => {
   fc.assert(fc.property(nameLike, value => {
     expect(rule(value) === undefined).toBe(model(value));
   }), { numRuns: 2000 });

@@ -108,7 +108,7 @@ describe('short forms', () => {
     expect(sorted(synth(short))).toEqual(sorted(synth(long)));
   });
 
-  test('pools and claims follow the namespace and version of what they are made from, unless told otherwise', () => {
+  test('pools and claims follow the namespace and version of their source by default', () => {
     const chart = testChart({ namespace: 'agents' });
     const template = new SandboxTemplate(chart, 'python', { ...POD, namespace: 'elsewhere', apiVersion: AgentSandboxVersion.V1ALPHA1 });
     const pool = template.addWarmPool('pool');

@@ -153,7 +153,7 @@ test('every construct of the library checks its scope, id and props', () => {
   }
 });
 
-test('objects of cdk8s-plus are told by their kind', () => {
+test('objects of cdk8s-plus are recognized by their kind', () => {
   const chart = testChart();
   const secret: any = kplus.Secret.fromSecretName(chart, 'secret', 'token');
   const box = (props: object) => () => new library.Sandbox(testChart(), 'x', { ...POD, ...props } as any);

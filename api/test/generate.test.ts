@@ -8,7 +8,7 @@ import { ROOT, differences, generatedFiles } from '../generate';
 import { SHARED } from '../kinds/shared';
 import { DEFINITIONS, KINDS, KUBERNETES, OWN, reachable } from '../model';
 
-/** `kubectl apply` keeps the object in an annotation of at most so many bytes. */
+/** Size limit in bytes of the annotation in which `kubectl apply` keeps the object. */
 const MAX_ANNOTATION_BYTES = 262_144;
 
 const files = generatedFiles();

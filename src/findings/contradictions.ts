@@ -123,7 +123,7 @@ export const CONTRADICTION_RULES: readonly Rule[] = [
   {
     id: 'never-finishes',
     severity: FindingSeverity.ERROR,
-    summary: 'A claim ends some time after its work has finished, and Pods of its template are restarted for ever.',
+    summary: 'A claim ends some time after its work has finished, and Pods of its template are restarted forever.',
     check: (world, report) => {
       // A claim that also ends at a point in time does end.
       const waits = ({ spec: { lifecycle } }: { readonly spec: any }) =>

@@ -25,7 +25,7 @@ function all(kinds: readonly string[], fields: readonly string[], instead: strin
 }
 
 /**
- * Fields that do not exist, in the words of those who write them. What is near to a field of the schema needs no entry:
+ * Fields that do not exist, under the names that authors use. A name that is near to a field of the schema needs no entry:
  * the nearest name is suggested.
  */
 export const MISTAKES: readonly Mistake[] = [

@@ -8,7 +8,7 @@ const HASHED: Readonly<Record<string, string>> = {
   Sandbox: 'Sandbox', SandboxClaim: 'Sandbox', SandboxTemplate: 'SandboxTemplate', SandboxWarmPool: 'SandboxWarmPool',
 };
 
-/** Kinds without a namespace; one that is written there means nothing. */
+/** Kinds without a namespace; a namespace in their metadata is ignored. */
 const CLUSTER_KINDS: readonly string[] = [
   'Namespace', 'ClusterRole', 'ClusterRoleBinding', 'CustomResourceDefinition', 'RuntimeClass', 'PriorityClass', 'StorageClass', 'PersistentVolume',
   'ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding', 'ValidatingWebhookConfiguration', 'MutatingWebhookConfiguration', 'IngressClass',

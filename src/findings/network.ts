@@ -21,7 +21,7 @@ const SPECIAL = SPECIAL_RANGES.map(({ cidr, use }) => ({ cidr, use, set: Address
 const PUBLIC = AddressSet.ALL.minus(AddressSet.of(...SPECIAL.map(({ cidr }) => cidr)));
 const REMEDY = 'use SandboxNetwork.publicInternet(), or allow the addresses that are needed';
 
-/** What should be a list; what is none is found by the rules for fields. */
+/** The items of a list; other values are found by the rules for fields. */
 function list(value: unknown): any[] {
   return Array.isArray(value) ? value : [];
 }

@@ -60,7 +60,7 @@ export function checkBrowser(problems: Problems, props: RouterBrowserProps, seve
   }
   if (props.oidc) {
     if (allowUnauthenticated) {
-      problems.add('oidc', undefined, 'with allowUnauthenticated no one signs in: leave one of the two out');
+      problems.add('oidc', undefined, 'with allowUnauthenticated users do not sign in: leave one of the two out');
     }
     checkOidc(problems.at('oidc'), props.oidc, props.domain);
   }

@@ -53,7 +53,7 @@ export class Cidr {
       : `bits are set behind the prefix: write '${cidr}' for the network, or '${Cidr.of(bits, value, bits)}' for the address`;
   }
 
-  /** The IPv4 network that the addresses of an IPv6 network hold after so many bits. */
+  /** The IPv4 network that the addresses of an IPv6 network embed after the given number of bits. */
   public static embedded(cidr: Cidr, before: number, prefix: number): Cidr {
     return Cidr.of(32, (cidr.first >> BigInt(128 - before - 32)) & 0xffffffffn, prefix);
   }
@@ -121,7 +121,7 @@ function masked(value: bigint, bits: number, prefix: number): bigint {
   return (value >> host) << host;
 }
 
-/** Decimal numbers only: groups of IPv6 are hexadecimal, where zeros in front mean nothing else. */
+/** Decimal numbers only: leading zeros do not change the meaning of hexadecimal groups of IPv6. */
 function withoutLeadingZeros(text: string): string {
   return text.includes(':') ? text.replace(/([./])0+(?=\d)/g, '$1') : text.replace(/(^|[./])0+(?=\d)/g, '$1');
 }

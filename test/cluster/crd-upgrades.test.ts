@@ -71,7 +71,7 @@ describeWithPrograms('upgrades of the CRDs', () => {
     expect(failed.stderr).toContain(FORBIDDEN);
   }, START_MS);
 
-  test('kubectl replace removes the webhook, whoever brought it, and keeps the objects', async () => {
+  test('kubectl replace removes the webhook, of any origin, and keeps the objects', async () => {
     await install(withWebhook('SandboxClaim'), 'SandboxClaim', 'create');
     await patchCaBundle('SandboxClaim');
     const before = await create('SandboxClaim', 'v1beta1');

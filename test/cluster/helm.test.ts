@@ -38,7 +38,7 @@ describeWithPrograms('a release of the Helm chart', () => {
   const sandbox = (name: string): KubeObject =>
     ({ apiVersion: apiVersion('Sandbox', 'v1beta1'), kind: 'Sandbox', metadata: { name, namespace: 'default' }, spec: leastSpec('Sandbox') });
 
-  test('is refused where others own the definitions, and takes them over when told to', async () => {
+  test('is refused where others own the definitions, and takes them over with the flag', async () => {
     await cluster.installCrds(PROJECT_CRDS_DIR);
     await cluster.admin.create(sandbox('before'));
     await expect(helm('install', 'agent-sandbox', CHART, '--create-namespace', ...values)).rejects.toThrow(/invalid ownership metadata/);

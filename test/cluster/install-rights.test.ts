@@ -180,7 +180,7 @@ describeWithPrograms('the rights of the chart', () => {
     const router = await startProgram('router', [...args(props, 'sandbox-router'), `--kubeconfig=${path}`, `--http-bind-address=127.0.0.1:${port}`]);
     try {
       const headers = { 'x-sandbox-id': 'suspended', 'x-sandbox-namespace': namespace, 'authorization': `Bearer ${token.status.token}` };
-      // Nobody runs it here, so the request waits in vain; but resumed it is.
+      // Its Pod does not run here, so the request times out; but it is resumed.
       const { status } = await fetch(`http://127.0.0.1:${port}/`, { headers });
       expect(status).toBeGreaterThanOrEqual(500);
       expect((await cluster.admin.get(sandbox)).spec).toMatchObject({ operatingMode: 'Running', replicas: 1 });

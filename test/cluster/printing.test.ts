@@ -54,7 +54,7 @@ describeWithControlPlane('kubectl get', testbed => {
     expect((await kubectl('get', 'all', '-o', 'name')).stdout).not.toContain('sandbox');
   });
 
-  test('asks in v1beta1 unless told otherwise, and is not warned', async () => {
+  test('asks in v1beta1 by default, and is not warned', async () => {
     const { metadata: { name } } = await bench.create('Sandbox');
     const { stdout, stderr } = await kubectl('get', 'sandbox', name!, '-o', 'jsonpath={.apiVersion}');
     expect([stdout, stderr]).toEqual(['agents.x-k8s.io/v1beta1', '']);

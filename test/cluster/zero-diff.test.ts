@@ -66,7 +66,7 @@ const NOT_APPLIED = 'example admission-policy';
 const ALWAYS_CONFIGURED = /^poddisruptionbudget\.policy\/\S+ configured$/;
 
 describeWithPrograms('what the API server makes of synthesized objects', () => {
-  // Nothing but the API server, so that nobody else changes objects.
+  // Nothing but the API server, so that no other client changes objects.
   let cluster: ControlPlane;
   const lines = new Map<KubeObject, readonly string[]>();
 
@@ -125,7 +125,7 @@ describeWithPrograms('what the API server makes of synthesized objects', () => {
     const { metadata } = await cluster.admin.get({ ...object, name: object.metadata.name!, namespace: object.metadata.namespace });
     return `${object.kind} ${metadata.name} ${metadata.resourceVersion}`;
   }));
-  /** A quota that nobody counts for would let no object in. */
+  /** A quota whose usage is not counted would refuse every object. */
   const quotasLast = (objects: readonly KubeObject[]) => [...objects.filter(({ kind }) => kind !== 'ResourceQuota'), ...objects.filter(({ kind }) => kind === 'ResourceQuota')];
   const removeQuotas = (objects: readonly KubeObject[]) => Promise.all(objects.filter(({ kind }) => kind === 'ResourceQuota')
     .map(object => cluster.admin.delete({ ...object, name: object.metadata.name!, namespace: object.metadata.namespace })));

@@ -30,7 +30,7 @@ test('the committed chart is what the construct says', () => {
   chart.forEach((text, name) => expect(fs.readFileSync(path.join(CHART, name), 'utf8')).toBe(text));
 }, 120_000);
 
-test('the manifests have one Deployment for each program, and no image that could be somebody else\'s', () => {
+test('the manifests have one Deployment for each program, and no image of another publisher', () => {
   const deployments = [...installYaml().values()].map(text => parseAllDocuments(text).map(document => document.toJS()).filter(({ kind }) => kind === 'Deployment'));
   expect(deployments.map(list => list.length)).toEqual([1, 2]);
   for (const { spec } of deployments.flat()) {
@@ -137,7 +137,7 @@ describeWithPrograms('the Helm chart', () => {
     ['a misspelt value', { 'controller.extension': true }, /extension/],
     ['a text for a number', { replicas: 'two' }, /replicas/],
     ['several replicas that all work', { 'replicas': 2, 'controller.leaderElect': false }, /several replicas would all work/],
-    ['a router that lets nobody say who they are', { 'router.enabled': true, 'router.image': IMAGE, 'router.tokenReview': false }, /name another way to say who one is/],
+    ['a router without an authentication method', { 'router.enabled': true, 'router.image': IMAGE, 'router.tokenReview': false }, /name another way to say who one is/],
     ['a range of ports that ends before it begins', { 'router.enabled': true, 'router.image': IMAGE, 'router.additionalPorts': ['9000-8000'] }, /begins with its lower port/],
     ['a port that is none', { 'router.additionalPorts': ['70000'] }, /additionalPorts/],
     ['a duration that no timer of the program can wait', { 'controller.sandboxWarmPoolProgressDeadline': '720h' }, /sandboxWarmPoolProgressDeadline/],

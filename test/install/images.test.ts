@@ -145,7 +145,7 @@ function unpack(archive: string, layout: string, root: string): void {
   });
 });
 
-/** Nobody but root can enter another root file system. */
+/** Only root can enter another root file system. */
 (isRoot ? describeWithControlPlane : describe.skip)(`the archive of the controller${isRoot ? '' : ' (needs root on Linux)'}`, ((testbed: Parameters<Parameters<typeof describeWithControlPlane>[1]>[0]) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'image-'));
   const [layout, root] = [path.join(folder, 'layout'), path.join(folder, 'root')];

@@ -129,8 +129,8 @@ test('the router may only connect to Pods of Sandboxes and to the API server', (
 
 test.each<[string, object, string]>([
   ['no way to say who one is', { tokenReview: false }, 'router.tokenReview is false: name another way to say who one is: scopedTokenSecret, staticTokenSecret, or allowUnauthenticated: true'],
-  ['tokens that nobody looks at', { allowUnauthenticated: true, tokenReview: true }, 'router.tokenReview is true: no token is looked at with allowUnauthenticated: leave one of the two out'],
-  ['a resume that nobody may ask for', { allowUnauthenticated: true, resumeOnRequest: true }, 'router.resumeOnRequest is true: resuming needs an authenticated caller: leave it or allowUnauthenticated out'],
+  ['tokens that are not checked', { allowUnauthenticated: true, tokenReview: true }, 'router.tokenReview is true: no token is looked at with allowUnauthenticated: leave one of the two out'],
+  ['a resume without an authenticated caller', { allowUnauthenticated: true, resumeOnRequest: true }, 'router.resumeOnRequest is true: resuming needs an authenticated caller: leave it or allowUnauthenticated out'],
   ['replicas beside an autoscaler', { maxReplicas: 3, replicas: 2 }, 'router.replicas is 2: the autoscaler decides: use minReplicas'],
   ['a lonely router', { maxReplicas: 3, minReplicas: 1 }, 'router.minReplicas is 1: use a whole number from 2: the last router has no substitute'],
   ['half an autoscaler', { minReplicas: 3 }, 'router.minReplicas is 3: it is for an autoscaler: set maxReplicas as well, or leave it out'],

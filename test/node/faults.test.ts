@@ -56,7 +56,7 @@ describeWithNode('what keeps a sandbox from running', testbed => {
     await applyIn(testbed.cluster, testbed.namespace, chart => Object.entries(FAULTS).forEach(([name, fault]) => claimed(chart, name, fault)));
   }, 600_000);
 
-  test.each(Object.keys(FAULTS))('%s: the conditions of Sandbox and claim say so, in the words of those who found it', async name => {
+  test.each(Object.keys(FAULTS))('%s: the conditions of Sandbox and claim report it, with the original message', async name => {
     await expectBothSay(testbed, name, FAULTS[name].says);
   });
 });

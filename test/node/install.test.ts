@@ -48,7 +48,7 @@ describeWithNode('the ways to install', testbed => {
     await serves('by-file');
   }, 2 * LONG_MS);
 
-  test('Helm: takes over what is there with its sandboxes alive, and leaves definitions and data when it is uninstalled', async () => {
+  test('Helm: takes over an existing installation with its sandboxes alive, and leaves definitions and data when it is uninstalled', async () => {
     const { cluster, namespace } = testbed;
     const uid = async () => (await cluster.admin.get({ apiVersion: 'v1', kind: 'Pod', namespace, name: 'by-file' })).metadata.uid;
     const before = await uid();

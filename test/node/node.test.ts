@@ -18,7 +18,7 @@ describeWithNode('a real node', testbed => {
   });
 
   test('has no way out of this machine', async () => {
-    // Every interface of the node and of the outside is a cable between them, so an address that nobody has is not reached.
+    // Every interface of the node and of the outside is a cable between them, so an unassigned address is not reached.
     const { stdout } = await testbed.node.exec('ip', ['-json', 'route', 'get', '203.0.113.1']);
     expect(JSON.parse(stdout)).toEqual([expect.objectContaining({ gateway: '10.200.0.1', dev: 'uplink' })]);
     const pod = await pods.run({ runtime: 'runc' });

@@ -65,7 +65,7 @@ describe('what tests run against', () => {
     expect(resolve(FAKE_NODE_PROGRAMS, env)).toMatchObject({ kind: 'binaries' });
   });
 
-  test('AGENT_SANDBOX_TEST_KUBECONFIG comes first, and allows cluster-scoped writes only in so many words', () => {
+  test('AGENT_SANDBOX_TEST_KUBECONFIG comes first, and allows cluster-scoped writes only explicitly', () => {
     putInAssets(REQUIRED);
     env.AGENT_SANDBOX_TEST_KUBECONFIG = put(join(dir, 'kubeconfig'));
     expect(resolve([], env)).toEqual({ kind: 'provided', kubeconfig: join(dir, 'kubeconfig'), allowsClusterWrites: false });

@@ -2,7 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 
 /**
  * The address of a Pod to use: the first IPv4 address, else the first IPv6 address in its canonical form. An IPv4 address mapped
- * into IPv6 counts as IPv4; what is no address is skipped.
+ * into IPv6 counts as IPv4; other text is skipped.
  */
 export function selectPodAddress(addresses: readonly unknown[] | undefined): string | undefined {
   let found: string | undefined;
@@ -12,7 +12,7 @@ export function selectPodAddress(addresses: readonly unknown[] | undefined): str
     if (isIPv4(text)) {
       return text;
     }
-    // Zones (`fe80::1%eth0`) mean nothing on another machine, and no URL has them.
+    // Zones (`fe80::1%eth0`) are local to a machine, and URLs cannot contain them.
     if (isIPv6(text) && !text.includes('%')) {
       const canonical = new URL(`http://[${text}]`).hostname.slice(1, -1);
       const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical);

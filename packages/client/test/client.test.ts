@@ -94,7 +94,7 @@ describe('create', () => {
     expect((await creating).name).toBe('warm-1');
   });
 
-  test('fails when somebody deletes the claim', async () => {
+  test('fails when the claim is deleted meanwhile', async () => {
     await using bench = await Bench.start();
     const creating = rejection(bench.client.create({ pool: 'python' }));
     bench.api.remove(CLAIMS, `team/${await bench.claimed()}`);
@@ -341,7 +341,7 @@ describe('suspend and resume', () => {
     ]);
   });
 
-  test('do not wait when told so', async () => {
+  test('do not wait when the option says so', async () => {
     await using bench = await Bench.start();
     await (await start(bench)).suspend({ wait: false });
     expect(bench.api.requests.at(-1)!.method).toBe('PATCH');

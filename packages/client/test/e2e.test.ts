@@ -40,7 +40,7 @@ describeWithPrograms('client, router, runtime and controller together', () => {
     }
   });
 
-  /** A client through the tunnel, with tokens of its own ServiceAccount, unless told otherwise. */
+  /** A client through the tunnel, with tokens of its own ServiceAccount by default. */
   function connect(options: Partial<SandboxClientOptions> = {}): SandboxClient {
     const client = new SandboxClient({ cluster: agent, namespace: TEAM, token: RouterToken.fromServiceAccount({ name: 'agent' }), ...options });
     clients.push(client);
@@ -84,7 +84,7 @@ describeWithPrograms('client, router, runtime and controller together', () => {
     expect(output).toMatch(/30 100\r\n[^]*terminal\r\n/);
   });
 
-  test('changes in a directory are told', async () => {
+  test('changes in a directory are reported', async () => {
     const sandbox = await connect().create({ pool: 'pool' });
     const seen: string[] = [];
     const watching = (async () => {
@@ -95,11 +95,11 @@ describeWithPrograms('client, router, runtime and controller together', () => {
         }
       }
     })();
-    // The watch tells what happens after it began: so it happens again until it is told.
+    // The watch reports changes after its start: the change is repeated until it is reported.
     await waitFor(async () => {
       await sandbox.files.write('a', 'x');
       return seen.includes('changed a');
-    }, { what: 'the change to be told', intervalMs: 200 });
+    }, { what: 'the change to be reported', intervalMs: 200 });
     await sandbox.files.delete('a');
     await watching;
     expect(seen.at(-1)).toBe('removed a');

@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(async () => bench[Symbol.asyncDispose]());
 
-/** A program that says one line, and many more for whoever reads on. */
+/** A program that writes one line, and many more if its output is read on. */
 function talks({ endlessly }: { endlessly: boolean }): void {
   bench.sandbox.onSocket = socket => socket.on('message', data => {
     if (JSON.parse(data.toString()).start) {
@@ -87,7 +87,7 @@ describe('the command line leaves no sandbox behind', () => {
 
   test.each([
     [['run', '--pool', 'python', '--', 'true'], 86_400], [['create', '--pool', 'python'], 604_800], [['create', '--pool', 'python', '--lifetime', '2h'], 7_200],
-  ])('for ever, even if it is killed: %j has a lifetime', async (args, seconds) => {
+  ])('forever, even if it is killed: %j has a lifetime', async (args, seconds) => {
     const child = await commandLine.start(args, bench);
     const name = await bench.claimed();
     const { spec: { lifecycle }, metadata } = bench.api.all(CLAIMS).get(`team/${name}`)! as any;

@@ -150,7 +150,7 @@ describe('mcp', () => {
     expect(await call('read_command', { claim_name, command_id: 1 })).toMatch(/no command 1 in the background/);
   });
 
-  test('keeps both ends of what a command in the background writes while no one reads, and ends it with its sandbox', async () => {
+  test('keeps both ends of what a command in the background writes while it is not read, and ends it with its sandbox', async () => {
     const claim_name = await create();
     let isClosed!: Promise<unknown>;
     bench.sandbox.onSocket = socket => {

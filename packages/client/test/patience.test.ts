@@ -156,14 +156,14 @@ describe('a quiet WebSocket', () => {
     dispatcher: new Agent(), origin, path: '/', headers: {}, signal: AbortSignal.timeout(10_000), pings: true, pingIntervalMs: 20,
   }, { message: () => true, over });
 
-  test('is given up when nobody answers any more', async () => {
+  test('is given up when answers stop', async () => {
     await quiet(false, async origin => {
       const error = await new Promise<Error | undefined>((resolve, reject) => open(origin, resolve).catch(reject));
       expect(error?.message).toBe('no sign of life within 40 ms');
     });
   });
 
-  test('is kept while somebody does', async () => {
+  test('is kept while answers come', async () => {
     await quiet(true, async origin => {
       let isOver = false;
       const socket = await open(origin, () => (isOver = true));

@@ -75,7 +75,7 @@ describe('commands.start', () => {
     expect([size, largest]).toEqual([1_000_000, 256 * 1024]);
   });
 
-  test('lets a program wait that writes faster than anybody reads', async () => {
+  test('blocks a program that writes faster than its output is read', async () => {
     const { bench: _bench, sandbox } = await withSandbox();
     await using bench = _bench;
     const chunk = JSON.stringify({ stdout: Buffer.alloc(48 * 1024).toString('base64') });

@@ -194,7 +194,7 @@ describe('repetition', () => {
     expect((await rejection(sandbox.commands.run('sleep 9', { signal: controller.signal }))).message).toBe('enough');
   });
 
-  test('is told by an error that says what cannot be reached', async () => {
+  test('is reported by an error that names the unreachable address', async () => {
     const { bench: _bench, sandbox } = await withSandbox();
     await using bench = _bench;
     await bench.sandbox.stop();

@@ -123,14 +123,14 @@ describe('with a runtime without streams', () => {
     ['the time limit of the call', { timed_out: true, exit_code: 1, stderr: "Failed to execute command: Command '['x']' timed out after 600 seconds" },
       { timedOut: true, limit: { timeoutMs: 600_000, of: 'caller' } }],
   ];
-  test.each(cases)('%s is told', async (_, answer, wanted) => {
+  test.each(cases)('%s is reported', async (_, answer, wanted) => {
     const { bench: _bench, sandbox } = await withSandbox();
     await using bench = _bench;
     bench.sandbox.answers = [status(200, { stdout: '', stderr: '', exit_code: 0, ...answer })];
     expect(await sandbox.commands.run('x', { timeoutMs: 600_000 })).toMatchObject(wanted);
   });
 
-  test('the time limit of the router is told as such', async () => {
+  test('the time limit of the router is reported as such', async () => {
     const { bench: _bench, sandbox } = await withSandbox();
     await using bench = _bench;
     bench.sandbox.answers = [status(504, { detail: 'Timed out.' })];

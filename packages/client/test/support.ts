@@ -33,7 +33,7 @@ export class Bench implements AsyncDisposable {
     await this.api.stop();
   }
 
-  /** A sandbox that somebody made before, under the name of its claim. */
+  /** A sandbox that exists already, under the name of its claim. */
   public exists(name: string): void {
     this.api.put(CLAIMS, {
       metadata: { namespace: 'team', name, creationTimestamp: new Date(Date.now() - 90 * 60_000).toISOString() },

@@ -164,7 +164,7 @@ describe('tunnel', () => {
     expect(error.message).toMatch(/no connection within 100 ms: see whether the router's Pods are Ready/);
   });
 
-  test('lets a sender wait: what nobody reads stays in the sockets', async () => {
+  test('blocks a sender: unread data stays in the sockets', async () => {
     kubelet.objects.set(slices('agent-sandbox-system'), slice('router-1'));
     kubelet.pods.add('router-1');
     router.answers = [bytes(Buffer.alloc(20_000_000, 'x'))];

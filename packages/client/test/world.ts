@@ -12,15 +12,15 @@ import { freePort } from '../../../testbed/src/ports.js';
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** Namespace of the sandboxes, and of the router that asks nobody for a token. */
+/** Namespace of the sandboxes, and of the router without authentication. */
 export const TEAM = 'team';
-/** Namespace of the router that lets nobody in without a token. */
+/** Namespace of the router that requires a token. */
 const SYSTEM = 'agent-sandbox-system';
 /** What routers know: a token for everything, and the key of tokens for one sandbox. */
 export const STATIC_TOKEN = 'static-token-of-the-suite';
 export const SCOPED_KEY = 'a key of at least thirty-two bytes, for the suite';
 
-/** The program of a template's container, which nobody runs: the image's part is played by a process on this machine. */
+/** The command of a template's container, which does not run: a process on this machine takes the image's place. */
 const CONTAINER = { name: 'runtime', image: 'registry.example/runtime:test', ports: [{ containerPort: 8888 }, { containerPort: 9001 }] };
 
 /** A process and the file that it writes to. */

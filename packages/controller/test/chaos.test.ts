@@ -12,7 +12,7 @@ const SANDBOX = 'agents.x-k8s.io/v1beta1';
 const EXTENSIONS = 'extensions.agents.x-k8s.io/v1beta1';
 const NETWORKING = 'networking.k8s.io/v1';
 const USER = 'chaos-controller';
-/** More steps, and other ones, for those who look for more than a suite has time for. */
+/** Number of steps and seed, for longer runs than a suite has time for. */
 const STEPS = Number(process.env.AGENT_SANDBOX_CHAOS_STEPS ?? 150);
 const SEED = Number(process.env.AGENT_SANDBOX_CHAOS_SEED ?? 1);
 const SUITE_MS = 600_000;
@@ -153,7 +153,7 @@ describeWithPrograms('the controllers under users who do anything', () => {
     await idle();
   }, SUITE_MS);
 
-  /** Takes away what no controller may: objects of nobody under names that are needed, Sandboxes that users have switched off. */
+  /** Removes obstacles that controllers may not remove: objects without owner under names that are needed, suspended Sandboxes. */
   async function mend(): Promise<void> {
     for (const name of ['a', 'b']) {
       for (const object of [templateOf(`template-${name}`), poolOf(`pool-${name}`)]) {
@@ -207,7 +207,7 @@ describeWithPrograms('the controllers under users who do anything', () => {
       check(mine.length === 1 && conditionOf(box, 'Ready')?.status === 'True', () => `Sandbox ${name} has ${mine.length} Pods: ${JSON.stringify(conditionOf(box, 'Ready'))}`);
     }
     for (const pod of pods) {
-      check(boxes.some(({ metadata: { uid } }) => uid === controllerOf(pod.metadata)?.uid), () => `Pod ${pod.metadata.name} is nobody's`);
+      check(boxes.some(({ metadata: { uid } }) => uid === controllerOf(pod.metadata)?.uid), () => `Pod ${pod.metadata.name} has no owner`);
       const hash = pod.metadata.labels?.[LABEL.templateRefHash];
       check(hash === undefined || policies.some(({ spec }) => spec.podSelector.matchLabels?.[LABEL.templateRefHash] === hash), () => `Pod ${pod.metadata.name} has no policy`);
     }

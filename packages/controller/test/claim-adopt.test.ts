@@ -180,7 +180,7 @@ describe('what a member becomes', () => {
     expect(podMetadata(bench.sandbox('a'))?.annotations).toEqual({ [SAFE]: 'true' });
   });
 
-  test('C52 it is said to be made by the client that made the claim, or by nobody', () => {
+  test('C52 created-by is the client that made the claim, or absent', () => {
     const bench = warm(['a'], {}, { labels: { [LABEL.createdBy]: 'python-client' } });
     bench.member('b');
     bench.reconcile();

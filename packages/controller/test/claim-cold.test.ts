@@ -40,7 +40,7 @@ describe('a new Sandbox', () => {
     expect(cold({}, {}, { annotations: trace }).sandbox()!.metadata.annotations).toMatchObject(trace);
   });
 
-  test('C18 is told by one Event and counted once', () => {
+  test('C18 is reported by one Event and counted once', () => {
     const bench = cold();
     bench.settle();
     expect(bench.events()).toEqual(['SandboxProvisioned: Created Sandbox "claim"']);

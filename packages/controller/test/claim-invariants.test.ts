@@ -51,7 +51,7 @@ function stock(bench: ClaimBench, ...names: string[]): void {
   sandboxPasses(bench.model);
 }
 
-/** Who has which Sandbox, and that nobody has what is another's. */
+/** The owner of each Sandbox; no object has two owners. */
 function checkOwnership(model: Model, adopted: Map<string, string>): void {
   for (const sandbox of model.list('Sandbox')) {
     expect((sandbox.metadata.ownerReferences ?? []).length).toBe(1);
@@ -140,7 +140,7 @@ describe.each(Object.keys(SCENARIOS))('a crash while the controller should %s', 
 
 /** Passes over one claim, request by request. */
 class Walker {
-  /** Adoptions that were refused because somebody else had written the Sandbox. */
+  /** Adoptions that were refused because the Sandbox had been changed meanwhile. */
   public conflicts = 0;
   private plan: Plan<ClaimMemory> | undefined;
   private outcomes: Outcome[] = [];

@@ -33,7 +33,7 @@ function finish(bench: ClaimBench): void {
 const EXPIRED = 'False/ClaimExpired: Claim expired. Sandbox cleanup initiated.';
 
 describe('expiry', () => {
-  test('C81 is told before anything is deleted', () => {
+  test('C81 is reported before anything is deleted', () => {
     const bench = expired('Delete');
     expect(summary(bench.reconcile())).toEqual(['patch SandboxClaim/status']);
     expect(bench.condition()).toBe(EXPIRED);
@@ -42,7 +42,7 @@ describe('expiry', () => {
     expect(bench.claim.status?.sandbox?.name).toBe('a');
   });
 
-  test('C81 deletes nothing as long as it cannot be told', () => {
+  test('C81 deletes nothing as long as it cannot be reported', () => {
     const bench = expired('Delete');
     bench.model.intercept = request => (request.op === 'patch' ? { reason: 'Forbidden', message: 'no' } : undefined);
     bench.reconcile();
@@ -170,7 +170,7 @@ describe('the end of the work', () => {
     }
   });
 
-  test('C84 is told together with an expiry that follows at once', () => {
+  test('C84 is reported together with an expiry that follows at once', () => {
     const bench = bound({ ttlSecondsAfterFinished: 0 });
     finish(bench);
     expect(summary(bench.reconcile())).toEqual(['patch SandboxClaim/status']);
@@ -304,7 +304,7 @@ describe('the status', () => {
   });
 });
 
-test('a Sandbox that is deleted by somebody is replaced by the next of the pool', () => {
+test('a deleted Sandbox is replaced by the next of the pool', () => {
   const bench = bound();
   bench.member('b');
   bench.model.destroy(bench.sandbox('a')!);

@@ -115,7 +115,7 @@ describe('with annotations', () => {
     expect(created.reconcile('claim', ANNOTATE)).toEqual([]);
   });
 
-  test('F11 the Sandbox is named on the claim before the claim is ready, and a claim that cannot be told of it is not', () => {
+  test('F11 the Sandbox is named on the claim before the claim is ready, and stays not ready if that write fails', () => {
     const created = bench();
     created.model.intercept = request => (request.op === 'patch' && JSON.stringify(request.body).includes(ANNOTATION.sandboxName)
       ? { reason: 'Timeout', message: 'late' } : undefined);
@@ -202,11 +202,11 @@ describe('the process', () => {
     );
   });
 
-  test('sends no Events about claims when told so', () => {
+  test('sends no Events about claims with the option', () => {
     expect([definition().silent, definition('--disable-claim-events').silent]).toEqual([false, true]);
   });
 
-  test('writes annotations only when told so, and not when told otherwise as well', () => {
+  test('writes annotations only with the option, and not with its opposite as well', () => {
     const annotates = (...args: string[]) => {
       const { model: cache } = bench();
       return summary(definition(...args).plan(cache, 'agents', 'claim', { now: cache.now, monotonic: cache.now, memory: undefined })!.requests)[0] === 'patch SandboxClaim';

@@ -73,7 +73,7 @@ describe('the queue of idle Sandboxes', () => {
     expect(drain(queue, [{ ...ANY, version: '2' }]).sort()).toEqual(['a', 'b']);
   });
 
-  test('X3 gives a reserved one to nobody else, and one that was given back last', () => {
+  test('X3 gives a reserved one to no other claim, and one that was given back last', () => {
     const queue = filled(member('a'), member('b'));
     queue.note('agents/one', { reserved: 'agents/a' });
     expect(queue.offer('agents/two', [ANY]).candidate?.metadata.name).toBe('b');

@@ -4,7 +4,7 @@ import { Agent, request as httpsRequest } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Connection } from '../../../testbed/src/kubeconfig.js';
 
-/** What goes wrong with a request: the proxy answers itself, or the server does its work and nobody hears of it. */
+/** Fault of a request: the proxy answers itself, or the server handles the request and its answer is lost. */
 export type Fault = { readonly code: number; readonly reason: string; readonly retryAfter?: number } | 'lostAnswer';
 
 /** What a fault is decided by. */

@@ -131,7 +131,7 @@ const happenings: { [name: string]: Happening } = {
   'want a Service': bench => alive(bench) && change(bench, { service: true }),
   'want no Service': bench => alive(bench) && change(bench, { service: false }),
   'kill the Pod': bench => bench.pod && bench.model.destroy(bench.pod),
-  'somebody makes a Pod': bench => {
+  'a user makes a Pod': bench => {
     if (bench.pod === undefined) {
       bench.model.create(pod({ ownerReferences: [foreignOwner()], labels: TRACKED }));
     }

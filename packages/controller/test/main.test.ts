@@ -24,7 +24,7 @@ test('refuses a wrong flag with exit code 1', async () => {
 }, 60_000);
 
 describeWithControlPlane('the program', testbed => {
-  test('is ready with its caches, works as leader, and hands over when it is told to end', async () => {
+  test('is ready with its caches, works as leader, and hands over on SIGTERM', async () => {
     const { path } = await testbed.cluster.kubeconfig();
     const replicas = await Promise.all([0, 1].map(async () => {
       const [metrics, health] = [await freePort(), await freePort()];

@@ -58,21 +58,21 @@ export class Model implements Cache {
     }
   }
 
-  /** Stores an object, with its status, as somebody who is not the controller; throws when the server would refuse. */
+  /** Stores an object, with its status, as another client than the controller; throws when the server would refuse. */
   public create<T extends KubeObject>(object: T): T {
     const created = accepted(this.post(object)) as Stored;
     const { status } = object as Stored;
     return (status === undefined ? created : this.store({ ...created, status }, true)) as unknown as T;
   }
 
-  /** Changes an object as somebody else, status included; throws when there is none. */
+  /** Changes an object as another client, status included; throws when there is none. */
   public edit<T extends KubeObject>(object: T, change: (draft: T) => void): T {
     const draft = structuredClone(this.find(object)) as T;
     change(draft);
     return this.store({ ...draft, metadata: { ...draft.metadata, resourceVersion: undefined } } as unknown as Stored, true) as unknown as T;
   }
 
-  /** Deletes an object as somebody else. */
+  /** Deletes an object as another client. */
   public destroy(object: KubeObject, propagation?: DeleteRequest['propagation']): void {
     accepted(this.delete({ op: 'delete', target: refFrom(object), ...definedOnly({ propagation }) }));
   }

@@ -143,7 +143,7 @@ const happenings: { [name: string]: Happening } = {
   },
   sandboxes: bench => runSandboxes(bench.model),
   claim: bench => bench.members.length > 0 && bench.claim(bench.members.at(-1)),
-  'somebody deletes one': bench => bench.members[0] && bench.model.destroy(bench.members[0]),
+  'a user deletes one': bench => bench.members[0] && bench.model.destroy(bench.members[0]),
   'an orphan comes': bench => bench.model.get('Sandbox', NAMESPACE, 'orphan') ?? bench.orphan(),
   'new image': bench => bench.retemplate(image(`v${bench.model.revision}`)),
   'readiness is lost': bench => bench.tell(bench.members.slice(0, 1), 'False', 'DependenciesNotReady'),

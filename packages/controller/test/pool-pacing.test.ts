@@ -151,7 +151,7 @@ describe('Sandboxes that do not become ready', () => {
     expect(bench.sent()).toEqual(['delete Sandbox ×2', 'create Sandbox ×2']);
   });
 
-  test.each(['Unschedulable', 'SchedulingGated'])('W30 one that no node takes (%s) is held, told once, and looked at every minute', reason => {
+  test.each(['Unschedulable', 'SchedulingGated'])('W30 one that no node takes (%s) is held, reported once, and checked every minute', reason => {
     const bench = new PoolBench({ replicas: 2 });
     bench.reconcile();
     const { name } = bench.members[0]!.metadata;
@@ -211,7 +211,7 @@ describe('Sandboxes that do not become ready', () => {
     expect(bench.members).toHaveLength(1);
   });
 
-  test('what cannot be deleted is told, with back-off', () => {
+  test('a failed deletion is reported, with back-off', () => {
     const bench = new PoolBench({ replicas: 3 }).filled();
     bench.refuse(({ op }) => op === 'delete');
     bench.respec({ replicas: 0 });
@@ -264,7 +264,7 @@ describe('replenishing', () => {
     expect(bench.members).toHaveLength(1);
   });
 
-  test('W24 the bucket is full in the beginning and gives so many a second', () => {
+  test('W24 the bucket is full in the beginning and refills at its rate', () => {
     expect(takeTokens(10, 0, undefined, 0)).toEqual({ count: 10 });
     expect(takeTokens(10, 3, undefined, 0)).toEqual({ count: 3, bucket: { tokens: 0, at: 0 }, waitMs: 334 });
     expect(takeTokens(10, 3, { tokens: 0, at: 0 }, 334)).toMatchObject({ count: 1 });

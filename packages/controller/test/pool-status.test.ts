@@ -149,7 +149,7 @@ describe('conditions', () => {
     expect(bench.condition('Available')).toMatch(/^False\/InvalidConfiguration: .* too long$/);
   });
 
-  test('what the API server refuses is told, and tried again', () => {
+  test('a refusal of the API server is reported, and tried again', () => {
     const bench = new PoolBench({ replicas: 3 });
     bench.refuse(({ op }) => op === 'create', 'Forbidden', 'exceeded quota');
     bench.reconcile();
@@ -189,7 +189,7 @@ describe('how often the status is written', () => {
     expect(writes).toBeGreaterThanOrEqual(7);
   });
 
-  test('what changes while nothing can be made is told at once, since the next look may be far away', () => {
+  test('a change while nothing can be created is reported at once, since the next reconciliation may be far away', () => {
     const bench = new PoolBench({ replicas: 8 }, { statusWindowMs: 60_000 }).filled();
     bench.refuse(request => request.op === 'create', 'Forbidden', 'exceeded quota');
     bench.claim();
@@ -202,7 +202,7 @@ describe('how often the status is written', () => {
     expect(statuses(bench)).toBe(0);
   });
 
-  test('a new spec, and a pool that has become available or full, are told at once', () => {
+  test('a new spec, and a pool that has become available or full, are reported at once', () => {
     const bench = new PoolBench({ replicas: 8 }, { statusWindowMs: 60_000 });
     expect(statuses(bench)).toBe(1);
     bench.tell(bench.members.slice(0, 5), 'True');

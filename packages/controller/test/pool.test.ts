@@ -87,7 +87,7 @@ describe('whose Sandboxes they are', () => {
     expect(bench.model.get('Sandbox', NAMESPACE, 'foreign')?.metadata.ownerReferences).toEqual([foreignOwner()]);
   });
 
-  test('W3 what somebody else takes at the same moment does not count', () => {
+  test('W3 a member that another owner takes at the same moment does not count', () => {
     const bench = new PoolBench({ replicas: 1 });
     const orphan = bench.orphan();
     const cache = bench.model.snapshot();
@@ -135,7 +135,7 @@ describe('whose Sandboxes they are', () => {
 });
 
 describe('the template', () => {
-  test('a missing template: nothing is made, what is there stays, and the status says why', () => {
+  test('a missing template: nothing is created, existing members stay, and the status says why', () => {
     const bench = new PoolBench({ replicas: 2, updateStrategy: { type: 'Recreate' } }).filled();
     bench.model.destroy(bench.model.get('SandboxTemplate', NAMESPACE, 'python')!);
     bench.claim();

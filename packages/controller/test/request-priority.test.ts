@@ -1,6 +1,6 @@
 import { RequestPriority } from '../src/shell/request-priority.js';
 
-/** Requests under way that end when they are told to. */
+/** Requests in flight that the test ends. */
 class Requests {
   public readonly started: string[] = [];
   private readonly ends = new Map<string, () => void>();

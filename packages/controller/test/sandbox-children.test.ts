@@ -153,7 +153,7 @@ test('S85 adopts an unowned claim that says so, refuses others', () => {
   }
 });
 
-test.each(['Service', 'PersistentVolumeClaim'] as const)('does not adopt a %s that somebody else took meanwhile', kind => {
+test.each(['Service', 'PersistentVolumeClaim'] as const)('does not adopt a %s that another owner took meanwhile', kind => {
   const bench = new SandboxBench();
   const name = kind === 'Service' ? 'box' : 'data-box';
   const object = bench.model.create<KubeObject>({ apiVersion: 'v1', kind, metadata: { name, namespace: NAMESPACE, labels: TRACKED } });

@@ -49,7 +49,7 @@ test.each([[TRACKED], [{ [LABEL.adoptable]: 'true' }]])('S32 S34 S35 adopts an u
   expect(bench.sandbox.status?.podIPs).toEqual(['10.1.1.1']);
 });
 
-test('does not adopt a Pod that somebody else took meanwhile', () => {
+test('does not adopt a Pod that another owner took meanwhile', () => {
   const bench = new SandboxBench();
   const stale = bench.model;
   stale.create(pod({ labels: TRACKED }));
@@ -181,7 +181,7 @@ test('S50 refuses the Pod of a Deployment and waits for it to go', () => {
   expect(bench.result?.blockedBy).toMatchObject([{ kind: 'Pod', name: 'box' }]);
 });
 
-test('S53 S51 forgets the annotated Pod when it is somebody else\'s', () => {
+test('S53 S51 forgets the annotated Pod when it has another owner', () => {
   const bench = new SandboxBench();
   bench.model.create(pod({ name: 'theirs', ownerReferences: [foreignOwner()] }));
   bench.model.create(sandbox({}, tracked('theirs')));

@@ -236,7 +236,7 @@ describe('readiness of the policy', () => {
     expect(isPolicyReady(template({ networkPolicyManagement: 'Unmanaged' }), undefined)).toBe(true);
   });
 
-  test('is not given before an edit has arrived, nor by the policy of somebody else', () => {
+  test('is not given before an edit has arrived, nor by the policy of another owner', () => {
     const model = settled();
     const policy = policyOf(model)!;
     expect(isPolicyReady({ ...templateOf(model), spec: { ...templateOf(model).spec, networkPolicy: {} } }, policy)).toBe(false);
@@ -356,7 +356,7 @@ describe('templates of other namespaces', () => {
   });
 
   test.each<[string, Partial<NetworkPolicy['metadata']>]>([
-    ['nobody\'s', {}],
+    ['one without owner', {}],
     ['controlled', {
       labels: { [LABEL.templateRefHash]: nameHash('platform/python') },
       ownerReferences: [foreignOwner(), { ...foreignOwner('SandboxClaim', 'extensions.agents.x-k8s.io/v1beta1'), uid: 'c', controller: false }],

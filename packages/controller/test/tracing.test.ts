@@ -47,7 +47,7 @@ describe('a traced pass', () => {
     expect(spans()[1]!.attributes).not.toHaveProperty(LABEL.createdBy);
   });
 
-  test('goes on with the trace of whoever made the object', async () => {
+  test('continues the trace of the object\'s creator', async () => {
     await pass(withTrace(JSON.stringify(PARENT)));
     expect([spans()[0]!.spanContext().traceId, spans()[0]!.parentSpanContext?.spanId, sent]).toEqual(['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331', []]);
   });

@@ -104,7 +104,7 @@ if (UPSTREAM === undefined) {
   describeWithPrograms(NAME, suite, ['kwok', 'kube-controller-manager', 'kube-scheduler']);
 }
 
-/** Our definitions as the original's releases had them: with a webhook that answers nobody. */
+/** Our definitions as the original's releases had them: with a webhook that never answers. */
 async function withWebhookStanza(admin: ApiClient): Promise<void> {
   for (const crd of await readManifests([PROJECT_CRDS_DIR])) {
     const service = { name: 'agent-sandbox-webhook-service', namespace: SYSTEM, path: '/convert' };
@@ -114,7 +114,7 @@ async function withWebhookStanza(admin: ApiClient): Promise<void> {
   }
 }
 
-/** A kubeconfig of somebody who may do everything, so that the audit log tells the two apart. */
+/** A kubeconfig of another admin, so that the audit log distinguishes the two. */
 async function identity(cluster: ControlPlane, user: string): Promise<string> {
   const { path } = await cluster.kubeconfig({ user, groups: ['system:masters'] });
   return path;
@@ -142,7 +142,7 @@ function condition(object: KubeObject, type: string): string | undefined {
   return object.status?.conditions?.find((found: any) => found.type === type)?.status;
 }
 
-/** What there is, as `Kind/name/uid`. */
+/** The existing objects, as `Kind/name/uid`. */
 async function everything(admin: ApiClient): Promise<string[]> {
   const lists = await Promise.all(KINDS.map(([apiVersion, kind]) => admin.list(apiVersion, kind, NAMESPACE)));
   return lists.flat().map(({ kind, metadata }) => `${kind}/${metadata.name}/${metadata.uid}`);

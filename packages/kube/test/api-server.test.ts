@@ -30,7 +30,7 @@ describeWithControlPlane('with a real API server', testbed => {
     return informer;
   };
   const inNamespace = () => ({ namespaces: [testbed.namespace] });
-  // A pod needs a ServiceAccount, and where no controller manager runs, nobody makes the default one.
+  // A pod needs a ServiceAccount, and without a controller manager the default one is missing.
   beforeAll(() => testbed.cluster.admin.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace: testbed.namespace, name: 'pods' } }));
   beforeEach(async () => {
     stop = new AbortController();
@@ -161,7 +161,7 @@ describeWithControlPlane('with a real API server', testbed => {
     await informer.waitForSync();
     const ref = { namespace: testbed.namespace, name: `deleted-${title.length}` };
     await writer.create(resource, { ...fields, metadata: { ...ref, ...fields.metadata } });
-    // Whoever protects claims may take the finalizer off at once.
+    // The controller that protects claims may remove the finalizer at once.
     const answer = await writer.delete(resource, ref);
     expect(answer !== undefined).toBe(livesOn);
     const cached = informer.store.get(ref);
@@ -173,7 +173,7 @@ describeWithControlPlane('with a real API server', testbed => {
     await expect(reader.find(resource, ref)).resolves.toBeUndefined();
   });
 
-  test('refusals are told apart', async () => {
+  test('refusals are distinguished', async () => {
     const writer = new Writer(cluster, { fieldManager: 'kube-test' });
     const ref = { namespace: testbed.namespace, name: 'refused' };
     const first = await writer.create(CONFIG_MAPS, configMap(ref.namespace, ref.name, { a: '1' }));

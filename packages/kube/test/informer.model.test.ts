@@ -46,7 +46,7 @@ test('whatever others write, we write, and the network does, the cache ends equa
               ? await writer.mergePatch(CONFIG_MAPS, step.key, { metadata: { labels: { mine: step.mine ? 'yes' : null } } })
               : await writer.create(CONFIG_MAPS, configMap(step.key.namespace, step.key.name, {}, labels(step.mine)));
             const cached = informer.store.get(step.key);
-            // Nobody else writes meanwhile, so the own write is what the next look sees.
+            // There are no other writers, so the next look sees the own write.
             expect(cached?.metadata.resourceVersion).toBe(selects && !step.mine ? undefined : written.metadata.resourceVersion);
             break;
           }

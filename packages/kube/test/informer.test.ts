@@ -124,7 +124,7 @@ describe('Informer', () => {
     expect(server.requests.filter(isList)).toHaveLength(1);
   });
 
-  test.each([['by status', false], ['by an event', true]])('a version that is too old (told %s) leads to a new list, which finds missed deletions', async (_, asEvent) => {
+  test.each([['by status', false], ['by an event', true]])('a version that is too old (reported %s) leads to a new list, which finds missed deletions', async (_, asEvent) => {
     server.goneAsEvent = asEvent;
     server.put(COLLECTION, configMap('a', 'deleted'));
     server.put(COLLECTION, configMap('a', 'changed', { value: '1' }));

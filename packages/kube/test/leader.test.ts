@@ -183,7 +183,7 @@ describe('LeaderElector', () => {
     expect(one.outcome).toBeInstanceOf(LeadershipLostError);
   });
 
-  test('somebody else who changes the Lease, but not its holder, does not end the leadership', async () => {
+  test('a change of the Lease by another client, which keeps its holder, does not end the leadership', async () => {
     const one = candidate('one');
     void one.run();
     await leads(one);

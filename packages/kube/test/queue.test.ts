@@ -53,7 +53,7 @@ describe('WorkQueue', () => {
     expect(await takeAll(queue)).toEqual(['normal', 'low-2', 'low-1']);
   });
 
-  test('low keys leave workers for others: no more than so many are in work, and the next one goes when one is done', async () => {
+  test('low keys leave workers for others: their number in work is limited, and the next one goes when one is done', async () => {
     const queue = new WorkQueue({ name: 'test', clock: new ManualClock(), lowConcurrency: 2 });
     ['low-1', 'low-2', 'low-3'].forEach(key => queue.add(key, 'low'));
     expect([await queue.take(), await queue.take()]).toEqual(['low-1', 'low-2']);

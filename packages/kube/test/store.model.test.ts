@@ -192,7 +192,7 @@ const command = fc.oneof(
 );
 
 describe.each([['without selector', false], ['with selector', true]])('a store %s', (_, selects) => {
-  test('never goes back, never revives what was deleted, and ends equal to the server, in whatever order it hears of things', () => {
+  test('never goes back, never revives what was deleted, and ends equal to the server, in whatever order events arrive', () => {
     fc.assert(fc.property(fc.array(command, { maxLength: 60, size: 'max' }), fc.nat(5), (commands, order) => {
       const server = new Server();
       const program = new Program(server, selects);

@@ -58,7 +58,7 @@ describe('Store', () => {
     expect(told()).toEqual(['delete x@9 watch', 'add x@12 watch']);
   });
 
-  test('a late handler is told what there is', () => {
+  test('a late handler gets the stored objects', () => {
     const { store } = setup();
     store.replace('', [thing('x', 1)], '5');
     const added: string[] = [];
@@ -149,7 +149,7 @@ describe('Store', () => {
       expect(store.list().map(object => object.metadata.resourceVersion)).toEqual(['8', '9']);
     });
 
-    test('come too late when the watch has told of more, even of the end', () => {
+    test('come too late when the watch has delivered later events, even the deletion', () => {
       const { store, told } = setup();
       store.replace('', [], '5');
       store.apply('', 'ADDED', thing('x', 6));

@@ -104,7 +104,7 @@ describe('Workers', () => {
     await running;
   });
 
-  test('as many keys as told are in work at once, and no key twice', async () => {
+  test('as many keys as configured are in work at once, and no key twice', async () => {
     const working: string[] = [];
     const gates: (() => void)[] = [];
     const { queue, active, controller, running } = setup(async key => {

@@ -94,7 +94,7 @@ describe('Writer', () => {
       running = informer.run(stop.signal);
       await informer.waitForSync();
       await eventually('the watch', () => server.watchCount === 1);
-      // From here on the cache hears of nothing but what the writer tells it.
+      // From here on the cache gets nothing but the writer's answers.
       server.fail(({ isWatch }) => isWatch, 'cut', 1000);
       server.cutWatches();
     });

@@ -132,7 +132,7 @@ function browserProblems(flags: Flags): string[] {
     ...(issuer === undefined ? needed.filter(name => flags[name] !== undefined).map(name => `${dashed(name)} has no effect: give --browser-oidc-issuer-url`)
       : needed.filter(name => !flags[name]).map(name => `--browser-oidc-issuer-url needs ${dashed(name)}`)),
     ...(issuer !== undefined && !hasRoutes ? ['--browser-oidc-issuer-url has no effect: give --host-routing-domain or --path-routing-prefix'] : []),
-    ...(issuer !== undefined && flags.authzMode.includes('allow-all') ? ['--browser-oidc-issuer-url has no effect: with --authz-mode=allow-all no one signs in'] : []),
+    ...(issuer !== undefined && flags.authzMode.includes('allow-all') ? ['--browser-oidc-issuer-url has no effect: with --authz-mode=allow-all users do not sign in'] : []),
     ...(redirect !== undefined && (redirect.pathname === '/' || redirect.search !== '' || redirect.hash !== '') ? ['--browser-oidc-redirect-url needs a path, and no query'] : []),
     ...(redirect !== undefined && host !== '' && redirect.hostname.endsWith(`.${host}`) && redirect.hostname.includes('--') ? ['--browser-oidc-redirect-url is the address of a Sandbox'] : []),
   ];

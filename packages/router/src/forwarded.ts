@@ -27,7 +27,7 @@ const PREFIX = /^(?:\/[A-Za-z0-9._~!$&'()*+=:@%-]+)+$/;
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 /**
- * Reads `X-Forwarded-*` if the TCP peer is a trusted proxy, and ignores them otherwise. A value that is no good counts as absent.
+ * Reads `X-Forwarded-*` if the TCP peer is a trusted proxy, and ignores them otherwise. A malformed value counts as absent.
  */
 export function outsideOf(headers: Headers, peer: string, isEncrypted: boolean, trusted: BlockList): Outside {
   const isTrusted = isIn(withoutMapping(peer), trusted);

@@ -47,7 +47,7 @@ export class Listeners {
   /** All that are open: a server forgets those that were upgraded. */
   private readonly sockets = new Set<Socket>();
 
-  /** Throws if the certificate, its key or the client authorities are no good. */
+  /** Throws if the certificate, its key or the client authorities are invalid. */
   constructor(private readonly options: ListenerOptions) {
     this.connections = new Counts(options.maxConnectionsPerClient);
     if (!isOff(options.httpAddress)) {

@@ -56,7 +56,7 @@ export class Router {
   private inflight = 0;
   private onIdle?: () => void;
 
-  /** Throws if a file that the flags name is no good. */
+  /** Throws if a file that the flags name is invalid. */
   constructor(private readonly options: RouterOptions) {
     const { flags, cluster, logger, metrics, tracing } = options;
     const allowLoopback = flags.allowLoopbackPodIp;

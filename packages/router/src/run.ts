@@ -25,7 +25,7 @@ export interface Process {
   close(): Promise<void>;
 }
 
-/** Builds a router and what it needs. Throws if there is no way to the API server, or if a file is no good. */
+/** Builds a router and its dependencies. Throws without credentials for the API server, or if a file is invalid. */
 export async function assemble({ flags, version }: RunOptions): Promise<Process> {
   const logger = loggerOf(flags);
   if (flags.ignored.length > 0) {

@@ -19,13 +19,13 @@ export interface WatchedFilesOptions<T> {
   readonly onReload?: (success: boolean) => void;
 }
 
-/** What files say, read again when they change. A change that is no good is logged, and the last good contents stay. */
+/** A value parsed from files, which are read again when they change. An invalid change is logged, and the last valid value stays. */
 export class WatchedFiles<T> {
   private current: T;
   private readonly watchers: FSWatcher[];
   private timer?: NodeJS.Timeout;
 
-  /** Throws if the files cannot be read or are no good. */
+  /** Throws if the files cannot be read or are invalid. */
   constructor(private readonly options: WatchedFilesOptions<T>) {
     // Watched first: a change between the two would be overlooked.
     const names = new Set([SWAPPED, ...options.files.map(file => basename(file))]);
@@ -65,7 +65,7 @@ export class WatchedFiles<T> {
       logger.info({ files }, 'files have changed and were read again');
       onReload?.(true);
     } catch (error) {
-      logger.error({ err: error, files }, 'files have changed and are no good: the last good contents stay in use');
+      logger.error({ err: error, files }, 'files have changed and are invalid: the last valid contents stay in use');
       onReload?.(false);
     }
   }

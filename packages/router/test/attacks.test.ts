@@ -5,7 +5,7 @@ import { FakeCluster, ask, eventually, raw, startBackend, startRouter, type Back
 
 jest.setTimeout(60_000);
 
-/** What somebody tries who may use one sandbox and wants more: each with the refusal that is to be expected. */
+/** Attacks of a user who may use one sandbox, each with the expected refusal. */
 let cluster: FakeCluster;
 let backend: Backend;
 let running: Running;
@@ -207,7 +207,7 @@ describe('slow clients', () => {
     await hungry.close();
   });
 
-  test('so many connections per address', async () => {
+  test('connections per address are limited', async () => {
     const narrow = await startRouter(cluster, ['--max-connections-per-client=2']);
     const first = [connect(narrow.port, '127.0.0.1'), connect(narrow.port, '127.0.0.1')];
     await Promise.all(first.map(socket => once(socket, 'connect')));
@@ -232,7 +232,7 @@ describe('size', () => {
     expect(backend.got).toEqual([]);
   });
 
-  test('a body that is too long, also for somebody without a token, who cannot go on sending it', async () => {
+  test('a body that is too long, also without a token, when the rest is not read', async () => {
     expect(statusOf(await raw(running.port, request('POST / HTTP/1.1', lines('Content-Length: 100001', 'Connection: close'), 'a')))).toBe(413);
     const socket = connect(running.port, '127.0.0.1');
     let answer = '';
@@ -260,7 +260,7 @@ describe('upgrades', () => {
     expect(backend.got).toEqual([]);
   });
 
-  test('HTTP/2 is not agreed on: the answer is an ordinary one, and what follows is nobody\'s', async () => {
+  test('HTTP/2 is not agreed on: the answer is an ordinary one, and the following bytes are discarded', async () => {
     const answer = await raw(running.port, request('GET /plain HTTP/1.1', upgrade('Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'), 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n'));
     expect(statuses(answer)).toEqual([200]);
     expect(backend.got.map(({ url, headers }) => [url, headers.upgrade])).toEqual([['/plain', undefined]]);

@@ -79,7 +79,7 @@ describe('a static token', () => {
     const router = await start('--authz-mode=static-token', `--authz-static-token-file=${path}`);
     expect((await as(router, 'first')).status).toBe(200);
     writeFileSync(path, '  ');
-    await eventually('the complaint', () => router.log.find(line => line.includes('are no good')));
+    await eventually('the complaint', () => router.log.find(line => line.includes('are invalid')));
     expect((await as(router, 'first')).status).toBe(200);
     renameSync(file('next', 'second'), path);
     await eventually('the new token', async () => (await as(router, 'second')).status === 200);
@@ -102,7 +102,7 @@ describe('a static token', () => {
     await eventually('the new token', async () => (await as(router, 'second')).status === 200);
   });
 
-  test('a file that is no good ends the start', async () => {
+  test('an invalid file ends the start', async () => {
     await expect(start('--authz-mode=static-token', `--authz-static-token-file=${file('empty', '\n')}`)).rejects.toThrow('is empty or has white space');
     await expect(start('--authz-mode=scoped-token', `--authz-scoped-token-secret-file=${file('short', 'short')}`)).rejects.toThrow('write at least 32');
     await expect(start('--authz-mode=static-token', `--authz-static-token-file=${join(folder, 'missing')}`)).rejects.toThrow('ENOENT');
@@ -205,7 +205,7 @@ describe('tokens of the API server', () => {
     expect(await eventually('the log', () => router.accessLog[1])).toMatchObject({ user: 'jane', status: 403 });
   });
 
-  test('a missing Sandbox and a forbidden one look the same to those who may not use it', async () => {
+  test('a missing Sandbox and a forbidden one look the same to callers without access', async () => {
     const router = await start('--authz-mode=tokenreview');
     cluster.users.set('good', { username: 'jane' });
     expect(await as(router, 'good', { 'x-sandbox-id': 'other' })).toEqual(await as(router, 'good', { 'x-sandbox-id': 'missing' }).then(answer => ({ ...answer, headers: expect.anything() })));
@@ -239,7 +239,7 @@ describe('tokens of the API server', () => {
     expect((await as(forgetful, 'good')).status).toBe(401);
   });
 
-  test('when the API server does not answer, nobody gets in, and nobody is told its name', async () => {
+  test('when the API server does not answer, every request is refused, without naming it', async () => {
     const router = await start('--authz-mode=tokenreview');
     cluster.reviewsFail = true;
     expect(await as(router, 'good')).toMatchObject({ status: 500, detail: 'tokenreview: the API server did not answer the question' });
@@ -270,7 +270,7 @@ describe('tokens of the API server', () => {
 });
 
 describe('limits of a caller', () => {
-  test('so many requests per second, and so many at once', async () => {
+  test('requests per second and concurrent requests are limited', async () => {
     const router = await start('--authz-mode=static-token', `--authz-static-token-file=${file('limited', 'secret')}`, '--rate-limit=0.001', '--rate-limit-burst=3');
     const statuses = [];
     for (let i = 0; i < 4; i++) {

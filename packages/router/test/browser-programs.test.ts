@@ -165,7 +165,7 @@ describeProgram('vite', () => {
     const shows = (text: string, timeout: number) => page.waitForFunction(`document.getElementById('text')?.textContent === '${text}'`, undefined, { timeout });
     await shows('one', 60_000);
     await page.evaluate('window.wasHere = true');
-    // Again, if the socket was not there yet: changes are told to those who listen.
+    // Again, if the socket was not open yet: changes are sent to open sockets only.
     await eventually('the change', async () => {
       source('two');
       return shows('two', 5_000).then(() => true, () => false);

@@ -386,7 +386,7 @@ describe('attacks', () => {
   describe('login', () => {
     test.each([
       ['a worthless token', '/?sandbox_token=nonsense', 401], ['an empty token', '/?sandbox_token=', 401], ['two tokens', '/?sandbox_token=ann-token&sandbox_token=eve-token', 400], ['two, one with an encoded name', '/?sandbox_token=ann-token&sandbox%5Ftoken=eve-token', 400],
-      ['a token of someone who may not', '/?sandbox_token=eve-token', 403], ['a session as a token', () => `/?sandbox_token=${cookie.split(/=(.*)/s)[1]}`, 401], ['a scoped token of another sandbox', () => `/?sandbox_token=${mintScopedToken(scopedKey, { namespace: 'default', name: 'other', uid: uids.other!, exp: 9_999_999_999 })}`, 403],
+      ['a token of a user without access', '/?sandbox_token=eve-token', 403], ['a session as a token', () => `/?sandbox_token=${cookie.split(/=(.*)/s)[1]}`, 401], ['a scoped token of another sandbox', () => `/?sandbox_token=${mintScopedToken(scopedKey, { namespace: 'default', name: 'other', uid: uids.other!, exp: 9_999_999_999 })}`, 403],
       ['an expired scoped token', () => `/?sandbox_token=${mintScopedToken(scopedKey, { namespace: 'default', name: 'box', uid: uids.box!, exp: 1 })}`, 401], ['a token in the path', '/sandbox_token=ann-token', 401], ['a token in other letters', '/?Sandbox_Token=ann-token', 401],
     ] as [string, string | (() => string), number][])('%s sets no cookie', async (_, path, status) => {
       const reply = await visit(typeof path === 'string' ? path : path(), { headers: NAVIGATION });
@@ -414,7 +414,7 @@ describe('attacks', () => {
       expect(reply.status).toBe(302);
     });
 
-    test('a link does not make a session someone else\'s', async () => {
+    test('a link does not replace a session by that of another user', async () => {
       const host = hostOf('other');
       const session = await login('/', { host });
       const reply = await visit('/?sandbox_token=eve-token', { host, headers: { ...NAVIGATION, cookie: session } });

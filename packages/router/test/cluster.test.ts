@@ -29,7 +29,7 @@ describeWithControlPlane('the router on an API server, with the rights that it a
     await api().create({
       apiVersion: 'v1', kind: 'Pod',
       metadata: { ...meta(name), labels: { [LABEL.sandboxNameHash]: nameHash(name) }, ownerReferences: [{ apiVersion: SANDBOX.apiVersion, kind: 'Sandbox', name, uid, controller: true }] },
-      // nobody schedules it, so nobody but us writes its status
+      // not scheduled, so only the test writes its status
       spec: { schedulerName: 'nobody', containers: [{ name: 'main', image: 'image' }] },
     });
     await setAddress(name, ip);

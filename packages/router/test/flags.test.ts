@@ -31,7 +31,7 @@ test.each([['no-such-flag: 1', 'unknown option'], ['proxy-timeout: [1s]', 'no pl
   expect(() => parse([`--config=${file}`])).toThrow(message);
 });
 
-test('a token in the environment makes it the only way in; no authentication has to be said in so many words', () => {
+test('a token in the environment is the only credential; no authentication has to be requested explicitly', () => {
   expect(parse([], { ROUTER_AUTH_TOKEN: ' secret ' })).toMatchObject({ authzMode: ['static-token'], staticToken: 'secret' });
   expect(parse([], { ROUTER_AUTH_TOKEN: '  ' }).authzMode).toEqual(['tokenreview']);
   expect(parse([], { ALLOW_UNAUTHENTICATED_ROUTER: 'Yes' }).authzMode).toEqual(['allow-all']);

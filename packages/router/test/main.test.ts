@@ -139,7 +139,7 @@ describe('HTTPS', () => {
     await expect(serialOf(router.https, { maxVersion: 'TLSv1.1', minVersion: 'TLSv1' })).rejects.toThrow();
     const first = await serialOf(router.https);
     writeFileSync(join(folder, 'tls.crt'), 'nonsense');
-    await eventually('the complaint', () => router.output().includes('are no good'));
+    await eventually('the complaint', () => router.output().includes('are invalid'));
     expect(await serialOf(router.https)).toBe(first);
     for (const file of ['crt', 'key']) {
       writeFileSync(join(folder, `next.${file}`), file === 'crt' ? issued.servers[1]!.cert : issued.servers[1]!.key);

@@ -243,7 +243,7 @@ describe('open WebSockets', () => {
     expect(Date.now()).toBeGreaterThanOrEqual(exp * 1000 - 50);
   });
 
-  test('outlive it if the router is told so', async () => {
+  test('outlive it if the router is configured so', async () => {
     const { open, uid } = await withSocket(['--authz-mode=scoped-token', `--authz-scoped-token-secret-file=${keyFile}`, '--websocket-outlive-token']);
     const exp = Math.floor(Date.now() / 1000) + 2;
     const socket = open(mintScopedToken(key, { namespace: 'default', name: 'box', uid, exp }));
@@ -298,7 +298,7 @@ describe('X-Forwarded headers', () => {
 describe('pages of other origins', () => {
   const preflight = { 'origin': 'https://app.example.com', 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,x-sandbox-id' };
 
-  test('may call with a token in a header if the router is told so', async () => {
+  test('may call with a token in a header if the router is configured so', async () => {
     const { router, headers, backend } = await scene(undefined, ['--cors-allowed-origins=https://app.example.com,https://b.example.com']);
     expect(await ask(router.url, { method: 'OPTIONS', headers: preflight })).toMatchObject({
       status: 204, headers: { 'access-control-allow-origin': 'https://app.example.com', 'access-control-allow-methods': 'POST', 'access-control-allow-headers': 'authorization,x-sandbox-id', 'vary': 'Origin' },

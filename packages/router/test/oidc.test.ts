@@ -74,7 +74,7 @@ beforeEach(() => {
   cluster.reviews.length = 0;
 });
 
-/** A browser: it keeps cookies by host and path, and follows redirects as far as it is told. */
+/** A browser: it keeps cookies by host and path, and follows a given number of redirects. */
 class Visitor {
   public readonly seen: string[] = [];
   private readonly jar = new Map<string, { host: string; path: string; name: string; value: string }>();
@@ -137,7 +137,7 @@ class Visitor {
 
 const boxAt = (name = 'box') => `https://${name}--default--${backend.port}.${DOMAIN}/page?x=1`;
 
-describe('someone with an account', () => {
+describe('a user with an account', () => {
   test('opens a sandbox by signing in, with the groups that the provider tells, and the next without', async () => {
     const ann = new Visitor();
     const back = await ann.signIn(boxAt(), 'ann');
@@ -206,7 +206,7 @@ describe('attacks', () => {
     expect((await new Visitor().open(start(boxAt(), browser))).status).toBe(400);
   });
 
-  test('a callback that this browser has not begun is refused: no one is signed in as someone else', async () => {
+  test('a callback that this browser has not begun is refused: it must not sign in another user', async () => {
     const eve = new Visitor();
     const back = await eve.signIn(boxAt(), 'bob');
     expect((await new Visitor().open(back.href)).status).toBe(400);
@@ -249,7 +249,7 @@ describe('attacks', () => {
     expect((await new Visitor().open(start(boxAt()), { method, body: 'x' })).status).toBe(405);
   });
 
-  test('a refusal of the provider, a wrong code and a wrong state sign nobody in', async () => {
+  test('a refusal of the provider, a wrong code and a wrong state do not sign in', async () => {
     for (const query of ['error=access_denied', 'code=wrong', 'code=wrong&state=wrong']) {
       const ann = new Visitor();
       const at = (await ann.follow(boxAt(), url => url.origin !== issuer)).at;

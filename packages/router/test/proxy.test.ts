@@ -174,7 +174,7 @@ describe('what the sandbox gets', () => {
 });
 
 describe('what the client gets', () => {
-  test('headers without those of the hop, repeated ones apart, and a body that nobody has decoded', async () => {
+  test('headers without those of the hop, repeated ones apart, and a body that is not decoded', async () => {
     const { router, headers: given } = await scene((_, response) => {
       response.writeHead(201, 'Made', [
         'Content-Encoding', 'gzip', 'Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'X-Case', 'Kept', 'Connection', 'keep-alive, X-Hop', 'X-Hop', '1', 'Keep-Alive', 'timeout=99', 'Proxy-Authenticate', 'Basic',
@@ -216,7 +216,7 @@ describe('what the client gets', () => {
     expect((await chunks.next()).done).toBe(true);
   });
 
-  test('informational answers, trailers, and redirects that nobody has followed', async () => {
+  test('informational answers, trailers, and redirects that are not followed', async () => {
     const { router, headers: given } = await scene((_, response) => {
       response.writeEarlyHints({ link: '</style.css>; rel=preload' });
       response.writeHead(302, { location: '/next', trailer: 'X-Sum' });
@@ -251,7 +251,7 @@ describe('what the client gets', () => {
 });
 
 describe('failures', () => {
-  test('nobody listens: 502 with the name, after four tries', async () => {
+  test('connection refused: 502 with the name, after four tries', async () => {
     const port = await freePort();
     const { router, cluster: own } = await scene(undefined, ['--upstream-retry-initial-delay=1ms']);
     await known(router, own, 'deaf', port);

@@ -25,7 +25,7 @@ export class FakeCluster {
     return new FakeCluster(await FakeApiServer.start());
   }
 
-  /** Users by token; the audience is right unless told otherwise. */
+  /** Users by token; the audience is right by default. */
   public readonly users = new Map<string, { username: string; audiences?: string[] | undefined }>();
   /** Who may do what: `username verb subresource namespace/name`. */
   public readonly grants = new Set<string>();

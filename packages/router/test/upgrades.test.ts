@@ -152,7 +152,7 @@ describe('WebSockets', () => {
     expect((await closed(third)).code).toBe(1009);
   });
 
-  test('a caller has so many; when one ends, another may begin', async () => {
+  test('their number per caller is limited; when one ends, another may begin', async () => {
     const { open } = await scene(['--websocket-max-connections-per-client=2']);
     const [first, second] = [open(), open()];
     await Promise.all([once(first, 'open'), once(second, 'open')]);

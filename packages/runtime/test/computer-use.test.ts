@@ -110,7 +110,7 @@ const ACTION_CASES: [string, { name: string; args?: object }[], string[]][] = [
   ['wait_5_seconds', [{ name: 'wait_5_seconds' }], []],
 ];
 
-/** Action, arguments, what the model is told. */
+/** Action, arguments, answer to the model. */
 const REFUSED_ACTIONS: [string, object, string][] = [
   ['no_such_action', {}, "there is no action 'no_such_action'"],
   ['constructor', {}, "there is no action 'constructor'"],
@@ -222,7 +222,7 @@ describeWithChromium('computer use, with chromium', () => {
     expect(model.responses(0).at(-1).response.url).toBe(`${origin}/other`);
   });
 
-  test('an action that cannot be done is told as an error, and the run goes on', async () => {
+  test('an action that cannot be done is reported as an error, and the run goes on', async () => {
     const result = await run([REFUSED_ACTIONS.map(([name, args]) => ({ name, args })), 'gave up']);
     expect(model.responses(0).map(each => each.response)).toEqual(REFUSED_ACTIONS.map(([, , error]) => ({ url: 'about:blank', error })));
     expect(result).toMatchObject({ stdout: 'gave up', exit_code: 0 });
@@ -271,7 +271,7 @@ describeWithChromium('computer use, with chromium', () => {
     expect(pictures).toEqual([0, 0, 1, 1, 1]);
   });
 
-  test('whoever gives up ends the run', async () => {
+  test('a caller that disconnects ends the run', async () => {
     const giveUp = new AbortController();
     const running = run([[{ name: 'wait_5_seconds' }]], {}, giveUp.signal);
     giveUp.abort();

@@ -317,7 +317,7 @@ const GRPCURL = [process.env.GRPCURL, join(process.env.HOME ?? '/', 'go/bin/grpc
   afterAll(() => runtime.stop());
   const grpcurl = async (...args: readonly string[]): Promise<string> => (await promisify(execFile)(GRPCURL!, ['-plaintext', ...args])).stdout;
 
-  test('learns what there is by reflection, and calls it', async () => {
+  test('learns the services by reflection, and calls them', async () => {
     const address = `127.0.0.1:${runtime.port}`;
     expect((await grpcurl(address, 'list')).trim().split('\n')).toEqual([
       'filesystem.v1.FilesystemService', 'grpc.reflection.v1.ServerReflection', 'process.v1.ProcessService', 'watcher.v1.FileWatcherService',

@@ -83,7 +83,7 @@ describe('the output of a program that has ended', () => {
     await writeFile(join(folder, 'silent-go'), '');
   });
 
-  test('arrives while another process goes on writing for ever, which is not waited for', async () => {
+  test('arrives while another process goes on writing forever, which is not waited for', async () => {
     const child = await start('echo first; yes & echo $! > writer');
     const chunks: Buffer[] = [];
     const end = await runToEnd(child, { pipeGraceMs: 1, onChunk: (_, chunk) => void (chunks.length < 100 && chunks.push(chunk)) });

@@ -131,7 +131,7 @@ describe('files of sandboxd', () => {
     expect((await readdir(runtime.base)).filter(name => name.startsWith('.sandboxd'))).toEqual([]);
   });
 
-  test('what is at a path is told, links as links', async () => {
+  test('the entry at a path is described, links as links', async () => {
     expect((await runtime.call('/v1/files/dir/b.txt?stat=true')).json).toEqual({ path: '/dir/b.txt', type: 'file', size: 5, modified_at: '2026-01-31T17:00:00Z', mode: '0640' });
     expect((await runtime.call('/v1/files/dir/out?stat=true')).json).toMatchObject({ type: 'symlink', target: '../../secret' });
     expect((await runtime.call('/v1/files/?stat=true')).json).toMatchObject({ path: '/', type: 'directory' });

@@ -1,4 +1,4 @@
-/** What the server sets in the metadata of every object, whoever sends it. */
+/** What the server sets in the metadata of every object. */
 export const SERVER_METADATA: readonly string[] = ['creationTimestamp', 'generation', 'managedFields', 'resourceVersion', 'uid'];
 
 /**

@@ -6,7 +6,7 @@ import { l1 } from '../../../src';
 const QUANTITIES = ['1', '0', '500m', '1.5', '10Gi', '1e3', '-1', '.5', '', 'plenty', '1 Gi', '1GB'];
 const TIMES = ['2027-01-31T17:00:00Z', '2027-01-31T17:00:00.123456789+01:00', '1999-12-31T23:59:59-12:00', '2027-01-31', 'tomorrow', ''];
 
-/** Few fields at a time: with all of them, every object would have something wrong, and nobody could read it. */
+/** Few fields at a time: with all of them, every object would have a fault, and failures would be unreadable. */
 const CHANCE_OF_OPTIONAL = 8;
 
 /** What the type of a field allows, in the words of the wire: right and wrong values alike, as far as the type cannot tell. */

@@ -32,7 +32,7 @@ const words = (...good: string[]) => [...good, '', good[0]!.toLowerCase(), 'Othe
 const FIELD_PATHS = ['metadata.name', 'metadata.uid', 'metadata.labels', "metadata.labels['a']", "metadata.annotations['A/b']", "metadata.labels['']", 'spec.nodeName', 'status.podIP', 'status.hostIP', 'spec.containers', ''];
 const RESOURCE_FIELDS = ['limits.cpu', 'requests.memory', 'limits.ephemeral-storage', 'limits.gpu', 'cpu', ''];
 
-/** Parts of a Pod that the server accepts, by name; each adds to what is there. */
+/** Parts of a Pod that the server accepts, by name; each adds to the Pod. */
 const PARTS: { readonly [name: string]: (pod: any) => void } = {
   labels: ({ metadata }) => Object.assign(metadata.labels ??= {}, { 'app': 'web', 'example.com/tier': 'A_1' }),
   annotations: ({ metadata }) => Object.assign(metadata.annotations ??= {}, { 'example.com/Note': 'any text: !' }),

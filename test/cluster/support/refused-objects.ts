@@ -32,7 +32,7 @@ const namespace = (props: SandboxNamespaceProps) => (chart: Chart) => new Sandbo
 
 /** What constructs and controller make beside the four kinds, as the server refuses it. */
 export const REFUSED_OBJECTS: readonly Refused[] = [
-  // Networks: the CRD takes any rule, so nobody would hear of these before the controller makes the NetworkPolicy.
+  // Networks: the CRD takes any rule, so the first error would come when the controller makes the NetworkPolicy.
   { title: 'a network that is an address', object: policyTo({ ipBlock: { cidr: '10.0.0.1' } }), reason: 'ipBlock.cidr: Invalid value: "10.0.0.1"',
     earlier: [() => NetworkPeer.cidr('10.0.0.1'), "NetworkPeer.cidr: cidr is '10.0.0.1': add the prefix length: '10.0.0.1/32' is this address alone"] },
   { title: 'a network of numbers beyond 255', object: policyTo({ ipBlock: { cidr: '10.0.0.256/24' } }), reason: 'ipBlock.cidr: Invalid value: "10.0.0.256/24"',

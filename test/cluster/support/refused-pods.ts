@@ -9,8 +9,8 @@ const data = SandboxVolume.emptyDir('data');
 const podMounting = (mount: object) => podOf({ containers: [{ name: 'main', image: IMAGE, volumeMounts: [{ name: 'data', mountPath: '/data', ...mount }] }], volumes: [DATA] });
 
 /**
- * Pods that the server refuses. The CRDs take them in a template, so without the constructs nobody would hear of them
- * until the controller makes the Pod.
+ * Pods that the server refuses. The CRDs take them in a template, so without the constructs the first error would come
+ * when the controller makes the Pod.
  */
 export const REFUSED_PODS: readonly Refused[] = [
   { title: 'a Pod without containers', object: podOf({ containers: [] }), reason: 'spec.containers: Required value',
@@ -39,7 +39,7 @@ export const REFUSED_PODS: readonly Refused[] = [
     earlier: [container({ cpu: '2', cpuLimit: '1' }), "containers[0].cpu is '2': request at most the limit, 1"] },
   { title: 'less than no memory', object: podWith({ resources: { limits: { memory: '-1' } } }), reason: 'must be greater than or equal to 0',
     earlier: [container({ memory: '-1' }), "memory is '-1': write a non-negative number"] },
-  { title: 'a resource that nobody knows', object: podWith({ resources: { limits: { gpu: '1' } } }), reason: 'must be a standard resource type or fully qualified',
+  { title: 'an unknown resource', object: podWith({ resources: { limits: { gpu: '1' } } }), reason: 'must be a standard resource type or fully qualified',
     earlier: [container({ resources: { limits: { gpu: l1.Quantity.fromNumber(1) } } }), "spec.podTemplate.spec.containers[0].resources.limits.gpu is 'gpu'"] },
   { title: 'a device of a claim that the Pod does not have', object: podWith({ resources: { claims: [{ name: 'gpu' }] } }), reason: 'must be one of the names in pod.spec.resourceClaims',
     earlier: [container({ resources: { claims: [{ name: 'gpu' }] } }), 'the Pod has no such claim in resourceClaims: add it'] },

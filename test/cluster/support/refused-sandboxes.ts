@@ -24,7 +24,7 @@ export const REFUSED_SANDBOXES: readonly Refused[] = [
   { title: 'an annotation key with a space', object: ours('SandboxClaim', { warmPoolRef: { name: 'p' } }, { annotations: { 'my note': '' } }), reason: 'metadata.annotations: Invalid value: "my note"',
     earlier: [claim({ pool: SandboxWarmPool.fromName('p'), annotations: { 'my note': '' } }), "annotations key is 'my note'"] },
   { title: 'annotations without end', object: ours('Sandbox', { podTemplate: POD_TEMPLATE }, { annotations: { note: 'x'.repeat(262_145) } }), reason: 'metadata.annotations: Too long: may not be more than 262144 bytes',
-    earlier: 'nobody does it by accident' },
+    earlier: 'never done by accident' },
   { title: 'a namespace that does not exist', object: ours('Sandbox', { podTemplate: POD_TEMPLATE }, { namespace: 'no-such-namespace' }), reason: 'namespaces "no-such-namespace" not found',
     earlier: 'it may exist when the manifest is applied' },
 

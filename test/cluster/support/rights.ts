@@ -20,7 +20,7 @@ export function used(requests: readonly AuditedRequest[]): Right[] {
 const CORE = 'agents.x-k8s.io';
 const EXTENSIONS = 'extensions.agents.x-k8s.io';
 
-const OWNER_REFERENCE = 'asked by OwnerReferencesPermissionEnforcement of whoever writes an owner reference that blocks the deletion of the owner: no request of its own';
+const OWNER_REFERENCE = 'required by OwnerReferencesPermissionEnforcement of writers of an owner reference that blocks the deletion of the owner: no request of its own';
 const LOST_RACE = 'reads past the cache when a create meets an object that the cache does not know yet';
 
 /** Rights of the controller that no request of the suite shows, and why they are there all the same. */
@@ -29,7 +29,7 @@ export const UNSEEN: { readonly [right: Right]: string } = {
   [`update ${EXTENSIONS}/sandboxclaims/finalizers`]: OWNER_REFERENCE,
   [`update ${EXTENSIONS}/sandboxtemplates/finalizers`]: OWNER_REFERENCE,
   [`update ${EXTENSIONS}/sandboxwarmpools/finalizers`]: OWNER_REFERENCE,
-  'delete /persistentvolumeclaims': 'asked by OwnerReferencesPermissionEnforcement of whoever adopts one; volumes are never deleted by the controller itself',
+  'delete /persistentvolumeclaims': 'required by OwnerReferencesPermissionEnforcement for an adoption; volumes are never deleted by the controller itself',
   'get /pods': LOST_RACE,
   'get /services': LOST_RACE,
   'get /persistentvolumeclaims': LOST_RACE,

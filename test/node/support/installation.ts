@@ -15,7 +15,7 @@ export const IMAGES = { controller: imageName('controller'), router: imageName('
 /** Milliseconds that Deployments of the installation may take. */
 const ROLLOUT_MS = 180_000;
 
-/** Makes images available on the nodes, by default those of the programs; what is there already stays. */
+/** Makes images available on the nodes, by default those of the programs; existing images stay. */
 export async function importImages(cluster: ControlPlane, images: readonly string[] = Object.keys(IMAGES)): Promise<void> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'node-tests-images-'));
   try {

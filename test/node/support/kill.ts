@@ -8,7 +8,7 @@ interface PodName {
 const CTR = ['--namespace', 'k8s.io'];
 const TASKS = '/run/containerd/io.containerd.runtime.v2.task/k8s.io';
 
-/** Kills the first container of a Pod with SIGKILL, as the node sees it: no one is asked. */
+/** Kills the first container of a Pod with SIGKILL, from the node, without the API server. */
 export async function killContainer({ cluster, node }: NodeTestbed, { namespace, name }: PodName): Promise<void> {
   const { status } = await cluster.admin.get({ apiVersion: 'v1', kind: 'Pod', namespace, name });
   const id = status.containerStatuses[0].containerID.replace('containerd://', '');

@@ -175,7 +175,7 @@ export class Oidc {
     return redirect(location, cookies.length === 0 ? {} : { 'set-cookie': [...cookies] });
   }
 
-  /** What a session for this address is bound to. Throws a 400 unless it is one of a sandbox, so that no one is sent elsewhere. */
+  /** What a session for this address is bound to. Throws a 400 unless it is one of a sandbox, so that no user is redirected elsewhere. */
   private scopeOf(to: string): string {
     const { routes, redirectUrl, isInsecure } = this.options;
     const url = URL.canParse(to) ? new URL(to) : undefined;

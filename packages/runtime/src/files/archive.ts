@@ -96,7 +96,7 @@ export interface UnpackOptions {
  * Unpacks an archive below a directory. Existing files are replaced, directories are kept. Each name is walked like any path: one that
  * leaves the base directory, also through a link that the archive itself has made, throws `PathEscapesError`, and the archive ends
  * there. Links are made as they are written, but hard links only to what is inside. Owners and set-uid bits are not taken over. Throws
- * `ArgumentError` for what is no archive.
+ * `ArgumentError` for a body that is not an archive.
  */
 export async function unpackArchive(
   tree: Tree, directory: readonly string[], format: ArchiveFormat, source: AsyncIterable<Buffer>, { maxFileBytes }: UnpackOptions,

@@ -8,7 +8,7 @@ import type { Location, Tree } from './tree.js';
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 export interface MoveOptions {
-  /** Replace what is at the destination instead of failing with EEXIST. */
+  /** Replace an existing entry at the destination instead of failing with EEXIST. */
   readonly overwrite: boolean;
 }
 
@@ -76,7 +76,7 @@ async function copyTo(from: Location, to: Location): Promise<void> {
   }
 }
 
-/** Puts something in the place of what is there: a directory is set aside first, since a rename replaces empty ones only. */
+/** Replaces an existing entry: a directory is set aside first, since a rename replaces empty ones only. */
 async function replace(to: Location, put: () => Promise<void>): Promise<void> {
   if (to.found === undefined) {
     return put();

@@ -11,13 +11,13 @@ const MAX_LINKS = 40;
 /** Directories that one path may hold open. */
 const MAX_DEPTH = 128;
 
-/** Where a path leads: a name in a directory, and what is there. Valid until the callback that got it has ended. */
+/** A resolved path: a name in a directory, and the status of its entry. Valid until the callback that receives it has ended. */
 export interface Location {
   /** The directory, as a path that cannot be redirected: `/proc/self/fd/<n>`. */
   readonly directory: string;
   /** Name in the directory; empty for the base directory itself. */
   readonly name: string;
-  /** What is there, or undefined. */
+  /** Status of the entry, undefined if there is none. */
   readonly found?: Found;
   /** Components below the base directory, after links were followed. */
   readonly components: readonly string[];

@@ -15,7 +15,7 @@ export class Channel<T> implements AsyncIterable<T> {
     });
   }
 
-  /** Ends the reading after what is there; with an error, by throwing it. */
+  /** Ends the reading after the queued messages; with an error, by throwing it. */
   public end(error?: unknown): void {
     this.ended = true;
     this.error = error;

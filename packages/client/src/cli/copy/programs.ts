@@ -284,6 +284,6 @@ function incomplete(error: unknown, missing: readonly string[], { isOpen = false
   const shown = missing.slice(0, 5).map(name => `"${harmless(name)}"`);
   const more = missing.length > 5 ? [`${missing.length - 5} more`] : isOpen ? ['all that the sandbox had not sent yet'] : [];
   return new SandboxError(`${error instanceof Error ? error.message : String(error)}; the copy is not complete, missing: ${[...shown, ...more].join(', ')}`, {
-    remedy: 'copy again, which replaces what is there', cause: error,
+    remedy: 'copy again, which replaces existing files', cause: error,
   });
 }
