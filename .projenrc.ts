@@ -128,8 +128,10 @@ const kube = new Workspace(project, {
   dependencies: {
     '@kubernetes/client-node': '^1.4.0',
     'agent-sandbox-api': '*',
+    'js-yaml': '^4.1.0',
     'undici': '^7.16.0',
   },
+  devDependencies: { '@types/js-yaml': '^4.0.1' },
 });
 
 const controller = new Workspace(project, {
@@ -395,7 +397,7 @@ project.setScript('quickstart', `node --conditions=${SOURCE_CONDITION} --import 
 project.addTask('examples', { description: 'Write the manifests of all examples', exec: 'tsx scripts/synth-examples.ts', receiveArgs: true });
 project.addTask('bench:synth', { description: 'Compare type-check and synthesis with the stock import and cdk8s-plus', exec: 'tsx bench/synth/main.ts', receiveArgs: true });
 project.addTask('bench:client', { description: 'Measure the way from a claim to the first output, in steps', exec: `tsx --conditions=${SOURCE_CONDITION} bench/client/main.ts`, receiveArgs: true });
-project.setScript('bench:controller', 'tsx bench/controller/main.ts');
+project.setScript('bench:controller', 'tsx --conditions=agent-sandbox-source bench/controller/main.ts');
 project.setScript('bench:node', `tsx --conditions=${SOURCE_CONDITION} bench/node/main.ts`);
 project.addTask('test:browsers', {
   description: 'Install the programs that people use in browsers, and open them through the router in Chromium',

@@ -46,6 +46,8 @@ export class Workspace extends Project {
         description: options.description,
         license: 'Apache-2.0',
         type: 'module',
+        // So that a bundle leaves out what a program does not use, and loads the rest when it is needed.
+        sideEffects: false,
         exports: Object.fromEntries(Object.entries({ '.': 'index', ...options.entries }).map(([name, path]) => [
           name, { [SOURCE_CONDITION]: `./src/${path}.ts`, types: `./lib/${path}.d.ts`, default: `./lib/${path}.js` },
         ])),

@@ -1,6 +1,7 @@
 /**
- * Bundles programs into one file each, as they are in their images and in benchmarks: no transpiler at run time, and of each
- * dependency what the program uses. Writes `dist/bundle/<program>.mjs`; names on the command line select.
+ * Bundles programs, as they are in their images and in benchmarks: no transpiler at run time, and of each dependency what the
+ * program uses. Writes `dist/bundle/<program>.mjs`, and for some programs a folder `dist/bundle/<program>/` with the parts that it
+ * imports; names on the command line select.
  *
  * The version is that of the root package, or `AGENT_SANDBOX_VERSION` of the environment.
  */
@@ -13,24 +14,37 @@ const REPOSITORY = path.resolve(__dirname, '..');
 /** Default directory of the bundles. */
 export const BUNDLE_DIR = path.join(REPOSITORY, 'dist', 'bundle');
 
-/** Programs, and the modules that cannot be part of one file: native code, or files that they look for beside themselves. */
-export const PROGRAMS: { readonly [program: string]: { readonly external: readonly string[] } } = {
-  controller: { external: [] },
+export interface BundledProgram {
+  /** Modules that cannot be part of a bundle: native code, or files that they look for beside themselves. */
+  readonly external: readonly string[];
+  /** Whether what it imports dynamically becomes files of their own, which are read only when they are needed. */
+  readonly split?: boolean;
+}
+
+export const PROGRAMS: { readonly [program: string]: BundledProgram } = {
+  controller: { external: [], split: true },
   router: { external: [] },
   runtime: { external: ['playwright-core', '@lydell/node-pty'] },
   client: { external: [] },
 };
 
-/** Bundles `packages/<program>/src/main.ts`; returns the path of the file. Throws what esbuild finds wrong. */
+/** Bundles `packages/<program>/src/main.ts`; returns the path of the file to run. Throws what esbuild finds wrong. */
 export async function bundle(program: string, outdir: string = BUNDLE_DIR): Promise<string> {
-  const outfile = path.join(outdir, `${program}.mjs`);
-  await build(optionsOf(program, outfile));
-  return outfile;
+  // The names of parts depend on what is in them: those of earlier bundles would stay.
+  fs.rmSync(path.join(outdir, program), { recursive: true, force: true });
+  await build(optionsOf(program, outdir));
+  return path.join(outdir, `${program}.mjs`);
+}
+
+/** Paths of the files that a bundle needs to run, relative to its folder: the program itself first. */
+export function bundleFiles(program: string, outdir: string = BUNDLE_DIR): string[] {
+  const parts = PROGRAMS[program].split ? fs.readdirSync(path.join(outdir, program)).filter(file => file.endsWith('.mjs')).sort() : [];
+  return [`${program}.mjs`, ...parts.map(file => path.join(program, file))];
 }
 
 /** Packages from the registry that are part of a bundle, or stay beside it, with their versions. */
 export async function bundledPackages(program: string): Promise<{ readonly [name: string]: string }> {
-  const { metafile } = await build({ ...optionsOf(program, path.join(BUNDLE_DIR, `${program}.mjs`)), write: false, metafile: true });
+  const { metafile } = await build({ ...optionsOf(program, BUNDLE_DIR), write: false, metafile: true });
   const folders = new Set(Object.keys(metafile.inputs).flatMap(input => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1] ?? []));
   const all = [...folders, ...PROGRAMS[program].external.map(name => path.join('node_modules', name))].map(folder => path.resolve(REPOSITORY, folder, 'package.json'));
   const packages = all.filter(file => fs.existsSync(file)).map(file => JSON.parse(fs.readFileSync(file, 'utf8')) as { name: string; version: string });
@@ -49,11 +63,14 @@ export function textDefinitions(): { readonly [name: string]: string } {
   };
 }
 
-function optionsOf(program: string, outfile: string): BuildOptions {
+function optionsOf(program: string, outdir: string): BuildOptions {
   const { version } = JSON.parse(fs.readFileSync(path.join(REPOSITORY, 'package.json'), 'utf8'));
   return {
-    entryPoints: [path.join(REPOSITORY, 'packages', program, 'src', 'main.ts')],
-    outfile,
+    entryPoints: { [program]: path.join(REPOSITORY, 'packages', program, 'src', 'main.ts') },
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: `${program}/[name]-[hash]`,
+    splitting: PROGRAMS[program].split ?? false,
     bundle: true,
     platform: 'node',
     target: 'node20',
@@ -81,7 +98,8 @@ async function main(wanted: readonly string[]): Promise<number> {
   }
   for (const program of wanted.length > 0 ? wanted : Object.keys(PROGRAMS)) {
     const file = await bundle(program);
-    console.log(`${path.relative(REPOSITORY, file)}  ${(fs.statSync(file).size / 1024).toFixed(0)} KiB`);
+    const size = bundleFiles(program).reduce((sum, name) => sum + fs.statSync(path.join(BUNDLE_DIR, name)).size, 0);
+    console.log(`${path.relative(REPOSITORY, file)}  ${(size / 1024).toFixed(0)} KiB`);
   }
   return 0;
 }

@@ -2,7 +2,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { DEFINITIONS, type ImageDefinition } from '../images/definitions';
-import { bundle, bundledPackages } from './bundle';
+import { bundle, bundleFiles, bundledPackages } from './bundle';
 import { layerOf, writeArchive } from './oci/archive';
 import { dockerfileOf } from './oci/dockerfile';
 import { closure, directory, file, nativeModule, nodeFiles, type RootFile } from './oci/files';
@@ -89,10 +89,14 @@ function bareFiles({ user, commands = [] }: ImageDefinition): RootFile[] {
 
 /** The program, and what is written for the image. */
 async function ownFiles(image: string, { user, program, files = {}, folders = [], debian }: ImageDefinition, outdir: string): Promise<RootFile[]> {
+  const bundleDir = path.join(outdir, 'bundle');
+  if (program !== undefined) {
+    await bundle(program.name, bundleDir);
+  }
   return [
     ...folders.map(folder => directory(folder, { uid: user, gid: user })),
     ...(program === undefined ? [] : [
-      { path: `${program.folder}/${program.name}.mjs`, source: await bundle(program.name, path.join(outdir, 'bundle')) },
+      ...bundleFiles(program.name, bundleDir).map(name => ({ path: `${program.folder}/${name}`, source: path.join(bundleDir, name) })),
       ...program.modules.flatMap(name => moduleFiles(name, program.folder, debian === undefined)),
     ]),
     ...Object.entries(files).map(([at, mode]) => ({ path: at, mode, content: fs.readFileSync(path.join(ROOT, 'images', image, 'files', at), 'utf8') })),

@@ -1,4 +1,5 @@
 import { DEBIAN_SUITE, NODE_VERSION, PYTHON_VERSION, type ImageDefinition } from '../../images/definitions';
+import { PROGRAMS } from '../bundle';
 import { NPM_LEFTOVERS } from './packages';
 
 const SITE = `/usr/local/lib/python${PYTHON_VERSION}/dist-packages`;
@@ -25,7 +26,7 @@ export function dockerfileOf(image: string, definition: ImageDefinition): string
       'RUN npm ci --no-audit --no-fund --ignore-scripts',
       'ARG VERSION',
       `RUN AGENT_SANDBOX_VERSION="\${VERSION}" npx tsx scripts/bundle.ts ${program.name}`,
-      `RUN mkdir -p /out && cp dist/bundle/${program.name}.mjs /out/`,
+      `RUN mkdir -p /out && cp ${PROGRAMS[program.name].split ? `-r dist/bundle/${program.name} ` : ''}dist/bundle/${program.name}.mjs /out/`,
       // What cannot be part of one file: native code, and files that are looked for beside others.
       ...program.modules.map(name => `RUN mkdir -p /out/node_modules/${name} && cp -r node_modules/${name}/. /out/node_modules/${name}/`),
       '',

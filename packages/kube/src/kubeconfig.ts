@@ -1,10 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import { homedir } from 'node:os';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
-import { KubeConfig, loadYaml } from '@kubernetes/client-node';
+import { definedOnly } from 'agent-sandbox-api';
+import { load as loadYaml } from 'js-yaml';
 import { type Clock, systemClock } from './clock.js';
-import type { Access, Credentials, TlsMaterial } from './credentials.js';
+import type { Access, Credentials } from './credentials.js';
 import { CredentialsError, KubeconfigError } from './errors.js';
+import { type Fields, basicAuthorization, impersonation } from './kubeconfig-fields.js';
+import type { Plugin } from './plugin.js';
 
 /** Milliseconds for which credentials are taken from memory. Tokens of pods and certificates on disk are renewed in place, well before they end. */
 const REFRESH_MS = 30_000;
@@ -44,7 +48,7 @@ export function loadCredentials(options: LoadOptions = {}): Credentials {
     return new KubeconfigCredentials(() => fromFiles(files, options.context), clock);
   }
   if (env.KUBERNETES_SERVICE_HOST && !options.context) {
-    return new KubeconfigCredentials(inCluster, clock);
+    return new KubeconfigCredentials(() => inCluster(env), clock);
   }
   if (existsSync(home)) {
     return new KubeconfigCredentials(() => fromFiles([home], options.context), clock);
@@ -52,10 +56,13 @@ export function loadCredentials(options: LoadOptions = {}): Credentials {
   throw new KubeconfigError('no Kubernetes cluster to talk to: give a kubeconfig file, set KUBECONFIG, or run inside a pod with a ServiceAccount token');
 }
 
-/** A loaded configuration and what client-node's model of it leaves out. */
+/** What was found, and how to get what requests carry. */
 interface Loaded {
-  readonly config: KubeConfig;
-  readonly impersonate: Readonly<Record<string, string | string[]>>;
+  readonly server: string;
+  readonly namespace?: string;
+  readonly proxyUrl?: string;
+  /** Reads tokens and certificates again, or asks a plugin. */
+  access(): Access | Promise<Access>;
 }
 
 class KubeconfigCredentials implements Credentials {
@@ -69,11 +76,10 @@ class KubeconfigCredentials implements Credentials {
 
   constructor(private readonly load: () => Loaded, private readonly clock: Clock) {
     this.loaded = load();
-    const { config } = this.loaded;
-    const cluster = config.getCurrentCluster()!;
-    this.server = cluster.server.replace(/\/$/, '');
-    this.namespace = config.getContextObject(config.getCurrentContext())?.namespace;
-    this.proxyUrl = cluster.proxyUrl;
+    const { server, namespace, proxyUrl } = this.loaded;
+    this.server = server.replace(/\/$/, '');
+    this.namespace = namespace;
+    this.proxyUrl = proxyUrl;
   }
 
   public access(): Access | Promise<Access> {
@@ -96,29 +102,59 @@ class KubeconfigCredentials implements Credentials {
   }
 
   private async renew(): Promise<Access> {
-    const { config, impersonate } = this.loaded;
-    const options: Record<string, any> = { headers: {} };
-    await config.applyToHTTPSOptions(options).catch(error => {
+    try {
+      this.current = await this.loaded.access();
+    } catch (error) {
       throw new CredentialsError(this.server, error);
-    });
-    const headers: Record<string, string | string[]> = { ...impersonate };
-    for (const [name, value] of Object.entries<any>(options.headers)) {
-      headers[name.toLowerCase()] = typeof value === 'string' ? value.trim() : value;
     }
-    if (options.auth) {
-      headers.authorization = `Basic ${Buffer.from(options.auth).toString('base64')}`;
-    }
-    const { ca, cert, key, servername, rejectUnauthorized } = options as TlsMaterial;
-    this.current = { headers, tls: { ca, cert, key, servername, rejectUnauthorized } };
     this.due = this.clock.monotonic() + REFRESH_MS;
     return this.current;
   }
 }
 
-function inCluster(): Loaded {
-  const config = new KubeConfig();
-  config.loadFromCluster();
-  return { config, impersonate: {} };
+const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
+/** Ports on which an API server speaks plain HTTP. */
+const PLAIN_PORTS: readonly unknown[] = ['80', '8080', '8001'];
+
+/** The API server and ServiceAccount of the pod, as the kubelet gives them. */
+function inCluster({ KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port }: NodeJS.ProcessEnv): Loaded {
+  const namespace = join(SERVICE_ACCOUNT, 'namespace');
+  const fields = { 'certificate-authority': join(SERVICE_ACCOUNT, 'ca.crt') };
+  return {
+    server: `${PLAIN_PORTS.includes(port) ? 'http' : 'https'}://${isIPv6(host) ? `[${host}]` : host}:${port}`,
+    ...(existsSync(namespace) ? { namespace: readFileSync(namespace, 'utf8') } : {}),
+    access: () => staticAccess(fields, { tokenFile: join(SERVICE_ACCOUNT, 'token') }),
+  };
+}
+
+/** Credentials that are in the kubeconfig or in files that it names. */
+function staticAccess(cluster: Fields, user: Fields): Access {
+  const read = (fields: Fields, name: string) => (fields[name] ? readFileSync(fields[name]) : fields[`${name}-data`] ? Buffer.from(fields[`${name}-data`], 'base64') : undefined);
+  const token: string | undefined = user.tokenFile ? readFileSync(user.tokenFile, 'utf8').trim() : user.token;
+  const authorization = user.username ? basicAuthorization(`${user.username}:${user.password}`) : token && `Bearer ${token}`;
+  return {
+    headers: { ...impersonation(user), ...(authorization ? { authorization } : {}) },
+    tls: definedOnly({
+      ca: read(cluster, 'certificate-authority'),
+      cert: read(user, 'client-certificate'),
+      key: read(user, 'client-key'),
+      servername: cluster['tls-server-name'] || undefined,
+      rejectUnauthorized: cluster['insecure-skip-tls-verify'] ? false : undefined,
+    }),
+  };
+}
+
+function usesPlugin(user: Fields): boolean {
+  return Boolean(user.exec || user['auth-provider']);
+}
+
+/** client-node knows how to ask plugins. It is imported only for them: it would be most of what a program loads when it starts. */
+function pluginAccess(cluster: Fields, user: Fields): () => Promise<Access> {
+  let plugin: Promise<Plugin> | undefined;
+  return async () => {
+    plugin ??= import('./plugin.js').then(module => new module.Plugin(cluster, user));
+    return (await plugin).access();
+  };
 }
 
 /** Merges files as kubectl does: of two entries with one name the first counts, and so does the first current context. */
@@ -140,7 +176,7 @@ function fromFiles(files: readonly string[], context?: string): Loaded {
   if (!name) {
     throw new KubeconfigError(`${where} has no current context: set current-context in it, or name a context`);
   }
-  const find = (list: List, wanted: string, required?: string): Record<string, any> => {
+  const find = (list: List, wanted: string, required?: string): Fields => {
     const [entry, field] = [merged[list].get(wanted), FIELDS[list]];
     if (!entry) {
       const names = [...merged[list].keys()].join(', ');
@@ -156,30 +192,21 @@ function fromFiles(files: readonly string[], context?: string): Loaded {
   const chosen = find('contexts', name, 'cluster');
   const cluster = find('clusters', chosen.cluster, 'server');
   const user = find('users', chosen.user);
-  if (String(cluster.server).startsWith('http:')) {
-    // There is no TLS to verify, but client-node refuses plain HTTP unless verification is off.
-    cluster['insecure-skip-tls-verify'] = true;
-  }
-  const config = new KubeConfig();
-  // Without the others, which may be incomplete.
-  config.loadFromString(JSON.stringify({
-    'clusters': [{ name: chosen.cluster, cluster }],
-    'users': [{ name: chosen.user, user }],
-    'contexts': [{ name, context: chosen }],
-    'current-context': name,
-  }));
-  return { config, impersonate: impersonation(user) };
+  const { server, 'proxy-url': proxyUrl } = cluster;
+  const { namespace } = chosen;
+  const access = usesPlugin(user) ? pluginAccess(cluster, user) : () => staticAccess(cluster, user);
+  return { server, ...definedOnly({ namespace, proxyUrl }), access };
 }
 
-/** Reads one file: paths in it are relative to it. Keys that client-node does not know are brought into a form that it does. */
+/** Reads one file: paths in it are relative to it. */
 function read(file: string): Document {
   const document = parse(file);
-  const absolute = (fields: Record<string, any>, key: string) => {
+  const absolute = (fields: Fields, key: string) => {
     if (typeof fields[key] === 'string' && !isAbsolute(fields[key])) {
       fields[key] = join(dirname(file), fields[key]);
     }
   };
-  const fieldsOf = (list: List) => entriesOf(document, list, file).map(entry => entry[FIELDS[list]]).filter(isMap) as Record<string, any>[];
+  const fieldsOf = (list: List) => entriesOf(document, list, file).map(entry => entry[FIELDS[list]]).filter(isMap) as Fields[];
   for (const cluster of fieldsOf('clusters')) {
     absolute(cluster, 'certificate-authority');
   }
@@ -189,10 +216,6 @@ function read(file: string): Document {
     absolute(user, 'tokenFile');
     if (user.exec?.command?.includes('/')) {
       absolute(user.exec, 'command');
-    }
-    if (user.tokenFile) {
-      user['auth-provider'] = { name: 'tokenFile', config: { tokenFile: user.tokenFile } };
-      delete user.token;
     }
   }
   return document;
@@ -224,21 +247,4 @@ function entriesOf(document: Document, list: List, file: string): Entry[] {
 
 function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function impersonation(user: Record<string, any>): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = {};
-  if (user.as) {
-    headers['impersonate-user'] = user.as;
-  }
-  if (user['as-uid']) {
-    headers['impersonate-uid'] = user['as-uid'];
-  }
-  if (user['as-groups']?.length) {
-    headers['impersonate-group'] = user['as-groups'];
-  }
-  for (const [name, values] of Object.entries<string[]>(user['as-user-extra'] ?? {})) {
-    headers[`impersonate-extra-${encodeURIComponent(name).toLowerCase()}`] = values;
-  }
-  return headers;
 }

@@ -16,8 +16,8 @@ export interface ProgramOptions<Flags extends { readonly version: boolean }> {
   /** Reads the command line. Throws `FlagError`. */
   readonly parse: (args: readonly string[]) => Flags;
   readonly run: (flags: Flags) => Promise<void>;
-  /** Reports a wrong command line. */
-  readonly refuse: (message: string) => void;
+  /** Reports a wrong command line; a promise is waited for. */
+  readonly refuse: (message: string) => unknown;
   /** Exit code of a wrong command line. */
   readonly usageExitCode: number;
 }
@@ -44,7 +44,7 @@ export async function orRefuse<T>(
       throw error;
     }
     if (error.message !== '') {
-      refuse(error.message);
+      await refuse(error.message);
       process.exitCode = usageExitCode;
     }
     return undefined;
