@@ -16,6 +16,9 @@ export async function run(flags: Flags): Promise<void> {
   if (flags.ignored.length > 0) {
     logger.info({ flags: flags.ignored }, 'flags are accepted, but have no effect');
   }
+  if (flags.unknown.length > 0) {
+    logger.warn({ flags: flags.unknown }, 'flags are unknown, and have no effect');
+  }
   try {
     await runManager({ flags, definitions: controllersOf(flags), logger, version: VERSION }, stopSignal());
     logger.info('ended');

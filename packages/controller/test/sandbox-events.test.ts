@@ -70,11 +70,34 @@ describe('V5 metrics of Sandboxes', () => {
     bench.reconcile();
     bench.model.now += 1500;
     run(bench);
-    expect(measured(bench)).toEqual([['agent_sandbox_suspend_total', 'success'], ['agent_sandbox_suspend_latency_ms', 'None']]);
-    expect(bench.model.measures[1]!.value).toBe(1500);
+    expect(measured(bench)).toEqual([
+      ['agent_sandbox_suspend_total', 'requested'], ['agent_sandbox_suspend_total', 'pod_terminated'], ['agent_sandbox_suspend_latency_ms', 'None'],
+    ]);
+    expect(bench.model.measures[2]!.value).toBe(1500);
     suspend(bench, 'Running');
     run(bench);
-    expect(measured(bench).slice(2)).toEqual([['agent_sandbox_resume_total', 'success'], ['agent_sandbox_resume_latency_ms', 'None']]);
+    expect(measured(bench).slice(3)).toEqual([
+      ['agent_sandbox_resume_total', 'requested'], ['agent_sandbox_resume_total', 'ready'], ['agent_sandbox_resume_latency_ms', 'None'],
+    ]);
+  });
+
+  test.each(['Invalid', 'Forbidden'] as const)('count a resumption that the API server refuses as %s, once', reason => {
+    const bench = settled();
+    suspend(bench, 'Suspended');
+    run(bench);
+    bench.model.intercept = request => (request.op === 'create' && request.object.kind === 'Pod' ? { reason, message: 'no' } : undefined);
+    suspend(bench, 'Running');
+    bench.settle();
+    bench.reconcile();
+    expect(measured(bench).slice(3)).toEqual([['agent_sandbox_resume_total', 'requested'], ['agent_sandbox_resume_total', 'error']]);
+  });
+
+  test('count a suspension whose Pod cannot be deleted', () => {
+    const bench = settled();
+    bench.model.intercept = request => (request.op === 'delete' ? { reason: 'Forbidden', message: 'no' } : undefined);
+    suspend(bench, 'Suspended');
+    bench.settle();
+    expect(measured(bench)).toEqual([['agent_sandbox_suspend_total', 'requested'], ['agent_sandbox_suspend_total', 'error']]);
   });
 
   test('do not count a Sandbox that is suspended from its beginning', () => {
@@ -92,12 +115,25 @@ describe('V5 metrics of Sandboxes', () => {
     expect(measured(bench)).toEqual([['agent_sandbox_finished_total', 'PodFailed'], ['agent_sandbox_expired_total', 'Retain']]);
   });
 
-  test('count the idle members of pools by readiness', async () => {
+  test('count the idle members of pools by what their conditions say, and pools without members as zeros', async () => {
     const bench = new ClaimBench();
     bench.member('a');
     bench.member('b');
+    bench.model.edit(bench.member('c'), draft => {
+      draft.status = { conditions: [condition('Ready', 'False', 'x')] };
+    });
+    // A member that ended counts as ended whatever else it says.
+    bench.model.edit(bench.member('d'), draft => {
+      draft.status!.conditions!.push(condition('Finished', 'True', 'PodFailed'));
+    });
     const registry = new Registry();
-    countMembers(registry, () => bench.model.list('Sandbox'), () => true);
-    expect(await registry.metrics()).toContain('{namespace="agents",warmpool_name="pool",sandbox_template="python",sandbox_status="ready"} 2');
+    countMembers(registry, () => bench.model.list('SandboxWarmPool'), ({ metadata }) => bench.model.byIndex('Sandbox', 'controller', metadata.uid!), () => true);
+    const size = (status: string) => new RegExp(`agent_sandbox_warmpool_size.namespace="agents",warmpool_name="pool",sandbox_template="python",sandbox_status="${status}". (\\d+)`);
+    const text = await registry.metrics();
+    expect(['ready', 'pending', 'succeeded', 'failed'].map(status => size(status).exec(text)?.[1])).toEqual(['2', '1', '0', '1']);
   });
 });
+
+function condition(type: string, status: 'True' | 'False', reason: string) {
+  return { type, status, reason, message: '', lastTransitionTime: '2026-01-01T00:00:00Z' };
+}

@@ -39,6 +39,11 @@ export interface FlagSources {
   readonly before?: readonly string[];
   /** Text at the end of the help. */
   readonly more?: string;
+  /**
+   * Takes the names of flags that the program does not know, which have no effect then; values that follow them are dropped. A name that is
+   * one letter away from a known one is refused all the same. Absent: all are refused.
+   */
+  readonly unknown?: (flags: readonly string[]) => void;
 }
 
 /**
@@ -53,7 +58,8 @@ export function parseFlagTable<Values extends { readonly ignored: readonly strin
   if (sources.more !== undefined) {
     program.addHelpText('after', sources.more);
   }
-  parseCommand(program, [...(sources.before ?? []), ...args].map(arg => normal(arg, table.flags)), sources.write);
+  const all = [...(sources.before ?? []), ...args].map(arg => normal(arg, table.flags));
+  parseCommand(program, sources.unknown === undefined ? all : knownOnly(all, table.flags, sources.unknown), sources.write);
   const isGiven = (row: FlagRow) => program.getOptionValueSource(optionName(row.name)) === 'cli';
   const values = table.flags.filter(({ ignored }) => ignored === undefined)
     .map(row => [keyOf(row), isGiven(row) ? program.getOptionValue(optionName(row.name)) : fromVariable(row, sources.env) ?? preset(row)]);
@@ -106,6 +112,41 @@ function normal(arg: string, flags: readonly FlagRow[]): string {
   const [, name, rest = ''] = /^--([a-z0-9-]+)(=[^]*)?$/.exec(long) ?? [];
   const row = name === undefined ? undefined : flags.find(({ alias }) => alias === name);
   return row === undefined ? long : `--${row.name}${rest}`;
+}
+
+/** The arguments without flags that are not in the table, which are handed to `unknown`. */
+function knownOnly(args: readonly string[], flags: readonly FlagRow[], unknown: (flags: readonly string[]) => void): string[] {
+  const known: string[] = [];
+  const strange: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const [, name, value] = /^--([^=]+)(=[^]*)?$/.exec(args[i]!) ?? [];
+    const row = flags.find(flag => flag.name === name);
+    const isUnknown = name !== undefined && row === undefined && name !== 'help' && !flags.some(flag => isOneLetterAway(flag.name, name));
+    (isUnknown ? strange : known).push(isUnknown ? `--${name}` : args[i]!);
+    const next = args[i + 1];
+    if (value !== undefined || next === undefined) {
+      continue;
+    }
+    if (isUnknown && !next.startsWith('-')) {
+      i++;
+    } else if (row !== undefined && row.type !== 'boolean') {
+      known.push(next);
+      i++;
+    }
+  }
+  unknown(strange);
+  return known;
+}
+
+/** Whether one name is the other with a letter added, removed, changed, or swapped with the next. */
+function isOneLetterAway(a: string, b: string): boolean {
+  let from = 0;
+  while (from < a.length && a[from] === b[from]) {
+    from++;
+  }
+  const [restA, restB] = [a.slice(from), b.slice(from)];
+  return restA.slice(1) === restB || restA === restB.slice(1) || restA.slice(1) === restB.slice(1)
+    || (restA.slice(2) === restB.slice(2) && restA[0] === restB[1] && restA[1] === restB[0]);
 }
 
 function placeholder({ value, type }: FlagRow): string {

@@ -8,7 +8,7 @@ import { all, andThen, planOf, value, type Step } from '../reconcile/step.js';
 import type { ChildrenState } from './conditions.js';
 import { podEvents, statusEvents } from './events.js';
 import { expiryRequeue, planExpired, timeLeft } from './expiry.js';
-import { failedResumeMeasures, statusMeasures } from './measures.js';
+import { statusMeasures } from './measures.js';
 import { invalidConfiguration } from './names.js';
 import type { ChildResult, ObservedSandbox, SandboxMemory } from './observed.js';
 import { conflictOf, reconcilePod, type PodResult } from './pod.js';
@@ -99,9 +99,7 @@ function finish(observed: ObservedSandbox, children: ChildrenState, refused: San
     ...(write === undefined ? [] : [write]),
     ...podEvents(sandbox, pod),
     ...multiplePodsEvent(sandbox, pod.conflict),
-    ...(refused === undefined || refused === observed.memory?.refused
-      ? []
-      : [refusalEvent(sandbox, refused.message), ...failedResumeMeasures(sandbox, observed.memory)]),
+    ...(refused === undefined || refused === observed.memory?.refused ? [] : [refusalEvent(sandbox, refused.message)]),
     ...(write === undefined ? [] : [...statusEvents(sandbox, status), ...statusMeasures(sandbox, status, observed.memory, monotonic)]),
   ];
   const left = timeLeft(sandbox, now);

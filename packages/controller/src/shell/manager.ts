@@ -91,7 +91,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   const isWorking = () => working && caches.hasSynced;
   countSandboxes(metrics.registry, () => caches.list('Sandbox'), isWorking);
   if (definitions.some(({ reads }) => reads.includes('SandboxWarmPool'))) {
-    countMembers(metrics.registry, () => caches.list('Sandbox'), isWorking);
+    countMembers(metrics.registry, () => caches.list('SandboxWarmPool'), ({ metadata }) => caches.byIndex('Sandbox', 'controller', metadata.uid ?? ''), isWorking);
     countPools(metrics.registry, () => caches.list('SandboxWarmPool'), isWorking, flags.sandboxWarmPoolMaxReplicas);
   }
   const endpoints = [

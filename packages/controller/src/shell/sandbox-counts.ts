@@ -1,26 +1,40 @@
-import type { Sandbox } from 'agent-sandbox-api';
+import { ANNOTATION, CONDITION, REASON, type Sandbox, type SandboxWarmPool } from 'agent-sandbox-api';
 import { Gauge, type Registry } from 'prom-client';
-import { controllerOf } from '../object/ownership.js';
+import { conditionOf, isConditionTrue } from '../object/conditions.js';
+import { annotationOf, isDeleting } from '../object/metadata.js';
 import { countLabels } from '../sandbox/count-labels.js';
 
-/** Counts the idle members of pools in the cache when scraped, while this process leads. */
-export function countMembers(registry: Registry, sandboxes: () => readonly Sandbox[], isWorking: () => boolean): Gauge {
+/** What members of a pool are counted as, in the words of the original. */
+const MEMBER_STATUSES = ['ready', 'pending', 'succeeded', 'failed'] as const;
+
+/** Counts the idle members of pools in the cache when scraped, while this process leads. A pool without members counts as zeros. */
+export function countMembers(
+  registry: Registry, pools: () => readonly SandboxWarmPool[], members: (pool: SandboxWarmPool) => readonly Sandbox[], isWorking: () => boolean,
+): Gauge {
   return new Gauge({
     name: 'agent_sandbox_warmpool_size',
-    help: 'Idle Sandboxes of pools',
+    help: 'Idle Sandboxes of pools by what their conditions say: ready, pending, succeeded or failed',
     labelNames: ['namespace', 'warmpool_name', 'sandbox_template', 'sandbox_status'],
     registers: [registry],
     collect() {
       this.reset();
-      for (const sandbox of isWorking() ? sandboxes() : []) {
-        const { namespace, sandbox_template, ready_condition, owned_by } = countLabels(sandbox);
-        if (owned_by === 'SandboxWarmPool') {
-          const warmpool_name = controllerOf(sandbox)?.name ?? '';
-          this.inc({ namespace, warmpool_name, sandbox_template, sandbox_status: ready_condition === 'true' ? 'ready' : 'not_ready' });
+      for (const pool of isWorking() ? pools().filter(object => !isDeleting(object)) : []) {
+        const labels = { namespace: pool.metadata.namespace ?? '', warmpool_name: pool.metadata.name ?? '', sandbox_template: pool.spec.sandboxTemplateRef.name };
+        MEMBER_STATUSES.forEach(sandbox_status => this.set({ ...labels, sandbox_status }, 0));
+        for (const sandbox of members(pool).filter(object => !isDeleting(object))) {
+          const sandbox_template = annotationOf(sandbox, ANNOTATION.templateRef) || labels.sandbox_template;
+          this.inc({ ...labels, sandbox_template, sandbox_status: memberStatus(sandbox) });
         }
       }
     },
   });
+}
+
+function memberStatus({ status }: Sandbox): (typeof MEMBER_STATUSES)[number] {
+  if (isConditionTrue(status?.conditions, CONDITION.finished)) {
+    return conditionOf(status?.conditions, CONDITION.finished)?.reason === REASON.podFailed ? 'failed' : 'succeeded';
+  }
+  return isConditionTrue(status?.conditions, CONDITION.ready) ? 'ready' : 'pending';
 }
 
 /**
