@@ -81,6 +81,11 @@ export interface Kind {
   readonly validations?: readonly ValidationRule[];
   /** Storage version first. */
   readonly versions: readonly [KindVersion, KindVersion];
+  /**
+   * Fields of `spec` that branches and proposals of the original have, but no release: stored, so that such manifests are accepted and lose
+   * nothing, and ignored by all programs. Neither constructs nor types have them.
+   */
+  readonly ignoredFields?: Readonly<Record<string, Schema>>;
   /** The types that `spec` and `status` are made of. */
   readonly definitions: Definitions;
 }

@@ -1,7 +1,7 @@
 import { ApiObject, App, Chart, JsonPatch, Lazy, Testing, Yaml } from 'cdk8s';
 import type { Construct } from 'constructs';
 import * as fc from 'fast-check';
-import { KIND_NAMES, type KindName, VERSION_NAMES, schemaOf } from '../api/test/crd-files';
+import { KIND_NAMES, type KindName, VERSION_NAMES, schemaOf, typedSpecOf } from '../api/test/crd-files';
 import { everyField } from '../api/test/every-field';
 import { valueProblems } from '../api/test/structural-schema';
 import { l1 } from '../src';
@@ -27,7 +27,7 @@ const SCALARS = {
   quantity: (text: string) => l1.Quantity.fromString(text),
   intOrString: (value: number | string) => (typeof value === 'number' ? l1.IntOrString.fromNumber(value) : l1.IntOrString.fromString(value)),
 };
-const EVERY_SPEC = Object.fromEntries(KIND_NAMES.map(kind => [kind, everyField(schemaOf(kind, 'v1beta1', 'spec'), SCALARS)]));
+const EVERY_SPEC = Object.fromEntries(KIND_NAMES.map(kind => [kind, everyField(typedSpecOf(kind, 'v1beta1'), SCALARS)]));
 
 function chart(): Chart {
   return new Chart(new App({ outdir: 'cdk8s.out' }), 'test');

@@ -28,7 +28,7 @@ function specSchema(kind: Kind, version: KindVersion): Json {
   const own = OWN[kind.spec];
   const spec = inline({
     ...own,
-    properties: Object.fromEntries(Object.entries(own.properties!).map(([name, schema]) =>
+    properties: Object.fromEntries(Object.entries({ ...own.properties, ...kind.ignoredFields }).map(([name, schema]) =>
       [name, version.specDefaults && name in version.specDefaults ? { ...schema, default: version.specDefaults[name] } : schema])),
   });
   const required = [...new Set([...(own.required ?? []), ...(version.specRequired ?? [])])].sort();

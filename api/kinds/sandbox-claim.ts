@@ -1,5 +1,5 @@
 import type { Kind } from '../schema';
-import { AGE, POD_IPS, VOLUME_CLAIM_TEMPLATES, conditionColumn, conditions, time } from './shared';
+import { AGE, IGNORED, POD_IPS, VOLUME_CLAIM_TEMPLATES, conditionColumn, conditions, time } from './shared';
 
 const VALIDATIONS = [
   {
@@ -34,6 +34,9 @@ export const SANDBOX_CLAIM: Kind = {
     },
     { name: 'v1alpha1', specValidations: VALIDATIONS },
   ],
+  ignoredFields: {
+    safeToEvict: { type: 'boolean', description: `Whether the Pod may be evicted. ${IGNORED}` },
+  },
   definitions: {
     SandboxClaimSpec: {
       description: 'Desired state of a SandboxClaim.',

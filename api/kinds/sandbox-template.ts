@@ -1,5 +1,5 @@
 import type { Kind } from '../schema';
-import { POD_TEMPLATE, SERVICE, VOLUME_CLAIM_TEMPLATES, bothVersions } from './shared';
+import { ANY_VALUES, IGNORED, POD_TEMPLATE, SERVICE, VOLUME_CLAIM_TEMPLATES, bothVersions } from './shared';
 
 export const SANDBOX_TEMPLATE: Kind = {
   group: 'extensions.agents.x-k8s.io',
@@ -10,6 +10,13 @@ export const SANDBOX_TEMPLATE: Kind = {
   description: 'A blueprint that warm pools and claims make Sandboxes from, with the network policy of their Pods.',
   spec: 'SandboxTemplateSpec',
   versions: bothVersions(),
+  ignoredFields: {
+    generatedSecrets: {
+      type: 'array',
+      items: ANY_VALUES,
+      description: `Secrets to generate for each Sandbox. ${IGNORED}`,
+    },
+  },
   definitions: {
     SandboxTemplateSpec: {
       description: 'Blueprint of Sandboxes.',

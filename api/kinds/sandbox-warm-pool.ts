@@ -1,5 +1,5 @@
 import type { Kind, PrinterColumn } from '../schema';
-import { AGE, conditions } from './shared';
+import { AGE, ANY_VALUES, IGNORED, conditions } from './shared';
 
 const SCALE = { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' };
 const COLUMNS: readonly PrinterColumn[] = [
@@ -22,6 +22,13 @@ export const SANDBOX_WARM_POOL: Kind = {
     { name: 'v1beta1', printerColumns: COLUMNS, scale: SCALE, specDefaults: { replicas: 1 } },
     { name: 'v1alpha1', printerColumns: COLUMNS, scale: SCALE, specRequired: ['replicas'] },
   ],
+  ignoredFields: {
+    claimDefaults: {
+      type: 'object',
+      description: `What claims of the pool have unless they say otherwise (KEP-1306). ${IGNORED}`,
+      properties: { lifecycle: { ...ANY_VALUES, description: 'When claims end.' } },
+    },
+  },
   definitions: {
     SandboxWarmPoolSpec: {
       description: 'Desired state of a SandboxWarmPool.',

@@ -1,5 +1,5 @@
 import type { Kind, ValidationRule } from '../schema';
-import { AGE, POD_IPS, POD_TEMPLATE, SERVICE, VOLUME_CLAIM_TEMPLATES, conditionColumn, conditions, time } from './shared';
+import { AGE, ANY_VALUES, IGNORED, POD_IPS, POD_TEMPLATE, SERVICE, VOLUME_CLAIM_TEMPLATES, conditionColumn, conditions, time } from './shared';
 
 /**
  * A sandbox runs when `operatingMode` is not `Suspended` and `replicas` is not 0. The first generation of clients
@@ -61,6 +61,30 @@ export const SANDBOX: Kind = {
       specValidations: [IMMUTABLE_CLAIM_TEMPLATES, ...HALF_RESUMES, KEEPS_SUSPENDED],
     },
   ],
+  ignoredFields: {
+    podFailurePolicy: { type: 'string', description: `What happens when the Pod fails: Ignore or Recreate (KEP-729). ${IGNORED}` },
+    autoSuspendPolicy: {
+      type: 'object',
+      description: `When the Sandbox suspends by itself (KEP-968). ${IGNORED}`,
+      properties: {
+        idleDetectionStrategies: {
+          type: 'array',
+          items: {
+            type: 'object',
+            properties: {
+              type: { type: 'string', description: 'Timer, WorkloadSignal or ExternalMetric.' },
+              timerConfig: { ...ANY_VALUES, description: 'Settings of a Timer.' },
+              signalConfig: { ...ANY_VALUES, description: 'Settings of a WorkloadSignal.' },
+            },
+          },
+          description: 'How it is found out that the Sandbox is idle.',
+        },
+        suspendThresholdSeconds: { type: 'integer', format: 'int32', description: 'Seconds without activity.' },
+        preWakeupBufferSeconds: { type: 'integer', format: 'int32', description: 'Seconds by which a resumption precedes its time.' },
+      },
+    },
+    scheduledWakeupTime: { type: 'string', description: `When the Sandbox resumes by itself (KEP-1174). ${IGNORED}` },
+  },
   definitions: {
     SandboxSpec: {
       description: 'Desired state of a Sandbox.',

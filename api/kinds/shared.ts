@@ -110,3 +110,9 @@ export const AGE: PrinterColumn = { name: 'Age', type: 'date', jsonPath: '.metad
 export function bothVersions(printerColumns: readonly PrinterColumn[] = []): [KindVersion, KindVersion] {
   return [{ name: 'v1beta1', printerColumns }, { name: 'v1alpha1' }];
 }
+
+/** The end of the description of each of a kind's `ignoredFields`. */
+export const IGNORED = 'Known and ignored: no release of the API has it.';
+
+/** Fields of a form that is not settled: any names, with plain values. */
+export const ANY_VALUES: Schema = { type: 'object', additionalProperties: { $ref: 'IntOrString' } };

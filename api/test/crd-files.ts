@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { CRDS_FOLDER } from '../generators/crds';
+import { KINDS } from '../model';
 
 /** Any node of a schema as it is written in `chart/files/crds/`. */
 export type Json = Record<string, any>;
@@ -37,6 +38,13 @@ export function versionOf(kind: KindName, version: VersionName): Json {
 /** The schema of a version: of the whole object, or of what is at `path` in it (`spec.volumeClaimTemplates[].spec`). */
 export function schemaOf(kind: KindName, version: VersionName, path = ''): Json {
   return schemaAt(versionOf(kind, version).schema.openAPIV3Schema, path);
+}
+
+/** The schema of `spec` without the fields that are known and ignored: what types and constructs have. */
+export function typedSpecOf(kind: KindName, version: VersionName): Json {
+  const spec = schemaOf(kind, version, 'spec');
+  const { ignoredFields = {} } = KINDS.find(candidate => candidate.kind === kind)!;
+  return { ...spec, properties: without(spec.properties, ...Object.keys(ignoredFields)) };
 }
 
 /** What is at `path` below a schema: properties by name, `[]` for the items of a list, `{}` for the values of a map. */

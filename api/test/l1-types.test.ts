@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ts from 'typescript';
-import { ALL_VERSIONS, KIND_NAMES, schemaOf, walk } from './crd-files';
+import { ALL_VERSIONS, KIND_NAMES, schemaOf, walk, typedSpecOf } from './crd-files';
 import { Declarations, type Dialect, docOf, mismatches } from './typescript-types';
 import { enumMember, propertyName, typeName } from '../generators/names';
 
@@ -32,7 +32,7 @@ test('there is one class per kind and version, and one for each kind of value', 
 test.each(KIND_NAMES)('the props of %s have the fields of the CRD, with their types, and no others', kind => {
   expect(L1.interfaces.get(`${kind}Props`)!.get('spec')).toMatchObject({ type: `${kind}Spec`, optional: false });
   expect(L1.interfaces.get(`${kind}Props`)!.get('metadata')).toMatchObject({ type: 'ApiObjectMetadata', optional: true });
-  expect(mismatches(DIALECT, schemaOf(kind, 'v1beta1', 'spec'), `${kind}Spec`, 'spec')).toEqual([]);
+  expect(mismatches(DIALECT, typedSpecOf(kind, 'v1beta1'), `${kind}Spec`, 'spec')).toEqual([]);
 });
 
 test('fields have the camel case name of the wire, of which these differ from it', () => {

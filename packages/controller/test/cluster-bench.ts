@@ -8,7 +8,7 @@ import { runManager } from '../src/shell/manager.js';
 const CORE = 'agents.x-k8s.io/v1beta1';
 const EXTENSIONS = 'extensions.agents.x-k8s.io/v1beta1';
 const API_VERSIONS: { readonly [kind: string]: string } = {
-  Sandbox: CORE, SandboxTemplate: EXTENSIONS, SandboxClaim: EXTENSIONS, SandboxWarmPool: EXTENSIONS, Pod: 'v1', ResourceQuota: 'v1',
+  Sandbox: CORE, SandboxTemplate: EXTENSIONS, SandboxClaim: EXTENSIONS, SandboxWarmPool: EXTENSIONS, Pod: 'v1', Service: 'v1', ResourceQuota: 'v1',
   NetworkPolicy: 'networking.k8s.io/v1',
 };
 

@@ -33,12 +33,12 @@ const ORIGINAL = `version extensions cluster-domain metrics-bind-address health-
   metrics-secure-serving metrics-cert-dir tls-min-version tls-cipher-suites
   kubeconfig zap-devel zap-encoder zap-log-level zap-stacktrace-level zap-time-encoding`.split(/\s+/);
 
-test('knows every flag of the original', () => {
+test('V7 knows every flag of the original', () => {
   const known = PROGRAM.flags.map(({ name }) => name);
   expect(ORIGINAL.filter(flag => !known.includes(flag))).toEqual([]);
 });
 
-test('takes flags that it does not know, and names them', () => {
+test('V7 takes flags that it does not know, and names them', () => {
   const flags = parseFlags(['--flag-of-tomorrow', 'value', '--kubeconfig', '--strange', '-other-flag=3', '--extensions', '--last-one']);
   expect(flags).toMatchObject({ unknown: ['--flag-of-tomorrow', '--other-flag', '--last-one'], extensions: true, kubeconfig: '--strange' });
   expect(parseFlags([]).unknown).toEqual([]);

@@ -39,7 +39,8 @@ export function statusMeasures(sandbox: Sandbox, status: SandboxStatus, memory: 
 /** A Sandbox that is suspended from its beginning was not suspended by anyone. */
 function suspension(sandbox: Sandbox, status: SandboxStatus, memory: SandboxMemory | undefined, now: number): MeasureRequest[] {
   const ran = conditionOf(sandbox.status?.conditions, CONDITION.suspended)?.status === 'False';
-  const isNew = ran && memory?.suspendingSince === undefined && conditionOf(sandbox.status?.conditions, CONDITION.ready)?.reason !== REASON.sandboxSuspended;
+  const isReported = conditionOf(sandbox.status?.conditions, CONDITION.ready)?.reason === REASON.sandboxSuspended;
+  const isNew = ran && !isReported && memory?.suspendingSince === undefined;
   return [
     ...(isNew ? [result(SUSPENDED, sandbox, 'requested')] : []),
     ...(ran && failedAnew(sandbox, status) ? [result(SUSPENDED, sandbox, 'error')] : []),
