@@ -3,6 +3,7 @@ import js from '@eslint/js';
 import stylistic from '@stylistic/eslint-plugin';
 import globals from 'globals';
 import tseslint from 'typescript-eslint';
+import { plugin as house } from './projenrc/prose.cjs';
 
 /** How code looks and what it avoids, in every language of ours. */
 const HOUSE = {
@@ -15,6 +16,7 @@ const HOUSE = {
   '@stylistic/object-curly-spacing': ['error', 'always'],
   '@stylistic/arrow-parens': ['error', 'as-needed'],
   eqeqeq: ['error', 'always', { null: 'ignore' }],
+  'house/prose': ['error', 'strings'],
   'no-console': 'off',
   'no-duplicate-imports': 'error',
   // One way to leave out what is undefined. Plain `{ x }` does where the object becomes JSON anyway.
@@ -27,7 +29,7 @@ const HOUSE = {
 
 export default tseslint.config(
   { ignores: ['**/node_modules/', '**/lib/', '**/dist/', 'imports/', '**/*.gen.ts', '**/*.d.ts', 'bench/work/', 'quickstart-output/'] },
-  { plugins: { '@stylistic': stylistic } },
+  { plugins: { '@stylistic': stylistic, house } },
   {
     files: ['**/*.js', '**/*.mjs', '**/*.cjs'],
     extends: [js.configs.recommended],
@@ -48,6 +50,6 @@ export default tseslint.config(
       '@typescript-eslint/no-import-type-side-effects': 'error',
     },
   },
-  // A table reads better with one case to a line, however long.
-  { files: ['**/test/**/*.ts'], rules: { '@stylistic/max-len': 'off' } },
+  // A table reads better with one case to a line, however long; names in test data may be any.
+  { files: ['**/test/**/*.ts'], rules: { '@stylistic/max-len': 'off', 'house/prose': ['error', 'titles'] } },
 );

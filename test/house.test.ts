@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Linter } from 'eslint';
+import { plugin, proseProblems } from '../projenrc/prose.cjs';
 
 /* Rules of the repository that no linter knows. */
 
@@ -46,4 +48,40 @@ test('every case of the specification that a test names is described in docs/ref
     .flatMap(({ file, text }) => [...text.matchAll(/(?:test|describe)(?:\.each\([^]*?\))?\(['"`](?:[^'"`\n]*?[ (,])?([CFSTVWX]\d{1,3})(?=[ :,'"`)])/g)].map(([, id]) => ({ file, id })));
   expect(named.length).toBeGreaterThan(100);
   expect(named.filter(({ id }) => !described.has(id))).toEqual([]);
+});
+
+describe('prose', () => {
+  /** Written from docstrings, which ESLint checks, and from texts of Kubernetes. */
+  const GENERATED = new Set(['API.md', 'docs/L1.md']);
+  const PROSE = /\.(md|txt|ya?ml|proto)$/;
+
+  test('of documents has a subject in each sentence', () => {
+    const documents = tracked.filter(file => PROSE.test(file) && !GENERATED.has(file) && !file.includes('node_modules/') && existsSync(join(ROOT, file)));
+    expect(documents.length).toBeGreaterThan(100);
+    expect(documents.flatMap(file => proseProblems(read(file)).map(({ word, remedy }) => `${file}: "${word}": ${remedy}`))).toEqual([]);
+  });
+
+  test('an exception has a reason', () => {
+    const exceptions = sources.flatMap(({ file, text }) => [...text.matchAll(/eslint-disable.*house\/prose.*/g)].map(([line]) => ({ file, line })));
+    expect(exceptions.length).toBeGreaterThan(0);
+    expect(exceptions.filter(({ line }) => !/house\/prose -- \w+/.test(line))).toEqual([]);
+  });
+
+  /** Words that ESLint reports. */
+  const wordsIn = (code: string, option: 'strings' | 'titles') => new Linter()
+    .verify(code, [{ plugins: { house: plugin }, rules: { 'house/prose': ['error', option] } }]).map(({ message }) => /^"(.*)" hides the subject: \w/.exec(message)?.[1] ?? message);
+
+  test.each([
+    ['// Whoever asks is told.', 'strings', ['Whoever', 'told']],
+    ['/** For ever, unless somebody ends it. */ f();', 'titles', ['somebody', 'For ever']],
+    ["throw new Error('nobody is here');", 'strings', ['nobody']],
+    ['f(`${a} is no good`);', 'strings', ['is no good']],
+    ["f('nobody');", 'titles', []],
+    ["test('nobody hears of it', () => f('nobody'));", 'titles', ['nobody', 'hears of']],
+    ["test.each(['nobody'])('%s is told', () => {});", 'titles', ['told']],
+    ['describe.skip(`what there is`, () => {});', 'titles', ['what there is']],
+    ['// The caller gets the error.\nconst told = somebody;', 'strings', []],
+  ] as const)('in code: %j (%s)', (code, option, words) => {
+    expect(wordsIn(code, option).sort()).toEqual([...words].sort());
+  });
 });
