@@ -9,6 +9,20 @@ import { ACTIONS, addReleaseWorkflow } from './projenrc/release-workflow';
 import { SOURCE_CONDITION, Workspace } from './projenrc/workspace';
 
 const NODE_FLOOR = '20.19.0';
+/** The command of the library, compiled. */
+const COMMAND = 'lib/src/cli/main.js';
+/**
+ * Names of the library in other languages, as their ecosystems spell them. They are not projen's `publishTo…`, which add tasks that need the
+ * toolchain of every language: `npm run release` makes these packages, and the workflow `release` publishes them.
+ */
+const LANGUAGES = {
+  python: { distName: 'cdk8s-agent-sandbox', module: 'cdk8s_agent_sandbox' },
+  // Maven Central gives the namespace io.github.NAME to the account of that name.
+  java: { package: 'io.github.cdk8sagentsandbox', maven: { groupId: 'io.github.cdk8s-agent-sandbox', artifactId: 'cdk8s-agent-sandbox' } },
+  // A folder of the tagged commits of the same repository: jsii appends the name of the package.
+  go: { moduleName: 'github.com/cdk8s-agent-sandbox/cdk8s-agent-sandbox', packageName: 'agentsandbox' },
+  dotnet: { namespace: 'Cdk8sAgentSandbox', packageId: 'Cdk8sAgentSandbox' },
+};
 /** Of all packages, the chart and the images; `npm run release` sets it. */
 const VERSION = readFileSync('VERSION', 'utf8').trim();
 
@@ -40,8 +54,9 @@ const project = new cdk.JsiiProject({
   },
   // for agent-sandbox-check; jsii libraries carry what they depend on
   bundledDeps: ['yaml@^2.8.0'],
-  bin: { 'agent-sandbox-check': 'lib/src/cli/main.js' },
-  peerDeps: ['cdk8s@^2.68.12', 'cdk8s-plus-28@^2.5.6', 'constructs@^10.5.0'],
+  bin: { 'agent-sandbox-check': COMMAND },
+  // constructs before 10.5, since cdk8s-plus-28 for Go does not compile with later ones, and Go takes the oldest that all packages allow.
+  peerDeps: ['cdk8s@^2.68.12', 'cdk8s-plus-28@^2.5.6', 'constructs@^10.4.5'],
   // Development happens on the oldest peers (projen pins them); the newest are what users install.
   devDeps: [
     '@types/node@^20', '@types/jest@^30', '@swc/core@1.16.18', '@swc/jest@^0.2', 'jest@^30', 'ajv@^8', 'fast-check@^4', 'tsx@^4',
@@ -101,6 +116,8 @@ project.addFields({
     'light-my-request': '6.6.0',
   },
 });
+
+project.tryFindObjectFile('package.json')!.addOverride('jsii.targets', LANGUAGES);
 
 const api = new Workspace(project, {
   name: 'agent-sandbox-api',
@@ -374,8 +391,10 @@ const skill = project.addTask('skill', {
   receiveArgs: true,
 });
 project.preCompileTask.spawn(skill);
-// The names of Kubernetes collide with rules for languages that we do not publish to.
+// Some names of Kubernetes are reserved words of other languages, where jsii appends an underscore.
 project.compileTask.reset('jsii --fail-on-warnings --silence-warnings=reserved-word --silence-warnings=member-name-conflicts-with-type-name');
+// npm makes commands executable when it installs a package; jsii, which unpacks it for other languages, does not.
+project.compileTask.exec(`node -e "fs.chmodSync('${COMMAND}', 0o755)"`);
 const docs = project.addTask('docs', { description: 'Write API.md and docs/L1.md, and compile every snippet of the documents' });
 docs.exec('jsii-docgen -o API.md -s root');
 docs.exec('jsii-docgen -o docs/L1.md -s cdk8s-agent-sandbox.l1');

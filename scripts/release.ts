@@ -73,7 +73,7 @@ async function main(args: readonly string[]): Promise<void> {
   const tree = path.join(ROOT, 'dist', 'release-tree');
   exportTree(ROOT, tree);
   setVersion(tree, version, commit.date);
-  const release: Release = { version, tree, outdir, registry: registry ?? `ghcr.io/${new URL(url).pathname.split('/')[1]}`, digests: new Map() };
+  const release: Release = { version, tree, outdir, compiled: false, repository: url, registry: registry ?? `ghcr.io/${new URL(url).pathname.split('/')[1]}`, digests: new Map() };
   fs.rmSync(outdir, { recursive: true, force: true });
   fs.mkdirSync(outdir, { recursive: true });
   execFileSync(process.execPath, ['--import', 'tsx', 'scripts/helm-chart.ts'], { cwd: tree, stdio: ['ignore', 'ignore', 'inherit'] });

@@ -2,17 +2,18 @@
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { generate, goModule, javaPeers, mavenRepository, namesIn, pythonPackages, withAbsoluteLinks } from './languages';
 import { jsonSchemas } from './schemas';
 import { packFolder } from './tar';
 
 /** Where a file is published. */
-export type Destination = 'npm' | 'Helm repository (OCI)' | 'container registry' | 'GitHub release';
+export type Destination = 'npm' | 'PyPI' | 'Maven Central' | 'Go module proxy' | 'Helm repository (OCI)' | 'container registry' | 'GitHub release';
 
 export interface Artifact {
   /** Path below the folder of the release. */
   readonly file: string;
   readonly destination: Destination;
-  /** Reference of an image, by digest. */
+  /** Reference of an image, by digest; tag of a Go module. */
   readonly reference?: string;
 }
 
@@ -22,10 +23,14 @@ export interface Release {
   readonly tree: string;
   /** Folder of the release. */
   readonly outdir: string;
+  /** Address of the repository. */
+  readonly repository: string;
   /** Registry and namespace of the images, such as `ghcr.io/owner`. */
   readonly registry: string;
   /** Digests of the images that were made, by image. */
   readonly digests: Map<string, string>;
+  /** Whether the library in the tree is compiled. */
+  compiled: boolean;
 }
 
 interface Group {
@@ -37,6 +42,9 @@ interface Group {
 export const GROUPS: { readonly [name: string]: Group } = {
   images: { words: 'images of the programs, as OCI archives with a bill of materials each', make: images },
   npm: { words: 'packages for npm', make: npm },
+  pypi: { words: 'the library for Python, as wheel and source distribution (needs Python)', make: pypi },
+  maven: { words: 'the library for Java, as files of a Maven repository (needs a JDK and Maven)', make: maven },
+  go: { words: 'the library for Go, as the folder of its module', make: go },
   chart: { words: 'the Helm chart', make: chart },
   install: { words: 'definitions and installations, one file each', make: install },
   schemas: { words: 'JSON schemas for kubeconform and catalogs of definitions', make: schemas },
@@ -79,17 +87,59 @@ function imageOf({ registry }: Release, image: string): string {
   return `${registry}/agent-sandbox-${image}`;
 }
 
-function npm(release: Release): Artifact[] {
-  // The library, compiled with its version, then the packages of the workspace, in code and types for ES modules and CommonJS.
-  run(release, [require.resolve('jsii/bin/jsii'), '--silence-warnings=reserved-word', '--silence-warnings=member-name-conflicts-with-type-name'],
-    { JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION: '20' });
+/** Compiles the library with its version, once. */
+function compileLibrary(release: Release): void {
+  if (release.compiled) {
+    return;
+  }
+  run(release, [require.resolve('projen/bin/projen'), 'compile']);
   const bundled = (JSON.parse(fs.readFileSync(path.join(release.tree, 'package.json'), 'utf8')) as { bundledDependencies: string[] }).bundledDependencies;
   bundled.forEach(name => fs.cpSync(path.join(release.tree, '..', '..', 'node_modules', name), path.join(release.tree, 'node_modules', name), { recursive: true }));
+  release.compiled = true;
+}
+
+function npm(release: Release): Artifact[] {
+  // The library, then the packages of the workspace, in code and types for ES modules and CommonJS.
+  compileLibrary(release);
   const folder = path.join(release.tree, 'dist', 'npm');
   fs.mkdirSync(folder, { recursive: true });
   execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], { cwd: release.tree, stdio: ['ignore', 'ignore', 'inherit'] });
   run(release, ['scripts/package-npm.ts']);
   return fs.readdirSync(folder).sort().map(name => ({ file: place(release, 'npm', path.join(folder, name)), destination: 'npm' }));
+}
+
+/** Generates the library in a language, and returns a folder of that language and the code in it. */
+function generated(release: Release, language: 'python' | 'java' | 'go'): { readonly folder: string; readonly code: string } {
+  compileLibrary(release);
+  const folder = path.join(release.tree, 'dist', language);
+  const code = generate(release.tree, language, folder);
+  for (const readme of fs.readdirSync(code, { recursive: true, encoding: 'utf8' }).filter(name => path.basename(name) === 'README.md')) {
+    const file = path.join(code, readme);
+    fs.writeFileSync(file, withAbsoluteLinks(fs.readFileSync(file, 'utf8'), release.repository, release.version));
+  }
+  return { folder, code };
+}
+
+async function pypi(release: Release): Promise<Artifact[]> {
+  const { folder, code } = generated(release, 'python');
+  return (await pythonPackages(code, folder)).map(file => ({ file: place(release, 'pypi', file), destination: 'PyPI' }));
+}
+
+function maven(release: Release): Artifact[] {
+  const { code } = generated(release, 'java');
+  const peers = javaPeers(release.tree, path.join(release.tree, '..', 'java-peers'));
+  peers.generated.forEach(name => console.error(`  compiled with ${name} made from its npm package, since Maven Central does not have it`));
+  return mavenRepository(code, path.join(release.outdir, 'maven'), { ...namesIn(release.tree).java.maven, version: release.version, repositories: peers.repositories })
+    .map(file => ({ file: path.join('maven', file), destination: 'Maven Central' }));
+}
+
+async function go(release: Release): Promise<Artifact[]> {
+  const { code } = generated(release, 'go');
+  const { packageName } = namesIn(release.tree).go;
+  const file = path.join('go', `${packageName}-${release.version}.tgz`);
+  fs.mkdirSync(path.join(release.outdir, 'go'), { recursive: true });
+  fs.writeFileSync(path.join(release.outdir, file), await goModule(code, packageName));
+  return [{ file, destination: 'Go module proxy', reference: `${packageName}/v${release.version}` }];
 }
 
 async function chart(release: Release): Promise<Artifact[]> {
