@@ -84,6 +84,7 @@ export const NETWORK_POLICY_SUFFIX = '-network-policy';
 export const ROUTER = {
   namespace: 'agent-sandbox-system',
   labels: { app: 'sandbox-router' },
+  service: 'sandbox-router-svc',
 } as const;
 
 /** Port of the runtime server inside a sandbox. */

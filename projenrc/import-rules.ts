@@ -59,7 +59,7 @@ export const UNUSED_RULES = {
   workspaces: {
     '.': {
       entry: [
-        'src/index.ts', 'api/generate.ts', 'api/kubernetes/reduce.ts', 'api/{rights,semantics,vocabulary,flags/rules}.ts', 'api/generators/wire.template.ts', '.projenrc.ts',
+        'src/index.ts', 'api/generate.ts', 'api/kubernetes/reduce.ts', 'api/{defined-only,rights,semantics,vocabulary,flags/rules}.ts', 'api/generators/wire.template.ts', '.projenrc.ts',
         'scripts/*.{ts,cjs,mjs}', 'scripts/skill/sdk.ts', 'scripts/release/{manifests,sbom}.ts', 'bench/**/main.ts', 'bench/router/peers.ts', 'bench/synth/apps/*.ts', 'examples/**/main.ts', `{api,examples,bench,scripts}/${TESTS}`, TESTS,
       ],
       project: ['{src,api,scripts,bench,examples,test,projenrc}/**/*.{ts,mjs,cjs}', '!**/*.gen.ts', '!**/*.d.ts'],

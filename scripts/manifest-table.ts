@@ -3,6 +3,8 @@
  * anything that they do not.
  */
 
+import { ROUTER } from '../api/vocabulary';
+
 /** An object of Kubernetes, as parsed from YAML. */
 export interface Manifest {
   readonly apiVersion: string;
@@ -105,7 +107,7 @@ function describe(rules: { readonly ingress?: any[]; readonly egress?: any[] }, 
 
 function sources(rule: any): string[] {
   return (rule.from ?? []).length === 0 ? ['anyone'] : rule.from.map((peer: any) =>
-    (peer.podSelector?.matchLabels?.app === 'sandbox-router' ? 'router' : peer.ipBlock?.cidr ?? 'some pods'));
+    (peer.podSelector?.matchLabels?.app === ROUTER.labels.app ? 'router' : peer.ipBlock?.cidr ?? 'some pods'));
 }
 
 function targets(rule: any): string[] {

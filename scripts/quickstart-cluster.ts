@@ -12,11 +12,12 @@ import { LiveTable } from './live-table';
 import type { Manifest } from './manifest-table';
 import { runCommand, startRouter, startRuntime } from './quickstart-command';
 import { Programs } from './quickstart-programs';
+import { ROUTER } from '../api/vocabulary';
 import { AgentSandboxController, Isolation, SandboxRuntimeClass } from '../src';
 import type { ControlPlane } from '../testbed/src/index.js';
 
 const BUILD = 'npm run testbed -- build';
-export const SYSTEM = 'agent-sandbox-system';
+export const SYSTEM = ROUTER.namespace;
 
 /** The images of the chart's Deployments: nothing pulls them, since the node is a fake. */
 const IMAGE = 'registry.example/agent-sandbox-controller:quickstart';

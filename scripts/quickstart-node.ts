@@ -8,6 +8,7 @@ import { imageName, isBuilt, writeImage } from './images';
 import type { Manifest } from './manifest-table';
 import { type RunOptions, SYSTEM, apply, lookAround, steps, watchClaims, watchPools } from './quickstart-cluster';
 import { allowCaller, runCommand, withSandbox } from './quickstart-command';
+import { ROUTER } from '../api/vocabulary';
 import { AgentSandboxController, Isolation, Probe, SandboxClaim, SandboxNetwork, SandboxTemplate } from '../src';
 import type { ControlPlane } from '../testbed/src/index.js';
 
@@ -99,7 +100,7 @@ function forNode(objects: readonly Manifest[]): Manifest[] {
 
 /** A way from this machine to the router. */
 async function forwardRouter(cluster: ControlPlane) {
-  const { spec } = await cluster.admin.get({ apiVersion: 'v1', kind: 'Service', namespace: SYSTEM, name: 'sandbox-router-svc' });
+  const { spec } = await cluster.admin.get({ apiVersion: 'v1', kind: 'Service', namespace: SYSTEM, name: ROUTER.service });
   return cluster.nodes[0].forward(spec.clusterIP, spec.ports[0].port);
 }
 

@@ -1,9 +1,9 @@
+import { IGNORED_ZAP, KUBECONFIG_FLAG, LOG_LEVEL_FLAG, VERSION_FLAG, ignored } from './common';
 import type { Flag, Program } from './flag';
 
 const NO_PROFILER = 'there is no profiler of Go';
 const NO_TLS = 'metrics are served over HTTP; a NetworkPolicy says who may read them';
 const NO_WEBHOOK = 'both versions of the API have one schema, so there is no conversion webhook';
-const NO_ZAP = 'the log is written as lines of JSON';
 const OWN_CONNECTIONS = 'each watch has a connection of its own';
 
 /** Flags of the original that are accepted and have no effect. */
@@ -26,26 +26,16 @@ const IGNORED: readonly Flag[] = [
   ignored('tls-min-version', 'text', NO_TLS, 'v1.0.12'),
   ignored('tls-cipher-suites', 'text', NO_TLS, 'v1.0.12'),
   ignored('sandbox-claim-warm-candidate-grace-period', 'text', 'claims take members of pools that are ready', 'v1.0.12'),
-  ignored('zap-devel', 'boolean', NO_ZAP),
-  ignored('zap-encoder', 'text', NO_ZAP),
-  ignored('zap-stacktrace-level', 'text', NO_ZAP),
-  ignored('zap-time-encoding', 'text', NO_ZAP),
+  ...IGNORED_ZAP,
 ];
-
-function ignored(name: string, type: 'boolean' | 'text', reason: string, since?: 'v1.0.12'): Flag {
-  return { name, type, words: 'No effect.', original: name, since, ignored: reason };
-}
 
 /** The flags of the controller. */
 export const CONTROLLER: Program = {
   name: 'agent-sandbox-controller',
   words: 'Reconciles Sandboxes, their templates, claims and warm pools.',
   flags: [
-    { name: 'version', type: 'boolean', words: 'Print the version and exit.', default: false, original: 'version' },
-    {
-      name: 'kubeconfig', type: 'text', value: 'file', words: 'File that says how to reach the API server.',
-      otherwise: 'KUBECONFIG, the service account of the Pod, ~/.kube/config', original: 'kubeconfig',
-    },
+    VERSION_FLAG,
+    KUBECONFIG_FLAG,
     {
       name: 'extensions', type: 'boolean', words: 'Whether the controllers of claims, templates and warm pools run.',
       default: false, original: 'extensions', prop: { name: 'extensions', default: true },
@@ -180,7 +170,7 @@ export const CONTROLLER: Program = {
       words: 'Whether traces are exported over OTLP (gRPC). The standard variables, such as `OTEL_EXPORTER_OTLP_ENDPOINT`, name the collector.', default: false,
       original: 'enable-tracing', prop: { name: 'enableTracing' },
     },
-    { name: 'zap-log-level', key: 'logLevel', type: 'logLevel', words: 'Level of the log: debug, info, warn, error, panic, or a number above 0 for more than info.', default: 'info', original: 'zap-log-level', prop: { name: 'logLevel' } },
+    LOG_LEVEL_FLAG,
     ...IGNORED,
   ],
 };

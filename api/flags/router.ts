@@ -1,6 +1,6 @@
+import { ROUTER_AUDIENCE, RUNTIME_PORT } from '../vocabulary';
+import { IGNORED_ZAP, KUBECONFIG_FLAG, LOG_LEVEL_FLAG, VERSION_FLAG, ignored } from './common';
 import type { Flag, Program } from './flag';
-
-const NO_ZAP = 'the log is written as lines of JSON';
 
 /** Flags of the original that are accepted and have no effect. */
 const IGNORED: readonly Flag[] = [
@@ -10,22 +10,15 @@ const IGNORED: readonly Flag[] = [
   ignored('enable-otel-metrics', 'boolean', 'metrics are offered for Prometheus only'),
   ignored('authz-tokenreview-require-token', 'boolean', 'requests without a token are always refused'),
   ignored('authz-trust-forwarded-proto', 'boolean', 'headers of proxies count where --trusted-proxy-cidrs names the proxy', 'v1.0.12'),
-  ignored('zap-devel', 'boolean', NO_ZAP),
-  ignored('zap-encoder', 'text', NO_ZAP),
-  ignored('zap-stacktrace-level', 'text', NO_ZAP),
-  ignored('zap-time-encoding', 'text', NO_ZAP),
+  ...IGNORED_ZAP,
 ];
-
-function ignored(name: string, type: 'boolean' | 'text', reason: string, since?: 'v1.0.12'): Flag {
-  return { name, type, words: 'No effect.', original: name, since, ignored: reason };
-}
 
 /** The flags of the router. */
 export const ROUTER: Program = {
   name: 'agent-sandbox-router',
   words: 'Forwards HTTP and WebSocket requests to sandboxes.',
   flags: [
-    { name: 'version', type: 'boolean', words: 'Print the version and exit.', default: false, original: 'version' },
+    VERSION_FLAG,
     {
       name: 'config', type: 'text', value: 'file', words: 'YAML file of flags by name, one `flag: value` per line. The command line wins over it.',
       otherwise: 'none', env: { name: 'SANDBOX_ROUTER_CONFIG', apart: true }, original: 'config',
@@ -74,7 +67,7 @@ export const ROUTER: Program = {
     },
     {
       name: 'authz-tokenreview-audiences', type: 'list', notEmpty: true, words: 'Audiences of tokens of the cluster. A token must have one of them.',
-      default: ['agent-sandbox-router'], original: 'authz-tokenreview-audiences', prop: { name: 'tokenAudiences' },
+      default: [ROUTER_AUDIENCE], original: 'authz-tokenreview-audiences', prop: { name: 'tokenAudiences' },
     },
     { name: 'authz-access-ttl', type: 'duration', words: 'How long the decision whether a caller may use a Sandbox is cached.', default: 10_000 },
     {
@@ -99,10 +92,7 @@ export const ROUTER: Program = {
       name: 'cache-namespace', type: 'list', items: 'dnsLabel', unique: true, words: 'Namespaces whose Sandboxes are served.', otherwise: 'the whole cluster',
       original: 'cache-namespace',
     },
-    {
-      name: 'kubeconfig', type: 'text', value: 'file', words: 'File that says how to reach the API server.',
-      otherwise: 'KUBECONFIG, the service account of the Pod, ~/.kube/config', original: 'kubeconfig',
-    },
+    KUBECONFIG_FLAG,
     {
       name: 'allow-loopback-pod-ip', type: 'boolean', words: 'FOR TESTS ONLY: connect to Pods whose address is on loopback.', default: false,
       original: 'allow-loopback-pod-ip',
@@ -115,7 +105,7 @@ export const ROUTER: Program = {
     { name: 'resume-timeout', type: 'duration', least: 1, words: 'How long such a request waits for the sandbox.', default: 60_000, prop: { name: 'resumeTimeout' } },
     {
       name: 'additional-ports', type: 'list', items: 'ports',
-      words: 'Ports that sandboxes need not declare, besides 8888: ports, ranges such as `8000-8100`, or `*` for all.', otherwise: 'none',
+      words: `Ports that sandboxes need not declare, besides ${RUNTIME_PORT}: ports, ranges such as \`8000-8100\`, or \`*\` for all.`, otherwise: 'none',
       prop: { name: 'additionalPorts' },
     },
 
@@ -268,7 +258,7 @@ export const ROUTER: Program = {
     },
     { name: 'shutdown-timeout', type: 'duration', words: 'Time that requests have to end after SIGTERM.', default: 30_000, original: 'shutdown-timeout' },
     { name: 'access-log', type: 'boolean', words: 'Whether each request is logged.', default: true, original: 'access-log', prop: { name: 'accessLog' } },
-    { name: 'zap-log-level', key: 'logLevel', type: 'logLevel', words: 'Level of the log: debug, info, warn, error, panic, or a number above 0 for more than info.', default: 'info', original: 'zap-log-level', prop: { name: 'logLevel' } },
+    LOG_LEVEL_FLAG,
     {
       name: 'enable-tracing', type: 'boolean', words: 'Whether traces are exported over OTLP (gRPC).', otherwise: 'if OTEL_EXPORTER_OTLP_ENDPOINT is set',
       original: 'enable-tracing', prop: { name: 'enableTracing' },

@@ -1,30 +1,23 @@
+import { RUNTIME_PORT } from '../vocabulary';
+import { IGNORED_ZAP, VERSION_FLAG, ignored } from './common';
 import type { Flag, Program } from './flag';
-
-const NO_ZAP = 'the log is written as lines of JSON';
 
 /** Flags of the original that are accepted and have no effect. */
 const IGNORED: readonly Flag[] = [
   ignored('stream-chunk-size', 'text', 'output is sent as it comes'),
   ignored('http-idle-timeout', 'text', 'idle connections are closed by the server after 60 seconds'),
-  ignored('zap-devel', 'boolean', NO_ZAP),
-  ignored('zap-encoder', 'text', NO_ZAP),
   ignored('zap-log-level', 'text', 'the level is set by --log-level'),
-  ignored('zap-stacktrace-level', 'text', NO_ZAP),
-  ignored('zap-time-encoding', 'text', NO_ZAP),
+  ...IGNORED_ZAP,
 ];
-
-function ignored(name: string, type: 'boolean' | 'text', reason: string): Flag {
-  return { name, type, words: 'No effect.', original: name, ignored: reason };
-}
 
 /** The flags of the runtime, the server inside a sandbox. */
 export const RUNTIME: Program = {
   name: 'agent-sandbox-runtime',
   words: 'Runs commands and serves files inside a sandbox.',
   flags: [
-    { name: 'version', type: 'boolean', words: 'Print the version and exit.', default: false, original: 'version' },
+    VERSION_FLAG,
     { name: 'listen-host', type: 'text', value: 'address', words: 'Address to listen on.', default: '0.0.0.0', original: 'listen-host' },
-    { name: 'port', type: 'integer', most: 65_535, words: 'Port to listen on; 0 means any.', default: 8888 },
+    { name: 'port', type: 'integer', most: 65_535, words: 'Port to listen on; 0 means any.', default: RUNTIME_PORT },
     {
       name: 'rest-port', type: 'integer', most: 65_535, words: 'Another port for the same, where clients of sandboxd look for its REST API (8080); 0 means none.',
       default: 0, env: { name: 'SANDBOX_REST_PORT' }, original: 'rest-port',

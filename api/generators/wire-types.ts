@@ -29,7 +29,7 @@ function constantName(plural: string, kind: string): string {
   return (kind.replace(/\B(?=[A-Z])/g, '_') + plural.slice(kind.length)).toUpperCase();
 }
 
-/** Wire types and resources for programs; vocabulary, semantics and rights for programs and constructs. */
+/** Wire types and resources for programs; vocabulary, semantics, rights and `definedOnly` for programs and constructs. */
 export function generateWireTypes(): Record<string, string> {
   const types = reachable(KINDS.flatMap(kind => [kind.spec, ...(kind.status ? [kind.status] : [])]));
   const kinds = KINDS.map(kind => `${docComment([kind.description])}export interface ${kind.kind} {
@@ -45,7 +45,7 @@ ${kind.status ? `  status?: ${kind.status};\n` : ''}}
     'packages/api/src/types.gen.ts': header('//', 'api/kinds') + '\n'
       + ["import type { ObjectMeta } from './object.js';\n", ...kinds, ...types.map(renderInterface)].join('\n'),
     'packages/api/src/resources.gen.ts': header('//', 'api/kinds') + '\n' + renderResources(),
-    ...Object.fromEntries(['rights', 'semantics', 'vocabulary'].flatMap(name => [
+    ...Object.fromEntries(['defined-only', 'rights', 'semantics', 'vocabulary'].flatMap(name => [
       [`packages/api/src/${name}.gen.ts`, copy(name, '.js')], [`src/generated/${name}.gen.ts`, copy(name, '')],
     ])),
   };

@@ -1,4 +1,4 @@
-export { definedOnly } from './defined-only';
+export { definedOnly } from '../generated/defined-only.gen';
 export { checkTreeAtSynth, setTreeCheck } from './findings';
 export { nearest } from './nearest';
 export { describe, Problems } from './problems';

@@ -1,14 +1,16 @@
+import { ROUTER } from '../generated/vocabulary.gen';
+
 /** Default namespace of controller and router. @internal */
-export const DEFAULT_NAMESPACE = 'agent-sandbox-system';
+export const DEFAULT_NAMESPACE: string = ROUTER.namespace;
 
 /** Default name of the controller's objects. @internal */
 export const CONTROLLER = 'agent-sandbox-controller';
 
-/** Name of the router's objects. @internal */
-export const ROUTER_NAME = 'sandbox-router';
+/** Name of the router's objects, and their label `app`. @internal */
+export const ROUTER_NAME: string = ROUTER.labels.app;
 
 /** Name of the router's Service: clients look for it. @internal */
-export const ROUTER_SERVICE = 'sandbox-router-svc';
+export const ROUTER_SERVICE: string = ROUTER.service;
 
 /** The ConfigMap that the controller reads, and its folder in the container. @internal */
 export const CONFIG = { configMap: 'agent-sandbox-config', key: 'allowed-label-domains', folder: '/etc/sandbox-config' } as const;

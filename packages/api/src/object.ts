@@ -58,16 +58,3 @@ export function parseKey(key: string): ObjectRef {
 export function controllerOf({ metadata }: KubeObject): OwnerReference | undefined {
   return metadata.ownerReferences?.find(reference => reference.controller === true);
 }
-
-/** `T` without the value `undefined`: a property that may have it may be absent instead. */
-export type DefinedOnly<T> =
-  & { [K in keyof T as undefined extends T[K] ? never : K]: T[K] }
-  & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> };
-
-/**
- * A copy of an object without its properties of the value `undefined`, for objects that are compared or merged:
- * `{ ...pod, ...definedOnly({ labels }) }` keeps the labels of the Pod if there are no others. Looks at the first level only.
- */
-export function definedOnly<T extends object>(value: T): DefinedOnly<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as DefinedOnly<T>;
-}

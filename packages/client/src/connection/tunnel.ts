@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { type KubeObject, type ObjectRef, PODS, type Resource, keyOf } from 'agent-sandbox-api';
+import { type KubeObject, type ObjectRef, PODS, ROUTER, type Resource, keyOf } from 'agent-sandbox-api';
 import { ApiError, type Cluster, Reader, isNotFound, isSituation } from 'agent-sandbox-kube';
 import { Agent } from 'undici';
 import { SandboxTunnelError } from '../errors.js';
@@ -25,7 +25,6 @@ interface EndpointSlice extends KubeObject {
 const ENDPOINT_SLICES: Resource<EndpointSlice> = {
   group: 'discovery.k8s.io', version: 'v1', kind: 'EndpointSlice', plural: 'endpointslices', namespaced: true,
 };
-const ROUTER_NAMESPACE = 'agent-sandbox-system';
 const ROUTER_PORT = 8080;
 /** Connections at a time; each is a WebSocket to the API server. */
 const CONNECTIONS = 32;
@@ -50,7 +49,7 @@ class TunnelConnection implements Connection {
 
   public async route({ namespace }: Target): Promise<Route> {
     const { routerNamespace } = this.options;
-    const namespaces = routerNamespace ? [routerNamespace] : [...new Set([ROUTER_NAMESPACE, namespace])];
+    const namespaces = routerNamespace ? [routerNamespace] : [...new Set([ROUTER.namespace, namespace])];
     const key = namespaces.join();
     let found = this.tunnels.get(key);
     if (!found) {
@@ -151,7 +150,7 @@ class RouterTunnel {
   }
 
   private get service(): string {
-    return this.options.routerService ?? 'sandbox-router-svc';
+    return this.options.routerService ?? ROUTER.service;
   }
 
   private async fromSlices(namespace: string, signal: AbortSignal): Promise<Endpoint | undefined> {
@@ -165,7 +164,7 @@ class RouterTunnel {
 
   /** For callers that may not list EndpointSlices: Pods with the label of the router's Pods. */
   private async fromPods(namespace: string, signal: AbortSignal): Promise<Endpoint | undefined> {
-    const pods = await new Reader(this.cluster).list(PODS, { namespace, labelSelector: 'app=sandbox-router', signal });
+    const pods = await new Reader(this.cluster).list(PODS, { namespace, labelSelector: `app=${ROUTER.labels.app}`, signal });
     this.isKnown ||= pods.length > 0;
     return this.pick(pods
       .filter(({ metadata, status }) => !metadata.deletionTimestamp && status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True'))
