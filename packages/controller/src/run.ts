@@ -10,7 +10,7 @@ export function refuse(message: string): void {
   pino().error(message);
 }
 
-/** Runs the controllers until the process is told to end. Sets the exit code. */
+/** Runs the controllers until SIGTERM or SIGINT. Sets the exit code. */
 export async function run(flags: Flags): Promise<void> {
   const logger = pino({ level: flags.logLevel, serializers: { err: briefErrors(stdSerializers.err, error => error instanceof FlagError) } });
   if (flags.ignored.length > 0) {

@@ -5,7 +5,8 @@ import { runPlan } from '../src/reconcile/run-plan.js';
 import { failed, ok, refusal, remove, type Plan, type Request } from '../src/reconcile/plan.js';
 import { sandboxController } from '../src/sandbox/controller.js';
 import { Blockers } from '../src/shell/blockers.js';
-import { trimPod } from '../src/reconcile/trim-pod.js';
+import { SharedValues } from '../src/reconcile/shared-values.js';
+import { trimPod, trims } from '../src/reconcile/trim.js';
 import { countLabels } from '../src/sandbox/count-labels.js';
 import { countSandboxes } from '../src/shell/sandbox-counts.js';
 import { OPTIONS, foreignOwner, pod, sandbox } from './fixtures.js';
@@ -80,6 +81,64 @@ test('S99 keeps of a Pod what is read of it', () => {
   expect(trimPod({ ...full, metadata: { ...full.metadata, managedFields: [{}] } as never, status: { ...full.status, containerStatuses: [{}] } as never })).toEqual({
     apiVersion: 'v1', kind: 'Pod', metadata: { name: 'box', namespace: 'agents', uid: 'u', labels: { a: '1' } }, spec: { nodeName: 'n' },
     status: { phase: 'Running', podIPs: [{ ip: '1.2.3.4' }], conditions: [] },
+  });
+});
+
+describe('S99 keeps of other objects what is read of them', () => {
+  const template = () => ({ spec: { containers: [{ name: 'main', image: 'registry.example/app' }] } });
+  const raw = (name: string, image = 'registry.example/app') => {
+    const full = sandbox({ podTemplate: { spec: { containers: [{ name: 'main', image }] } } }, { name, managedFields: [{}] } as never);
+    return { ...full, status: { conditions: [{ type: 'Ready', status: 'True' as const, reason: 'DependenciesReady', message: 'Pod is Ready', lastTransitionTime: 'T', observedGeneration: 2 }] } };
+  };
+
+  test('a Sandbox whole, with the Pod spec that others have, immutable', () => {
+    const { Sandbox: trim } = trims();
+    const [first, second, other] = [trim!(raw('a')), trim!(raw('b')), trim!(raw('c', 'registry.example/other'))];
+    expect(first).toEqual({ ...raw('a'), metadata: expect.not.objectContaining({ managedFields: [{}] }) });
+    expect(first.spec.podTemplate).toEqual(template());
+    expect(second.spec.podTemplate.spec).toBe(first.spec.podTemplate.spec);
+    expect(other.spec.podTemplate.spec.containers[0].image).toBe('registry.example/other');
+    expect(Object.isFrozen(first.spec.podTemplate.spec.containers[0])).toBe(true);
+  });
+
+  test('a Service without its status', () => {
+    const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'box' }, spec: { clusterIP: 'None', ports: [{ port: 80 }] } };
+    expect(trims().Service!({ ...service, metadata: { ...service.metadata, managedFields: [{}] }, status: { loadBalancer: {} } })).toEqual(service);
+  });
+
+  test('of the conditions of a Pod those two', () => {
+    const conditions = ['Initialized', 'Ready', 'PodScheduled'].map(type => ({ type, status: 'True' as const, lastProbeTime: null, lastTransitionTime: 'T' }));
+    expect(trims().Pod!(pod({}, { conditions })).status.conditions).toEqual([
+      { type: 'Ready', status: 'True', lastTransitionTime: 'T' }, { type: 'PodScheduled', status: 'True', lastTransitionTime: 'T' },
+    ]);
+  });
+});
+
+describe('equal values', () => {
+  test('are one object', () => {
+    const shared = new SharedValues();
+    const first = shared.object({ a: [1, 2] });
+    expect(shared.object({ a: [1, 2] })).toBe(first);
+    expect(shared.object({ a: [2, 1] })).toEqual({ a: [2, 1] });
+    expect(shared.text('"x')).toBe('"x');
+    expect(shared.object(['x'])).toEqual(['x']);
+  });
+
+  test('are forgotten when many others have come, and never mixed up', () => {
+    const shared = new SharedValues();
+    const first = shared.object({ number: 0 });
+    for (let number = 1; number < 5000; number++) {
+      expect(shared.object({ number })).toEqual({ number });
+    }
+    expect(shared.object({ number: 0 })).toEqual(first);
+    expect(shared.object({ number: 0 })).not.toBe(first);
+  });
+
+  test('that are very large are left alone', () => {
+    const shared = new SharedValues();
+    const large = () => ({ text: 'x'.repeat(10_000) });
+    shared.object(large());
+    expect(Object.isFrozen(shared.object(large()))).toBe(false);
   });
 });
 

@@ -9,6 +9,7 @@ export * from './kubeconfig.js';
 export * from './leader.js';
 export * from './logger.js';
 export * from './metrics.js';
+export { deepFreeze } from './object.js';
 export * from './queue.js';
 export * from './reader.js';
 export { describeLocation, pathOf, type Location } from './resource.js';

@@ -1,4 +1,4 @@
-import { type KubeObject, type ObjectRef, keyOf } from 'agent-sandbox-api';
+import { type KubeObject, type ObjectMeta, type ObjectRef, keyOf } from 'agent-sandbox-api';
 import { type Logger, silentLogger } from './logger.js';
 import { compareResourceVersions, deepFreeze } from './object.js';
 
@@ -49,8 +49,11 @@ interface Tombstone {
 interface Entry<T> {
   readonly object: T;
   /** Values per index. Kept, so that removal does not depend on the index function. */
-  readonly values: readonly (readonly string[])[];
+  readonly values: readonly Values[];
 }
+
+/** What an index function gave. */
+type Values = string | readonly string[] | undefined;
 
 /**
  * Objects of one resource as last seen, with indexes. Fed by list and watch, and by own writes (`observe`, `forget`), so that
@@ -64,7 +67,7 @@ interface Entry<T> {
 export class Store<T extends KubeObject> {
   private readonly entries = new Map<string, Entry<T>>();
   private readonly indexNames: readonly string[];
-  private readonly indexes: readonly Map<string, Map<string, T>>[];
+  private readonly indexes: readonly Index<T>[];
   private readonly functions: readonly IndexFunction<T>[];
   private readonly handlers = new Set<Handler<T>>();
   /** Per scope, the resource version up to which list and watch have delivered all changes. */
@@ -77,7 +80,7 @@ export class Store<T extends KubeObject> {
     const indexes = Object.entries(options.indexes ?? {});
     this.indexNames = ['namespace', ...indexes.map(([name]) => name)];
     this.functions = [object => object.metadata.namespace, ...indexes.map(([, compute]) => compute)];
-    this.indexes = this.indexNames.map(() => new Map());
+    this.indexes = this.indexNames.map(() => new Index());
     this.logger = options.logger ?? silentLogger;
   }
 
@@ -103,12 +106,12 @@ export class Store<T extends KubeObject> {
 
   /** Objects whose index function gave this value. The array is the caller's. Throws if there is no such index. */
   public byIndex(index: string, value: string): T[] {
-    return [...this.index(index).get(value)?.values() ?? []];
+    return this.index(index).get(value);
   }
 
   /** Values that occur in an index. Throws if there is no such index. */
   public indexValues(index: string): string[] {
-    return [...this.index(index).keys()];
+    return this.index(index).values();
   }
 
   /** Adds a handler, and calls it for the stored objects, with origin `list`. Returns a function that removes it. */
@@ -249,7 +252,7 @@ export class Store<T extends KubeObject> {
     return this.options.scopeOf ? this.options.scopeOf(object) : '';
   }
 
-  private index(name: string): Map<string, Map<string, T>> {
+  private index(name: string): Index<T> {
     const index = this.indexes[this.indexNames.indexOf(name)];
     if (!index) {
       throw new Error(`no index "${name}": there are ${this.indexNames.join(', ')}`);
@@ -280,23 +283,15 @@ export class Store<T extends KubeObject> {
     }
     // An object that is stored in spite of a tombstone is newer than it.
     this.tombstones.delete(object.metadata.uid ?? '');
-    const values = this.functions.map(compute => {
-      const value = compute(object);
-      return value === undefined ? NONE : typeof value === 'string' ? [value] : value;
-    });
+    const values = this.functions.map(compute => compute(object));
     this.entries.set(key, { object, values });
-    values.forEach((list, position) => {
-      const index = this.indexes[position];
-      before?.values[position].filter(value => !list.includes(value)).forEach(value => removeFrom(index, value, key));
-      for (const value of list) {
-        const found = index.get(value);
-        if (found) {
-          found.set(key, object);
-        } else {
-          index.set(value, new Map([[key, object]]));
-        }
+    for (let position = 0; position < values.length; position++) {
+      const [index, next, last] = [this.indexes[position]!, values[position], before?.values[position]];
+      if (last !== undefined && last !== next) {
+        forEachValue(last, value => has(next, value) || index.remove(value, key));
       }
-    });
+      forEachValue(next, value => index.put(value, key, object));
+    }
     this.notify(handler => (before ? handler.update?.(before.object, object, origin) : handler.add?.(object, origin)));
   }
 
@@ -304,7 +299,7 @@ export class Store<T extends KubeObject> {
     const key = keyOf(cached);
     const entry = this.entries.get(key);
     this.entries.delete(key);
-    entry?.values.forEach((list, position) => list.forEach(value => removeFrom(this.indexes[position], value, key)));
+    entry?.values.forEach((values, position) => forEachValue(values, value => this.indexes[position]!.remove(value, key)));
     this.notify(handler => handler.delete?.(last, origin));
   }
 
@@ -324,13 +319,48 @@ export class Store<T extends KubeObject> {
   }
 }
 
-const NONE: readonly string[] = [];
+/** Objects by a value of theirs. Most values have one object: it takes the place of a map, which would be larger than many an object. */
+class Index<T extends KubeObject> {
+  private readonly found = new Map<string, T | Map<string, T>>();
 
-function removeFrom<T>(index: Map<string, Map<string, T>>, value: string, key: string): void {
-  const found = index.get(value);
-  if (found?.delete(key) && found.size === 0) {
-    index.delete(value);
+  public get(value: string): T[] {
+    const found = this.found.get(value);
+    return found === undefined ? [] : found instanceof Map ? [...found.values()] : [found];
   }
+
+  public values(): string[] {
+    return [...this.found.keys()];
+  }
+
+  public put(value: string, key: string, object: T): void {
+    const found = this.found.get(value);
+    if (found instanceof Map) {
+      found.set(key, object);
+    } else if (found === undefined || keyOf(found) === key) {
+      this.found.set(value, object);
+    } else {
+      this.found.set(value, new Map([[keyOf(found), found], [key, object]]));
+    }
+  }
+
+  public remove(value: string, key: string): void {
+    const found = this.found.get(value);
+    if (found instanceof Map ? found.delete(key) && found.size === 0 : found !== undefined && keyOf(found) === key) {
+      this.found.delete(value);
+    }
+  }
+}
+
+function forEachValue(values: Values, act: (value: string) => unknown): void {
+  if (typeof values === 'string') {
+    act(values);
+  } else {
+    values?.forEach(act);
+  }
+}
+
+function has(values: Values, value: string): boolean {
+  return typeof values === 'string' ? values === value : values?.includes(value) ?? false;
 }
 
 /** False also where there is no order: without one, only the watch counts. */
@@ -348,6 +378,13 @@ function isSame(a: KubeObject, b: KubeObject): boolean {
 
 /** Drops `metadata.managedFields`, which is often half of an object. */
 export function trimManagedFields<T extends KubeObject>(object: T): T {
-  delete (object.metadata as { managedFields?: unknown }).managedFields;
+  if ('managedFields' in object.metadata) {
+    // A copy: an object of which a property was deleted takes more memory and time.
+    object.metadata = withoutManagedFields(object.metadata);
+  }
   return object;
+}
+
+function withoutManagedFields({ managedFields: _, ...metadata }: ObjectMeta & { managedFields?: unknown }): ObjectMeta {
+  return metadata;
 }

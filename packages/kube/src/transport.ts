@@ -1,5 +1,8 @@
+import { type ConnectionOptions, type SecureContext, createSecureContext } from 'node:tls';
+import { definedOnly } from 'agent-sandbox-api';
 import { type Dispatcher, Pool, ProxyAgent } from 'undici';
 import type { Access, Credentials, TlsMaterial } from './credentials.js';
+import { CredentialsError } from './errors.js';
 
 export interface TransportOptions {
   /** Connections for requests other than watches; more requests wait for a free one. @default 32 */
@@ -65,12 +68,26 @@ export class Transport {
     }
     if (!this.agents || !sameTls(this.agents.tls, access.tls)) {
       this.retire(this.agents);
-      this.agents = { tls: access.tls, request: this.dispatcher(access.tls, this.options.connections ?? 32), watch: this.dispatcher(access.tls) };
+      const { servername, rejectUnauthorized } = access.tls;
+      const verification = { servername, rejectUnauthorized, ...definedOnly({ secureContext: this.secureContext(access.tls) }) };
+      this.agents = { tls: access.tls, request: this.dispatcher(verification, this.options.connections ?? 32), watch: this.dispatcher(verification) };
     }
     return { dispatcher: this.agents[purpose], access };
   }
 
-  private dispatcher(tls: TlsMaterial, connections?: number): Dispatcher {
+  /** Parsed once: for each connection anew it would take longer than the request. */
+  private secureContext({ ca, cert, key }: TlsMaterial): SecureContext | undefined {
+    if (!this.origin.startsWith('https:')) {
+      return undefined;
+    }
+    try {
+      return createSecureContext({ ca, cert, key });
+    } catch (error) {
+      throw new CredentialsError(this.origin, error);
+    }
+  }
+
+  private dispatcher(tls: ConnectionOptions, connections?: number): Dispatcher {
     const { keepAliveMs = 80_000, connectTimeoutMs = 10_000 } = this.options;
     const connect = { ...tls, timeout: connectTimeoutMs, keepAlive: true, keepAliveInitialDelay: 30_000 };
     // Callers set deadlines per request; these timeouts would end long answers.

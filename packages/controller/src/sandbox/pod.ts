@@ -191,8 +191,19 @@ export function hasOldSpec(sandbox: Sandbox, pod: CachedPod): boolean {
   return hash !== undefined && sandbox.metadata.generation !== 1 && hash !== podSpecHash(sandbox);
 }
 
-function podSpecHash(sandbox: Sandbox): string {
-  return contentHash(sandbox.spec.podTemplate.spec);
+/** Hashes of Pod specs that cannot change: the members of a pool share theirs. */
+const hashes = new WeakMap<object, string>();
+
+function podSpecHash({ spec: { podTemplate: { spec } } }: Sandbox): string {
+  const known = hashes.get(spec);
+  if (known !== undefined) {
+    return known;
+  }
+  const hash = contentHash(spec);
+  if (Object.isFrozen(spec)) {
+    hashes.set(spec, hash);
+  }
+  return hash;
 }
 
 function activeCount(pods: readonly CachedPod[]): number {

@@ -7,7 +7,7 @@ import { isDeleting, type KubeObject } from '../object/metadata.js';
 import { controllerOf } from '../object/ownership.js';
 import { INDEXES, type Cache, type IndexOf, type Kind, type Kinds } from '../reconcile/cache.js';
 import type { Change } from '../reconcile/definition.js';
-import { trimPod } from '../reconcile/trim-pod.js';
+import { trims } from '../reconcile/trim.js';
 
 /** The API resources of the kinds. */
 export const RESOURCES: { readonly [K in Kind]: Resource<any> } = {
@@ -36,12 +36,13 @@ export class Caches implements Cache {
   private readonly informers = new Map<Kind, Informer<WireObject>>();
 
   constructor({ cluster, kinds, namespaces, labelledOnly, metrics }: CachesOptions) {
+    const trim = trims();
     for (const kind of new Set(kinds)) {
       this.informers.set(kind, new Informer<WireObject>(cluster, RESOURCES[kind], {
         ...definedOnly({ namespaces }),
         ...(labelledOnly && (kind === 'Pod' || kind === 'Service') ? { labelSelector: LABEL.sandboxNameHash } : {}),
         metrics,
-        ...(kind === 'Pod' ? { trim: trimPod as (object: WireObject) => WireObject } : {}),
+        ...definedOnly({ trim: trim[kind] }),
         indexes: INDEXES[kind] as { [index: string]: (object: any) => string[] },
       }));
     }
