@@ -82,4 +82,32 @@ describeWithControlPlane('what each scenario costs in writes, on an API server',
     ]);
     expect(await events(/^warm\./)).toHaveLength(1);
   });
+
+  /** All writes but Events and statuses of pools, in the order of their kind. */
+  const counting = async () => (await bench.allWrites()).filter(write => write !== POOL_STATUS && !write.endsWith(' events'));
+  /** What the controller writes until it is at rest again, which a further Sandbox shows. */
+  const atRest = async (name: string, before: number): Promise<string[]> => {
+    await bench.create('Sandbox', name, POD_TEMPLATE);
+    await bench.ready('Sandbox', name);
+    await waitFor(async () => (await bench.writesOf(new RegExp(`^${name}$`))).length === 3, { what: `the writes for ${name}`, timeoutMs: 60_000 });
+    return (await counting()).slice(before);
+  };
+  const ITS_OWN = ['create pods', 'patch sandboxes', 'patch sandboxes/status'];
+
+  test('a restart: nothing', async () => {
+    await bench.end();
+    const before = (await counting()).length;
+    await bench.start(...WINDOWS);
+    expect((await atRest('after-restart', before)).sort()).toEqual(ITS_OWN);
+  });
+
+  test('the end of claims, of a pool and of a Sandbox: nothing', async () => {
+    const before = (await counting()).length;
+    const pods = (await bench.list('Pod')).map(({ metadata }) => metadata.name);
+    for (const [kind, name] of [['SandboxClaim', 'cold'], ['SandboxClaim', 'warm'], ['SandboxWarmPool', 'pool'], ['Sandbox', 'after-restart']] as const) {
+      await bench.admin.delete(bench.ref(kind, name));
+    }
+    await Promise.all(pods.map(name => bench.admin.waitGone(bench.ref('Pod', name), { timeoutMs: 60_000 })));
+    expect((await atRest('after-all', before)).sort()).toEqual(ITS_OWN);
+  });
 }, { requires: ['fakeNodes', 'auditLog'] });

@@ -16,7 +16,7 @@ export function templateController(concurrency: number, failures = new PolicyFai
     name: 'sandboxtemplate-controller',
     kind: 'SandboxTemplate',
     concurrency,
-    reads: ['SandboxTemplate', 'NetworkPolicy', 'Sandbox', 'Pod'],
+    reads: ['SandboxTemplate', 'NetworkPolicy', 'Sandbox', 'Pod', 'SandboxClaim', 'SandboxWarmPool'],
     plan: (cache, namespace, name, context) => reconcileTemplate(observeTemplate(cache, namespace, name, context)),
     onMemoryChange: (key, memory: TemplateMemory | undefined) => failures.set(key, memory?.refused?.message),
     watches: { SandboxTemplate: enqueueTemplate, NetworkPolicy: enqueueForPolicy, Sandbox: enqueueForHash, Pod: enqueueForHash },

@@ -1,5 +1,8 @@
-import { NETWORK_POLICY_SUFFIX, definedOnly, nameHash } from 'agent-sandbox-api';
+import { EXTENSIONS_GROUP, NETWORK_POLICY_SUFFIX, type Sandbox, definedOnly, nameHash } from 'agent-sandbox-api';
+import { isDeleting } from '../object/metadata.js';
+import { controllerOf, isOfKind } from '../object/ownership.js';
 import { indexValue, type Cache } from '../reconcile/cache.js';
+import { holdersOf } from './owners.js';
 import type { ObservedTemplate } from './reconcile.js';
 
 /** Reads a template, or the remains of a deleted one, from the cache. */
@@ -7,14 +10,27 @@ export function observeTemplate(cache: Cache, namespace: string, name: string, r
   const template = cache.get('SandboxTemplate', namespace, name);
   const policy = cache.get('NetworkPolicy', namespace, `${name}${NETWORK_POLICY_SUFFIX}`);
   const hash = indexValue(namespace, nameHash(name));
+  const sandboxes = cache.byIndex('Sandbox', 'templateHash', hash);
+  const pods = cache.byIndex('Pod', 'templateHash', hash);
   return {
     ...rest,
     namespace,
     name,
     ...definedOnly({ template, policy }),
-    sandboxes: cache.byIndex('Sandbox', 'templateHash', hash),
-    pods: cache.byIndex('Pod', 'templateHash', hash),
+    sandboxes,
+    pods,
+    lasting: holdersOf(sandboxes, pods).filter(({ name: sandbox, uid }) => isLasting(cache, cache.get('Sandbox', namespace, sandbox), uid)),
     sameHash: cache.byIndex('SandboxTemplate', 'nameHash', hash),
     foreignPolicies: cache.byIndex('NetworkPolicy', 'anyTemplateHash', nameHash(`${namespace}/${name}`)),
   };
+}
+
+/** Whether a Sandbox stays: garbage collection takes those whose claim or pool is gone. */
+function isLasting(cache: Cache, sandbox: Sandbox | undefined, uid: string): boolean {
+  if (sandbox === undefined || sandbox.metadata.uid !== uid || isDeleting(sandbox)) {
+    return false;
+  }
+  const owner = controllerOf(sandbox);
+  const kind = (['SandboxClaim', 'SandboxWarmPool'] as const).find(one => isOfKind(owner, EXTENSIONS_GROUP, one));
+  return kind === undefined || cache.get(kind, sandbox.metadata.namespace ?? '', owner!.name)?.metadata.uid === owner!.uid;
 }

@@ -38,12 +38,19 @@ export function podHolders(pods: readonly CachedPod[]): Holder[] {
   return pods.map(ownerReference);
 }
 
+/** Owners that a policy should have. */
+export interface MissingOwners {
+  readonly owners: OwnerReference[];
+  /** Whether they are added a moment later: when Sandboxes end together, the last of them need not become owners. */
+  readonly mayWait: boolean;
+}
+
 /** Owners of a policy that it should have, or `undefined` when those it has will do. */
 export function missingOwners(
   policy: NetworkPolicy,
   template: SandboxTemplate | undefined,
   holders: readonly Holder[],
-): OwnerReference[] | undefined {
+): MissingOwners | undefined {
   const current = policy.metadata.ownerReferences ?? [];
   const held = current.filter(reference => holders.some(({ uid }) => uid === reference.uid)).length;
   const going = template === undefined || template.metadata.deletionTimestamp !== undefined;
@@ -53,7 +60,9 @@ export function missingOwners(
     return undefined;
   }
   const kept = holders.slice(0, going ? MOST_HOLDERS : USUAL_HOLDERS).map(reference => ({ ...reference }));
-  return [...(template === undefined ? [] : [controllerReference(template)]), ...kept];
+  const owners = [...(template === undefined ? [] : [controllerReference(template)]), ...kept];
+  const hadHolders = current.some(({ kind }) => kind === 'Sandbox');
+  return { owners, mayWait: hadHolders && controlled && !going };
 }
 
 /**

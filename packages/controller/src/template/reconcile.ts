@@ -20,6 +20,8 @@ export interface ObservedTemplate extends Observed {
   readonly sandboxes: readonly Sandbox[];
   /** Pods of the namespace with the template's hash as label. */
   readonly pods: readonly CachedPod[];
+  /** The Sandboxes under the policy, by label or by their Pods, that are not about to go. */
+  readonly lasting: readonly Holder[];
   /** Templates of the namespace whose names have the same hash; may contain the template itself. */
   readonly sameHash: readonly SandboxTemplate[];
   /** NetworkPolicies of other namespaces with the hash of this template there as label. */
@@ -32,13 +34,20 @@ export interface TemplateMemory {
   readonly reported?: string;
   /** What the API server refused as invalid, and for which generation: it is not tried again before the template changes. */
   readonly refused?: { readonly generation: number | undefined; readonly message: string };
+  /** Since when owners are missing that may be added later, in milliseconds on the monotonic clock. */
+  readonly missingSince?: number;
 }
+
+/** For how long owners may be missing while the template, itself an owner, is there. */
+const OWNERS_WAIT_MS = 1000;
 
 /** The action that the policy needs. */
 interface PolicyActions {
   readonly requests: readonly Request[];
   readonly errors?: readonly Failure[];
   readonly blockedBy?: readonly Ref[];
+  /** Since when owners are missing that may wait. */
+  readonly missingSince?: number;
 }
 
 /**
@@ -71,14 +80,22 @@ export function reconcileTemplate(observed: ObservedTemplate): Plan<TemplateMemo
       requests: invalid === undefined ? [] : [event(template, { ...REFUSAL_EVENT, note: invalid.message })],
       errors: [...actions.errors ?? [], ...failures.filter(({ reason }) => reason !== 'Invalid')],
       blockedBy: actions.blockedBy ?? [],
-      memory: invalid === undefined ? null : { refused: { generation, message: invalid.message } },
+      ...definedOnly({ requeueAfterMs: actions.missingSince === undefined ? undefined : actions.missingSince + OWNERS_WAIT_MS - observed.monotonic }),
+      memory: memoryOf(definedOnly({
+        refused: invalid && { generation, message: invalid.message }, missingSince: actions.missingSince,
+      })),
     };
   });
 }
 
+function memoryOf(memory: TemplateMemory): TemplateMemory | null {
+  return Object.keys(memory).length === 0 ? null : memory;
+}
+
 const REFUSAL_EVENT = { type: 'Warning', reason: REASON.invalidConfiguration, action: 'Reconciling' } as const;
 
-function policyActions({ policy, namespace, name }: ObservedTemplate, template: SandboxTemplate, holders: readonly Holder[]): PolicyActions {
+function policyActions(observed: ObservedTemplate, template: SandboxTemplate, holders: readonly Holder[]): PolicyActions {
+  const { policy, namespace, name, memory, monotonic } = observed;
   if (policy === undefined) {
     return { requests: isManaged(template) ? [create(newPolicy(template, namespace))] : [] };
   }
@@ -92,16 +109,20 @@ function policyActions({ policy, namespace, name }: ObservedTemplate, template: 
     return { requests: [remove(policy)] };
   }
   const desired = desiredPolicySpec(template, namespace);
-  const owners = missingOwners(policy, template, holders);
+  const missing = missingOwners(policy, template, observed.lasting);
   // Switched to Unmanaged, the policy stays as it was while Pods carry the hash: it must not become looser for them.
   const changed = isManaged(template) && !samePolicy(policy.spec, desired);
-  if (owners === undefined && !changed) {
+  const missingSince = missing?.mayWait && !changed ? memory?.missingSince ?? monotonic : undefined;
+  if (missingSince !== undefined && monotonic < missingSince + OWNERS_WAIT_MS) {
+    return { requests: [], missingSince };
+  }
+  if (missing === undefined && !changed) {
     return { requests: [] };
   }
   const metadata = {
     ...policy.metadata,
     labels: { ...policy.metadata.labels, ...policyLabels(template, namespace) },
-    ...definedOnly({ ownerReferences: owners }),
+    ...definedOnly({ ownerReferences: missing?.owners }),
   };
   return { requests: [update({ ...policy, metadata, spec: changed ? desired : policy.spec })] };
 }
@@ -121,7 +142,7 @@ function newPolicy(template: SandboxTemplate, namespace: string): NetworkPolicy 
 }
 
 function ownerUpdate(policy: NetworkPolicy, template: SandboxTemplate | undefined, holders: readonly Holder[]): Request[] {
-  const owners = isDeleting(policy) || holders.length === 0 ? undefined : missingOwners(policy, template, holders);
+  const owners = isDeleting(policy) || holders.length === 0 ? undefined : missingOwners(policy, template, holders)?.owners;
   return owners === undefined ? [] : [update({ ...policy, metadata: { ...policy.metadata, ownerReferences: owners } })];
 }
 
