@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFINITIONS, KINDS, header, reachable } from '../model';
+import type { Schema } from '../schema';
 import { docComment, isRequired, isScalar, renderType, typeDoc } from './typescript';
 
 function renderInterface(name: string): string {
@@ -29,6 +30,22 @@ function constantName(plural: string, kind: string): string {
   return (kind.replace(/\B(?=[A-Z])/g, '_') + plural.slice(kind.length)).toUpperCase();
 }
 
+/** The defaults inside a type, by path: `containers[].ports[].protocol`. Values of maps have none. */
+function defaultsOf(schema: Schema, path: string): [path: string, value: unknown][] {
+  const node = schema.$ref ? { ...DEFINITIONS[schema.$ref], ...schema, $ref: undefined } : schema;
+  return [
+    ...('default' in node ? [[path, node.default] as [string, unknown]] : []),
+    ...Object.entries(node.properties ?? {}).flatMap(([name, property]) => defaultsOf(property, path === '' ? name : `${path}.${name}`)),
+    ...(node.items ? defaultsOf(node.items, `${path}[]`) : []),
+  ];
+}
+
+function renderDefaults(): string {
+  const rows = defaultsOf({ $ref: 'PodSpec' }, '').map(([path, value]) => `  '${path}': ${JSON.stringify(value).replace(/"/g, "'")},`);
+  return `/** The values that the API server puts where a Pod spec inside an object of the API has none, by path. */
+export const POD_SPEC_DEFAULTS: { readonly [path: string]: unknown } = {\n${rows.join('\n')}\n};\n`;
+}
+
 /** Wire types and resources for programs; vocabulary, semantics, rights and `definedOnly` for programs and constructs. */
 export function generateWireTypes(): Record<string, string> {
   const types = reachable(KINDS.flatMap(kind => [kind.spec, ...(kind.status ? [kind.status] : [])]));
@@ -44,6 +61,7 @@ ${kind.status ? `  status?: ${kind.status};\n` : ''}}
   return {
     'packages/api/src/types.gen.ts': header('//', 'api/kinds') + '\n'
       + ["import type { ObjectMeta } from './object.js';\n", ...kinds, ...types.map(renderInterface)].join('\n'),
+    'packages/api/src/defaults.gen.ts': header('//', 'api/kinds') + '\n' + renderDefaults(),
     'packages/api/src/resources.gen.ts': header('//', 'api/kinds') + '\n' + renderResources(),
     ...Object.fromEntries(['defined-only', 'rights', 'semantics', 'vocabulary'].flatMap(name => [
       [`packages/api/src/${name}.gen.ts`, copy(name, '.js')], [`src/generated/${name}.gen.ts`, copy(name, '')],

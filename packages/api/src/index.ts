@@ -1,4 +1,5 @@
 export * from './core-kinds.js';
+export * from './defaults.gen.js';
 export * from './defined-only.gen.js';
 export * from './object.js';
 export * from './resource.js';

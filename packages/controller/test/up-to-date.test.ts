@@ -89,3 +89,33 @@ describe('F8 a claim that is edited when it has its Sandbox', () => {
     expect(upToDate(bench)).toBeUndefined();
   });
 });
+
+describe('F8 definitions with new defaults', () => {
+  const settled = () => {
+    const bench = new SandboxBench();
+    bench.model.create(sandbox({ podTemplate: { spec: { containers: [{ name: 'main', image: 'image', ports: [{ containerPort: 80 }] }] } } }));
+    bench.settle();
+    return bench;
+  };
+  const upgrade = (bench: SandboxBench, change: (container: any) => void) => bench.model.edit(bench.sandbox, draft => {
+    const { generation } = draft.metadata;
+    change(draft.spec.podTemplate.spec.containers![0]);
+    draft.metadata.generation = generation;
+  });
+
+  test('are no edit of a Sandbox, also where an edit of something else follows', () => {
+    const bench = settled();
+    bench.model.edit(bench.sandbox, draft => {
+      draft.spec.shutdownTime = '2127-01-01T00:00:00Z';
+    });
+    upgrade(bench, container => (container.ports[0].protocol = 'TCP'));
+    bench.settle();
+    expect(bench.condition('UpToDate')).toBeUndefined();
+    upgrade(bench, container => (container.ports[0].protocol = 'UDP'));
+    bench.model.edit(bench.sandbox, draft => {
+      draft.spec.shutdownTime = '2128-01-01T00:00:00Z';
+    });
+    bench.settle();
+    expect(bench.condition('UpToDate')).toMatch(/^False/);
+  });
+});

@@ -1,4 +1,5 @@
 import { ANNOTATION, type Sandbox, type SandboxClaim } from 'agent-sandbox-api';
+import { wasUpToDate } from '../object/conditions.js';
 import { contentHash } from '../object/content-hash.js';
 import { annotationOf } from '../object/metadata.js';
 
@@ -16,6 +17,9 @@ export function requestOf({ spec }: SandboxClaim): string {
 
 /** The parts of a claim that have changed since it got its Sandbox. Sandboxes that others made do not say what was asked for. */
 export function changedParts(claim: SandboxClaim, sandbox: Sandbox): string[] {
+  if (wasUpToDate(claim)) {
+    return [];
+  }
   const before = annotationOf(sandbox, ANNOTATION.claimRequest)?.split('.');
   const now = requestOf(claim).split('.');
   return before?.length === now.length ? Object.keys(PARTS).filter((_, i) => before[i] !== now[i]) : [];

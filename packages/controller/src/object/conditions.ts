@@ -1,4 +1,4 @@
-import { type Condition, definedOnly } from 'agent-sandbox-api';
+import { CONDITION, type Condition, type ObjectMeta, definedOnly } from 'agent-sandbox-api';
 import { timestamp } from './time.js';
 
 /** A condition before it has a time; `lastTransitionTime` only for mirrored conditions, which keep the time of their origin. */
@@ -28,4 +28,18 @@ export function withCondition(conditions: readonly Condition[] | undefined, inco
 
 export function withoutCondition(conditions: readonly Condition[] | undefined, type: string): Condition[] {
   return (conditions ?? []).filter(condition => condition.type !== type);
+}
+
+/**
+ * Whether the last status of an object was written for its generation, and named no edit without effect. Then there is none: what else
+ * differs are defaults of newer definitions, which the API server fills in without a new generation.
+ */
+export function wasUpToDate({ metadata, status }: Judged): boolean {
+  const ready = conditionOf(status?.conditions, CONDITION.ready);
+  return ready !== undefined && ready.observedGeneration === metadata.generation && conditionOf(status?.conditions, CONDITION.upToDate) === undefined;
+}
+
+interface Judged {
+  readonly metadata: ObjectMeta;
+  readonly status?: { readonly conditions?: readonly Condition[] };
 }

@@ -1,5 +1,6 @@
-import { ANNOTATION, type Sandbox, definedOnly, isMeantToRun } from 'agent-sandbox-api';
+import { ANNOTATION, POD_SPEC_DEFAULTS, type Sandbox, definedOnly, isMeantToRun } from 'agent-sandbox-api';
 import type { CachedPod, Pod } from '../core-kinds.js';
+import { wasUpToDate } from '../object/conditions.js';
 import { contentHash } from '../object/content-hash.js';
 import { mapDiff } from '../object/diff.js';
 import { annotationOf, isDeleting } from '../object/metadata.js';
@@ -188,7 +189,7 @@ export function newPod(sandbox: Sandbox): Pod {
 export function hasOldSpec(sandbox: Sandbox, pod: CachedPod): boolean {
   const hash = annotationOf(pod, ANNOTATION.podSpecHash);
   // What was never changed is not compared.
-  return hash !== undefined && sandbox.metadata.generation !== 1 && hash !== podSpecHash(sandbox);
+  return hash !== undefined && sandbox.metadata.generation !== 1 && !wasUpToDate(sandbox) && hash !== podSpecHash(sandbox);
 }
 
 /** Hashes of Pod specs that cannot change: the members of a pool share theirs. */
@@ -199,11 +200,25 @@ function podSpecHash({ spec: { podTemplate: { spec } } }: Sandbox): string {
   if (known !== undefined) {
     return known;
   }
-  const hash = contentHash(spec);
+  // Fields that have their default count as absent: they appear in stored objects when new definitions bring the default.
+  const hash = contentHash(withoutDefaults(spec, ''));
   if (Object.isFrozen(spec)) {
     hashes.set(spec, hash);
   }
   return hash;
+}
+
+function withoutDefaults(node: unknown, path: string): unknown {
+  if (Array.isArray(node)) {
+    return node.map(item => withoutDefaults(item, `${path}[]`));
+  }
+  if (typeof node !== 'object' || node === null) {
+    return node;
+  }
+  return Object.fromEntries(Object.entries(node).flatMap(([key, child]) => {
+    const at = path === '' ? key : `${path}.${key}`;
+    return at in POD_SPEC_DEFAULTS && POD_SPEC_DEFAULTS[at] === child ? [] : [[key, withoutDefaults(child, at)]];
+  }));
 }
 
 function activeCount(pods: readonly CachedPod[]): number {
