@@ -49,6 +49,11 @@ export const CONTROLLER: Program = {
       original: 'leader-election-namespace',
     },
     {
+      name: 'shards', type: 'integer', least: 1,
+      words: 'Number of parts, at most 16, into which the namespaces are divided, so that as many replicas work at the same time. Processes with another number wait until all with this one have stopped.',
+      default: 1, prop: { name: 'shards' },
+    },
+    {
       name: 'namespaces', type: 'list', items: 'dnsLabel', unique: true,
       words: 'Namespaces to watch, which have to exist. Roles in these namespaces then take the place of the ClusterRole.',
       otherwise: 'the whole cluster', prop: { name: 'namespaces' },

@@ -40,6 +40,12 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 export const CHECKS = `{{- if and (gt (int64 .Values.replicas) 1) (not .Values.controller.leaderElect) }}
 {{- fail "controller.leaderElect is false: several replicas would all work: leave it out, or use one replica" }}
 {{- end }}
+{{- if gt (int64 (default 1 .Values.controller.shards)) 16 }}
+{{- fail "controller.shards: use at most 16" }}
+{{- end }}
+{{- if and (gt (int64 (default 1 .Values.controller.shards)) 1) (not .Values.controller.leaderElect) }}
+{{- fail "controller.leaderElect is false: shards are divided by leader election: leave it out, or leave out shards" }}
+{{- end }}
 {{- with .Values.router }}
 {{- if .enabled }}
 {{- if and .allowUnauthenticated (or .scopedTokens.secret .staticTokenSecret .resumeOnRequest) }}

@@ -8,5 +8,5 @@ export {
   quantity, time,
 } from './rules';
 export { wholeSeconds } from './seconds';
-export { checkCalls, checkProps, placed, withPlaceholders } from './shapes';
+export { checkCalls, checkProps, hasPlaceholders, placed, withPlaceholders } from './shapes';
 export { isPlain, show } from './show';

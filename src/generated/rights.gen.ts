@@ -8,6 +8,9 @@ import { EXTENSIONS_GROUP, GROUP } from './vocabulary.gen';
 /** The Lease of the controller, and of the original's: the two must never work at the same time. */
 export const LEASE = 'a3317529.agent-sandbox.x-k8s.io';
 
+/** The Leases of the shards of the controller, as many as there can be. */
+export const SHARD_LEASES: readonly string[] = Array.from({ length: 16 }, (_, shard) => `${LEASE}.shard-${shard}`);
+
 /** A rule of a Role or ClusterRole. */
 export interface RbacRule {
   readonly apiGroups: string[];
@@ -53,7 +56,7 @@ export const CONTROLLER_RULES: ControllerRules = {
   // A name cannot be asked for at creation.
   own: [
     rule('coordination.k8s.io', 'leases', 'create'),
-    rule('coordination.k8s.io', 'leases', 'get update', [LEASE]),
+    rule('coordination.k8s.io', 'leases', 'get update', [LEASE, ...SHARD_LEASES]),
   ],
 };
 

@@ -1,6 +1,7 @@
 import { Chart } from 'cdk8s';
 import { Construct } from 'constructs';
-import { checkProps, dns1035Label, dnsLabel, dnsSubdomain, portNumber, Problems } from '../checks';
+import { checkProps, dns1035Label, dnsLabel, dnsSubdomain, hasPlaceholders, portNumber, Problems } from '../checks';
+import { SHARD_LEASES } from '../generated/rights.gen';
 import { AgentSandboxCrds } from '../kinds';
 import { checkKeys, checkLabels } from '../objects';
 import { controllerAccount, controllerDeployment, type InstalledController, metricsService, takenControllerFlags } from './controller';
@@ -111,6 +112,12 @@ function check(chart: Chart, { name, namespace, implementation }: InstalledContr
   }
   if ((props.replicas ?? 1) > 1 && props.leaderElect === false) {
     problems.add('leaderElect', false, 'several replicas would all work: leave it out, or use one replica');
+  }
+  if (!hasPlaceholders() && (props.shards ?? 1) > SHARD_LEASES.length) {
+    problems.add('shards', props.shards, `use at most ${SHARD_LEASES.length}`);
+  }
+  if ((props.shards ?? 1) > 1 && props.leaderElect === false) {
+    problems.add('leaderElect', false, 'shards are divided by leader election: leave it out, or leave out shards');
   }
   problems.check('metricsServiceName', props.metricsServiceName, dns1035Label);
   (props.metricsNamespaces ?? []).forEach((one, index) => problems.check(`metricsNamespaces[${index}]`, one, dnsLabel));

@@ -1,4 +1,3 @@
-import { LEASE } from '../generated/rights.gen';
 
 /** What the alerts are about. @internal */
 export interface AlertOptions {
@@ -40,9 +39,9 @@ export function controllerAlerts({ namespace, service }: AlertOptions, claimLate
       'No replica of the agent sandbox controller answers.',
       'No metrics came from the controller for 5 minutes. Claims stay unanswered, and Sandboxes do not change, until it runs again.'),
     ...(leaderElect ? [alert('AgentSandboxControllerNoLeader', 'critical', 5,
-      `sum(leader_election_master_status{${target}, name="${LEASE}"}) < 1`,
-      'No replica of the agent sandbox controller leads.',
-      `Replicas are up, and none holds the Lease ${LEASE}. Look whether another controller holds it, or whether the API server refuses it.`)] : []),
+      `max by (name) (leader_election_master_status{${target}}) < 1`,
+      'No replica of the agent sandbox controller holds the Lease {{ $labels.name }}.',
+      `Replicas are up, and the work that the Lease stands for is not done: all of it, or that of a shard. Look whether another controller holds it, or whether the API server refuses it.`)] : []),
     alert('AgentSandboxReconcileErrors', 'warning', 15, `${share('controller', passes(', result="error"'), passes())} > 0.1`,
       'More than a tenth of the passes of {{ $labels.controller }} fail.',
       'The log of the controller has the errors. Common reasons are missing rights, quotas, and admission policies that refuse its objects.'),

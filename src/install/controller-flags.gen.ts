@@ -27,6 +27,14 @@ export interface ControllerFlagProps {
   readonly leaderElect?: boolean;
 
   /**
+   * Number of parts, at most 16, into which the namespaces are divided, so that as many replicas work at the same time.
+   * Processes with another number wait until all with this one have stopped. At least 1.
+   *
+   * @default - 1
+   */
+  readonly shards?: number;
+
+  /**
    * Namespaces to watch, which have to exist. Roles in these namespaces then take the place of the ClusterRole.
    *
    * @default - the whole cluster
@@ -223,6 +231,7 @@ export interface ControllerFlagProps {
 export const CONTROLLER_FLAGS: { readonly [prop in Exclude<keyof ControllerFlagProps, 'extraArgs'>]: InstalledFlag } = {
   extensions: { flag: 'extensions', type: 'boolean', default: true, original: true },
   leaderElect: { flag: 'leader-elect', type: 'boolean', default: true, original: true },
+  shards: { flag: 'shards', type: 'integer', least: 1, original: false },
   namespaces: { flag: 'namespaces', type: 'list', items: 'dnsLabel', unique: true, original: false },
   clusterDomain: { flag: 'cluster-domain', type: 'text', items: 'dnsSubdomain', original: true },
   kubeApiQps: { flag: 'kube-api-qps', type: 'number', original: true },

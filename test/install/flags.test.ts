@@ -30,6 +30,7 @@ function evaluated(program: string, module: string, exports: string, statements:
 
 const CONTROLLER: Required<ControllerFlagProps> = {
   extensions: true,
+  shards: 2,
   namespaces: ['a', 'b'],
   leaderElect: true,
   clusterDomain: 'cluster.local',

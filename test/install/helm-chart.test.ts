@@ -137,6 +137,8 @@ describeWithPrograms('the Helm chart', () => {
     ['a misspelt value', { 'controller.extension': true }, /extension/],
     ['a text for a number', { replicas: 'two' }, /replicas/],
     ['several replicas that all work', { 'replicas': 2, 'controller.leaderElect': false }, /several replicas would all work/],
+    ['more shards than there are Leases', { 'controller.shards': 17 }, /shards: use at most 16/],
+    ['shards without leader election', { 'controller.shards': 2, 'controller.leaderElect': false }, /shards are divided by leader election/],
     ['a router without an authentication method', { 'router.enabled': true, 'router.image': IMAGE, 'router.tokenReview': false }, /name another way to say who one is/],
     ['a range of ports that ends before it begins', { 'router.enabled': true, 'router.image': IMAGE, 'router.additionalPorts': ['9000-8000'] }, /begins with its lower port/],
     ['a port that is none', { 'router.additionalPorts': ['70000'] }, /additionalPorts/],

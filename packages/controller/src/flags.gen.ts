@@ -14,6 +14,8 @@ export interface FlagValues {
   readonly leaderElect: boolean;
   /** Namespace of the Lease. */
   readonly leaderElectionNamespace: string;
+  /** Number of parts, at most 16, into which the namespaces are divided, so that as many replicas work at the same time. Processes with another number wait until all with this one have stopped. */
+  readonly shards: number;
   /** Namespaces to watch, which have to exist. Roles in these namespaces then take the place of the ClusterRole. */
   readonly namespaces: readonly string[];
   /** Suffix of the DNS names of Services. */
@@ -87,6 +89,7 @@ export const PROGRAM: ProgramTable = {
     { name: 'extensions', type: 'boolean', words: 'Whether the controllers of claims, templates and warm pools run.', default: false },
     { name: 'leader-elect', type: 'boolean', words: 'Whether replicas elect a leader, which alone reconciles. Without it there can be one replica only.', default: true },
     { name: 'leader-election-namespace', type: 'text', value: 'name', words: 'Namespace of the Lease.', default: '', otherwise: 'the namespace of the Pod' },
+    { name: 'shards', type: 'integer', least: 1, words: 'Number of parts, at most 16, into which the namespaces are divided, so that as many replicas work at the same time. Processes with another number wait until all with this one have stopped.', default: 1 },
     { name: 'namespaces', type: 'list', items: 'dnsLabel', unique: true, words: 'Namespaces to watch, which have to exist. Roles in these namespaces then take the place of the ClusterRole.', otherwise: 'the whole cluster' },
     { name: 'cluster-domain', type: 'text', value: 'name', items: 'dnsSubdomain', words: 'Suffix of the DNS names of Services.', default: 'cluster.local' },
     { name: 'metrics-bind-address', type: 'text', value: 'address', words: 'Address of the metrics (HTTP); 0 turns them off.', default: ':8080' },

@@ -12,6 +12,7 @@ export * from './metrics.js';
 export { deepFreeze } from './object.js';
 export * from './queue.js';
 export * from './reader.js';
+export * from './shards.js';
 export { describeLocation, pathOf, type Location } from './resource.js';
 export { onAbort } from './signals.js';
 export { trimManagedFields, type Handler, type IndexFunction, type Origin, type Store, type StoreOptions } from './store.js';

@@ -5,6 +5,9 @@ import { isAlreadyExists, isNotFound, isSituation } from './errors.js';
 import { Reader } from './reader.js';
 import { onAbort } from './signals.js';
 
+/** On a Lease: the candidate that asks its holder to hand it over. */
+const HANDOVER = 'agent-sandbox/handover-to';
+
 export interface LeaderElectorOptions {
   readonly cluster: Cluster;
   /** Namespace of the Lease. */
@@ -21,6 +24,15 @@ export interface LeaderElectorOptions {
   readonly retryPeriodMs?: number;
   /** Whether the Lease is given up on a planned end, so that another candidate need not wait for it to run out. @default true */
   readonly releaseOnCancel?: boolean;
+  /**
+   * Whether processes lead together under one identity, each of them renewing the Lease. It is never released then: a candidate of another
+   * identity waits until the last of them has stopped. @default false
+   */
+  readonly isShared?: boolean;
+  /** Milliseconds for which a Lease that is free is left to other candidates; called at each attempt. @default - none */
+  readonly hesitationMs?: () => number;
+  /** Runs an attempt to acquire the Lease, for candidates that must not do so at the same time. @default - at once */
+  readonly inTurn?: <T>(attempt: () => Promise<T>) => Promise<T>;
   /** Called when the leader changes, also when this candidate becomes the leader. @default - no callback */
   readonly onNewLeader?: (identity: string) => void;
 }
@@ -50,6 +62,8 @@ export class LeaderElector {
   private observed?: { readonly lease: Lease; readonly at: number };
   /** Monotonic milliseconds just before the last renewal that succeeded; undefined while another leads. */
   private renewedAt?: number;
+  /** Since when there is no Lease. */
+  private missingSince?: number;
   private reported?: string;
 
   /** Throws if the times do not fit together. */
@@ -75,6 +89,29 @@ export class LeaderElector {
   /** Identity of the leader as last seen, undefined if there is none. */
   public get leader(): string | undefined {
     return this.observed?.lease.spec?.holderIdentity || undefined;
+  }
+
+  /** The candidate that asks for the Lease, which this process may give up for it. */
+  public get handoverTo(): string | undefined {
+    return this.observed?.lease.metadata.annotations?.[HANDOVER];
+  }
+
+  /**
+   * Asks the holder of the Lease to hand it over, once. Not where it may have stopped: other candidates would have to
+   * wait for longer until the Lease runs out.
+   */
+  public async askForHandover(): Promise<void> {
+    const { cluster, identity } = this.options;
+    const { lease, at } = this.observed ?? {};
+    if (lease === undefined || at === undefined || this.handoverTo !== undefined || this.now() - at > this.retryPeriodMs * 2) {
+      return;
+    }
+    const asked = { ...lease, metadata: { ...lease.metadata, annotations: { ...lease.metadata.annotations, [HANDOVER]: identity } } };
+    try {
+      this.observe(await this.write('update', asked, this.retryPeriodMs));
+    } catch (error) {
+      cluster.logger.debug({ lease: this.where, err: error }, 'could not ask for the Lease');
+    }
   }
 
   /**
@@ -110,10 +147,10 @@ export class LeaderElector {
 
   /** True when this process leads, false when the signal came first. */
   private async acquire(signal: AbortSignal): Promise<boolean> {
-    const { cluster, identity } = this.options;
+    const { cluster, identity, inTurn = <T>(attempt: () => Promise<T>) => attempt() } = this.options;
     while (!signal.aborted) {
       // Not ended by the signal: a Lease that is acquired without our knowing could not be released.
-      if (await this.attempt(this.retryPeriodMs * 2)) {
+      if (await inTurn(() => this.attempt(this.retryPeriodMs * 2))) {
         cluster.logger.info({ lease: this.where, identity }, 'became leader');
         if (!signal.aborted) {
           return true;
@@ -169,8 +206,8 @@ export class LeaderElector {
   }
 
   private async tryToHold(timeoutMs: number): Promise<boolean> {
-    const { identity, namespace, name } = this.options;
-    if (this.renewedAt !== undefined && this.observed && this.leader === identity) {
+    const { identity, isShared } = this.options;
+    if (!isShared && this.renewedAt !== undefined && this.observed && this.leader === identity) {
       // Other candidates do not write a Lease that is held, so the version that we wrote is the current one: one request is enough.
       try {
         this.observe(await this.write('update', this.claim(this.observed.lease), timeoutMs));
@@ -182,17 +219,38 @@ export class LeaderElector {
       }
     }
     const current = await this.look(timeoutMs);
-    const holder = current?.spec?.holderIdentity;
-    if (current && holder && holder !== identity) {
-      const validMs = (current.spec?.leaseDurationSeconds ?? this.leaseDurationMs / 1000) * 1000;
-      if (this.now() < this.observed!.at + validMs) {
-        return false;
-      }
+    if (!this.isFree(current)) {
+      return false;
     }
-    this.observe(current
-      ? await this.write('update', this.claim(current), timeoutMs)
-      : await this.write('create', this.claim({ metadata: { namespace, name } }), timeoutMs));
+    this.observe(await this.take(current, timeoutMs));
     return true;
+  }
+
+  /** Whether this candidate may take the Lease, or holds it. */
+  private isFree(current: Lease | undefined): boolean {
+    const holder = current?.spec?.holderIdentity;
+    if (current && holder === this.options.identity) {
+      return true;
+    }
+    const validMs = holder ? (current?.spec?.leaseDurationSeconds ?? this.leaseDurationMs / 1000) * 1000 : 0;
+    const since = current ? this.observed!.at : this.missingSince!;
+    return this.now() >= since + validMs + (this.options.hesitationMs?.() ?? 0);
+  }
+
+  private async take(current: Lease | undefined, timeoutMs: number): Promise<Lease> {
+    const { identity, namespace, name, isShared } = this.options;
+    try {
+      return await (current
+        ? this.write('update', this.claim(current), timeoutMs)
+        : this.write('create', this.claim({ metadata: { namespace, name } }), timeoutMs));
+    } catch (error) {
+      const again = isShared && (isSituation(error, 'conflict') || isAlreadyExists(error)) ? await this.look(timeoutMs) : undefined;
+      if (again?.spec?.holderIdentity !== identity) {
+        throw error;
+      }
+      // Another process of the same identity was faster.
+      return this.write('update', this.claim(again), timeoutMs);
+    }
   }
 
   private async look(timeoutMs: number): Promise<Lease | undefined> {
@@ -200,8 +258,10 @@ export class LeaderElector {
     const lease = await this.reader.find(LEASES, { namespace, name }, { timeoutMs, maxRetries: 0 });
     if (lease) {
       this.observe(lease);
+      this.missingSince = undefined;
     } else {
       this.observed = undefined;
+      this.missingSince ??= this.now();
     }
     if (this.leader !== this.options.identity) {
       this.renewedAt = undefined;
@@ -221,8 +281,11 @@ export class LeaderElector {
     const { cluster, identity } = this.options;
     const now = microTime(cluster.clock.now());
     const isOurs = lease.spec?.holderIdentity === identity;
+    const annotations = { ...lease.metadata.annotations };
+    delete annotations[HANDOVER];
     return {
       ...lease,
+      ...(isOurs || this.handoverTo === undefined ? {} : { metadata: { ...lease.metadata, annotations } }),
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
       spec: {
@@ -249,7 +312,7 @@ export class LeaderElector {
 
   /** Gives the Lease up if it is still ours. */
   private async release(): Promise<void> {
-    const { cluster, identity, releaseOnCancel = true } = this.options;
+    const { cluster, identity, isShared = false, releaseOnCancel = !isShared } = this.options;
     const held = this.observed?.lease;
     if (!releaseOnCancel || this.renewedAt === undefined || held?.spec?.holderIdentity !== identity) {
       return;

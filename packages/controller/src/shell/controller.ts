@@ -36,6 +36,8 @@ export interface ControllerOptions {
   readonly workerMetrics?: WorkerMetrics;
   /** Absent: no tracing. */
   readonly tracing?: Tracing;
+  /** Whether this process works on a namespace now. Absent: on all. */
+  readonly owns?: (namespace: string) => boolean;
 }
 
 /**
@@ -48,6 +50,8 @@ export class Controller {
   public readonly queue: WorkQueue;
   private working = false;
   private readonly memories = new Map<string, unknown>();
+  /** The ends of the reconciliations under way, by key. */
+  private readonly underway = new Map<string, Promise<void>>();
   private readonly blockers = new Blockers();
   private readonly forbidden = new ForbiddenKeys();
 
@@ -63,9 +67,9 @@ export class Controller {
 
   /** Reconciles until the signal is aborted. */
   public async run(signal: AbortSignal): Promise<void> {
-    const { definition: { concurrency, reads }, clock, logger, workerMetrics } = this.options;
+    const { definition: { concurrency }, clock, logger, workerMetrics } = this.options;
     this.working = true;
-    reads.forEach(kind => this.enqueueAll(kind));
+    this.adopt(namespace => this.owns(namespace));
     const workers = new Workers({
       queue: this.queue,
       concurrency,
@@ -77,12 +81,40 @@ export class Controller {
     await workers.run(signal);
   }
 
+  /** Enqueues the objects of namespaces that this process begins to work on. */
+  public adopt(isOurs: (namespace: string) => boolean): void {
+    if (this.working) {
+      this.options.definition.reads.forEach(kind => this.enqueueAll(kind, isOurs));
+    }
+  }
+
+  /** Waits until no reconciliation in namespaces that this process no longer owns is under way, and forgets what it remembers about them. */
+  public async abandon(isTheirs: (namespace: string) => boolean): Promise<void> {
+    const keys = [...this.underway.keys()].filter(key => isTheirs(namespaceOf(key)));
+    await Promise.all(keys.map(key => this.underway.get(key)));
+    for (const key of [...this.memories.keys()].filter(key => isTheirs(namespaceOf(key)))) {
+      this.forget(key);
+    }
+  }
+
+  private owns(namespace: string): boolean {
+    return this.options.owns?.(namespace) ?? true;
+  }
+
+  private forget(key: string): void {
+    this.remember(key, null);
+    this.blockers.set(key, []);
+    this.forbidden.set(key, false);
+  }
+
   private watch<K extends Kind>(kind: K): void {
     this.options.caches.onChange(kind, change => this.enqueue(kind, change));
   }
 
-  private enqueueAll<K extends Kind>(kind: K): void {
-    this.options.caches.list(kind).forEach(after => this.enqueue(kind, { after, origin: 'list' }));
+  private enqueueAll<K extends Kind>(kind: K, isOurs: (namespace: string) => boolean): void {
+    this.options.caches.list(kind)
+      .filter(({ metadata }) => isOurs(metadata.namespace ?? ''))
+      .forEach(after => this.enqueue(kind, { after, origin: 'list' }));
   }
 
   private enqueue<K extends Kind>(kind: K, change: Change<Kinds[K]>): void {
@@ -93,7 +125,7 @@ export class Controller {
       return;
     }
     const isNews = change.origin !== 'list' && change.origin !== 'resync';
-    for (const { key, delayMs = 0 } of items) {
+    for (const { key, delayMs = 0 } of items.filter(item => this.owns(namespaceOf(item.key)))) {
       this.queue.addAfter(key, delayMs, (isNews || this.isUntouched(key)) && !this.isLowPriority(key) ? 'normal' : 'low');
     }
     const { namespace = '', name = '' } = statesOf(change)[0]!.metadata;
@@ -105,6 +137,19 @@ export class Controller {
   }
 
   private async reconcile(key: string, signal: AbortSignal) {
+    if (!this.owns(namespaceOf(key))) {
+      return {};
+    }
+    const run = this.reconcileOwned(key, signal);
+    this.underway.set(key, run.then(() => undefined, () => undefined));
+    try {
+      return await run;
+    } finally {
+      this.underway.delete(key);
+    }
+  }
+
+  private async reconcileOwned(key: string, signal: AbortSignal) {
     const { definition: { kind, traced }, caches, executor, requestPriority, tracing } = this.options;
     const { namespace = '', name } = parseKey(key);
     const send: Send = request => {
@@ -120,9 +165,7 @@ export class Controller {
     const { namespace = '', name } = parseKey(key);
     const plan = definition.plan(caches, namespace, name, { now: clock.now(), monotonic: clock.monotonic(), memory: this.memories.get(key) });
     if (plan === undefined) {
-      this.remember(key, null);
-      this.blockers.set(key, []);
-      this.forbidden.set(key, false);
+      this.forget(key);
       return {};
     }
     const { errors, requeueAfterMs, blockedBy } = await runPlan<unknown>(plan, {
@@ -166,3 +209,6 @@ export class Controller {
   }
 }
 
+function namespaceOf(key: string): string {
+  return parseKey(key).namespace ?? '';
+}

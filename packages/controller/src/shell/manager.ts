@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { LEASE, definedOnly } from 'agent-sandbox-api';
-import { Cluster, EventRecorder, LeaderElector, LeadershipLostError, Reader, Writer, loadCredentials, sleep, type Logger } from 'agent-sandbox-kube';
+import { LEASE, SHARD_LEASES, definedOnly } from 'agent-sandbox-api';
+import { Cluster, EventRecorder, LeaderElector, LeadershipLostError, Reader, ShardElection, Writer, loadCredentials, sleep, type Logger } from 'agent-sandbox-kube';
 import { Endpoints, FlagError } from 'agent-sandbox-program';
 import type { Flags } from '../flags.js';
 import { Caches } from './caches.js';
@@ -11,8 +11,10 @@ import { Executor } from './executor.js';
 import { RequestPriority } from './request-priority.js';
 import { Metrics } from './metrics.js';
 import { NamespaceGate } from './namespace-gate.js';
+import type { Kind } from '../reconcile/cache.js';
 import { countPools } from './pool-counts.js';
 import { countMembers, countSandboxes } from './sandbox-counts.js';
+import { Shards } from './shards.js';
 
 /** A connection carries one request at a time. */
 const FEWEST_CONNECTIONS = 32;
@@ -33,7 +35,7 @@ export interface ManagerOptions {
 
 /**
  * Runs controllers until the signal is aborted. Caches, metrics and health checks run on every replica, so that the next leader
- * can start at once; only the leader reconciles. Rejects when the Lease is lost.
+ * can start at once; only the leader reconciles, or with shards each replica what it holds. Rejects when a Lease is lost.
  */
 export async function runManager({ flags, definitions, logger, version }: ManagerOptions, signal: AbortSignal): Promise<void> {
   const metrics = new Metrics(version);
@@ -50,10 +52,17 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     metrics: metrics.requests(),
   });
   const identity = `${hostname()}_${randomUUID()}`;
-  const election = flags.leaderElect ? elector(cluster, flags, identity) : undefined;
+  const setLeader = flags.leaderElect ? metrics.leaders() : () => undefined;
+  const shards = flags.shards > 1
+    ? new Shards(flags.shards, (shard, owned) => {
+      setLeader(SHARD_LEASES[shard]!, owned);
+      logger.info({ shard, of: flags.shards }, owned ? 'working on a shard' : 'ended the work on a shard');
+    })
+    : undefined;
+  const election = electionOf(cluster, flags, identity);
   // A process that was suspended may resume its work before it learns that another one leads now.
   const onWrite = () => {
-    if (election?.isLeader === false) {
+    if (election?.isValid() === false) {
       throw new LeadershipLostError(LEASE, 'it was not renewed in time');
     }
   };
@@ -82,17 +91,19 @@ export async function runManager({ flags, definitions, logger, version }: Manage
     const executor = new Executor({ reader: new Reader(cluster), writer, gate, measure, ...(definition.silent ? {} : { events }) });
     return new Controller({
       definition, caches, executor, requestPriority, clock: cluster.clock, logger, queueMetrics, workerMetrics,
-      ...definedOnly({ tracing }),
+      ...definedOnly({ tracing, owns: shards && ((namespace: string) => shards.owns(namespace)) }),
     });
   });
   let working = false;
-  const setLeader = election ? metrics.leader(LEASE) : () => undefined;
+  [LEASE, ...(shards ? SHARD_LEASES.slice(0, flags.shards) : [])].forEach(lease => setLeader(lease, false));
   metrics.observe(controllers);
   const isWorking = () => working && caches.hasSynced;
-  countSandboxes(metrics.registry, () => caches.list('Sandbox'), isWorking);
+  /** The objects of a kind that this process works on: each object is counted by one process. */
+  const owned = <K extends Kind>(kind: K) => caches.list(kind).filter(({ metadata }) => shards?.owns(metadata.namespace ?? '') ?? true);
+  countSandboxes(metrics.registry, () => owned('Sandbox'), isWorking);
   if (definitions.some(({ reads }) => reads.includes('SandboxWarmPool'))) {
-    countMembers(metrics.registry, () => caches.list('SandboxWarmPool'), ({ metadata }) => caches.byIndex('Sandbox', 'controller', metadata.uid ?? ''), isWorking);
-    countPools(metrics.registry, () => caches.list('SandboxWarmPool'), isWorking, flags.sandboxWarmPoolMaxReplicas);
+    countMembers(metrics.registry, () => owned('SandboxWarmPool'), ({ metadata }) => caches.byIndex('Sandbox', 'controller', metadata.uid ?? ''), isWorking);
+    countPools(metrics.registry, () => owned('SandboxWarmPool'), isWorking, flags.sandboxWarmPoolMaxReplicas);
   }
   const endpoints = [
     new Endpoints(flags.metricsBindAddress, {
@@ -108,8 +119,12 @@ export async function runManager({ flags, definitions, logger, version }: Manage
       await server.bind();
     }
     const listening = caches.run(stopping.signal);
+    const workOn = async (shard: number, leading: AbortSignal) => {
+      await caches.waitForSync(leading);
+      await shards?.work(shard, controllers, leading);
+    };
     const work = async (leading: AbortSignal) => {
-      setLeader(true);
+      setLeader(LEASE, true);
       await caches.waitForSync(leading);
       working = true;
       logger.info({ controllers: definitions.map(({ name }) => name) }, 'working');
@@ -117,7 +132,7 @@ export async function runManager({ flags, definitions, logger, version }: Manage
       await Promise.all(controllers.map(controller => controller.run(leading)));
       await resynced;
     };
-    await (election?.run(work, stopping.signal) ?? work(stopping.signal));
+    await (election?.run(work, workOn, stopping.signal) ?? work(stopping.signal));
     await Promise.all(recorders.map(events => events.close()));
     stopping.abort();
     await listening;
@@ -134,12 +149,33 @@ export async function runManager({ flags, definitions, logger, version }: Manage
   }
 }
 
-function elector(cluster: Cluster, flags: Flags, identity: string): LeaderElector {
+/** How this process comes to work, and whether it may go on. */
+interface Election {
+  readonly isValid: () => boolean;
+  readonly run: ShardElection['run'];
+}
+
+function electionOf(cluster: Cluster, flags: Flags, identity: string): Election | undefined {
+  if (flags.shards > SHARD_LEASES.length) {
+    throw new FlagError(`--shards is ${flags.shards}: use at most ${SHARD_LEASES.length}, for which there are Leases in the role`);
+  }
+  if (!flags.leaderElect) {
+    if (flags.shards > 1) {
+      throw new FlagError('--shards needs leader election, which divides the work: leave out --leader-elect=false, or --shards');
+    }
+    return undefined;
+  }
   const namespace = flags.leaderElectionNamespace || cluster.namespace;
   if (namespace === undefined || namespace === '') {
     throw new FlagError('no namespace for the Lease: give --leader-election-namespace, or --leader-elect=false for a single process');
   }
-  return new LeaderElector({ cluster, namespace, name: LEASE, identity });
+  const options = { cluster, namespace, name: LEASE, identity };
+  if (flags.shards > 1) {
+    const sharded = new ShardElection({ ...options, shards: SHARD_LEASES.slice(0, flags.shards) });
+    return { isValid: () => sharded.isValid, run: (start, lead, signal) => sharded.run(start, lead, signal) };
+  }
+  const single = new LeaderElector(options);
+  return { isValid: () => single.isLeader, run: (start, _lead, signal) => single.run(start, signal) };
 }
 
 async function resync(cluster: Cluster, caches: Caches, signal: AbortSignal): Promise<void> {

@@ -81,11 +81,9 @@ export class Metrics {
   }
 
   /** Whether this process holds a Lease, under the name that client-go has for it. */
-  public leader(lease: string): (leading: boolean) => void {
+  public leaders(): (lease: string, leading: boolean) => void {
     const status = this.gauge('leader_election_master_status', '1 on the process that leads, 0 on the others', ['name']);
-    const set = (leading: boolean) => status.set({ name: lease }, leading ? 1 : 0);
-    set(false);
-    return set;
+    return (lease, leading) => status.set({ name: lease }, leading ? 1 : 0);
   }
 
   /** Metrics that plans feed. */
