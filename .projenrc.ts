@@ -424,10 +424,10 @@ project.addTask('test:browsers', {
   description: 'Install the programs that people use in browsers, and open them through the router in Chromium',
   steps: [
     { exec: `tsx --conditions=${SOURCE_CONDITION} packages/router/test/programs/install.ts` },
-    { exec: 'jest --ci packages/router/test/browser-programs.test.ts', receiveArgs: true },
+    { exec: JEST.replace('jest', `jest packages/router/test/browser-programs.test.ts --ignoreProjects ${NODE_TESTS}`), receiveArgs: true, env: JEST_ENV },
   ],
 });
-project.addTask('bench:router', { description: 'Compare the router with a direct connection and with the least possible proxy', exec: 'tsx bench/router/main.ts', receiveArgs: true });
+project.addTask('bench:router', { description: 'Compare the router with a direct connection and with the least possible proxy', exec: `tsx --conditions=${SOURCE_CONDITION} bench/router/main.ts`, receiveArgs: true });
 project.addTask('bundle', { description: 'Bundle controller, router and runtime into one file each, in dist/bundle', exec: 'tsx scripts/bundle.ts', receiveArgs: true });
 project.addTask('testbed', { description: 'Build, start and stop a real control plane', exec: 'tsx testbed/src/cli.ts', receiveArgs: true });
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { type IncomingHttpHeaders, type Server, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -283,6 +283,8 @@ describe('the command line', () => {
     while (!existsSync(opened)) {
       await new Promise(resolve => setTimeout(resolve, 20));
     }
+    // Only this user can read it: it was copied with its mode.
+    expect((await stat(opened)).mode & 0o777).toBe(0o600);
     expect((await readFile(opened, 'utf8')).replaceAll('&#38;', '&')).toContain(`url=${first.address}"`);
     first.child.kill('SIGINT');
     expect((await first.end).code).toBe(130);

@@ -1,37 +1,53 @@
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
+import { Cluster, staticCredentials } from 'agent-sandbox-kube';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { CertificateAuthority } from '../../../testbed/src/certificates.js';
+import { RouterToken, SandboxClient, SandboxConnection } from '../../client/src/index.js';
 import { CHROMIUM, missing, nodeOf, programFile, start, type ProgramName, type Running as Program } from './programs/programs.js';
 import { FakeCluster, ask, eventually, freePort, startBackend, startRouter, type Running } from './support.js';
 
-/** Programs that people use in a browser, in a real one, through the router with TLS: by host and by path. */
+/**
+ * Programs that people use in a browser, in a real one, through the router: by host and by path with TLS, and through the listener on
+ * loopback of `agent-sandbox forward`. In each, the page of an attacker gets nothing.
+ */
 const TIMEOUT_MS = 240_000;
 jest.setTimeout(TIMEOUT_MS);
 
 const DOMAIN = 'sandboxes.test';
 const TOKEN = 'ann-token';
+const CLAIMS = '/apis/extensions.agents.x-k8s.io/v1beta1/sandboxclaims';
+/** Folder for the pictures of the guide; without it, none are taken. */
+const { AGENT_SCREENSHOTS } = process.env;
 
-interface Scene {
-  readonly router: Running;
-  readonly browser: Browser;
-  readonly context: BrowserContext;
-  readonly port: number;
-  /** Address of a sandbox with an attacker's page. */
-  readonly evil: string;
-  /** Address by host, or by a path that stays in what the program gets. */
-  byHost(path?: string): string;
-  byPath(path?: string): string;
+/** How a browser gets to a sandbox; a path is stripped if the program does not get the part that names the sandbox. */
+type Way = 'host' | 'path' | 'stripped path' | 'forward';
+
+/** A sandbox at an address of its own. */
+interface Place {
+  readonly way: Way;
+  /** Address of a path in the program, without any secret. */
+  address(path: string): string;
+  /** Base path that the program has to have, with a slash at its end. */
   readonly base: string;
-  /** Address by a path that the program does not get. */
-  byStrippedPath(): string;
-  readonly strippedBase: string;
+  /** Opens a path in a new tab: the first time, with what signs the browser in. */
+  open(path: string): Promise<Page>;
+  /** Address of an attacker's page. */
+  readonly evil: string;
   close(): Promise<void>;
 }
 
-/** A router with TLS in front of a program on this machine, and a browser that finds the domain there. */
+interface Scene {
+  readonly router: Running;
+  /** Name of the Sandbox. */
+  readonly name: string;
+  at(way: Way): Promise<Place>;
+  close(): Promise<void>;
+}
+
+/** A router in front of a program on this machine, and a browser that finds its domain there. */
 async function scene(name: string, port: number): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), 'router-browsers-'));
   const ca = await CertificateAuthority.create('tests');
@@ -42,6 +58,10 @@ async function scene(name: string, port: number): Promise<Scene> {
   };
   const cluster = await FakeCluster.start();
   cluster.sandbox(name, { ports: [port] });
+  cluster.api.put(CLAIMS, {
+    metadata: { namespace: 'default', name }, spec: { warmPoolRef: { name: 'pool' } },
+    status: { sandbox: { name }, conditions: [{ type: 'Ready', status: 'True', reason: 'DependenciesReady' }] },
+  });
   const evil = await startBackend((_, response) => response.setHeader('content-type', 'text/html').end('<!doctype html><title>evil</title>'));
   cluster.sandbox('evil', { ports: [evil.port] });
   cluster.grants.add('ann create proxy default/evil');
@@ -53,20 +73,60 @@ async function scene(name: string, port: number): Promise<Scene> {
   ]);
   await eventually('the sandbox', async () => (await ask(router.url, { headers: { 'authorization': `Bearer ${TOKEN}`, 'x-sandbox-id': name, 'x-sandbox-port': '1' } })).status === 403);
   const [, https] = router.router.ports as [number, number];
-  const browser = await chromium.launch({
+  const browser: Browser = await chromium.launch({
     executablePath: CHROMIUM, headless: true, chromiumSandbox: false, args: [`--host-resolver-rules=MAP *.test 127.0.0.1, MAP ${DOMAIN} 127.0.0.1`, '--disable-dev-shm-usage'],
   });
-  const context = await browser.newContext({ ignoreHTTPSErrors: true });
-  context.setDefaultTimeout(TIMEOUT_MS - 10_000);
-  const base = `/raw/default/${name}/${port}`;
-  const strippedBase = `/sandboxes/default/${name}/${port}/`;
+  const context: BrowserContext = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1000, height: 600 } });
+  // A step that hangs is named, rather than the test that runs out of time.
+  context.setDefaultTimeout(TIMEOUT_MS / 3);
+  const connection = new Cluster({ credentials: staticCredentials({ server: cluster.api.url }), userAgent: 'test/1.0' });
+  const client = new SandboxClient({ cluster: connection, namespace: 'default', connection: SandboxConnection.direct({ url: router.url }), token: RouterToken.fixed(TOKEN) });
+
+  const visit = async (address: string) => {
+    const page = await context.newPage();
+    await page.goto(address);
+    return page;
+  };
+
+  /** Below the router: another sandbox is of the same site, so the browser sends the session along with what its pages ask for. */
+  const behindRouter = (way: Way, origin: string, prefix: string): Place => {
+    const base = `${prefix}/default/${name}/${port}`;
+    const address = (path: string) => `${origin}${way === 'host' ? '' : base}${path}`;
+    return {
+      way, address, base: way === 'path' ? `${base}/` : '/', evil: withToken(`https://evil--default--${evil.port}.${DOMAIN}:${https}/`),
+      open: async path => {
+        const page = await visit(withToken(address(path)));
+        expect(page.url()).not.toContain(TOKEN);
+        return page;
+      },
+      close: async () => undefined,
+    };
+  };
+
+  const forwarded = async (): Promise<Place> => {
+    const forward = await (await client.get(name)).forward({ port });
+    const url = new URL(forward.url);
+    return {
+      way: 'forward', base: '/', evil: `http://evil.localhost:${evil.port}/`,
+      address: path => `${url.origin}${path}`,
+      open: async path => {
+        const page = await visit(`${url.origin}${path}${path.includes('?') ? '&' : '?'}${url.search.slice(1)}`);
+        expect(page.url()).not.toContain(url.search.slice(1));
+        return page;
+      },
+      close: () => forward.close(),
+    };
+  };
+
   return {
-    router, browser, context, port: https, base, strippedBase, evil: `https://evil--default--${evil.port}.${DOMAIN}:${https}/`,
-    byHost: (path = '/') => `https://${name}--default--${port}.${DOMAIN}:${https}${path}`,
-    byStrippedPath: () => `https://${DOMAIN}:${https}${strippedBase}`,
-    byPath: (path = '/') => `https://${DOMAIN}:${https}${base}${path}`,
+    router, name,
+    at: async way => (way === 'forward' ? forwarded()
+      : way === 'host' ? behindRouter(way, `https://${name}--default--${port}.${DOMAIN}:${https}`, '')
+        : behindRouter(way, `https://${DOMAIN}:${https}`, way === 'path' ? '/raw' : '/sandboxes')),
     close: async () => {
       await browser.close();
+      await client.close();
+      await connection.close();
       await router.close(0);
       await evil.close();
       await cluster.api.stop();
@@ -82,12 +142,12 @@ function describeProgram(name: ProgramName, suite: () => void): void {
   (reason === undefined ? describe : describe.skip)(reason === undefined ? name : `${name} (${reason})`, suite);
 }
 
-/** A page of another sandbox, so of the same site, that tries to use one which its visitor has open. */
-async function attacker({ context, evil }: Scene): Promise<Page> {
-  const page = await context.newPage();
-  await page.goto(withToken(evil));
-  expect(await page.title()).toBe('evil');
-  return page;
+/** Takes a picture for the guide, by one way of each program. */
+async function picture(page: Page, { way }: Place, name: ProgramName): Promise<void> {
+  if (AGENT_SCREENSHOTS !== undefined && way === 'host') {
+    mkdirSync(AGENT_SCREENSHOTS, { recursive: true });
+    await page.screenshot({ path: join(AGENT_SCREENSHOTS, `${name}.png`) });
+  }
 }
 
 /** What the page of an attacker does; a text, since it runs in the browser. */
@@ -95,7 +155,7 @@ const ATTACK = `async (url) => {
   const tried = (act) => act().catch((error) => 'failed: ' + error.name);
   return {
     socket: await new Promise((resolve) => {
-      const socket = new WebSocket(url.replace('https', 'wss'));
+      const socket = new WebSocket(url.replace(/^http/, 'ws'));
       socket.onopen = () => resolve('open');
       socket.onerror = () => resolve('refused');
     }),
@@ -116,19 +176,32 @@ const ATTACK = `async (url) => {
   };
 }`;
 
-/** An attacker's page gets nothing from a sandbox. */
-async function expectNothing(it: Scene, address: string, path: string): Promise<void> {
-  const page = await attacker(it);
-  const { accessLog } = it.router;
+/** A path that no program has, so that each request for it in the log is one of a test. */
+const ATTACKED = '/attacked';
+
+/** The page of an attacker gets nothing from a sandbox that its visitor has open, though the sandbox's own page does. */
+async function expectNothing({ router: { accessLog, log }, name }: Scene, place: Place, own: Page): Promise<void> {
+  const asked = () => accessLog.filter(({ path, sandbox_id }) => sandbox_id === name && path.endsWith(ATTACKED)).map(({ status }) => status as number);
+  const address = place.address(ATTACKED);
+  accessLog.length = 0;
+  const status = await own.evaluate(`fetch(${JSON.stringify(address)}).then(({ status }) => status)`);
+  expect(status).not.toBe(403);
+  await eventually('the line of the own page', () => asked().length === 1);
+  const page = await own.context().newPage();
+  await page.goto(place.evil);
+  expect(await page.title()).toBe('evil');
   accessLog.length = 0;
   const results: unknown = await page.evaluate(`(${ATTACK})(${JSON.stringify(address)})`);
   expect(results).toMatchObject({ socket: 'refused', read: expect.stringContaining('failed'), frame: 'loaded elsewhere' });
-  const asked = await eventually('the lines', () => {
-    const lines = accessLog.filter(line => line.path === path);
-    return lines.length >= 4 && lines;
-  });
-  // The browser has sent the cookie along: it is the router that says no.
-  expect(asked.map(({ status }) => status)).toEqual(asked.map(() => 403));
+  if (place.way === 'forward') {
+    // The listener itself says no.
+    expect(asked()).toEqual([]);
+  } else {
+    // The browser has sent the session along: it is the router that says no.
+    await eventually('the lines', () => asked().length >= 4);
+    expect(asked()).toEqual(asked().map(() => 403));
+  }
+  expect(JSON.stringify([accessLog, log])).not.toContain(TOKEN);
   await page.close();
 }
 
@@ -156,12 +229,11 @@ describeProgram('vite', () => {
   afterEach(() => server.stop());
   afterAll(() => it.close());
 
-  test.each(['host', 'path'])('by %s: a change of a file shows without a reload, and no other page gets in', async way => {
-    await serve(way === 'host' ? '/' : `${it.base}/`);
-    const address = way === 'host' ? it.byHost() : it.byPath();
-    const page = await it.context.newPage();
-    await page.goto(withToken(address));
-    expect(page.url()).toBe(address);
+  test.each<Way>(['host', 'path', 'forward'])('by %s: a change of a file shows without a reload, and no other page gets in', async way => {
+    const place = await it.at(way);
+    await serve(place.base);
+    const page = await place.open('/');
+    expect(page.url()).toBe(place.address('/'));
     const shows = (text: string, timeout: number) => page.waitForFunction(`document.getElementById('text')?.textContent === '${text}'`, undefined, { timeout });
     await shows('one', 60_000);
     await page.evaluate('window.wasHere = true');
@@ -172,8 +244,9 @@ describeProgram('vite', () => {
     }, 60_000);
     expect(await page.evaluate('window.wasHere')).toBe(true);
     expect(await page.evaluate('document.cookie')).toBe('');
-    await expectNothing(it, address, way === 'host' ? '/' : `${it.base}/`);
+    await expectNothing(it, place, page);
     await page.close();
+    await place.close();
   });
 });
 
@@ -197,20 +270,68 @@ describeProgram('jupyterlab', () => {
   afterEach(() => server.stop());
   afterAll(() => it.close());
 
-  test.each(['host', 'path'])('by %s: a cell of a notebook runs, and no other page gets in', async way => {
-    await serve(way === 'host' ? '/' : `${it.base}/`);
-    const address = way === 'host' ? it.byHost('/lab') : it.byPath('/lab');
-    const page = await it.context.newPage();
-    await page.goto(withToken(`${address}?reset`));
+  test.each<Way>(['host', 'path', 'forward'])('by %s: a cell of a notebook runs, and no other page gets in', async way => {
+    const place = await it.at(way);
+    await serve(place.base);
+    const page = await place.open('/lab?reset');
     await page.locator('.jp-LauncherCard[data-category="Notebook"]').first().click();
     // It starts two kernels for a new notebook and ends one of them: what is asked of that one gets no answer.
     await page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').waitFor();
     await page.locator('.jp-Notebook .jp-Cell .cm-content').first().click();
     await page.keyboard.type("print(6 * 7, 'times')");
-    await page.keyboard.press('Shift+Enter');
-    await page.locator('.jp-OutputArea-output', { hasText: '42 times' }).first().waitFor();
-    await expectNothing(it, address, way === 'host' ? '/lab' : `${it.base}/lab`);
+    await eventually('the output', () => {
+      void page.keyboard.press('Control+Enter');
+      return page.locator('.jp-OutputArea-output', { hasText: '42 times' }).first().waitFor({ timeout: 10_000 }).then(() => true, () => false);
+    }, TIMEOUT_MS / 2);
+    await picture(page, place, 'jupyterlab');
+    await expectNothing(it, place, page);
     await page.close();
+    await place.close();
+  });
+});
+
+describeProgram('novnc', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'router-novnc-'));
+  const programs: Program[] = [];
+  let it: Scene;
+
+  beforeAll(async () => {
+    const [port, vncPort] = [await freePort(), await freePort()];
+    it = await scene('novnc', port);
+    const screen = start('Xtigervnc', ['-displayfd', '1', '-rfbport', String(vncPort), '-localhost', '-SecurityTypes', 'None', '-geometry', '1000x560', '-depth', '24', '-desktop', 'sandbox'], folder);
+    programs.push(screen);
+    const display = await eventually('the display', () => /^(\d+)$/m.exec(screen.output())?.[1]);
+    programs.push(
+      start('xterm', ['-display', `:${display}`, '-geometry', '100x30+120+60', '-fa', 'Monospace', '-e', '/bin/sh'], folder, { HOME: folder, PS1: 'sandbox$ ' }),
+      start('websockify', ['--web', '/usr/share/novnc', `127.0.0.1:${port}`, `127.0.0.1:${vncPort}`], folder),
+    );
+    await eventually('websockify', () => ask(`http://127.0.0.1:${port}/vnc.html`).then(({ status }) => status === 200, () => false), TIMEOUT_MS / 2);
+  });
+  afterAll(async () => {
+    await Promise.all(programs.map(program => program.stop()));
+    await it.close();
+  });
+
+  test.each<Way>(['host', 'stripped path', 'forward'])('by %s: the desktop is painted and takes keys, and no other page gets in', async way => {
+    const place = await it.at(way);
+    const socket = new URL(place.address('/websockify')).pathname.slice(1);
+    const page = await place.open(`/vnc.html?autoconnect=true&path=${socket}`);
+    // A desktop that is painted has more than one color.
+    await page.waitForFunction(`(() => {
+      const canvas = document.querySelector('#noVNC_container canvas');
+      const pixels = canvas && canvas.width > 300 ? new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer) : [];
+      return new Set(pixels).size > 1;
+    })()`);
+    const file = `typed-${way.replace(' ', '-')}.txt`;
+    await page.locator('#noVNC_container canvas').click({ position: { x: 300, y: 200 } });
+    await page.keyboard.type(`echo Hello from a desktop > ${file}; cat ${file}\n`, { delay: 5 });
+    await eventually('what was typed', () => existsSync(join(folder, file)) && readFileSync(join(folder, file), 'utf8') === 'Hello from a desktop\n', TIMEOUT_MS / 2);
+    // Its message that it has connected goes away by itself.
+    await page.locator('#noVNC_status.noVNC_open').waitFor({ state: 'detached' });
+    await picture(page, place, 'novnc');
+    await expectNothing(it, place, page);
+    await page.close();
+    await place.close();
   });
 });
 
@@ -233,12 +354,11 @@ describeProgram('code-server', () => {
     await it.close();
   });
 
-  test.each(['host', 'path'])('by %s: a file is edited and a command runs, and no other page gets in', async way => {
-    const file = `by-${way}.txt`;
+  test.each<Way>(['host', 'stripped path', 'forward'])('by %s: a file is edited and a command runs, and no other page gets in', async way => {
+    const [file, ran] = [`${way.replace(' ', '-')}.txt`, `ran-by-${way.replace(' ', '-')}`];
     writeFileSync(join(folder, file), 'before\n');
-    const address = way === 'host' ? it.byHost() : it.byStrippedPath();
-    const page = await it.context.newPage();
-    await page.goto(withToken(`${address}?folder=${folder}`));
+    const place = await it.at(way);
+    const page = await place.open(`/?folder=${folder}`);
     await page.locator('.monaco-workbench .explorer-folders-view').first().waitFor();
     await page.locator('.explorer-folders-view .monaco-list-row', { hasText: file }).first().dblclick();
     await page.locator('.editor-instance .view-lines', { hasText: 'before' }).first().click();
@@ -248,9 +368,10 @@ describeProgram('code-server', () => {
     await eventually('the file to be saved', () => readFileSync(join(folder, file), 'utf8') === 'edited before\n', TIMEOUT_MS);
     await page.keyboard.press('Control+Backquote');
     await page.locator('.terminal .xterm-screen').first().click();
-    await page.keyboard.type(`echo run > ran-${way}.txt\n`);
-    await eventually('the command to run', () => existsSync(join(folder, `ran-${way}.txt`)), TIMEOUT_MS);
-    await expectNothing(it, address, way === 'host' ? '/' : it.strippedBase);
+    await page.keyboard.type(`echo run > ${ran}\n`);
+    await eventually('the command to run', () => existsSync(join(folder, ran)), TIMEOUT_MS);
+    await expectNothing(it, place, page);
     await page.close();
+    await place.close();
   });
 });

@@ -1,7 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 /** Where programs are installed that the tests open in a browser: outside of the repository, and kept. */
 const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'cdk8s-agent-sandbox', 'browser-programs');
@@ -10,7 +10,7 @@ const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'cdk
 export const CHROMIUM = process.env.AGENT_CHROMIUM ?? '/usr/bin/chromium';
 
 interface Installable {
-  /** File that is there once the program is installed. */
+  /** File that is there once the program is installed: in its folder of the cache, or anywhere if the path is absolute. */
   readonly file: string;
   readonly commands: (folder: string) => readonly (readonly [command: string, ...args: string[]])[];
 }
@@ -25,12 +25,21 @@ const PROGRAMS = {
     file: 'node_modules/code-server/out/node/entry.js',
     commands: folder => [
       ['npm', 'install', '--no-audit', '--no-fund', '--prefix', folder, `node-linux-${process.arch}@24`],
-      ['env', `PATH=${join(folder, NODE_FOLDER, 'bin')}:${process.env.PATH}`, `npm_config_nodedir=${join(folder, NODE_FOLDER)}`, 'npm', 'install', '--no-audit', '--no-fund', '--prefix', folder, 'code-server@4'],
+      // It asks the user agent of npm for the release of Node, and that of the npm that runs this would be handed on.
+      ['env', '-u', 'npm_config_user_agent', `PATH=${join(folder, NODE_FOLDER, 'bin')}:${process.env.PATH}`, `npm_config_nodedir=${join(folder, NODE_FOLDER)}`, 'npm', 'install', '--no-audit', '--no-fund', '--prefix', folder, 'code-server@4'],
     ],
   },
   jupyterlab: {
     file: 'venv/bin/jupyter-lab',
     commands: folder => [['python3', '-m', 'venv', join(folder, 'venv')], [join(folder, 'venv/bin/python'), '-m', 'pip', 'install', '--quiet', 'jupyterlab==4.*']],
+  },
+  // With a server of X that speaks VNC by itself, and a terminal to type into.
+  novnc: {
+    file: '/usr/share/novnc/vnc.html',
+    commands: () => [
+      ['apt-get', 'update'],
+      ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', 'install', '-y', '--no-install-recommends', 'novnc', 'websockify', 'tigervnc-standalone-server', 'xterm'],
+    ],
   },
   vite: {
     file: 'node_modules/vite/bin/vite.js',
@@ -43,7 +52,7 @@ export const PROGRAM_NAMES = Object.keys(PROGRAMS) as ProgramName[];
 
 /** The file of a program; undefined if it is not installed. */
 export function programFile(name: ProgramName): string | undefined {
-  const file = join(CACHE, name, PROGRAMS[name].file);
+  const file = resolve(CACHE, name, PROGRAMS[name].file);
   return existsSync(file) ? file : undefined;
 }
 
