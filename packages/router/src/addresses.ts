@@ -1,4 +1,5 @@
 import { SocketAddress, isIP, type BlockList } from 'node:net';
+import { LRUCache } from 'lru-cache';
 import { NO_POD_RANGES } from 'agent-sandbox-api';
 import { blockListOf } from 'agent-sandbox-program';
 
@@ -37,10 +38,25 @@ export function withoutMapping(address: string): string {
   return address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
 }
 
-/** Whether an address, as `canonicalAddress` or a socket without mapping writes it, is in a list. */
+/** Addresses that are remembered of a list. */
+const REMEMBERED = 4_096;
+/** What lists have said: a check costs more than everything else that is read of the headers of a request. */
+const KNOWN = new WeakMap<BlockList, LRUCache<string, boolean>>();
+
+/** Whether an address, as `canonicalAddress` or a socket without mapping writes it, is in a list that does not change any more. */
 export function isIn(address: string, list: BlockList): boolean {
-  const family = isIP(address);
-  return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4');
+  let known = KNOWN.get(list);
+  if (known === undefined) {
+    known = new LRUCache({ max: REMEMBERED });
+    KNOWN.set(list, known);
+  }
+  let answer = known.get(address);
+  if (answer === undefined) {
+    const family = isIP(address);
+    answer = family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4');
+    known.set(address, answer);
+  }
+  return answer;
 }
 
 /**

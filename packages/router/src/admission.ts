@@ -11,6 +11,7 @@ import type { RateLimits } from './limits.js';
 import { badRequest, cannotConnect, forbidden, tooManyRequests, unauthenticated, Refusal } from './refusal.js';
 import { pathOf, type RequestRecord } from './record.js';
 import type { Resume } from './resume.js';
+import { after } from './soon.js';
 import type { KnownSandbox, Obstacle, Question, Target, Targets } from './targets.js';
 
 /** Most headers in a request. */
@@ -54,6 +55,13 @@ export interface Admitted {
   readonly isStillAllowed: () => Promise<boolean>;
 }
 
+/** Who may have what. */
+interface Permission {
+  readonly caller: Caller;
+  readonly question: Question;
+  readonly identified: Identified;
+}
+
 /** Decides which requests may go to which sandbox. */
 export class Admission {
   constructor(private readonly options: AdmissionOptions) {}
@@ -81,9 +89,10 @@ export class Admission {
     }
     const deadline = new Deadline(Math.min(contract.timeoutMs ?? Infinity, this.options.timeoutMs), contract.id);
     try {
-      const permission = await deadline.bound(this.permit(request, contract, route, own.get('authorization'), isEncrypted, record));
-      const { caller, question, identified } = permission;
-      const headers = [...(host === undefined ? [] : ['Host', host]), ...this.forwarded(forwarded, own, route, identified, record)];
+      const permission = this.permit(request, contract, route, own.get('authorization'), isEncrypted, record);
+      // Nearly always all is known already, and nothing has to be waited for.
+      const { caller, question, identified } = permission instanceof Promise ? await deadline.bound(permission) : permission;
+      const headers = this.forwarded(host, forwarded, own, route, identified, record);
       const { traceHeaders } = this.options;
       return {
         caller, contract, question, deadline,
@@ -100,67 +109,69 @@ export class Admission {
     }
   }
 
-  /** Headers for the sandbox besides `Host`. */
+  /** Headers for the sandbox: `Host` first, if there is one. */
   private forwarded(
-    headers: string[], own: ReadonlyMap<string, string>, route: Route | undefined, { handsOnAuthorization }: Identified, { outside }: RequestRecord,
+    host: string | undefined, headers: string[], own: ReadonlyMap<string, string>, route: Route | undefined, { handsOnAuthorization }: Identified,
+    { outside }: RequestRecord,
   ): string[] {
     const { browser } = this.options;
+    const all = host === undefined ? [] : ['Host', host];
+    all.push(...(browser === undefined ? headers : browser.cleaned(headers)));
     const authorization = handsOnAuthorization ? own.get('authorization') : undefined;
-    const prefix = route?.isStripped ? route.base : outside.prefix;
-    return [
-      ...(browser === undefined ? headers : browser.cleaned(headers)),
-      ...(authorization === undefined ? [] : ['Authorization', authorization]),
-      ...forwardedHeaders({ ...outside, prefix }),
-    ];
+    if (authorization !== undefined) {
+      all.push('Authorization', authorization);
+    }
+    all.push(...forwardedHeaders(outside, route?.isStripped ? route.base : outside.prefix));
+    return all;
   }
 
   /** The authorized caller and its target; throws a refusal otherwise. */
-  private async permit(
+  private permit(
     request: IncomingMessage, contract: Contract, route: Route | undefined, authorization: string | undefined, isEncrypted: boolean,
     record: RequestRecord,
-  ): Promise<{ caller: Caller; question: Question; identified: Identified }> {
-    const { targets, rates, resume } = this.options;
-    const { id, namespace, port, podIp, uid } = contract;
+  ): Permission | Promise<Permission> {
     const hasCredential = bearerToken(authorization) !== undefined || route !== undefined;
     if (hasCredential && this.options.authentication.isRequired && !isEncrypted && !this.mayBeInTheClear(request, record)) {
       throw forbidden('A token over plain HTTP is refused, because it can be read on its way: use HTTPS, or start the router with --allow-http-tokens.');
     }
-    const identified = await this.identify(request, record, route, authorization);
-    let caller: Caller;
-    try {
-      caller = await identified.caller();
-    } catch (error) {
-      throw error instanceof Refusal && error.status === 401 && identified.expiresAt !== undefined ? identified.challenge() : error;
-    }
-    record.caller = caller.name;
+    return after(this.identify(request, record, route, authorization), identified => after(callerOf(identified), caller => {
+      record.caller = caller.name;
+      return this.allow(caller, identified, contract, record);
+    }));
+  }
+
+  /** What a caller may ask for, if it may. */
+  private allow(caller: Caller, identified: Identified, contract: Contract, record: RequestRecord): Permission | Promise<Permission> {
+    const { targets, rates, resume } = this.options;
+    const { namespace, id, port, podIp, uid: claimed } = contract;
     if (!rates.take(caller.key)) {
       throw tooManyRequests('Too many requests.');
     }
-    const wanted: Question = { namespace, id, port, ...definedOnly({ podIp, uid }) };
-    const sandbox = targets.sandbox(wanted);
+    const sandbox = targets.sandbox({ namespace, id, ...definedOnly({ uid: claimed }) });
     const ref = { namespace, name: id, ...definedOnly({ uid: sandbox?.metadata.uid }) };
-    if (identified.uid !== undefined && ref.uid !== undefined && identified.uid !== ref.uid) {
+    if (identified.uid !== undefined && sandbox !== undefined && identified.uid !== sandbox.metadata.uid) {
       // A later Sandbox of the same name is not the one that the session is for.
       throw identified.challenge();
     }
-    const allowed = caller.may('connect', ref);
-    const isAllowed = typeof allowed === 'boolean' ? allowed : await allowed;
-    record.decision = isAllowed ? 'allow' : 'deny';
-    if (!isAllowed) {
-      throw forbidden();
-    }
-    if (sandbox === undefined) {
-      throw cannotConnect(id);
-    }
-    if (identified.login !== undefined) {
-      throw await identified.login(sandbox.metadata.uid!, caller);
-    }
-    // From here on the UID is fixed: a later Sandbox of the same name was not authorized.
-    const question: Question = { ...wanted, uid: wanted.uid ?? sandbox.metadata.uid! };
-    if (resume !== undefined) {
-      await this.wake(resume, caller, ref, question, sandbox);
-    }
-    return { caller, question, identified };
+    return after(caller.may('connect', ref), isAllowed => {
+      record.decision = isAllowed ? 'allow' : 'deny';
+      if (!isAllowed) {
+        throw forbidden();
+      }
+      if (sandbox === undefined) {
+        throw cannotConnect(id);
+      }
+      if (identified.login !== undefined) {
+        return identified.login(sandbox.metadata.uid!, caller).then(answer => {
+          throw answer;
+        });
+      }
+      // From here on the UID is fixed: a later Sandbox of the same name was not authorized.
+      const uid = claimed ?? sandbox.metadata.uid!;
+      const question: Question = { namespace, id, port, uid, ...definedOnly({ podIp }) };
+      const permission = { caller, question, identified };
+      return resume === undefined ? permission : this.wake(resume, caller, ref, question, sandbox).then(() => permission);
+    });
   }
 
   private identify(
@@ -209,6 +220,19 @@ export class Admission {
 function contractOf({ id, namespace, port }: Route, own: ReadonlyMap<string, string>): Contract {
   const timeoutMs = readTimeout(own.get('x-sandbox-timeout'));
   return { id, namespace, port, ...definedOnly({ timeoutMs }) };
+}
+
+/** The caller; a session whose caller is unknown by now is signed in anew. */
+function callerOf(identified: Identified): Caller | Promise<Caller> {
+  const fail = (error: unknown): never => {
+    throw error instanceof Refusal && error.status === 401 && identified.expiresAt !== undefined ? identified.challenge() : error;
+  };
+  try {
+    const caller = identified.caller();
+    return caller instanceof Promise ? caller.catch(fail) : caller;
+  } catch (error) {
+    return fail(error);
+  }
 }
 
 async function isStillAllowed({ caller }: Identified, { namespace, id, uid }: Question): Promise<boolean> {

@@ -91,12 +91,7 @@ export function readContract(own: ReadonlyMap<string, string>, allowLoopback: bo
     throw badRequest('Invalid sandbox UID format.');
   }
   const timeoutMs = readTimeout(own.get('x-sandbox-timeout'));
-  return {
-    id, namespace, port,
-    ...definedOnly({ podIp }),
-    ...(uid ? { uid } : {}),
-    ...definedOnly({ timeoutMs }),
-  };
+  return { id, namespace, port, ...definedOnly({ podIp, uid: uid || undefined, timeoutMs }) };
 }
 
 function readPort(text: string | undefined): number {

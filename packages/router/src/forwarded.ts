@@ -30,8 +30,12 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>;
  * Reads `X-Forwarded-*` if the TCP peer is a trusted proxy, and ignores them otherwise. A malformed value counts as absent.
  */
 export function outsideOf(headers: Headers, peer: string, isEncrypted: boolean, trusted: BlockList): Outside {
-  const isTrusted = isIn(withoutMapping(peer), trusted);
-  const forwarded = (name: string) => (isTrusted ? nearest(headers[`x-forwarded-${name}`] as string | undefined) : undefined);
+  const client = withoutMapping(peer);
+  if (!isIn(client, trusted)) {
+    const [proto, host] = [isEncrypted ? 'https' : 'http', headers.host as string | undefined] as const;
+    return { client, chain: client, proto, isProtoKnown: isEncrypted, port: portOf(host, proto), prefix: '', ...definedOnly({ host }) };
+  }
+  const forwarded = (name: string) => nearest(headers[`x-forwarded-${name}`] as string | undefined);
   const chain = clientChain(peer, headers['x-forwarded-for'] as string | undefined, trusted);
   const proto = HTTP_SCHEMES.get(forwarded('proto')?.toLowerCase() ?? '');
   const scheme = proto ?? (isEncrypted ? 'https' : 'http');
@@ -39,7 +43,7 @@ export function outsideOf(headers: Headers, peer: string, isEncrypted: boolean, 
   const host = forwardedHost !== undefined && isHost(forwardedHost) ? forwardedHost : headers.host as string | undefined;
   const forwardedPort = Number(forwarded('port'));
   const isPort = Number.isInteger(forwardedPort) && forwardedPort >= 1 && forwardedPort <= 65535;
-  const port = isPort ? forwardedPort : Number(HOST.exec(host ?? '')?.[1] ?? (scheme === 'https' ? 443 : 80));
+  const port = isPort ? forwardedPort : portOf(host, scheme);
   const prefix = forwarded('prefix');
   return {
     client: chain[0]!, chain: chain.join(', '), proto: scheme, isProtoKnown: isEncrypted || proto !== undefined, port,
@@ -48,18 +52,29 @@ export function outsideOf(headers: Headers, peer: string, isEncrypted: boolean, 
   };
 }
 
+function portOf(host: string | undefined, scheme: 'http' | 'https'): number {
+  const port = host === undefined ? undefined : HOST.exec(host)?.[1];
+  return port === undefined ? (scheme === 'https' ? 443 : 80) : Number(port);
+}
+
 /** Whether a text may stand for a host in a URL. */
 export function isHost(text: string): boolean {
-  const port = HOST.exec(text)?.[1];
-  return HOST.test(text) && (port === undefined || (Number(port) >= 1 && Number(port) <= 65535)) && (!text.startsWith('[') || isIP(text.slice(1, text.indexOf(']'))) === 6);
+  const match = HOST.exec(text);
+  const port = match?.[1];
+  return match !== null && (port === undefined || (Number(port) >= 1 && Number(port) <= 65535)) && (!text.startsWith('[') || isIP(text.slice(1, text.indexOf(']'))) === 6);
 }
 
 /** Headers for the sandbox, as names and values in turn. */
-export function forwardedHeaders({ chain, proto, host, port, prefix }: Outside): string[] {
-  return [
-    'X-Forwarded-For', chain, 'X-Forwarded-Proto', proto, ...(host === undefined ? [] : ['X-Forwarded-Host', host]), 'X-Forwarded-Port', String(port),
-    ...(prefix === '' ? [] : ['X-Forwarded-Prefix', prefix]),
-  ];
+export function forwardedHeaders({ chain, proto, host, port }: Outside, prefix: string): string[] {
+  const headers = ['X-Forwarded-For', chain, 'X-Forwarded-Proto', proto];
+  if (host !== undefined) {
+    headers.push('X-Forwarded-Host', host);
+  }
+  headers.push('X-Forwarded-Port', String(port));
+  if (prefix !== '') {
+    headers.push('X-Forwarded-Prefix', prefix);
+  }
+  return headers;
 }
 
 /** The value of the nearest proxy: earlier ones may be the client's. */

@@ -7,7 +7,7 @@ export interface RequestRecord {
   path: string;
   /** How the client sent it; see `outsideOf`. */
   readonly outside: Outside;
-  readonly userAgent?: string;
+  readonly userAgent: string | undefined;
   /** Milliseconds of a monotonic clock. */
   readonly startedAt: number;
   id?: string;

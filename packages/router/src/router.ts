@@ -190,7 +190,7 @@ export class Router {
       method: request.method!,
       path: pathOf(request.url!),
       outside,
-      ...definedOnly({ userAgent: request.headers['user-agent'] }),
+      userAgent: request.headers['user-agent'],
       startedAt: performance.now(),
       status: 0,
       bytesIn: 0,

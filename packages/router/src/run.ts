@@ -8,7 +8,7 @@ import { Router } from './router.js';
 import { startTracing, type Tracing } from './tracing.js';
 
 /** Bytes of the access log that are written at once, and milliseconds after which they are in any case. */
-const LOG_CHUNK_BYTES = 4_096;
+const LOG_CHUNK_BYTES = 12_288;
 const LOG_FLUSH_MS = 1_000;
 
 export interface RunOptions {

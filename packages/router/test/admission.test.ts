@@ -25,7 +25,7 @@ function admission(allowHttpTokens = false, isOpen = false): Admission {
 
 async function outcome(subject: Admission, request: IncomingMessage, isEncrypted = false): Promise<number> {
   const outside = outsideOf(request.headers, request.socket.remoteAddress!, isEncrypted, new BlockList());
-  const record: RequestRecord = { method: 'GET', path: '/', outside, startedAt: 0, status: 0, bytesIn: 0, bytesOut: 0 };
+  const record: RequestRecord = { method: 'GET', path: '/', outside, startedAt: 0, userAgent: undefined, status: 0, bytesIn: 0, bytesOut: 0 };
   return subject.admit(request, isEncrypted, record).then(({ deadline }) => (deadline.clear(), 200), (error: Refusal) => error.status);
 }
 

@@ -116,7 +116,9 @@ export async function startRouter(cluster: FakeCluster, args: readonly string[] 
   const accessLog: Record<string, any>[] = [];
   const metrics = new Metrics('test');
   const connection = new Cluster({ credentials: staticCredentials({ server: cluster.api.url }), userAgent: 'test/1.0' });
-  const router = new Router({ flags, cluster: connection, logger, metrics, accessLog: fields => void accessLog.push(fields as Record<string, any>), ...more });
+  // As a line has them: without those that are undefined.
+  const writeLine = (fields: object) => void accessLog.push(JSON.parse(JSON.stringify(fields)) as Record<string, any>);
+  const router = new Router({ flags, cluster: connection, logger, metrics, accessLog: writeLine, ...more });
   await router.start();
   const [port] = router.ports as [number];
   return {

@@ -7,6 +7,7 @@ import type { User } from '../auth/access.js';
 import { bearerToken } from '../contract.js';
 import type { Outside } from '../forwarded.js';
 import { badRequest, forbidden, redirect, unauthenticated, type Refusal } from '../refusal.js';
+import { after } from '../soon.js';
 import { type CookieNames, cookieValues, withoutCookies } from './cookies.js';
 import type { Oidc } from './oidc.js';
 import { loginProblem, originProblem } from './origin.js';
@@ -84,8 +85,8 @@ export class Browser {
   }
 
   /** Finds out who sends a request, or throws the answer: a refusal, or the way to sign in. */
-  public async identify(request: IncomingMessage, outside: Outside, route: Route, authorization: string | undefined): Promise<Identified> {
-    const { authentication, parameter, allowedOrigins } = this.options;
+  public identify(request: IncomingMessage, outside: Outside, route: Route, authorization: string | undefined): Identified | Promise<Identified> {
+    const { authentication, parameter } = this.options;
     const { target, values } = takeParameter(route.target, parameter);
     const { headers, method } = request;
     const isPlain = (method === 'GET' || method === 'HEAD') && headers.upgrade === undefined;
@@ -98,25 +99,33 @@ export class Browser {
     if (values.length > 1) {
       throw badRequest(`The address has the parameter ${parameter} twice.`);
     }
-    const session = await this.session(headers.cookie, route);
-    if (values.length === 1 && isPlain) {
-      return this.signIn(request, outside, route, { ...base, token: values[0]!, hasSession: session !== undefined });
-    }
-    if (session !== undefined) {
-      const problem = originProblem(request, outside, allowedOrigins);
-      if (problem !== undefined) {
-        throw problem;
+    return after(this.session(headers.cookie, route), session => {
+      if (values.length === 1 && isPlain) {
+        return this.signIn(request, outside, route, { ...base, token: values[0]!, hasSession: session !== undefined });
       }
-      return {
-        ...base, uid: session.uid, expiresAt: session.expiresAt,
-        handsOnAuthorization: session.token === undefined || bearerToken(authorization) !== session.token,
-        caller: this.callerOf(session, outside),
-      };
+      if (session !== undefined) {
+        return this.inSession(request, outside, session, authorization, base);
+      }
+      if (bearerToken(authorization) === undefined) {
+        throw challenge();
+      }
+      return { ...base, caller: header };
+    });
+  }
+
+  /** A request that a session lets in, if it comes from a page that may send it. */
+  private inSession(
+    request: IncomingMessage, outside: Outside, session: Session, authorization: string | undefined, base: Omit<Identified, 'caller'>,
+  ): Identified {
+    const problem = originProblem(request, outside, this.options.allowedOrigins);
+    if (problem !== undefined) {
+      throw problem;
     }
-    if (bearerToken(authorization) === undefined) {
-      throw challenge();
-    }
-    return { ...base, caller: header };
+    return {
+      ...base, uid: session.uid, expiresAt: session.expiresAt,
+      handsOnAuthorization: session.token === undefined || bearerToken(authorization) !== session.token,
+      caller: this.callerOf(session, outside),
+    };
   }
 
   /** Headers for the sandbox without what is the router's: its cookies, and an address with a token in `Referer`. */
@@ -144,19 +153,23 @@ export class Browser {
     return headers.filter((_, i) => !isOwn(i - i % 2));
   }
 
-  private async session(cookie: string | undefined, route: Route): Promise<Session | undefined> {
+  /** The session of a request: the first one of its cookies that is for this address. */
+  private session(cookie: string | undefined, route: Route): Session | undefined | Promise<Session | undefined> {
     const { names, seal } = this.options;
-    for (const value of cookieValues(cookie, names.name(cookiePath(route))).slice(0, MOST_CANDIDATES)) {
-      const session = this.sessions.get(value) ?? await seal.open<Session>('session', value);
-      if (session === undefined || session.expiresAt <= Date.now()) {
-        continue;
+    const find = (values: readonly string[]): Session | undefined | Promise<Session | undefined> => {
+      const [value, ...others] = values;
+      if (value === undefined) {
+        return undefined;
       }
-      this.sessions.set(value, session);
-      if (session.scope === route.scope && session.namespace === route.namespace && session.id === route.id) {
-        return session;
-      }
-    }
-    return undefined;
+      return after<Session | undefined, Session | undefined>(this.sessions.get(value) ?? seal.open<Session>('session', value), session => {
+        if (session === undefined || session.expiresAt <= Date.now()) {
+          return find(others);
+        }
+        this.sessions.set(value, session);
+        return session.scope === route.scope && session.namespace === route.namespace && session.id === route.id ? session : find(others);
+      });
+    };
+    return find(cookieValues(cookie, names.name(cookiePath(route))).slice(0, MOST_CANDIDATES));
   }
 
   private callerOf({ token, user, expiresAt }: Pick<Session, 'token' | 'user' | 'expiresAt'>, { client }: Outside): () => Caller | Promise<Caller> {
