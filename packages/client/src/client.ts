@@ -135,6 +135,10 @@ export class SandboxClient implements AsyncDisposable {
       throw new SandboxInputError('adopt needs a name', { remedy: 'name the claim, or leave adopt out' });
     }
     const claim = buildClaim(this.namespaceOf(options), options, Date.now(), this.options.trace?.());
+    const isKept = options.keep ?? options.name !== undefined;
+    if (!isKept) {
+      this.prepare(claim.metadata.namespace!);
+    }
     if (options.name === undefined) {
       // A claim under a name of the caller's choice may have been there before.
       this.making.add(claim);
@@ -145,7 +149,7 @@ export class SandboxClient implements AsyncDisposable {
       try {
         onProgress?.({ step: 'created', claim: keyOf(made.claim) });
         const bound = await waitForClaim(this.cluster, made.claim, { until: 'ready', timeoutMs, signal, onProgress });
-        return this.handle(bound, options.keep ?? options.name !== undefined);
+        return this.handle(bound, isKept);
       } catch (error) {
         if (made.isOurs) {
           await this.rollBack(made.claim, error);
@@ -325,6 +329,16 @@ export class SandboxClient implements AsyncDisposable {
     await Promise.allSettled([...unfinished, this.deleteAll()]);
   }
 
+  /** Gets token and connection while the controller works: who makes a sandbox that is deleted again wants to use it here. */
+  private prepare(namespace: string): void {
+    this.way.prepare?.(namespace);
+    this.options.token?.prepare?.(namespace, () => this.cluster);
+  }
+
+  private get way(): Connection {
+    return this.connection ??= (this.options.connection ?? SandboxConnection.tunnel()).open(() => this.cluster);
+  }
+
   private handle(claim: SandboxClaim, isKept: boolean): Sandbox {
     return this.track(claim, this.targetOf(claim).learn({ addresses: claim.status?.sandbox?.podIPs }), isKept);
   }
@@ -337,9 +351,8 @@ export class SandboxClient implements AsyncDisposable {
     const { options } = this;
     const cluster = () => this.cluster;
     const timeoutMs = options.timeoutMs ?? 60_000;
-    this.connection ??= (options.connection ?? SandboxConnection.tunnel()).open(cluster);
     const transport = new Transport({
-      connection: this.connection,
+      connection: this.way,
       cluster,
       tokens: options.token,
       allowInsecureTokens: options.allowInsecureTokens ?? false,

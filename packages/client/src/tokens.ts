@@ -17,6 +17,8 @@ export interface TokenTarget {
 export interface TokenProvider {
   /** A bearer token. Called before each request, so it answers from memory unless something is due to be renewed. */
   token(target: TokenTarget, cluster: () => Cluster, signal: AbortSignal): string | Promise<string>;
+  /** Gets, and does not wait for, what the first request to a sandbox of this namespace would wait for. Its failures show there. */
+  prepare?(namespace: string, cluster: () => Cluster): void;
   /** The router did not accept this one: the next call gets another one if there is any. */
   reject(token: string): void;
   /** Whether a token opens one sandbox only. Routers of others refuse an address in the request then, so none is sent. */
@@ -134,6 +136,15 @@ class Remembered implements TokenProvider {
       this.pending.set(key, renewal);
     }
     return untilAborted(renewal, signal);
+  }
+
+  public prepare(namespace: string, cluster: () => Cluster): void {
+    if (this.isScoped) {
+      // Which sandbox it will be is not known yet.
+      return;
+    }
+    const anySandbox = { namespace, name: '', uid: async () => '' };
+    Promise.resolve(this.token(anySandbox, cluster, AbortSignal.timeout(RENEWAL_TIMEOUT_MS))).catch(() => undefined);
   }
 
   public reject(token: string): void {

@@ -1,11 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { ApiError } from 'agent-sandbox-kube';
 import { SandboxClient } from '../src/client.js';
+import { SandboxConnection } from '../src/connection/index.js';
 import {
   SandboxClaimExistsError, SandboxClaimFailedError, SandboxCleanupError, SandboxClosedError, SandboxInputError, SandboxNotFoundError,
   SandboxTemplateNotFoundError, SandboxTimeoutError, SandboxWarmPoolNotFoundError,
 } from '../src/errors.js';
 import type { Progress } from '../src/readiness.js';
+import { RouterToken } from '../src/tokens.js';
 import { status } from './fake-sandbox.js';
 import { Bench, CLAIMS, SANDBOXES, rejection } from './support.js';
 
@@ -20,6 +22,20 @@ describe('create', () => {
     const sandbox = await creating;
     expect([sandbox.namespace, sandbox.claimName, sandbox.name, sandbox.isKept]).toEqual(['team', claim, 'warm-1', false]);
     expect(progress).toEqual([{ step: 'created', claim: `team/${claim}` }, { step: 'ready', sandbox: 'warm-1' }]);
+  });
+
+  test.each([[{}, ['team']], [{ keep: true }, []], [{ name: 'mine' }, []]])('with %j, token and connection are got while the controller works: %j', async (options, namespaces) => {
+    const [asked, opened]: string[][] = [[], []];
+    const plan = SandboxConnection.direct({ url: 'http://127.0.0.1:1' });
+    await using bench = await Bench.start({
+      token: { ...RouterToken.fixed('t'), prepare: namespace => void asked.push(namespace) },
+      connection: { ...plan, open: cluster => Object.assign(plan.open(cluster), { prepare: (namespace: string) => void opened.push(namespace) }) },
+    });
+    const creating = bench.client.create({ pool: 'python', ...options });
+    await bench.claimed();
+    expect([asked, opened]).toEqual([namespaces, namespaces]);
+    await bench.bind();
+    await creating;
   });
 
   test('watches from the version of the claim that it made, and nothing but it', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { RouterToken, type TokenTarget } from '../src/tokens.js';
 import { status } from './fake-sandbox.js';
-import { rejection, withSandbox } from './support.js';
+import { Bench, rejection, withSandbox } from './support.js';
 
 const TARGET: TokenTarget = { namespace: 'team', name: 's', uid: async () => 'u' };
 const never = () => {
@@ -41,8 +41,7 @@ describe('RouterToken', () => {
   });
 
   test('fromServiceAccount asks the API server once, for the audience of the router, and again after a 401', async () => {
-    const { bench: _bench, sandbox } = await withSandbox({ token: RouterToken.fromServiceAccount({ name: 'agent' }) });
-    await using bench = _bench;
+    await using bench = await Bench.start({ token: RouterToken.fromServiceAccount({ name: 'agent' }) });
     const path = '/api/v1/namespaces/team/serviceaccounts/agent/token';
     let issued = 0;
     const answer = (bench.api as any).answer.bind(bench.api);
@@ -53,6 +52,9 @@ describe('RouterToken', () => {
       const body = { status: { token: `t${++issued}`, expirationTimestamp: new Date(Date.now() + 3_600_000).toISOString() } };
       response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     };
+    const creating = bench.client.create({ pool: 'python' });
+    await bench.bind();
+    const sandbox = await creating;
     bench.sandbox.answers = [status(200, [])];
     await Promise.all([sandbox.files.list(), sandbox.files.list()]);
     bench.sandbox.answers = [status(401, { detail: 'unauthenticated' }), status(200, { exit_code: 0 })];

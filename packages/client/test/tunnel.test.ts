@@ -2,6 +2,8 @@ import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Cluster, staticCredentials } from 'agent-sandbox-kube';
+import type { Agent } from 'undici';
+import type { Connection, Target } from '../src/connection/connection.js';
 import type { TunnelOptions } from '../src/connection/index.js';
 import { tunnel } from '../src/connection/tunnel.js';
 import { SandboxTunnelError } from '../src/errors.js';
@@ -44,6 +46,8 @@ async function through<T>(options: TunnelOptions, work: (transport: Transport) =
   }
 }
 
+const disposable = (connection: Connection) => Object.assign(connection, { [Symbol.asyncDispose]: () => connection.close() });
+
 const READ = { operation: 'read', method: 'GET', path: 'download/a', reads: true } as const;
 const RUN = { operation: 'run', method: 'POST', path: 'execute', body: '{}', reads: false } as const;
 
@@ -65,6 +69,31 @@ describe('tunnel', () => {
     expect(router.arrived[0].headers).toMatchObject({ 'x-sandbox-id': 's', 'x-sandbox-namespace': 'team' });
     // What proves who we are to the API server is not for the router.
     expect(router.arrived[0].headers.authorization).toBeUndefined();
+  });
+
+  test('is there for the first request if it was prepared; a failure shows in the first request', async () => {
+    const request = async (connection: Connection) => {
+      const { dispatcher, origin } = await connection.route({ namespace: 'team' } as Target, new AbortController().signal);
+      await (await dispatcher.request({ origin, path: '/x', method: 'GET' })).body.dump();
+    };
+    kubelet.objects.set(slices('agent-sandbox-system'), slice());
+    await using early = disposable(tunnel({ routerNamespace: 'agent-sandbox-system' }).open(() => cluster));
+    early.prepare!('team');
+    await expect(request(early)).rejects.toThrow('no router is ready behind');
+    kubelet.objects.set(slices('agent-sandbox-system'), slice('router-1'));
+    kubelet.pods.add('router-1');
+    router.answers = [bytes(Buffer.from('ok'))];
+    await using connection = disposable(tunnel().open(() => cluster));
+    connection.prepare!('team');
+    connection.prepare!('team');
+    const { dispatcher, origin } = await connection.route({ namespace: 'team' } as Target, new AbortController().signal);
+    // Until the connection is free again.
+    while (router.arrived.length === 0 || (dispatcher as Agent).stats[origin]?.running !== 0) {
+      await new Promise(resolve => setTimeout(resolve, 5));
+    }
+    expect(router.arrived.map(({ url }) => url)).toEqual(['/healthz']);
+    await request(connection);
+    expect(kubelet.forwards).toHaveLength(1);
   });
 
   test('carries large bodies both ways, byte by byte', async () => {

@@ -35,6 +35,8 @@ export interface Route {
 export interface Connection {
   /** Throws an error of this package when there is no way, or the reason of the signal. */
   route(target: Target, signal: AbortSignal): Promise<Route>;
+  /** Begins, and does not wait for, what the first request to a sandbox of this namespace would wait for. Its failures show there. */
+  prepare?(namespace: string): void;
   /** A request over the last route got no answer or a 5xx: what was remembered about it may be old. */
   forget(): void;
   /** Closes all connections; requests under way fail. */

@@ -26,6 +26,8 @@ const ENDPOINT_SLICES: Resource<EndpointSlice> = {
   group: 'discovery.k8s.io', version: 'v1', kind: 'EndpointSlice', plural: 'endpointslices', namespaced: true,
 };
 const ROUTER_PORT = 8080;
+/** The name is never resolved: the dispatcher knows where its connections lead. */
+const ORIGIN = 'http://sandbox-router.tunnel';
 /** Connections at a time; each is a WebSocket to the API server. */
 const CONNECTIONS = 32;
 /** Milliseconds that an idle one is kept. */
@@ -48,6 +50,16 @@ class TunnelConnection implements Connection {
   constructor(private readonly cluster: () => Cluster, private readonly options: TunnelOptions) {}
 
   public async route({ namespace }: Target): Promise<Route> {
+    return { origin: ORIGIN, prefix: '', dispatcher: this.tunnel(namespace).agent, viaRouter: true, isPrivate: true };
+  }
+
+  public prepare(namespace: string): void {
+    if (this.tunnels.size === 0) {
+      this.tunnel(namespace).prepare();
+    }
+  }
+
+  private tunnel(namespace: string): RouterTunnel {
     const { routerNamespace } = this.options;
     const namespaces = routerNamespace ? [routerNamespace] : [...new Set([ROUTER.namespace, namespace])];
     const key = namespaces.join();
@@ -55,8 +67,7 @@ class TunnelConnection implements Connection {
     if (!found) {
       this.tunnels.set(key, found = new RouterTunnel(this.cluster(), namespaces, this.options));
     }
-    // The name is never resolved: the dispatcher knows where its connections lead.
-    return { origin: 'http://sandbox-router.tunnel', prefix: '', dispatcher: found.agent, viaRouter: true, isPrivate: true };
+    return found;
   }
 
   public forget(): void {
@@ -91,6 +102,11 @@ class RouterTunnel {
 
   public forget(): void {
     this.endpoint = undefined;
+  }
+
+  /** Finds the router and makes one connection, which is kept for the first request. */
+  public prepare(): void {
+    this.agent.request({ origin: ORIGIN, path: '/healthz', method: 'GET' }).then(({ body }) => body.dump()).catch(() => undefined);
   }
 
   public async close(): Promise<void> {
