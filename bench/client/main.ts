@@ -2,6 +2,8 @@
  * Measures how long it takes from asking for a sandbox to the output of the first command in it, on a warm pool, in steps. Everything
  * is ours and runs on this machine: SDK, controller, router, runtimes. See ../README.md.
  */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { median, quantile } from '../statistics';
 import { table } from '../table';
@@ -10,8 +12,9 @@ import type { World } from '../../packages/client/test/world.js';
 
 const USAGE = `usage: npm run bench:client [-- OPTIONS]
 
-  --rounds N   sandboxes for each way (default: 20)
-  --help       this text`;
+  --rounds N    sandboxes for each way (default: 20)
+  --before DIR  compares with another commit, of which DIR is a checkout with its packages installed: both in turns, twice
+  --help        this text`;
 
 /** Milliseconds of one sandbox. */
 interface Sample {
@@ -105,15 +108,52 @@ async function run(rounds: number): Promise<void> {
   console.log(JSON.stringify({ benchmark: 'client', rounds, results }));
 }
 
+type Results = Readonly<Record<string, Readonly<Record<string, { readonly p50: number; readonly p90: number }>>>>;
+
+/** Times that each of two checkouts has its turn. */
+const TURNS = 2;
+
+/** Runs the benchmark of a checkout by itself. */
+function resultsOf(dir: string, rounds: number): Results {
+  const { status, stdout } = spawnSync(join(dir, 'node_modules', '.bin', 'tsx'), [
+    '--conditions=agent-sandbox-source', join(dir, 'bench', 'client', 'main.ts'), '--rounds', String(rounds),
+  ], { cwd: dir, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  if (status !== 0) {
+    throw new Error(`the benchmark in ${dir} ended with ${status}`);
+  }
+  return (JSON.parse(stdout.trim().split('\n').at(-1)!) as { results: Results }).results;
+}
+
+/** Compares this checkout with an earlier one: medians of the turns. */
+function compare(before: string, rounds: number): void {
+  const samples: Record<'before' | 'now', Results[]> = { before: [], now: [] };
+  for (let turn = 0; turn < TURNS; turn++) {
+    samples.before.push(resultsOf(before, rounds));
+    samples.now.push(resultsOf(join(__dirname, '..', '..'), rounds));
+  }
+  const middle = (which: 'before' | 'now', way: string, step: string) => median(samples[which].map(results => results[way][step].p50));
+  const ways = Object.keys(samples.now[0]).filter(way => way in samples.before[0]);
+  console.log(`\nMilliseconds before / now (ratio), medians of ${TURNS} turns of ${rounds} sandboxes\n`);
+  console.log(table(['', ...STEPS], ways.map(way => [way, ...STEPS.map(step => {
+    const [old, now] = [middle('before', way, step), middle('now', way, step)];
+    return `${old.toFixed(1)} / ${now.toFixed(1)} (${(now / old).toFixed(2)})`;
+  })])));
+  console.log(JSON.stringify({ benchmark: 'client', rounds, turns: TURNS, ...samples }));
+}
+
 const STEPS = ['claim', 'ready', 'first', 'total', 'second'] as const;
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { rounds: { type: 'string', default: '20' }, help: { type: 'boolean', short: 'h' } } });
+  const { values } = parseArgs({ options: { rounds: { type: 'string', default: '20' }, before: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
   if (values.help || !/^[1-9]\d{0,3}$/.test(values.rounds)) {
     console.error(USAGE);
     return values.help ? 0 : 2;
   }
-  await run(Number(values.rounds));
+  if (values.before === undefined) {
+    await run(Number(values.rounds));
+  } else {
+    compare(values.before, Number(values.rounds));
+  }
   return 0;
 }
 
