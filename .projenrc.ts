@@ -55,10 +55,12 @@ const project = new cdk.JsiiProject({
   // for agent-sandbox-check; jsii libraries carry what they depend on
   bundledDeps: ['yaml@^2.8.0'],
   bin: { 'agent-sandbox-check': COMMAND },
-  // constructs before 10.5, since cdk8s-plus-28 for Go does not compile with later ones, and Go takes the oldest that all packages allow.
-  peerDeps: ['cdk8s@^2.68.12', 'cdk8s-plus-28@^2.5.6', 'constructs@^10.4.5'],
+  // constructs before 10.5: cdk8s-plus-28 for Go, which apps may have as well, does not compile with later ones, and Go takes the oldest that all packages allow.
+  peerDeps: ['cdk8s@^2.68.12', 'constructs@^10.4.5'],
   // Development happens on the oldest peers (projen pins them); the newest are what users install.
   devDeps: [
+    // The oldest of the supported cdk8s-plus, what `cdk8s init` installs, and the newest.
+    'cdk8s-plus-28@2.5.6', 'cdk8s-plus-33@^2.5.57', 'cdk8s-plus-34@^2.0.54',
     '@types/node@^20', '@types/jest@^30', '@swc/core@1.16.18', '@swc/jest@^0.2', 'jest@^30', 'ajv@^8', 'fast-check@^4', 'tsx@^4',
     'esbuild@^0.28', '@cyclonedx/cyclonedx-library@^10', 'dockerfile-ast@^0.7', 'tar-stream@^3', '@types/tar-stream@^3', 'fengari@^0.1', '@marcbachmann/cel-js@^8', 'dependency-cruiser@^17', 'knip@^5', 'eslint@^9', '@eslint/js@^9', 'globals@^14', 'typescript-eslint@^8', '@stylistic/eslint-plugin@^5', 'jsii-docgen@^10',
   ],

@@ -11,7 +11,8 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 
 const ROOT = path.resolve(__dirname, '..');
-const PEERS = ['cdk8s', 'cdk8s-plus-28', 'constructs'];
+/** Packages of the snippets. */
+const PEERS = ['cdk8s', 'cdk8s-plus-33', 'constructs'];
 
 function documents(): string[] {
   const below = (folder: string) => fs.readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })

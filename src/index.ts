@@ -40,6 +40,9 @@ export { ExpectedClaim, ExpectedObject, ExpectedWarmPool, SandboxAssertions } fr
 export { ManifestImport } from './importing';
 export { Checks, Finding, FindingSeverity } from './findings';
 export {
-  AgentSandboxObjectProps, AgentSandboxVersion, ISandboxTemplate, ISandboxWarmPool, ObjectMetadataProps,
+  AgentSandboxObjectProps, AgentSandboxVersion, DnsPolicy, IConfigMap, IEnvFrom, IEnvValue, IIpBlock, ILabelSelector, ImagePullPolicy,
+  INetworkPolicyPeer, IPersistentVolumeClaim, IPod, ISandboxTemplate, ISandboxWarmPool, ISecret, IServiceAccount, MountPropagation,
+  NamespaceSelectorConfig, NetworkPolicyPeerConfig, ObjectMetadataProps, PersistentVolumeAccessMode, PodSelectorConfig, Protocol,
+  RestartPolicy,
 } from './objects';
 export * as l1 from '../imports';

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { transformSync } from '@swc/core';
 import * as cdk8s from 'cdk8s';
 import * as library from 'cdk8s-agent-sandbox';
-import * as kplus from 'cdk8s-plus-28';
+import * as kplus from 'cdk8s-plus-33';
 import { parseAllDocuments } from 'yaml';
 
 /**
@@ -13,7 +13,7 @@ import { parseAllDocuments } from 'yaml';
  */
 const ROOT = path.join(__dirname, '..');
 const FIXTURE = fs.readFileSync(path.join(ROOT, 'rosetta', 'default.ts-fixture'), 'utf8').replace(/declare const (\w+): .*;/g, 'const $1 = given.$1;');
-const MODULES: Record<string, unknown> = { 'cdk8s': cdk8s, 'cdk8s-plus-28': kplus, 'cdk8s-agent-sandbox': library };
+const MODULES: Record<string, unknown> = { 'cdk8s': cdk8s, 'cdk8s-plus-33': kplus, 'cdk8s-agent-sandbox': library };
 const DOCUMENTS = ['README.md', ...fs.readdirSync(path.join(ROOT, 'docs', 'guide'), { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.md')).map(file => `docs/guide/${file}`)];
 
 const outdir = fs.mkdtempSync(path.join(os.tmpdir(), 'documents-'));

@@ -18,11 +18,13 @@ const plain = (type: string) => type.replace(/\?$/, '');
 function valid(notation: string): any {
   const type = plain(notation);
   const known: Record<string, unknown> = {
-    's': '1', 'n': 1, 'b': true, '*': {}, 's|kplus.EnvValue': 'x', 'Duration': Duration.seconds(60), 'Isolation': library.Isolation.gvisor(),
+    's': '1', 'n': 1, 'b': true, '*': {}, 's|IEnvValue': 'x', 'Duration': Duration.seconds(60), 'Isolation': library.Isolation.gvisor(),
     'SandboxNetwork': library.SandboxNetwork.denyAll(), 'ISandboxTemplate': library.SandboxTemplate.fromName('python'),
     'ISandboxWarmPool': library.SandboxWarmPool.fromName('pool'), 'l1.Quantity': l1.Quantity.fromString('1'), 'l1.IntOrString': l1.IntOrString.fromNumber(1),
     'SandboxVolume': library.SandboxVolume.emptyDir('v'), 'NetworkPeer': library.NetworkPeer.anyPod(), 'WarmPoolMetric': library.WarmPoolMetric.claimRate({ target: '1' }),
     'KedaTrigger': library.KedaTrigger.raw({ type: 'cron', metadata: { a: 'b' } }), 'SandboxContainer': CONTAINER,
+    'IConfigMap': { kind: 'ConfigMap', name: 'settings' }, 'ISecret': { kind: 'Secret', name: 'token' }, 'IPersistentVolumeClaim': { kind: 'PersistentVolumeClaim', name: 'data' },
+    'IPod': new kplus.Pod(testChart(), 'pod', { containers: [{ image: 'a:1' }] }),
     'WarmPoolScaleTarget': { apiVersion: 'extensions.agents.x-k8s.io/v1beta1', name: 'pool' },
   };
   if (type in known) {
@@ -48,7 +50,7 @@ function isRight(value: unknown, notation: string): boolean {
   const type = plain(notation);
   switch (type) {
     case '*': return true;
-    case 's': case 's|kplus.EnvValue': return typeof value === 'string';
+    case 's': case 's|IEnvValue': return typeof value === 'string';
     case 'n': return typeof value === 'number';
     case 'b': return typeof value === 'boolean';
   }
@@ -102,8 +104,8 @@ test('every struct that a prop or parameter is made of has a shape, and so has e
   const named = [...Object.values(STRUCTS).flatMap(struct => Object.values(struct)), ...Object.values(METHODS).flat().map(parameter => parameter.split(':')[1])]
     .flatMap(type => type.replace(/[?[{]|\.\.\./g, '').split('|'))
     .filter(type => /^(l1\.)?[A-Z]/.test(type) && !(type in STRUCTS) && !(type in ENUMS));
-  // What is left are classes, and references to objects.
-  const others = [...new Set(named)].filter(type => !['Duration', 'Construct', 'ISandboxTemplate', 'ISandboxWarmPool', 'l1.Quantity', 'l1.IntOrString'].includes(type));
+  // What is left are classes, and interfaces of objects and values.
+  const others = [...new Set(named)].filter(type => !['Duration', 'Construct', 'l1.Quantity', 'l1.IntOrString'].includes(type) && !/^I[A-Z]/.test(type));
   expect(others.filter(type => typeof (library as any)[type] !== 'function')).toEqual([]);
 });
 
@@ -115,7 +117,7 @@ describe('methods', () => {
     const call = (...given: unknown[]) => (library as any)[owner][name](...given);
     const types = METHODS[method].map(parameter => parameter.split(':')[1]);
     types.forEach((type, index) => {
-      const before = types.slice(0, index).map(each => (each.startsWith('Construct') ? testChart() : /kplus/.test(each) ? undefined : valid(each)));
+      const before = types.slice(0, index).map(each => (each.startsWith('Construct') ? testChart() : valid(each)));
       if (type.startsWith('...')) {
         expect(() => call(...before, null)).toThrow(`${method}: ${METHODS[method][index].split(':')[0]}[0] is null: `);
         return;

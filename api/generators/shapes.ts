@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as kplus from 'cdk8s-plus-28';
 import ts from 'typescript';
 import { generateL1 } from './l1';
 
@@ -124,7 +123,7 @@ function notation(type: ts.TypeNode, prefix: string): Notation {
 
 /** Structs with what they inherit, as far as props and parameters reach them, in the order of their names. */
 function render({ structs, enums, classes, methods }: Declarations): string {
-  const isBehavior = (type: string) => /^(kplus\.)?I[A-Z]/.test(type);
+  const isBehavior = (type: string) => /^I[A-Z]/.test(type);
   const propsOf = (type: string): Record<string, Notation> => {
     const { parents, props } = structs.get(type)!;
     return { ...Object.assign({}, ...parents.map(propsOf)), ...props };
@@ -133,15 +132,12 @@ function render({ structs, enums, classes, methods }: Declarations): string {
   const usedEnums = new Map<string, Record<string, string>>();
   const visit = (text: Notation): void => text.replace(/\?$/, '').replace(/^\.\.\./, '').replace(/^[[{]+/, '').split('|').forEach(visitNamed);
   const visitNamed = (type: string): void => {
-    const foreign = /^kplus\.(.*)/.exec(type)?.[1];
-    if (foreign && !isBehavior(type) && isEnum((kplus as any)[foreign])) {
-      usedEnums.set(type, sortedByKey((kplus as any)[foreign]));
-    } else if (enums.has(type)) {
+    if (enums.has(type)) {
       usedEnums.set(type, enums.get(type)!);
     } else if (structs.has(type) && !isBehavior(type) && !reached.has(type)) {
       reached.set(type, sortedByKey(propsOf(type)));
       Object.values(propsOf(type)).forEach(visit);
-    } else if (!structs.has(type) && !classes.has(type) && !foreign && !FOREIGN.includes(type) && !['s', 'n', 'b', '*'].includes(type)) {
+    } else if (!structs.has(type) && !classes.has(type) && !FOREIGN.includes(type) && !['s', 'n', 'b', '*'].includes(type)) {
       throw new Error(`no shape for the type ${type}: the generator reads exported interfaces, classes and enumerations`);
     }
   };
@@ -165,10 +161,6 @@ export const METHODS: Readonly<Record<string, readonly string[]>> = {
 ${[...methods].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, parameters]) => `  ${quote(key)}: [${parameters.map(quote).join(', ')}],`).join('\n')}
 };
 `;
-}
-
-function isEnum(value: unknown): value is Record<string, string> {
-  return typeof value === 'object' && value !== null && Object.values(value).every(member => typeof member === 'string');
 }
 
 function sortedByKey<T>(map: Record<string, T>): Record<string, T> {

@@ -1,5 +1,5 @@
 import { App, Chart, Duration } from 'cdk8s';
-import * as kplus from 'cdk8s-plus-28';
+import * as kplus from 'cdk8s-plus-33';
 import { Isolation, NetworkPeer, NetworkPort, Probe, Sandbox, SandboxNamespace, SandboxNetwork, SandboxVolume } from 'cdk8s-agent-sandbox';
 
 // REPLACE: pin public images by their digest, and name your own.

@@ -1,5 +1,5 @@
 import { ApiObject, JsonPatch } from 'cdk8s';
-import * as kplus from 'cdk8s-plus-28';
+import * as kplus from 'cdk8s-plus-33';
 import { Construct } from 'constructs';
 import { Isolation, NetworkPeer, NetworkPort, Sandbox, SandboxNetwork } from 'cdk8s-agent-sandbox';
 

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { App, Chart, Duration } from 'cdk8s';
-import * as kplus from 'cdk8s-plus-28';
+import * as kplus from 'cdk8s-plus-33';
 import { Isolation, Probe, Sandbox, type SandboxContainer, SandboxNetwork, SandboxVolume } from 'cdk8s-agent-sandbox';
 
 // REPLACE: pin the image by its digest.

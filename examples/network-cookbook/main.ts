@@ -1,5 +1,5 @@
 import { App, Chart } from 'cdk8s';
-import * as kplus from 'cdk8s-plus-28';
+import * as kplus from 'cdk8s-plus-33';
 import { ClusterDns, Isolation, NetworkPeer, NetworkPort, SandboxNetwork, SandboxTemplate, type SandboxTemplateProps } from 'cdk8s-agent-sandbox';
 
 // REPLACE: an image of yours, pinned by its digest.

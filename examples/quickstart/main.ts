@@ -1,7 +1,6 @@
 import { App, Chart, Duration } from 'cdk8s';
-import { RestartPolicy } from 'cdk8s-plus-28';
 import {
-  Isolation, Lifetime, Probe, SandboxClaim, SandboxDisruptionBudget, SandboxNamespace, SandboxNetwork, SandboxTemplate, SandboxWarmPool,
+  Isolation, Lifetime, Probe, RestartPolicy, SandboxClaim, SandboxDisruptionBudget, SandboxNamespace, SandboxNetwork, SandboxTemplate, SandboxWarmPool,
 } from 'cdk8s-agent-sandbox';
 
 // REPLACE: an image of yours that serves on port 8888, pinned by its digest.

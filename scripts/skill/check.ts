@@ -10,7 +10,7 @@ import { MISTAKES } from '../../src/findings/mistakes';
 import { type CommandFacts, ENUMS, FLAGS, KUBERNETES_FIELDS, ROOT, STRUCTS, fieldsOf, staticFunctions } from './facts';
 
 /** Words of others that the texts use, as code: of the shell, Kubernetes and Python. */
-const FOREIGN = new Set(['map', 'kplus', 'l1', 'cdk8s', 'cdk8s-plus-28', 'cdk8s-agent-sandbox', 'Duration', '(scope, id, props)', 'create', 'sandboxes/proxy', '[]', '{}', '?', "['sh', '-c', '…']"]);
+const FOREIGN = new Set(['map', 'kplus', 'l1', 'cdk8s', 'cdk8s-plus-33', 'cdk8s-agent-sandbox', 'Duration', '(scope, id, props)', 'create', 'sandboxes/proxy', '[]', '{}', '?', "['sh', '-c', '…']"]);
 /** The programs of the constructs' package, with what may follow. */
 const CHECKER = /^(?:npx )?agent-sandbox-check(?: (?:FOLDER|diff OLD NEW))?$/;
 

@@ -82,7 +82,7 @@ function firstSentences(text: string): string {
 function structs(): string {
   const seen: string[] = [];
   const visit = (type: string): void => {
-    if (type in STRUCTS && !type.startsWith('l1.') && !type.startsWith('kplus.') && !seen.includes(type)) {
+    if (type in STRUCTS && !type.startsWith('l1.') && !seen.includes(type)) {
       seen.push(type);
       Object.values(STRUCTS[type]).forEach(each => each.match(/[\w.]+/g)?.forEach(visit));
     }

@@ -83,8 +83,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   'Duration': 'use a Duration of cdk8s, such as Duration.minutes(5)',
   'l1.Quantity': "use l1.Quantity.fromString('512Mi')",
   'l1.IntOrString': "use l1.IntOrString.fromNumber(8080) or l1.IntOrString.fromString('http')",
-  'kplus.EnvValue': "use a string, or an EnvValue of cdk8s-plus that has a value, such as EnvValue.fromValue('…')",
-  'kplus.EnvFrom': 'use Env.fromSecret(…) or Env.fromConfigMap(…) of cdk8s-plus',
+  'IEnvValue': "use a string, or an EnvValue of cdk8s-plus that has a value, such as EnvValue.fromValue('…')",
+  'IEnvFrom': 'use Env.fromSecret(…) or Env.fromConfigMap(…) of cdk8s-plus',
   'SandboxDisruptionBudgetProps.maxUnavailable':
     'Kubernetes counts it from the scale of the owner, and Sandboxes have none, so that nothing could ever be evicted: use minAvailable',
   'SandboxDisruptionBudgetProps.minAvailable':
@@ -97,13 +97,13 @@ const MISSED_BY_METHOD: readonly string[] = ['ClusterDns.custom peer', 'SandboxN
 /** Strings that mean something when they are empty. */
 const MEANT_EMPTY: readonly string[] = ['GrpcProbeOptions.service', 'PersistentVolumeOptions.storageClass'];
 
-/** Objects of cdk8s-plus by the type that asks for them: every version of it will do. */
+/** Kinds of objects by the interface that asks for them: an object of any cdk8s-plus, or a plain one, of this kind will do. */
 const PLUS_KINDS: Readonly<Record<string, string>> = {
-  'kplus.IConfigMap': 'ConfigMap',
-  'kplus.IPersistentVolumeClaim': 'PersistentVolumeClaim',
-  'kplus.ISecret': 'Secret',
-  'kplus.IServiceAccount': 'ServiceAccount',
-  'kplus.Pod': 'Pod',
+  'IConfigMap': 'ConfigMap',
+  'IPersistentVolumeClaim': 'PersistentVolumeClaim',
+  'ISecret': 'Secret',
+  'IServiceAccount': 'ServiceAccount',
+  'IPod': 'Pod',
 };
 
 const brandOf = (type: string) => Symbol.for(`cdk8s-agent-sandbox.${type}`);
@@ -119,10 +119,14 @@ const PREDICATES: Readonly<Record<string, (value: unknown) => boolean>> = {
   'ISandboxWarmPool': value => isObject(value) && value.isSandboxWarmPool === true && typeof value.name === 'string',
   'l1.Quantity': value => isObject(value) && ['string', 'number'].includes(typeof value.value),
   'l1.IntOrString': value => isObject(value) && ['string', 'number'].includes(typeof value.value),
-  'kplus.EnvValue': value => isObject(value) && (typeof value.value === 'string' || isLazy(value.value) || isObject(value.valueFrom)),
-  'kplus.EnvFrom': hasMethod('_toKube'),
-  'kplus.INetworkPolicyPeer': hasMethod('toNetworkPolicyPeerConfig'),
+  'IEnvValue': value => isObject(value) && (typeof value.value === 'string' || isLazy(value.value) || isObject(value.valueFrom)),
+  'IEnvFrom': value => hasMethod('_toKube')(value) && isEnvSource((value as any)._toKube()),
+  'INetworkPolicyPeer': hasMethod('toNetworkPolicyPeerConfig'),
 };
+
+function isEnvSource(value: unknown): boolean {
+  return isObject(value) && (isObject(value.configMapRef) || isObject(value.secretRef));
+}
 
 /** Values that are only known at synthesis. */
 function isLazy(value: unknown): boolean {
@@ -374,7 +378,7 @@ function literalRemedy(value: unknown, notation: string): string | undefined {
   const values = enumOf(type);
   const near = values && typeof value === 'string' ? nearest(value, Object.values(values)) : undefined;
   const member = near && Object.keys(values!).find(name => values![name] === near);
-  return member ? `use ${type.replace('kplus.', '')}.${member} ('${near}')` : undefined;
+  return member ? `use ${type}.${member} ('${near}')` : undefined;
 }
 
 /** What a value of a type looks like. */
@@ -399,14 +403,14 @@ function expected(notation: string): string {
   }
   const values = enumOf(type);
   if (values) {
-    const members = Object.keys(values).map(member => `${type.replace('kplus.', '')}.${member} ('${values[member]}')`);
+    const members = Object.keys(values).map(member => `${type}.${member} ('${values[member]}')`);
     return `use ${members.length < 2 ? members.join() : `${members.slice(0, -1).join(', ')} or ${members.at(-1)}`}`;
   }
   if (PLUS_KINDS[type]) {
     return `use a ${PLUS_KINDS[type]} of cdk8s-plus`;
   }
   const factories = Object.keys(METHODS).filter(method => method.startsWith(`${type}.`));
-  return factories.length > 0 ? `use ${factories.slice(0, 3).map(factory => `${factory}(…)`).join(', ')}` : `use a ${type.replace(/^(kplus|l1)\./, '')}`;
+  return factories.length > 0 ? `use ${factories.slice(0, 3).map(factory => `${factory}(…)`).join(', ')}` : `use a ${type.replace(/^l1\./, '')}`;
 }
 
 function example(type: string): string {

@@ -1,7 +1,6 @@
 import { Duration } from 'cdk8s';
-import * as kplus from 'cdk8s-plus-28';
 import { Lifetime, SandboxTemplate, SandboxWarmPool, ShutdownPolicy, UpdateStrategy } from '../kinds';
-import { AgentSandboxVersion } from '../objects';
+import { AgentSandboxVersion, PersistentVolumeAccessMode } from '../objects';
 import { SandboxVolume } from '../pod';
 import { Code, print, quoted, valueOf } from './code';
 
@@ -72,10 +71,7 @@ function volume({ metadata: { name, labels, annotations }, spec }: any): Code {
   const { resources, accessModes, storageClassName, ...others } = spec;
   const options = {
     size: String(resources.requests.storage),
-    accessModes: accessModes?.map((mode: string) => {
-      const key = Object.entries(kplus.PersistentVolumeAccessMode).find(([, value]) => value === mode)?.[0];
-      return key === undefined ? mode : new Code(`kplus.PersistentVolumeAccessMode.${key}`, mode);
-    }),
+    accessModes: accessModes?.map((mode: string) => member('PersistentVolumeAccessMode', PersistentVolumeAccessMode, mode)),
     storageClass: storageClassName,
     labels,
     annotations,

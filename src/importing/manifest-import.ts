@@ -120,10 +120,9 @@ class Program {
     const code = this.body.join('\n');
     const used = (names: readonly string[]) => names.filter(name => new RegExp(`(?<![\\w.'])${name}\\b(?=[.(])`).test(code));
     const cdk8s = ['App', ...used(['ApiObject', 'Chart', 'Duration'])].sort();
-    const own = used(['AgentSandboxVersion', 'Lifetime', 'SandboxClaim', 'SandboxTemplate', 'SandboxVolume', 'SandboxWarmPool', 'ShutdownPolicy', 'UpdateStrategy', 'l1']);
+    const own = used(['AgentSandboxVersion', 'Lifetime', 'PersistentVolumeAccessMode', 'SandboxClaim', 'SandboxTemplate', 'SandboxVolume', 'SandboxWarmPool', 'ShutdownPolicy', 'UpdateStrategy', 'l1']);
     return [
       `import { ${cdk8s.join(', ')} } from 'cdk8s';`,
-      ...(used(['kplus']).length > 0 ? ["import * as kplus from 'cdk8s-plus-28';"] : []),
       ...(own.length > 0 ? [`import { ${own.join(', ')} } from 'cdk8s-agent-sandbox';`] : []),
       '',
       ...(this.warnings.length > 0 ? [`// agent-sandbox-check finds ${this.warnings.length} ${this.warnings.length === 1 ? 'error' : 'errors'} in these manifests:`, ...this.warnings, ''] : []),
@@ -232,7 +231,7 @@ function defined(props: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(props).filter(([, value]) => value !== undefined));
 }
 
-const WORDS: readonly string[] = ['default', 'new', 'class', 'function', 'import', 'export', 'const', 'let', 'var', 'delete', 'in', 'for', 'if', 'else', 'do', 'while', 'switch', 'case', 'this', 'null', 'true', 'false', 'void', 'with', 'enum', 'try', 'catch', 'finally', 'return', 'throw', 'typeof', 'super', 'yield', 'await', 'break', 'continue', 'debugger', 'extends', 'instanceof', 'l1', 'kplus'];
+const WORDS: readonly string[] = ['default', 'new', 'class', 'function', 'import', 'export', 'const', 'let', 'var', 'delete', 'in', 'for', 'if', 'else', 'do', 'while', 'switch', 'case', 'this', 'null', 'true', 'false', 'void', 'with', 'enum', 'try', 'catch', 'finally', 'return', 'throw', 'typeof', 'super', 'yield', 'await', 'break', 'continue', 'debugger', 'extends', 'instanceof', 'l1'];
 
 function camelCase(name: string): string {
   const text = name.replace(/[^A-Za-z0-9]+(.)?/g, (_, letter?: string) => letter?.toUpperCase() ?? '').replace(/^[A-Z]/, letter => letter.toLowerCase());

@@ -1,5 +1,5 @@
 import type { Duration } from 'cdk8s';
-import type * as kplus from 'cdk8s-plus-28';
+import type { ISecret } from '../objects';
 
 /** People who sign in at an OpenID Connect provider to open sandboxes in a browser. */
 export interface RouterOidcProps {
@@ -10,7 +10,7 @@ export interface RouterOidcProps {
   readonly clientId: string;
 
   /** Secret whose key `client-secret` is the router's at the provider. */
-  readonly clientSecret: kplus.ISecret;
+  readonly clientSecret: ISecret;
 
   /**
    * Address that the provider sends browsers back to: a host of the router that is no sandbox's, and a path.
@@ -85,7 +85,7 @@ export interface RouterBrowserProps {
    *
    * @default - none: sessions end with each Pod, so this is for a single one
    */
-  readonly sessionSecret?: kplus.ISecret;
+  readonly sessionSecret?: ISecret;
 
   /**
    * Keys of `sessionSecret`: the first seals, all open.

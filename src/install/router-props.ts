@@ -1,4 +1,4 @@
-import type * as kplus from 'cdk8s-plus-28';
+import type { ISecret } from '../objects';
 import type { RouterBrowserProps } from './router-browser-props';
 import type { RouterFlagProps } from './router-flags.gen';
 import type { InstalledProgramProps } from './workload';
@@ -38,7 +38,7 @@ export interface RouterGatewayProps {
    *
    * @default - none
    */
-  readonly tlsSecret?: kplus.ISecret;
+  readonly tlsSecret?: ISecret;
 }
 
 /**
@@ -51,7 +51,7 @@ export interface RouterProps extends InstalledProgramProps, RouterFlagProps {
    *
    * @default - none
    */
-  readonly tlsSecret?: kplus.ISecret;
+  readonly tlsSecret?: ISecret;
 
   /**
    * Whether tokens of the cluster are accepted (TokenReview and SubjectAccessReview).
@@ -65,7 +65,7 @@ export interface RouterProps extends InstalledProgramProps, RouterFlagProps {
    *
    * @default - none
    */
-  readonly scopedTokenSecret?: kplus.ISecret;
+  readonly scopedTokenSecret?: ISecret;
 
   /**
    * Keys of `scopedTokenSecret`, several of them while one replaces the other.
@@ -79,7 +79,7 @@ export interface RouterProps extends InstalledProgramProps, RouterFlagProps {
    *
    * @default - none
    */
-  readonly staticTokenSecret?: kplus.ISecret;
+  readonly staticTokenSecret?: ISecret;
 
   /**
    * Disables authentication. Anyone who can reach the router can then run code in every sandbox.

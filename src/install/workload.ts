@@ -1,9 +1,8 @@
 import type { ApiObject, Duration } from 'cdk8s';
-import type * as kplus from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import type * as l1 from '../../imports';
 import { bytes, dnsSubdomain, envName, integer, type Problems, Quantity, quantity, wholeSeconds } from '../checks';
-import { checkKeys, checkLabels } from '../objects';
+import { checkKeys, checkLabels, type ImagePullPolicy, type ISecret } from '../objects';
 import { object } from './objects';
 
 /** The Deployment of a program: its image, its size, and where its Pods go. */
@@ -16,14 +15,14 @@ export interface InstalledProgramProps {
    *
    * @default - as Kubernetes: always for `:latest`, else if not present
    */
-  readonly imagePullPolicy?: kplus.ImagePullPolicy;
+  readonly imagePullPolicy?: ImagePullPolicy;
 
   /**
    * Secrets with registry credentials, in the namespace of the program.
    *
    * @default - none
    */
-  readonly imagePullSecrets?: kplus.ISecret[];
+  readonly imagePullSecrets?: ISecret[];
 
   /**
    * Number of Pods. From 2 on they are spread over nodes and zones, and a disruption budget keeps all but one.

@@ -1,8 +1,8 @@
 import { ApiObject } from 'cdk8s';
-import type * as kplus from 'cdk8s-plus-28';
 import type * as l1 from '../../imports';
 import { Problems } from '../checks';
 import type { SandboxNetwork } from '../network';
+import type { IPod } from '../objects';
 import {
   checkHostNetwork, checkNamespacedReferences, checkPodMetadata, checkPodSecurity, containerSecurityContext, FS_GROUP, type Isolation,
   mergeNodeSelectors,
@@ -31,7 +31,7 @@ export class ImportedPod {
   private readonly relaxations: readonly Relaxation[];
 
   /** Takes the Pod out of its tree, so that it is not emitted. */
-  public constructor(private readonly pod: kplus.Pod, private readonly options: ImportedPodOptions) {
+  public constructor(private readonly pod: IPod, private readonly options: ImportedPodOptions) {
     this.relaxations = options.relaxations ?? [];
     pod.node.scope!.node.tryRemoveChild(pod.node.id);
   }

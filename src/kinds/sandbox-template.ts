@@ -1,11 +1,10 @@
 import { Lazy } from 'cdk8s';
-import type * as kplus from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import * as l1 from '../../imports';
 import { checkCalls, checkProps, checkTreeAtSynth, dnsLabel, dnsSubdomain, placed, Problems } from '../checks';
 import { ANNOTATION, LABEL, nameHash, NETWORK_POLICY_SUFFIX } from '../generated/vocabulary.gen';
 import { SandboxNetwork } from '../network';
-import { type AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, type ISandboxTemplate, objectMetadata } from '../objects';
+import { type AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, type IPod, type ISandboxTemplate, objectMetadata } from '../objects';
 import { type Blueprint, checkHostNetwork, checkNamespacedReferences, type Isolation, type Relaxation, renderBlueprint, type SandboxPodProps } from '../pod';
 import { ImportedPod } from './imported-pod';
 import { ClaimOverrides } from './known-template';
@@ -100,7 +99,7 @@ export class SandboxTemplate extends Construct implements ISandboxTemplate {
    * @param props what a Pod does not say
    * @throws if a prop is not well-formed
    */
-  public static fromPod(scope: Construct, id: string, pod: kplus.Pod, props: SandboxTemplateFromPodProps): SandboxTemplate {
+  public static fromPod(scope: Construct, id: string, pod: IPod, props: SandboxTemplateFromPodProps): SandboxTemplate {
     const imported = new ImportedPod(pod, props);
     const prepared: Blueprint = { podTemplate: Lazy.any({ produce: () => imported.podTemplate() }) as any, service: props.service };
     const template = new SandboxTemplate(scope, id, { ...props, containers: [], [PREPARED]: prepared } as SandboxTemplateProps);

@@ -1,10 +1,9 @@
 import { ApiObject } from 'cdk8s';
-import type * as kplus from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { checkCalls, checkProps, checkTreeAtSynth, integer, placed, Problems, Quantity } from '../checks';
 import { USER_RULES } from '../generated/rights.gen';
 import { ClaimOverrides, SandboxTemplate, type SandboxTemplateProps, type SandboxWarmPool, type UpdateStrategy } from '../kinds';
-import type { ObjectMetadataProps } from '../objects';
+import type { IServiceAccount, ObjectMetadataProps } from '../objects';
 import type { RuntimeClassOverhead } from '../pod';
 import { SandboxDisruptionBudget, type WarmPoolAutoscalingOptions } from '../scaling';
 import { podAmounts } from './pod-amounts';
@@ -104,7 +103,7 @@ export interface TenantProps extends ObjectMetadataProps {
    *
    * @default - none
    */
-  readonly serviceAccounts?: kplus.IServiceAccount[];
+  readonly serviceAccounts?: IServiceAccount[];
 }
 
 const MOST = 100_000;
@@ -211,7 +210,7 @@ export class Tenant extends Construct {
 }
 checkCalls(Tenant);
 
-function namespaceOf(account: kplus.IServiceAccount): string | undefined {
+function namespaceOf(account: IServiceAccount): string | undefined {
   const object = Construct.isConstruct(account) ? account.node.defaultChild : undefined;
   return object && ApiObject.isApiObject(object) ? object.metadata.namespace : undefined;
 }

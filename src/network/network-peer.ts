@@ -1,9 +1,7 @@
-import { ApiObject, App, Chart } from 'cdk8s';
-import * as kplus from 'cdk8s-plus-28';
 import type * as l1 from '../../imports';
 import { checkCalls, dnsLabel, Problems } from '../checks';
 import { SPECIAL_IPV4, SPECIAL_IPV6 } from '../generated/semantics.gen';
-import { NAMESPACE_NAME_LABEL, orderedSelector, selectorOf } from '../objects';
+import { type ILabelSelector, type INetworkPolicyPeer, NAMESPACE_NAME_LABEL, orderedSelector, selectorOf } from '../objects';
 import { Cidr, cidr as cidrRule } from './cidr';
 
 /** Where Pods are. At most one of the options. */
@@ -199,14 +197,19 @@ export class NetworkPeer {
    * @param peer the peer
    * @throws if an IP block of it does not follow the rules of `NetworkPeer.cidr`
    */
-  public static fromPlus(peer: kplus.INetworkPolicyPeer): NetworkPeer {
-    // Only a NetworkPolicy of cdk8s-plus may look into its selectors, so we make one, in a tree of its own.
-    const policy = new kplus.NetworkPolicy(new Chart(new App(), 'peers'), 'policy');
-    policy.addEgressRule(peer);
-    const [rule] = ApiObject.of(policy).toJson().spec.egress as l1.NetworkPolicyEgressRule[];
-    return NetworkPeer.anyOf(...rule.to!.map(({ ipBlock, podSelector, namespaceSelector }) => (ipBlock
-      ? NetworkPeer.cidr(ipBlock.cidr, { except: ipBlock.except })
-      : new NetworkPeer([{ podSelector: orderedSelector(podSelector), namespaceSelector: orderedSelector(namespaceSelector) }]))));
+  public static fromPlus(peer: INetworkPolicyPeer): NetworkPeer {
+    const { ipBlock, podSelector: selected } = peer.toNetworkPolicyPeerConfig();
+    if (ipBlock) {
+      return NetworkPeer.cidr(ipBlock.cidr, { except: ipBlock.except });
+    }
+    const problems = Problems.of('NetworkPeer.fromPlus');
+    const podSelector = wireSelector(problems, selected?.labelSelector);
+    const { labelSelector, names } = selected?.namespaces ?? {};
+    const namespaceSelector = labelSelector && wireSelector(problems, labelSelector);
+    problems.throwIfAny();
+    // A label of each namespace is its name, and a selector takes one value of a label.
+    const byName = names?.map(name => ({ ...namespaceSelector, matchLabels: { ...namespaceSelector?.matchLabels, [NAMESPACE_NAME_LABEL]: name } }));
+    return new NetworkPeer((byName ?? [namespaceSelector]).map(each => ({ podSelector, namespaceSelector: orderedSelector(each) })));
   }
 
   private static block(block: Cidr, holes: readonly Cidr[]): NetworkPeer {
@@ -228,6 +231,15 @@ export class NetworkPeer {
   }
 }
 checkCalls(NetworkPeer);
+
+/** A selector of cdk8s-plus on the wire, without the fields that it sets to undefined. */
+function wireSelector(problems: Problems, selector: ILabelSelector | undefined): l1.LabelSelector | undefined {
+  if (typeof selector?._toKube !== 'function') {
+    problems.add('peer', selector, 'it selects neither addresses nor Pods: use a Pod, workload, Pods, Namespaces or NetworkPolicyIpBlock of cdk8s-plus');
+    return undefined;
+  }
+  return orderedSelector(JSON.parse(JSON.stringify(selector._toKube())));
+}
 
 function namespaces(problems: Problems, options: PodPeerOptions): l1.LabelSelector | undefined {
   const { namespace, namespaceLabels, anyNamespace } = options;

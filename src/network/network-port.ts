@@ -1,6 +1,6 @@
-import * as kplus from 'cdk8s-plus-28';
 import * as l1 from '../../imports';
 import { checkCalls, integer, portName, portNumber, Problems } from '../checks';
+import { Protocol } from '../objects';
 
 /** Ports that a network rule allows. */
 export class NetworkPort {
@@ -11,7 +11,7 @@ export class NetworkPort {
    * @throws if the port is out of bounds
    */
   public static tcp(port: number): NetworkPort {
-    return NetworkPort.number('tcp', kplus.Protocol.TCP, port);
+    return NetworkPort.number('tcp', Protocol.TCP, port);
   }
 
   /**
@@ -21,7 +21,7 @@ export class NetworkPort {
    * @throws if the port is out of bounds
    */
   public static udp(port: number): NetworkPort {
-    return NetworkPort.number('udp', kplus.Protocol.UDP, port);
+    return NetworkPort.number('udp', Protocol.UDP, port);
   }
 
   /**
@@ -31,7 +31,7 @@ export class NetworkPort {
    * @throws if the port is out of bounds
    */
   public static sctp(port: number): NetworkPort {
-    return NetworkPort.number('sctp', kplus.Protocol.SCTP, port);
+    return NetworkPort.number('sctp', Protocol.SCTP, port);
   }
 
   /**
@@ -42,7 +42,7 @@ export class NetworkPort {
    * @throws if a port is out of bounds
    */
   public static tcpRange(from: number, to: number): NetworkPort {
-    return NetworkPort.range('tcpRange', kplus.Protocol.TCP, from, to);
+    return NetworkPort.range('tcpRange', Protocol.TCP, from, to);
   }
 
   /**
@@ -53,7 +53,7 @@ export class NetworkPort {
    * @throws if a port is out of bounds
    */
   public static udpRange(from: number, to: number): NetworkPort {
-    return NetworkPort.range('udpRange', kplus.Protocol.UDP, from, to);
+    return NetworkPort.range('udpRange', Protocol.UDP, from, to);
   }
 
   /**
@@ -64,7 +64,7 @@ export class NetworkPort {
    * @param protocol the protocol of the port
    * @throws if the name is not one of a port
    */
-  public static named(name: string, protocol: kplus.Protocol = kplus.Protocol.TCP): NetworkPort {
+  public static named(name: string, protocol: Protocol = Protocol.TCP): NetworkPort {
     const problems = Problems.of('NetworkPort.named');
     problems.check('name', name, portName);
     problems.throwIfAny();
@@ -73,22 +73,22 @@ export class NetworkPort {
 
   /** All TCP ports. */
   public static allTcp(): NetworkPort {
-    return new NetworkPort({ protocol: kplus.Protocol.TCP });
+    return new NetworkPort({ protocol: Protocol.TCP });
   }
 
   /** All UDP ports. */
   public static allUdp(): NetworkPort {
-    return new NetworkPort({ protocol: kplus.Protocol.UDP });
+    return new NetworkPort({ protocol: Protocol.UDP });
   }
 
-  private static number(factory: string, protocol: kplus.Protocol, port: number): NetworkPort {
+  private static number(factory: string, protocol: Protocol, port: number): NetworkPort {
     const problems = Problems.of(`NetworkPort.${factory}`);
     problems.check('port', port, portNumber);
     problems.throwIfAny();
     return new NetworkPort({ port: l1.IntOrString.fromNumber(port), protocol });
   }
 
-  private static range(factory: string, protocol: kplus.Protocol, from: number, to: number): NetworkPort {
+  private static range(factory: string, protocol: Protocol, from: number, to: number): NetworkPort {
     const problems = Problems.of(`NetworkPort.${factory}`);
     problems.check('from', from, portNumber);
     problems.check('to', to, portNumber(from) === undefined ? integer(from, 65535) : portNumber);

@@ -1,7 +1,7 @@
-import * as kplus from 'cdk8s-plus-28';
 import * as l1 from '../../imports';
 import { absolutePath, bytes, dnsLabel, envName, memory, oneOf, portName, portNumber, type Problems, Quantity, quantity } from '../checks';
 import { nameHash } from '../generated/vocabulary.gen';
+import { type IEnvFrom, type IEnvValue, type ImagePullPolicy, type MountPropagation, Protocol } from '../objects';
 import type { Gpu } from './gpu';
 import type { LifecycleHook } from './lifecycle-hook';
 import { containerSecurityContext, withUser } from './pod-security';
@@ -11,7 +11,7 @@ import { type SeccompProfile, withSeccomp } from './seccomp';
 import { SandboxVolume } from './volume';
 
 /** A value of a variable as it is, or from elsewhere. With a name, because jsii-rosetta translates no union without one. */
-type EnvironmentValue = string | kplus.EnvValue;
+type EnvironmentValue = string | IEnvValue;
 
 /** A port that a container listens on. */
 export interface SandboxPort {
@@ -30,7 +30,7 @@ export interface SandboxPort {
    *
    * @default Protocol.TCP
    */
-  readonly protocol?: kplus.Protocol;
+  readonly protocol?: Protocol;
 
   /**
    * Port of the node to bind; needs `Relaxation.HOST_PORTS`.
@@ -81,7 +81,7 @@ export interface SandboxMount {
    *
    * @default MountPropagation.NONE
    */
-  readonly propagation?: kplus.MountPropagation;
+  readonly propagation?: MountPropagation;
 
   /**
    * `Enabled`, `IfPossible` or `Disabled`: whether mounts below a read-only mount are read-only too.
@@ -108,7 +108,7 @@ export interface SandboxContainer {
    *
    * @default - as Kubernetes: always for `:latest`, else if not present
    */
-  readonly imagePullPolicy?: kplus.ImagePullPolicy;
+  readonly imagePullPolicy?: ImagePullPolicy;
 
   /**
    * Command, instead of the image's entry point.
@@ -202,7 +202,7 @@ export interface SandboxContainer {
   readonly resources?: l1.ResourceRequirements;
 
   /**
-   * Environment variables by name, as strings or as values of cdk8s-plus; emitted sorted by name.
+   * Environment variables by name, as strings or as `EnvValue` of cdk8s-plus; emitted sorted by name.
    *
    * @default - none
    */
@@ -213,7 +213,7 @@ export interface SandboxContainer {
    *
    * @default - none
    */
-  readonly envFrom?: kplus.EnvFrom[];
+  readonly envFrom?: IEnvFrom[];
 
   /**
    * Volumes in the container's file system.
@@ -412,7 +412,7 @@ export function renderContainer(
       workingDir: props.workingDir,
       ports: orNothing(ports),
       env: orNothing(renderEnv(problems.at('env'), props.env ?? {})),
-      envFrom: props.envFrom?.map(source => (source as any)._toKube()),
+      envFrom: props.envFrom?.map(source => source._toKube()),
       resources: renderResources(problems, props),
       volumeMounts: orNothing(mounts.map(mount => ({
         name: mount.volume.name,
@@ -465,7 +465,7 @@ function renderPorts(problems: Problems, props: SandboxContainer): l1.ContainerP
   });
   problems.unique(at, ports.map(port => `${port.port}/${port.protocol ?? 'TCP'}`), 'declare each port once');
   // Written out, because the API server sets it inside the list, which client-side diffs would always show.
-  return ports.map(({ port, name, protocol = kplus.Protocol.TCP, hostPort, hostIp }) => ({ containerPort: port, name, protocol, hostPort, hostIp }));
+  return ports.map(({ port, name, protocol = Protocol.TCP, hostPort, hostIp }) => ({ containerPort: port, name, protocol, hostPort, hostIp }));
 }
 
 function checkMounts(problems: Problems, props: SandboxContainer): void {
@@ -558,7 +558,7 @@ function checkRequest(problems: Problems, prop: string, request: l1.Quantity, li
  *
  * @internal
  */
-export function renderEnv(problems: Problems, env: { readonly [name: string]: string | kplus.EnvValue }): l1.EnvVar[] {
+export function renderEnv(problems: Problems, env: { readonly [name: string]: string | IEnvValue }): l1.EnvVar[] {
   const names = Object.keys(env).sort();
   return names.map((name, index) => {
     problems.check(' key', name, envName);

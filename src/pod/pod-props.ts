@@ -1,6 +1,6 @@
 import type { Duration } from 'cdk8s';
-import type * as kplus from 'cdk8s-plus-28';
 import type * as l1 from '../../imports';
+import type { DnsPolicy, ISecret, IServiceAccount, RestartPolicy } from '../objects';
 import type { SandboxContainer } from './container';
 import type { Isolation } from './isolation';
 import type { Relaxation } from './relaxation';
@@ -94,7 +94,7 @@ export interface SandboxPodProps {
    *
    * @default - the namespace's default account
    */
-  readonly serviceAccount?: kplus.IServiceAccount;
+  readonly serviceAccount?: IServiceAccount;
 
   /**
    * Whether containers get a token of the service account, with which they can call the API server.
@@ -115,14 +115,14 @@ export interface SandboxPodProps {
    *
    * @default - those of the service account
    */
-  readonly imagePullSecrets?: kplus.ISecret[];
+  readonly imagePullSecrets?: ISecret[];
 
   /**
    * When containers are restarted.
    *
    * @default - always (Kubernetes)
    */
-  readonly restartPolicy?: kplus.RestartPolicy;
+  readonly restartPolicy?: RestartPolicy;
 
   /**
    * Time that containers get to stop.
@@ -143,7 +143,7 @@ export interface SandboxPodProps {
    *
    * @default - the cluster's DNS (Kubernetes)
    */
-  readonly dnsPolicy?: kplus.DnsPolicy;
+  readonly dnsPolicy?: DnsPolicy;
 
   /**
    * Name servers, search domains and options.

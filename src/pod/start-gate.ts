@@ -1,4 +1,3 @@
-import * as kplus from 'cdk8s-plus-28';
 import { checkCalls, definedOnly, integer, portNumber, Problems } from '../checks';
 import type { SandboxContainer } from './container';
 
@@ -63,10 +62,10 @@ export class StartGate {
       image: options.image,
       command: ['node', '-e', SCRIPT],
       env: {
-        GATE_TIMEOUT_SECONDS: kplus.EnvValue.fromValue(`${timeoutSeconds}`),
+        GATE_TIMEOUT_SECONDS: `${timeoutSeconds}`,
         ...definedOnly({
-          GATE_HOST: canaryHost === undefined ? undefined : kplus.EnvValue.fromValue(canaryHost),
-          GATE_PORT: canaryPort === undefined ? undefined : kplus.EnvValue.fromValue(`${canaryPort}`),
+          GATE_HOST: canaryHost,
+          GATE_PORT: canaryPort === undefined ? undefined : `${canaryPort}`,
         }),
       },
       cpu: '50m',

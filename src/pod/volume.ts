@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import * as kplus from 'cdk8s-plus-28';
 import * as l1 from '../../imports';
 import { bytes, checkCalls, dnsLabel, Problems, Quantity } from '../checks';
-import { checkKeys, checkLabels } from '../objects';
+import { checkKeys, checkLabels, type IConfigMap, type IPersistentVolumeClaim, type ISecret, PersistentVolumeAccessMode } from '../objects';
 
 /** A volume that outlives the Pod of a sandbox. */
 export interface PersistentVolumeOptions {
@@ -21,7 +20,7 @@ export interface PersistentVolumeOptions {
    *
    * @default [PersistentVolumeAccessMode.READ_WRITE_ONCE]
    */
-  readonly accessModes?: kplus.PersistentVolumeAccessMode[];
+  readonly accessModes?: PersistentVolumeAccessMode[];
 
   /**
    * Labels of the PersistentVolumeClaim.
@@ -121,7 +120,7 @@ export class SandboxVolume {
     return new SandboxVolume(name, undefined, {
       metadata: { name, labels: options.labels, annotations: options.annotations },
       spec: {
-        accessModes: options.accessModes ?? [kplus.PersistentVolumeAccessMode.READ_WRITE_ONCE],
+        accessModes: options.accessModes ?? [PersistentVolumeAccessMode.READ_WRITE_ONCE],
         storageClassName: options.storageClass,
         ...options.spec,
         resources: { ...options.spec?.resources, requests: { ...options.spec?.resources?.requests, storage: l1.Quantity.fromString(options.size) } },
@@ -157,7 +156,7 @@ export class SandboxVolume {
    * @param options which files
    * @throws if the name or the mode is not well-formed
    */
-  public static configMap(name: string, configMap: kplus.IConfigMap, options: FilesOptions = {}): SandboxVolume {
+  public static configMap(name: string, configMap: IConfigMap, options: FilesOptions = {}): SandboxVolume {
     return new SandboxVolume(name, { name, configMap: { name: configMap.name, ...SandboxVolume.files('configMap', name, options) } });
   }
 
@@ -169,7 +168,7 @@ export class SandboxVolume {
    * @param options which files
    * @throws if the name or the mode is not well-formed
    */
-  public static secret(name: string, secret: kplus.ISecret, options: FilesOptions = {}): SandboxVolume {
+  public static secret(name: string, secret: ISecret, options: FilesOptions = {}): SandboxVolume {
     return new SandboxVolume(name, { name, secret: { secretName: secret.name, ...SandboxVolume.files('secret', name, options) } });
   }
 
@@ -180,7 +179,7 @@ export class SandboxVolume {
    * @param claim the PersistentVolumeClaim
    * @throws if the name is not well-formed
    */
-  public static persistentVolumeClaim(name: string, claim: kplus.IPersistentVolumeClaim): SandboxVolume {
+  public static persistentVolumeClaim(name: string, claim: IPersistentVolumeClaim): SandboxVolume {
     SandboxVolume.problems('persistentVolumeClaim', name).throwIfAny();
     return new SandboxVolume(name, { name, persistentVolumeClaim: { claimName: claim.name } });
   }

@@ -1,7 +1,6 @@
 import { App, Chart, YamlOutputType } from 'cdk8s';
-import { RestartPolicy } from 'cdk8s-plus-28';
 import {
-  Isolation, Probe, SandboxDisruptionBudget, SandboxNamespace, SandboxNetwork, SandboxRuntimeClass, SandboxTemplate, SandboxWarmPool,
+  Isolation, Probe, RestartPolicy, SandboxDisruptionBudget, SandboxNamespace, SandboxNetwork, SandboxRuntimeClass, SandboxTemplate, SandboxWarmPool,
 } from 'cdk8s-agent-sandbox';
 
 // REPLACE: images of yours, pinned by their digest. A new digest here is the whole of an upgrade.

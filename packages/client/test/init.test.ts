@@ -34,7 +34,7 @@ describe('agent-sandbox init', () => {
     expect(out.split('\n').filter(line => line !== '').map(file => file.slice(app.length + 1)).sort()).toEqual([
       '.github/workflows/manifests.yml', '.gitignore', 'README.md', 'app.ts', 'main.ts', 'package.json', 'policy.test.ts', 'tsconfig.json',
     ]);
-    for (const name of ['cdk8s', 'cdk8s-plus-28', 'constructs', 'tsx', '@types/node', 'yaml']) {
+    for (const name of ['cdk8s', 'constructs', 'tsx', '@types/node', 'yaml']) {
       await mkdir(dirname(join(app, 'node_modules', name)), { recursive: true });
       await symlink(join(REPOSITORY, 'node_modules', name), join(app, 'node_modules', name));
     }

@@ -1,6 +1,7 @@
 import { App, Chart, Duration } from 'cdk8s';
-import { Isolation, Lifetime, SandboxClaim, SandboxNamespace, SandboxNetwork, SandboxTemplate, SandboxWarmPool } from 'cdk8s-agent-sandbox';
-import { RestartPolicy } from 'cdk8s-plus-28';
+import {
+  Isolation, Lifetime, RestartPolicy, SandboxClaim, SandboxNamespace, SandboxNetwork, SandboxTemplate, SandboxWarmPool,
+} from 'cdk8s-agent-sandbox';
 
 /** The objects of this repository. Tests look at them before they are written. */
 export function agents(): App {

@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type App, Testing } from 'cdk8s';
+import * as oldest from 'cdk8s-plus-28';
+import * as today from 'cdk8s-plus-33';
+import * as newest from 'cdk8s-plus-34';
+import ts from 'typescript';
+import { DnsPolicy, ImagePullPolicy, Isolation, MountPropagation, PersistentVolumeAccessMode, Protocol, RestartPolicy, Sandbox, SandboxVolume } from '../src';
+import { testChart } from './helpers';
+import { plusApp } from './support/plus-app';
+
+/** The package has the version of Kubernetes in its name: the oldest that is supported, that of `cdk8s init`, the newest. */
+const VERSIONS: Readonly<Record<string, unknown>> = { 'cdk8s-plus-28': oldest, 'cdk8s-plus-33': today, 'cdk8s-plus-34': newest };
+const ROOT = join(__dirname, '..');
+
+const ours = (app: App): any[] => app.charts.flatMap(chart => Testing.synth(chart)).filter(({ apiVersion }) => /agents\.x-k8s\.io/.test(apiVersion));
+
+test('every version gives the same sandboxes, templates and networks', () => {
+  const [first, ...others] = Object.values(VERSIONS).map(plus => ours(plusApp(plus as typeof today)));
+  expect(first.map(({ kind }) => kind).sort()).toEqual(['Sandbox', 'SandboxClaim', 'SandboxTemplate', 'SandboxTemplate', 'SandboxWarmPool', 'SandboxWarmPool']);
+  // A later cdk8s-plus may write more into a Pod of its own.
+  const withoutPods = (objects: any[]) => objects.filter(({ metadata }) => metadata.name !== 'from-pod');
+  others.forEach(other => expect(withoutPods(other)).toEqual(withoutPods(first)));
+});
+
+test.each(Object.keys(VERSIONS))('the Pod of %s becomes that of a template', version => {
+  const template = ours(plusApp(VERSIONS[version] as typeof today)).find(({ metadata }) => metadata.name === 'from-pod');
+  const [container] = template.spec.podTemplate.spec.containers;
+  expect(container).toMatchObject({
+    env: [{ name: 'MODE', value: 'fast' }],
+    envFrom: [{ configMapRef: { name: 'settings' } }],
+    ports: [{ containerPort: 8888, protocol: 'TCP' }],
+    readinessProbe: { httpGet: { path: '/healthz', port: 8888 }, periodSeconds: 1 },
+    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+  });
+  expect(template.spec.podTemplate.spec).toMatchObject({ serviceAccountName: 'builder', restartPolicy: 'Never', runtimeClassName: 'gvisor' });
+});
+
+test('an app compiles with each version, and with each refuses a Secret as template and a Namespace as pool', () => {
+  const { options } = ts.parseJsonConfigFileContent(ts.readConfigFile(join(ROOT, 'tsconfig.dev.json'), ts.sys.readFile).config, ts.sys, ROOT);
+  const host = ts.createCompilerHost(options);
+  const source = join(__dirname, 'support', 'plus-app.ts');
+  const apps = new Map(Object.keys(VERSIONS).map(version =>
+    [join(__dirname, 'support', `${version}.ts`), readFileSync(source, 'utf8').replace("'cdk8s-plus-33'", `'${version}'`)]));
+  const { readFile, fileExists, getSourceFile } = host;
+  host.readFile = file => apps.get(file) ?? readFile(file);
+  host.fileExists = file => apps.has(file) || fileExists(file);
+  host.getSourceFile = (file, language, ...more) => {
+    const text = apps.get(file);
+    return text === undefined ? getSourceFile(file, language, ...more) : ts.createSourceFile(file, text, language);
+  };
+  const program = ts.createProgram([...apps.keys()], options, host);
+  for (const [file, text] of apps) {
+    expect(program.getSourceFile(file)!.text).toBe(text);
+    const found = ts.getPreEmitDiagnostics(program, program.getSourceFile(file));
+    expect(found.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))).toEqual([]);
+  }
+});
+
+test.each(Object.entries({ DnsPolicy, ImagePullPolicy, MountPropagation, PersistentVolumeAccessMode, Protocol, RestartPolicy }))(
+  'our %s has every member of that of cdk8s-plus, which makes TypeScript take the one for the other', (name, values) => {
+    for (const plus of Object.values(VERSIONS)) {
+      expect(values).toMatchObject((plus as any)[name]);
+    }
+  });
+
+test('the library imports no cdk8s-plus, so that an app may have any version or none', () => {
+  const { peerDependencies, dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  expect(Object.keys({ ...peerDependencies, ...dependencies }).sort()).toEqual(['cdk8s', 'constructs', 'yaml']);
+  const files = ts.sys.readDirectory(join(ROOT, 'src'), ['.ts']).concat(ts.sys.readDirectory(join(ROOT, 'imports'), ['.ts']));
+  expect(files.length).toBeGreaterThan(100);
+  expect(files.filter(file => /(from|require\(|import\() ?'cdk8s-plus/.test(readFileSync(file, 'utf8')))).toEqual([]);
+});
+
+test('without cdk8s-plus, plain objects name Secrets, ConfigMaps, accounts and claims', () => {
+  const chart = testChart();
+  new Sandbox(chart, 'box', {
+    containers: [{
+      image: 'registry.example/python@sha256:0123',
+      env: { TOKEN: { valueFrom: { secretKeyRef: { name: 'credentials', key: 'token' } } } },
+      mounts: [
+        { path: '/secret', volume: SandboxVolume.secret('secret', { kind: 'Secret', name: 'credentials' }) },
+        { path: '/config', volume: SandboxVolume.configMap('config', { kind: 'ConfigMap', name: 'settings' }) },
+        { path: '/data', volume: SandboxVolume.persistentVolumeClaim('data', { kind: 'PersistentVolumeClaim', name: 'datasets' }) },
+      ],
+    }],
+    isolation: Isolation.gvisor(),
+    serviceAccount: { kind: 'ServiceAccount', name: 'builder' },
+    imagePullSecrets: [{ kind: 'Secret', name: 'registry' }],
+    restartPolicy: RestartPolicy.NEVER,
+  });
+  const { spec } = Testing.synth(chart).find(({ kind }) => kind === 'Sandbox').spec.podTemplate;
+  expect(spec).toMatchObject({
+    serviceAccountName: 'builder', imagePullSecrets: [{ name: 'registry' }], restartPolicy: 'Never',
+    volumes: [{ configMap: { name: 'settings' } }, { persistentVolumeClaim: { claimName: 'datasets' } }, { secret: { secretName: 'credentials' } }],
+  });
+  expect(spec.containers[0].env).toEqual([{ name: 'TOKEN', valueFrom: { secretKeyRef: { name: 'credentials', key: 'token' } } }]);
+});
+
+test('an object of another kind is refused by its kind', () => {
+  const chart = testChart();
+  const config: any = newest.ConfigMap.fromConfigMapName(chart, 'config', 'settings');
+  expect(() => SandboxVolume.secret('v', config)).toThrow('SandboxVolume.secret: secret is an ImportedConfigMap');
+  expect(() => SandboxVolume.secret('v', { kind: 'ConfigMap', name: 'x' })).toThrow('use a Secret of cdk8s-plus');
+});
