@@ -14,9 +14,27 @@ beforeAll(() => new Sandbox(testChart({ namespace: 'agents' }), 'box', POD));
 
 test.each(['core', 'yaml-1.1'] as const)('a reader with the schema %s finds every string as it was', schema => {
   fc.assert(fc.property(fc.array(LOOKS_LIKE_A_NUMBER, { minLength: 1, maxLength: 5 }), texts => {
-    const data = { list: texts, map: Object.fromEntries(texts.map((text, index) => [`key-${index}`, text])), nested: [{ text: texts[0] }] };
+    const data = { list: texts, map: Object.fromEntries(texts.map((text, index) => [`key-${index}`, text])), keys: Object.fromEntries(texts.map(text => [text, { [text]: text }])), nested: [{ text: texts[0] }] };
     expect(parse(Yaml.stringify(data), { schema, version: schema === 'core' ? '1.2' : '1.1', merge: false })).toEqual(data);
   }), { numRuns: 300 });
+});
+
+test.each(['0o17', '0x1F', '1e3', 'null', '~', 'true', '.inf', '=', '0b1', '0777'])('the key %s stays a string', key => {
+  const text = Yaml.stringify({ data: { [key]: 'x' } });
+  expect(text).toBe(`data:\n  "${key}": x\n`);
+  for (const schema of ['core', 'yaml-1.1'] as const) {
+    expect(parse(text, { schema, version: schema === 'core' ? '1.2' : '1.1' })).toEqual({ data: { [key]: 'x' } });
+  }
+});
+
+test('documents without such strings are handed on as they are, not as copies', () => {
+  const document = { a: [{ b: 'text' }], c: { d: 1 } };
+  const given: unknown[] = [];
+  // The library yaml asks objects for this method.
+  Object.defineProperty(document, 'toJSON', { enumerable: false, value(this: unknown) { given.push(this); return { a: 1 }; } });
+  expect(Yaml.stringify(document)).toBe('a: 1\n');
+  expect(given).toEqual([document]);
+  expect(given[0]).toBe(document);
 });
 
 test('nothing else changes', () => {

@@ -1,6 +1,7 @@
 import { App, Chart, Duration } from 'cdk8s';
 import {
-  Isolation, Lifetime, Probe, RestartPolicy, SandboxClaim, SandboxDisruptionBudget, SandboxNamespace, SandboxNetwork, SandboxTemplate, SandboxWarmPool,
+  Isolation, Lifetime, Probe, RestartPolicy, SandboxClaim, SandboxDisruptionBudget, SandboxNamespace, SandboxNetwork,
+  SandboxTemplate, SandboxWarmPool,
 } from 'cdk8s-agent-sandbox';
 
 // REPLACE: an image of yours that serves on port 8888, pinned by its digest.
