@@ -24,7 +24,7 @@ export const SUBJECTS: readonly Subject[] = [
   { id: 'stock-l1', label: 'stock import, Sandbox', modules: ['stock-import/sandboxes'], stock: true, objects: { fixed: 0, each: 1 } },
   { id: 'bare-cdk8s-pairs', label: 'cdk8s, untyped Sandbox + policy', modules: [], objects: { fixed: 0, each: 2 } },
   { id: 'library-l2', label: 'library, Sandbox + policy', modules: LIBRARY, objects: { fixed: 0, each: 2 } },
-  { id: 'plus-deployment', label: 'cdk8s-plus, Deployment', modules: ['cdk8s-plus-28'], objects: { fixed: 0, each: 1 } },
+  { id: 'plus-deployment', label: 'cdk8s-plus, Deployment', modules: ['cdk8s-plus-33'], objects: { fixed: 0, each: 1 } },
   { id: 'library-l2-templates', label: 'library, template + claim', modules: LIBRARY, objects: { fixed: 0, each: 3 } },
   { id: 'library-l2-claims', label: 'library, claims of one pool', modules: LIBRARY, objects: { fixed: 2, each: 1 } },
   {

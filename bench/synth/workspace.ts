@@ -137,7 +137,7 @@ function versions(stock: boolean): Workspace['versions'] {
   const of = (name: string) => JSON.parse(fs.readFileSync(path.join(REPOSITORY, 'node_modules', name, 'package.json'), 'utf8')).version as string;
   return {
     node: process.versions.node,
-    ...Object.fromEntries(['typescript', 'cdk8s', 'cdk8s-plus-28', 'constructs'].map(name => [name, of(name)])),
+    ...Object.fromEntries(['typescript', 'cdk8s', 'cdk8s-plus-33', 'constructs'].map(name => [name, of(name)])),
     ...(stock && { 'cdk8s-cli': CLI_VERSION }),
   };
 }

@@ -1,5 +1,5 @@
 import { Duration } from 'cdk8s';
-import { Isolation, Lifetime, Probe, SandboxClaim, SandboxNetwork, SandboxTemplate, SandboxVolume, SandboxWarmPool } from 'cdk8s-agent-sandbox';
+import { Isolation, Lifetime, Probe, RestartPolicy, SandboxClaim, SandboxNetwork, SandboxTemplate, SandboxVolume, SandboxWarmPool } from 'cdk8s-agent-sandbox';
 import type { ChartFor } from '../charts';
 
 /** One template, one pool, and claims of it. */
@@ -15,6 +15,7 @@ export function build(chartFor: ChartFor, count: number): void {
       mounts: [{ path: '/workspace', volume: SandboxVolume.persistent('workspace', { size: '10Gi' }) }],
     }],
     isolation: Isolation.gvisor(),
+    restartPolicy: RestartPolicy.ON_FAILURE,
     network: SandboxNetwork.dnsOnly(),
   });
   const pool = new SandboxWarmPool(platform, 'python-pool', { template, replicas: 5 });

@@ -1,5 +1,5 @@
 import { Duration } from 'cdk8s';
-import { Isolation, Lifetime, Probe, SandboxClaim, SandboxNetwork, SandboxTemplate, SandboxVolume } from 'cdk8s-agent-sandbox';
+import { Isolation, Lifetime, Probe, RestartPolicy, SandboxClaim, SandboxNetwork, SandboxTemplate, SandboxVolume } from 'cdk8s-agent-sandbox';
 import type { ChartFor } from '../charts';
 
 /** Templates with one claim each, which stands on a pool of its own: three objects each time. */
@@ -16,6 +16,7 @@ export function build(chartFor: ChartFor, count: number): void {
         mounts: [{ path: '/workspace', volume: SandboxVolume.persistent('workspace', { size: '10Gi' }) }],
       }],
       isolation: Isolation.gvisor(),
+      restartPolicy: RestartPolicy.ON_FAILURE,
       network: SandboxNetwork.dnsOnly(),
     });
     new SandboxClaim(chart, `claim-${index}`, { template, lifetime: Lifetime.afterFinished(Duration.hours(1)) });

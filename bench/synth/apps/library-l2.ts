@@ -1,6 +1,5 @@
 import { Duration } from 'cdk8s';
 import { Isolation, Probe, Sandbox, SandboxNetwork, SandboxVolume } from 'cdk8s-agent-sandbox';
-import { EnvValue } from 'cdk8s-plus-28';
 import type { ChartFor } from '../charts';
 
 /** Sandboxes as the L2 of this library; each writes two objects, since it brings its NetworkPolicy. */
@@ -15,7 +14,7 @@ export function build(chartFor: ChartFor, count: number): void {
         cpu: '250m',
         memory: '512Mi',
         runAsUser: 1000,
-        env: { HOME: EnvValue.fromValue('/workspace'), LANG: EnvValue.fromValue('C.UTF-8') },
+        env: { HOME: '/workspace', LANG: 'C.UTF-8' },
         readiness: Probe.httpGet('/', { period: Duration.seconds(5) }),
         mounts: [{ path: '/workspace', volume: SandboxVolume.persistent('workspace', { size: '10Gi' }) }],
       }],

@@ -1,5 +1,5 @@
 import { Duration, Size } from 'cdk8s';
-import { Cpu, Deployment, EnvValue, Probe, Volume } from 'cdk8s-plus-28';
+import { Cpu, Deployment, EnvValue, Probe, Volume } from 'cdk8s-plus-33';
 import type { ChartFor } from '../charts';
 
 /** Deployments of cdk8s-plus with the container of the Sandboxes. */
