@@ -19,14 +19,18 @@ export type Arrival =
 
 const CLAIM_TIMEOUT_MS = 180_000;
 
-/** Creates claims of a pool as they arrive; resolves when all are Ready. Throws if one is not in time. */
-export async function load(world: World, arrival: Arrival, pool: string): Promise<ClaimSample[]> {
+/**
+ * Creates claims as they arrive; resolves when all are Ready. Throws if one is not in time.
+ *
+ * @param poolOf name of the pool for the number of a claim
+ */
+export async function load(world: World, arrival: Arrival, poolOf: (number: number) => string): Promise<ClaimSample[]> {
   if ('parallel' in arrival) {
     const samples: ClaimSample[] = [];
     let next = 0;
     await Promise.all(Array.from({ length: Math.min(arrival.parallel, arrival.claims) }, async () => {
       for (let number = next++; number < arrival.claims; number = next++) {
-        samples.push(await one(world, `claim-${number}`, pool));
+        samples.push(await one(world, `claim-${number}`, poolOf(number)));
       }
     }));
     return samples;
@@ -35,7 +39,7 @@ export async function load(world: World, arrival: Arrival, pool: string): Promis
   const pending: Promise<ClaimSample>[] = [];
   for (const at of poisson(arrival.perSecond, arrival.seconds)) {
     await until(begin + at);
-    pending.push(one(world, `claim-${pending.length}`, pool));
+    pending.push(one(world, `claim-${pending.length}`, poolOf(pending.length)));
   }
   return Promise.all(pending);
 }

@@ -3,10 +3,12 @@
  * See ../README.md.
  */
 import { parseArgs } from 'node:util';
+import { DEFINITIONS } from '../../images/definitions';
 import { bundle } from '../../scripts/bundle';
+import { bundleOfCommit } from './commit';
 import { KUBECONFIG } from './controller-process';
 import { type Result, json, text } from './report';
-import { type Measurement, QUICK, SCENARIOS, type Scenario } from './scenarios';
+import { GROUPS, type Measurement, QUICK, SCENARIOS, type Scenario } from './scenarios';
 import { type Candidate, World } from './world';
 
 /** Arguments that any controller of this API takes. */
@@ -16,7 +18,9 @@ const USAGE = `usage: npm run bench:controller [-- OPTIONS]
 
   --controller NAME=COMMAND  measure this one instead of ours; may be given several times, and 'ours' alone is ours;
                              ${KUBECONFIG} in the command stands for the path of a kubeconfig
-  --scenario NAME            only this one; may be given several times
+  --commit REVISION          also measure ours as of this revision of the repository; may be given several times
+  --scenario NAME            only this one, or those of a group: ${Object.keys(GROUPS).join(', ')}; may be given several times.
+                             By default all but these groups
   --rounds N                 runs of every scenario with every controller, in turns (default: 3)
   --quick                    small scenarios, one round: does it work?
   --help                     this text
@@ -29,6 +33,7 @@ class UsageError extends Error {}
 
 interface Options {
   readonly controllers: readonly string[];
+  readonly commits: readonly string[];
   readonly scenarios: readonly Scenario[];
   readonly rounds: number;
   readonly help: boolean;
@@ -39,7 +44,7 @@ function options(args: string[]): Options {
     const { values } = parseArgs({
       args,
       options: {
-        controller: { type: 'string', multiple: true }, scenario: { type: 'string', multiple: true }, rounds: { type: 'string' },
+        controller: { type: 'string', multiple: true }, commit: { type: 'string', multiple: true }, scenario: { type: 'string', multiple: true }, rounds: { type: 'string' },
         quick: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
       },
     });
@@ -48,12 +53,14 @@ function options(args: string[]): Options {
       throw new UsageError(`--rounds is '${rounds}': use a whole number from 1 to 999`);
     }
     const all = [...SCENARIOS, ...QUICK];
-    const unknown = (values.scenario ?? []).find(name => !all.some(scenario => scenario.name === name));
+    const names = (scenario: Scenario, wanted: string) => scenario.name === wanted || (GROUPS[wanted]?.(scenario) ?? false);
+    const unknown = (values.scenario ?? []).find(wanted => !all.some(scenario => names(scenario, wanted)));
     if (unknown !== undefined) {
       throw new UsageError(`--scenario is '${unknown}': use one of those below`);
     }
-    const scenarios = values.scenario ? all.filter(({ name }) => values.scenario!.includes(name)) : values.quick ? QUICK : SCENARIOS;
-    return { controllers: values.controller ?? ['ours'], scenarios, rounds: Number(rounds), help: values.help ?? false };
+    const scenarios = values.scenario ? all.filter(scenario => values.scenario!.some(wanted => names(scenario, wanted)))
+      : values.quick ? QUICK : SCENARIOS.filter(scenario => !GROUPS.scale!(scenario));
+    return { controllers: values.controller ?? ['ours'], commits: values.commit ?? [], scenarios, rounds: Number(rounds), help: values.help ?? false };
   } catch (error) {
     throw error instanceof UsageError ? error : new UsageError((error as Error).message.split('. ')[0]);
   }
@@ -61,7 +68,7 @@ function options(args: string[]): Options {
 
 async function candidate(controller: string): Promise<Candidate> {
   if (controller === 'ours') {
-    return { name: 'ours', command: `exec ${process.execPath} ${await bundle('controller')} ${FLAGS}` };
+    return { name: 'ours', command: commandOf(await bundle('controller'), DEFINITIONS.controller.entrypoint.slice(1, -1)) };
   }
   const [, name, command] = /^([^=\s]+)=(.+)$/s.exec(controller) ?? [];
   if (!command?.includes(KUBECONFIG)) {
@@ -70,13 +77,19 @@ async function candidate(controller: string): Promise<Candidate> {
   return { name, command };
 }
 
+/** How a bundle is started: as in the image, with the arguments of its Node. */
+function commandOf(program: string, nodeArguments: readonly string[] = []): string {
+  return `exec env NODE_ENV=production ${[process.execPath, ...nodeArguments, program].join(' ')} ${FLAGS}`;
+}
+
 async function main(args: string[]): Promise<void> {
-  const { controllers, scenarios, rounds, help } = options(args);
+  const { controllers, commits, scenarios, rounds, help } = options(args);
   if (help) {
     console.log(USAGE);
     return;
   }
-  const candidates = await Promise.all(controllers.map(candidate));
+  const earlier = commits.map(async revision => ({ name: revision, command: commandOf(await bundleOfCommit(revision)) }));
+  const candidates = await Promise.all([...controllers.map(candidate), ...earlier]);
   const results: Running[] = scenarios.flatMap(scenario => candidates.map(one => ({ scenario, candidate: one, measurements: [], failures: [] })));
   for (let round = 1; round <= rounds; round++) {
     // Controllers take turns within a scenario, so that they share whatever else the machine does.

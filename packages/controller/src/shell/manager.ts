@@ -40,6 +40,7 @@ export interface ManagerOptions {
 export async function runManager({ flags, definitions, logger, version }: ManagerOptions, signal: AbortSignal): Promise<void> {
   const metrics = new Metrics(version);
   const stopping = new AbortController();
+  metrics.eventLoop(stopping.signal);
   const stop = () => stopping.abort(signal.reason);
   signal.addEventListener('abort', stop, { once: true });
   const cluster = new Cluster({

@@ -1,5 +1,5 @@
 import { definedOnly } from 'agent-sandbox-api';
-import { QUEUE_METRIC_NAMES, type EventRecorderOptions, type InformerMetrics, type QueueMetrics, type RequestMetrics, type WorkerMetrics } from 'agent-sandbox-kube';
+import { QUEUE_METRIC_NAMES, onAbort, type EventRecorderOptions, type InformerMetrics, type QueueMetrics, type RequestMetrics, type WorkerMetrics } from 'agent-sandbox-kube';
 import { registerBuildInfo } from 'agent-sandbox-program';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { MeasureRequest } from '../reconcile/plan.js';
@@ -9,13 +9,35 @@ import type { MetricDefinition } from '../reconcile/definition.js';
 /** Bounds of durations in seconds, as client-go has them. */
 const SECONDS = [0.000_01, 0.000_1, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
 
+/** Bounds of delays of the event loop in seconds. */
+const DELAYS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
+const DELAY_SAMPLE_MS = 20;
+
+/** Milliseconds between two samples of prom-client's own gauges of the event loop: each wakes the process. */
+const GAUGE_SAMPLE_MS = 100;
+
 /** Measurements under the names that dashboards of Kubernetes controllers expect. */
 export class Metrics {
   public readonly registry = new Registry();
 
   constructor(version: string) {
-    collectDefaultMetrics({ register: this.registry });
+    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: GAUGE_SAMPLE_MS });
     registerBuildInfo(this.registry, 'agent_sandbox_build_info', version);
+  }
+
+  /**
+   * How much later than planned timers run, until the signal is aborted: what long pieces of work and garbage collection add to latencies.
+   * A histogram, so that a scraper sees the tail of any time range, which the gauges of prom-client do not show.
+   */
+  public eventLoop(signal: AbortSignal): void {
+    const delays = new Histogram({ name: 'nodejs_eventloop_delay_seconds', help: 'Delay of timers', buckets: DELAYS, registers: [this.registry] });
+    let planned = performance.now() + DELAY_SAMPLE_MS;
+    const timer = setInterval(() => {
+      const now = performance.now();
+      delays.observe(Math.max(0, now - planned) / 1000);
+      planned = now + DELAY_SAMPLE_MS;
+    }, DELAY_SAMPLE_MS).unref();
+    onAbort(signal, () => clearInterval(timer));
   }
 
   /** Of requests to the API server. */
@@ -34,13 +56,11 @@ export class Metrics {
 
   /** Of all work queues. */
   public queues(): QueueMetrics {
-    const depth = this.gauge(QUEUE_METRIC_NAMES.depth, 'Keys that wait', ['name']);
     const added = this.counter(QUEUE_METRIC_NAMES.added, 'Keys that were added', ['name']);
     const waited = this.histogram(QUEUE_METRIC_NAMES.queueDuration, 'How long keys waited', ['name']);
     const worked = this.histogram(QUEUE_METRIC_NAMES.workDuration, 'How long keys were processed', ['name']);
     const retried = this.counter(QUEUE_METRIC_NAMES.retried, 'Keys that failed', ['name']);
     return {
-      depth: (name, keys) => depth.set({ name }, keys),
       added: name => added.inc({ name }),
       queueDuration: (name, value) => waited.observe({ name }, value),
       workDuration: (name, value) => worked.observe({ name }, value),
@@ -70,13 +90,11 @@ export class Metrics {
   public workers(): WorkerMetrics {
     const total = this.counter('controller_runtime_reconcile_total', 'Reconciliations by result', ['controller', 'result']);
     const seconds = this.histogram('controller_runtime_reconcile_time_seconds', 'Duration of reconciliations', ['controller']);
-    const active = this.gauge('controller_runtime_active_workers', 'Workers that are busy', ['controller']);
     return {
       reconciled: (controller, result, value) => {
         total.inc({ controller, result });
         seconds.observe({ controller }, value);
       },
-      active: (controller, workers) => active.set({ controller }, workers),
     };
   }
 
@@ -97,14 +115,16 @@ export class Metrics {
     return request => taken.get(request.metric)?.(request);
   }
 
-  /** Queue metrics that are computed when they are scraped. */
+  /** Metrics of queues and workers that are computed when they are scraped: to keep them up to date would cost time at each change. */
   public observe(controllers: readonly Controller[]): void {
-    const ask = (name: string, help: string, value: (controller: Controller) => number) => new Gauge({
-      name, help, labelNames: ['name'], registers: [this.registry],
+    const ask = (name: string, help: string, value: (controller: Controller) => number, label = 'name') => new Gauge({
+      name, help, labelNames: [label], registers: [this.registry],
       collect() {
-        controllers.forEach(controller => this.set({ name: controller.queue.name }, value(controller)));
+        controllers.forEach(controller => this.set({ [label]: controller.queue.name }, value(controller)));
       },
     });
+    ask(QUEUE_METRIC_NAMES.depth, 'Keys that wait', ({ queue }) => queue.depth);
+    ask('controller_runtime_active_workers', 'Workers that are busy', ({ queue }) => queue.processingCount, 'controller');
     ask(QUEUE_METRIC_NAMES.unfinishedWork, 'Time that keys have been in process', ({ queue }) => queue.unfinishedWorkSeconds);
     ask(QUEUE_METRIC_NAMES.longestRunning, 'Time that the oldest key has been in process', ({ queue }) => queue.longestRunningSeconds);
   }
