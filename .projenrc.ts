@@ -433,6 +433,13 @@ project.addTask('bench:router', { description: 'Compare the router with a direct
 project.addTask('bundle', { description: 'Bundle controller, router and runtime into one file each, in dist/bundle', exec: 'tsx scripts/bundle.ts', receiveArgs: true });
 project.addTask('testbed', { description: 'Build, start and stop a real control plane', exec: 'tsx testbed/src/cli.ts', receiveArgs: true });
 
+project.setScript('test:languages', 'tsx scripts/language-tests.ts');
+project.addTask('translations', {
+  description: 'Translate programs of the documents into Python, Java and Go (needs the compiled library, and gofmt)',
+  exec: 'tsx scripts/translated.ts',
+  receiveArgs: true,
+});
+
 project.addTask('test:node', {
   description: 'Run the tests on a real node, with all that it needs built; --all runs the long ones, too',
   exec: 'tsx scripts/node-tests.ts',

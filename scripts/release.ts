@@ -19,6 +19,7 @@ Writes dist/release/: the files of a release, SHA256SUMS, manifest.json with wha
 --write            also write the version into the tree: VERSION, packages, lock file, chart, CHANGELOG.md
 --only GROUPS      make these groups only, separated by commas
 --without GROUPS   leave these groups out
+--previous DIR     compiled library of the release before, to compare the API with (default: that of the last tag, from npm)
 --registry NAME    registry and namespace of the images (default: that of the repository's owner at ghcr.io)
 --out DIR          folder of the release (default: dist/release)
 --allow-dirty      also take what is not committed
@@ -33,7 +34,7 @@ function options(args: readonly string[]) {
       args: [...args], allowPositionals: true,
       options: {
         'write': { type: 'boolean', default: false }, 'dry-run': { type: 'boolean', default: false }, 'allow-dirty': { type: 'boolean', default: false },
-        'only': { type: 'string' }, 'without': { type: 'string' }, 'registry': { type: 'string' }, 'out': { type: 'string' }, 'help': { type: 'boolean', default: false },
+        'only': { type: 'string' }, 'without': { type: 'string' }, 'registry': { type: 'string' }, 'previous': { type: 'string' }, 'out': { type: 'string' }, 'help': { type: 'boolean', default: false },
       },
     });
   } catch (error) {
@@ -57,7 +58,7 @@ function options(args: readonly string[]) {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const { help, version, write, 'allow-dirty': allowDirty, groups, registry, out } = options(args);
+  const { help, version, write, 'allow-dirty': allowDirty, groups, registry, out, previous } = options(args);
   if (help) {
     console.log(USAGE);
     return;
@@ -73,7 +74,7 @@ async function main(args: readonly string[]): Promise<void> {
   const tree = path.join(ROOT, 'dist', 'release-tree');
   exportTree(ROOT, tree);
   setVersion(tree, version, commit.date);
-  const release: Release = { version, tree, outdir, compiled: false, repository: url, registry: registry ?? `ghcr.io/${new URL(url).pathname.split('/')[1]}`, digests: new Map() };
+  const release: Release = { version, tree, outdir, compiled: false, previous, repository: url, registry: registry ?? `ghcr.io/${new URL(url).pathname.split('/')[1]}`, digests: new Map() };
   fs.rmSync(outdir, { recursive: true, force: true });
   fs.mkdirSync(outdir, { recursive: true });
   execFileSync(process.execPath, ['--import', 'tsx', 'scripts/helm-chart.ts'], { cwd: tree, stdio: ['ignore', 'ignore', 'inherit'] });

@@ -150,7 +150,7 @@ describe('manifests that something else has written', () => {
     Sandbox: { podTemplate: POD_TEMPLATE }, SandboxTemplate: { podTemplate: POD_TEMPLATE }, SandboxClaim: { warmPoolRef: { name: 'pool' } },
     SandboxWarmPool: { sandboxTemplateRef: { name: 'python' }, replicas: 1 },
   };
-  const of = (kind: string, spec: object = SPECS[kind], apiVersion = API[kind], more: object = {}) => Checks.of([{ apiVersion, kind, metadata: { name: 'x', namespace: 'agents' }, spec, ...more }]);
+  const of = (kind: string, spec: object = SPECS[kind], apiVersion = API[kind], more: object = {}) => Checks.ofManifests([{ apiVersion, kind, metadata: { name: 'x', namespace: 'agents' }, spec, ...more }]);
   const brief = (findings: ReturnType<typeof of>) => findings.map(({ rule, field, remedy }) => [rule, field, remedy]);
 
   test('there are at least 40 mistakes with an answer in their own words', () => {
@@ -196,7 +196,7 @@ describe('manifests that something else has written', () => {
 
   test('rules between objects hold as well, and lists are opened', () => {
     const pool = { apiVersion: API.SandboxWarmPool, kind: 'SandboxWarmPool', metadata: { name: 'pool' }, spec: SPECS.SandboxWarmPool };
-    expect(Checks.of([{ apiVersion: 'v1', kind: 'List', items: [pool, pool] }])).toEqual([{
+    expect(Checks.ofManifests([{ apiVersion: 'v1', kind: 'List', items: [pool, pool] }])).toEqual([{
       rule: 'duplicate-name', severity: 'error', place: 'manifests[0] items[1]', object: 'SandboxWarmPool pool', field: "name is 'pool'",
       message: 'manifests[0] items[0] is a SandboxWarmPool of this name in the same namespace', remedy: 'rename one',
     }]);
@@ -206,12 +206,13 @@ describe('manifests that something else has written', () => {
     const chart = testChart({ namespace: 'agents' });
     new Sandbox(chart, 'box', { ...POD, volumes: [SandboxVolume.persistent('data', { size: '1Gi' })] });
     new SandboxClaim(chart, 'claim', { template: new SandboxTemplate(chart, 'python', { ...POD, network: SandboxNetwork.publicInternet({ ipv6: true }) }) });
-    expect(Checks.of(synth(chart))).toEqual([]);
+    expect(Checks.ofManifests(synth(chart))).toEqual([]);
   });
 
   test('anything else is refused', () => {
-    expect(() => Checks.of('x')).toThrow("Checks.of: subject is 'x': use an app, a chart or another construct, or a list of manifests");
-    expect(Checks.of([null, undefined, 'text'])).toEqual([]);
+    expect(() => Checks.of('x' as any)).toThrow("Checks.of: scope is 'x': use an app, a chart or another construct; for manifests, Checks.ofManifests");
+    expect(() => Checks.ofManifests('x' as any)).toThrow("Checks.ofManifests: manifests is 'x': use a list of manifests; for constructs, Checks.of");
+    expect(Checks.ofManifests([null, undefined, 'text'])).toEqual([]);
   });
 });
 

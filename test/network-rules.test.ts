@@ -25,13 +25,13 @@ function chartWith(network?: SandboxNetwork): Chart {
 test.each(Object.entries(PRESETS))('%s has no finding, as construct and as manifest', (_name, network) => {
   const chart = chartWith(network);
   expect(Checks.of(chart)).toEqual([]);
-  expect(Checks.of(chart.toJson())).toEqual([]);
+  expect(Checks.ofManifests(chart.toJson())).toEqual([]);
 });
 
 test('nor has a Sandbox with its own policy', () => {
   const chart = new Chart(testApp(), 'chart', { namespace: 'agents' });
   new Sandbox(chart, 'box', { containers: [CONTAINER], isolation: Isolation.gvisor(), network: SandboxNetwork.publicInternet() });
-  expect(Checks.of(chart.toJson())).toEqual([]);
+  expect(Checks.ofManifests(chart.toJson())).toEqual([]);
 });
 
 const internet = (...except: string[]) => ({ ipBlock: { cidr: '0.0.0.0/0', except } });
@@ -81,16 +81,16 @@ function mutated(mutate: (template: any) => unknown, add: readonly object[]): an
 }
 
 test('what is mutated has no finding before', () => {
-  expect(Checks.of(mutated(() => 0, []))).toEqual([]);
+  expect(Checks.ofManifests(mutated(() => 0, []))).toEqual([]);
 });
 
 test.each(MUTATIONS.map(([name, rule, mutate, ...add]) => ({ name, rule, mutate, add })))('$name is found by $rule', ({ rule, mutate, add }) => {
-  expect(Checks.of(mutated(mutate, add)).map(finding => finding.rule)).toContain(rule);
+  expect(Checks.ofManifests(mutated(mutate, add)).map(finding => finding.rule)).toContain(rule);
 });
 
 test('policies of other programs are their own affair', () => {
   const other = policy({ ...otherPods, policyTypes: ['Egress'], egress: [{}] });
-  expect(Checks.of(mutated(() => 0, [other]))).toEqual([]);
+  expect(Checks.ofManifests(mutated(() => 0, [other]))).toEqual([]);
 });
 
 test('every rule has a mutation', () => {
@@ -98,7 +98,7 @@ test('every rule has a mutation', () => {
 });
 
 test('a finding says what is reached, and what to do', () => {
-  expect(Checks.of(mutated(egress({ to: [internet(...RFC1918)] }, toDns), []))).toEqual([{
+  expect(Checks.ofManifests(mutated(egress({ to: [internet(...RFC1918)] }, toDns), []))).toEqual([{
     rule: 'forgotten-range', severity: 'warning', place: 'manifests[1]', object: 'SandboxTemplate agents/python', field: 'spec.networkPolicy.egress[0]',
     message: expect.stringMatching(/^it also reaches 0\.0\.0\.0\/8 \(this host\), 100\.64\.0\.0\/10 \(shared\), .* and \d+ more; metadata servers of clouds are among them$/),
     remedy: 'except these, or use SandboxNetwork.publicInternet(), or allow the addresses that are needed',
@@ -111,10 +111,10 @@ describe('a warning is accepted', () => {
     template.metadata.annotations = { 'agent-sandbox-check/ignore.dns-to-anywhere': reason };
   }, []);
 
-  test('with a reason', () => expect(Checks.of(withReason('tests a name server of our own'))).toEqual([]));
+  test('with a reason', () => expect(Checks.ofManifests(withReason('tests a name server of our own'))).toEqual([]));
 
   test.each(['', 'ok', '         x'])('not with %j', reason => {
-    expect(Checks.of(withReason(reason)).map(({ rule }) => rule)).toEqual(['dns-to-anywhere', 'suppression-without-reason']);
+    expect(Checks.ofManifests(withReason(reason)).map(({ rule }) => rule)).toEqual(['dns-to-anywhere', 'suppression-without-reason']);
   });
 
   test('an error is not, whatever the reason', () => {
@@ -122,12 +122,12 @@ describe('a warning is accepted', () => {
       egress({ to: [internet('fd00::/8')] }, toDns)(template);
       template.metadata.annotations = { 'agent-sandbox-check/ignore.except-outside': 'the API server will see to it' };
     }, []);
-    expect(Checks.of(manifests).map(({ rule }) => rule)).toContain('except-outside');
+    expect(Checks.ofManifests(manifests).map(({ rule }) => rule)).toContain('except-outside');
   });
 });
 
 test.each([
   ['rules that are no list', { egress: { to: [] } }], ['peers that are none', { egress: [{ to: 'everywhere' }] }], ['nothing', { egress: [null] }],
 ])('%s end in no error of ours', (_name, networkPolicy) => {
-  expect(() => Checks.of(mutated(template => (template.spec.networkPolicy = networkPolicy), []))).not.toThrow();
+  expect(() => Checks.ofManifests(mutated(template => (template.spec.networkPolicy = networkPolicy), []))).not.toThrow();
 });

@@ -9,7 +9,7 @@ const IMAGE = 'registry.example/app:1';
 function of(podSpec: object, metadata: object = {}, more: object = {}): string[] {
   const spec = { containers: [{ name: 'main', image: IMAGE }], ...podSpec };
   const manifest = { apiVersion: EXTENSIONS, kind: 'SandboxTemplate', metadata: { name: 'python', namespace: 'agents' }, spec: { podTemplate: { metadata, spec }, ...more } };
-  return Checks.of([manifest]).map(({ rule, field, remedy }) => `${rule}: ${field.replace('spec.podTemplate.', '')}: ${remedy}`);
+  return Checks.ofManifests([manifest]).map(({ rule, field, remedy }) => `${rule}: ${field.replace('spec.podTemplate.', '')}: ${remedy}`);
 }
 const main = (container: object, pod: object = {}) => of({ containers: [{ name: 'main', image: IMAGE, ...container }], ...pod });
 const amounts = (limits: object, requests: object = {}) => main({ resources: { limits, requests } });

@@ -2,9 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { generate, goModule, javaPeers, mavenRepository, namesIn, pythonPackages, withAbsoluteLinks } from './languages';
+import { breakingChanges, mayBreak, previousRelease } from './compatibility';
+import { generate, goModule, mavenRepository, namesIn, pythonPackages, withAbsoluteLinks } from './languages';
 import { jsonSchemas } from './schemas';
 import { packFolder } from './tar';
+import { tagsOf } from './tree';
 
 /** Where a file is published. */
 export type Destination = 'npm' | 'PyPI' | 'Maven Central' | 'Go module proxy' | 'Helm repository (OCI)' | 'container registry' | 'GitHub release';
@@ -13,7 +15,7 @@ export interface Artifact {
   /** Path below the folder of the release. */
   readonly file: string;
   readonly destination: Destination;
-  /** Reference of an image, by digest; tag of a Go module. */
+  /** Reference of an image, by digest; path and version of a Go module. */
   readonly reference?: string;
 }
 
@@ -31,6 +33,8 @@ export interface Release {
   readonly digests: Map<string, string>;
   /** Whether the library in the tree is compiled. */
   compiled: boolean;
+  /** Folder with the compiled library of the release before. */
+  readonly previous?: string;
 }
 
 interface Group {
@@ -96,6 +100,23 @@ function compileLibrary(release: Release): void {
   const bundled = (JSON.parse(fs.readFileSync(path.join(release.tree, 'package.json'), 'utf8')) as { bundledDependencies: string[] }).bundledDependencies;
   bundled.forEach(name => fs.cpSync(path.join(release.tree, '..', '..', 'node_modules', name), path.join(release.tree, 'node_modules', name), { recursive: true }));
   release.compiled = true;
+  checkApi(release);
+}
+
+/** Throws when programs for the release before may not work with this one, and the versions do not say so. */
+function checkApi({ tree, version, previous }: Release): void {
+  const root = path.join(tree, '..', '..');
+  const before = previousRelease(tagsOf(root), version);
+  if (before === undefined || mayBreak(before, version)) {
+    console.error(before === undefined ? '  no release before this one to compare the API with' : `  the API may differ from that of ${before}`);
+    return;
+  }
+  const { name } = JSON.parse(fs.readFileSync(path.join(tree, 'package.json'), 'utf8')) as { name: string };
+  const changes = breakingChanges(previous ?? `npm:${name}@${before}`, tree);
+  if (changes.length > 0) {
+    throw new Error(`${version} would replace ${before}, and programs that use its API would break; keep the API, or raise the version further:
+${changes.join('\n')}`);
+  }
 }
 
 function npm(release: Release): Artifact[] {
@@ -127,19 +148,17 @@ async function pypi(release: Release): Promise<Artifact[]> {
 
 function maven(release: Release): Artifact[] {
   const { code } = generated(release, 'java');
-  const peers = javaPeers(release.tree, path.join(release.tree, '..', 'java-peers'));
-  peers.generated.forEach(name => console.error(`  compiled with ${name} made from its npm package, since Maven Central does not have it`));
-  return mavenRepository(code, path.join(release.outdir, 'maven'), { ...namesIn(release.tree).java.maven, version: release.version, repositories: peers.repositories })
+  return mavenRepository(code, path.join(release.outdir, 'maven'), { ...namesIn(release.tree).java.maven, version: release.version })
     .map(file => ({ file: path.join('maven', file), destination: 'Maven Central' }));
 }
 
 async function go(release: Release): Promise<Artifact[]> {
   const { code } = generated(release, 'go');
-  const { packageName } = namesIn(release.tree).go;
+  const { moduleName, packageName } = namesIn(release.tree).go;
   const file = path.join('go', `${packageName}-${release.version}.tgz`);
   fs.mkdirSync(path.join(release.outdir, 'go'), { recursive: true });
   fs.writeFileSync(path.join(release.outdir, file), await goModule(code, packageName));
-  return [{ file, destination: 'Go module proxy', reference: `${packageName}/v${release.version}` }];
+  return [{ file, destination: 'Go module proxy', reference: `${moduleName}/${packageName}@v${release.version}` }];
 }
 
 async function chart(release: Release): Promise<Artifact[]> {

@@ -96,24 +96,19 @@ function normalizeModes(folder: string): void {
  * It is compiled against the oldest versions that its project allows, which are also those that the library is developed with: what ranges lead to
  * today would be other bytes tomorrow.
  */
-export function mavenRepository(code: string, outdir: string, { groupId, artifactId, version, repositories = [], javadoc = true }: {
+export function mavenRepository(code: string, outdir: string, { groupId, artifactId, version }: {
   readonly groupId: string;
   readonly artifactId: string;
   readonly version: string;
-  /** Repositories besides Maven Central, as folders. */
-  readonly repositories?: readonly string[];
-  readonly javadoc?: boolean;
 }): string[] {
   const pom = fs.readFileSync(path.join(code, 'pom.xml'), 'utf8');
-  const more = repositories.map((folder, index) => `<repository><id>folder-${index}</id><url>file://${folder}</url></repository>`).join('');
   fs.writeFileSync(path.join(code, 'pom.xml'), pom
     .replace(/<version>\[([\d.]+),[^<]*\)<\/version>/g, '<version>$1</version>')
     // The project in the jar would be this one, with exact versions.
     .replace('<archive>', '<archive><addMavenDescriptor>false</addMavenDescriptor>')
-    .replace('<quiet>true</quiet>', '<quiet>true</quiet><notimestamp>true</notimestamp>')
-    .replace('<build>', `<repositories>${more}</repositories><build>`));
+    .replace('<quiet>true</quiet>', '<quiet>true</quiet><notimestamp>true</notimestamp>'));
   const { status, stdout } = spawnSync('mvn', [
-    '--batch-mode', '--quiet', `-Dproject.build.outputTimestamp=${TIME.iso}`, ...(javadoc ? [] : ['-Dmaven.javadoc.skip=true']), 'package',
+    '--batch-mode', '--quiet', `-Dproject.build.outputTimestamp=${TIME.iso}`, 'package',
   ], { cwd: code, encoding: 'utf8', maxBuffer: 1 << 28 });
   if (status !== 0) {
     throw new Error(`mvn failed in ${code}:\n${stdout.slice(-4000)}`);
@@ -122,28 +117,9 @@ export function mavenRepository(code: string, outdir: string, { groupId, artifac
   const base = path.join(folder, `${artifactId}-${version}`);
   fs.mkdirSync(path.join(outdir, folder), { recursive: true });
   fs.writeFileSync(path.join(outdir, `${base}.pom`), pom);
-  const jars = ['', '-sources', ...(javadoc ? ['-javadoc'] : [])].map(kind => `${kind}.jar`);
+  const jars = ['', '-sources', '-javadoc'].map(kind => `${kind}.jar`);
   jars.forEach(kind => fs.copyFileSync(path.join(code, 'target', `${artifactId}-${version}${kind}`), path.join(outdir, `${base}${kind}`)));
   return [...jars.map(kind => `${base}${kind}`), `${base}.pom`].sort();
-}
-
-/**
- * A repository with cdk8s-plus, which the Java package needs: empty where a registry has it, else made from the assembly inside its npm package, for
- * compiling and for tests alone.
- */
-export function javaPeers(root: string, outdir: string): { readonly repositories: readonly string[]; readonly generated: readonly string[] } {
-  const peer = path.dirname(require.resolve('cdk8s-plus-28/package.json', { paths: [root] }));
-  const { version, jsii: { targets: { java: { maven } } } } = JSON.parse(fs.readFileSync(path.join(peer, 'package.json'), 'utf8')) as { version: string; jsii: { targets: Names } };
-  const artifact = `${maven.groupId}:${maven.artifactId}:${version}`;
-  if (spawnSync('mvn', ['--batch-mode', '--quiet', 'dependency:get', `-Dartifact=${artifact}`, '-Dtransitive=false'], { stdio: 'ignore' }).status === 0) {
-    return { repositories: [], generated: [] };
-  }
-  const repository = path.join(outdir, 'repository');
-  if (!fs.existsSync(path.join(repository, 'complete'))) {
-    mavenRepository(generate(peer, 'java', path.join(outdir, 'code')), repository, { ...maven, version, javadoc: false });
-    fs.writeFileSync(path.join(repository, 'complete'), '');
-  }
-  return { repositories: [repository], generated: [artifact] };
 }
 
 /** The module for Go as an archive: a folder of its package, which becomes a commit of its own with the tag `<package>/v<version>`. */

@@ -20,6 +20,11 @@ export function commitOf(tree: string): { readonly id: string; readonly date: st
   return { id, date };
 }
 
+/** The tags of a repository. */
+export function tagsOf(tree: string): string[] {
+  return git(tree, 'tag', '--list').split('\n').filter(tag => tag !== '');
+}
+
 /** What differs from the last commit, one path per line of `git status`. */
 export function changesOf(tree: string): string[] {
   return git(tree, 'status', '--porcelain').split('\n').filter(line => line !== '');

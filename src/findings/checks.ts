@@ -23,27 +23,41 @@ const AT_SYNTH = RULES.filter(rule => !rule.manifestsOnly && rule.severity === F
  */
 export class Checks {
   /**
-   * Findings of an app, a chart or any other construct, or of a list of manifests.
+   * Findings of an app, a chart or any other construct, with everything below it.
    *
-   * @param subject a construct, with everything below it, or a list of objects as in manifests
+   * @param scope the construct
    * @returns findings in the order of the rules; none means that all is well
-   * @throws if it is neither
+   * @throws if it is none
    */
-  public static of(subject: any): Finding[] {
-    if (Construct.isConstruct(subject)) {
-      return run(World.ofTree(subject), RULES.filter(rule => !rule.manifestsOnly));
-    }
-    if (!Array.isArray(subject)) {
-      const problems = Problems.of('Checks.of');
-      problems.add('subject', subject, 'use an app, a chart or another construct, or a list of manifests');
-      problems.throwIfAny();
-    }
-    return checkManifests(subject.map((manifest: any, index: number) => ({ manifest, place: `manifests[${index}]` })));
+  public static of(scope: IConstruct): Finding[] {
+    refuseUnless(Construct.isConstruct(scope), 'Checks.of', 'scope', scope, 'use an app, a chart or another construct; for manifests, Checks.ofManifests');
+    return run(World.ofTree(scope), RULES.filter(rule => !rule.manifestsOnly));
+  }
+
+  /**
+   * Findings of manifests, whatever has written them.
+   *
+   * @param manifests objects as in manifests, such as the documents of YAML files
+   * @returns findings in the order of the rules; none means that all is well
+   * @throws if it is no list
+   */
+  public static ofManifests(manifests: any[]): Finding[] {
+    refuseUnless(Array.isArray(manifests), 'Checks.ofManifests', 'manifests', manifests, 'use a list of manifests; for constructs, Checks.of');
+    return checkManifests(manifests.map((manifest: any, index: number) => ({ manifest, place: `manifests[${index}]` })));
   }
 
   private constructor() {}
 }
 checkCalls(Checks);
+
+/** Programs in JavaScript have no types. */
+function refuseUnless(good: boolean, call: string, name: string, value: unknown, remedy: string): void {
+  if (!good) {
+    const problems = Problems.of(call);
+    problems.add(name, value, remedy);
+    problems.throwIfAny();
+  }
+}
 
 /** What synthesis refuses in a tree. @internal */
 export function treeFindings(root: IConstruct): Finding[] {

@@ -223,7 +223,8 @@ export const ENUMS_JSON = `{
 
 /** Parameters of methods: `Class.method` where they are static, `Class#method` where they are not. */
 export const METHODS: Readonly<Record<string, readonly string[]>> = {
-  'Checks.of': ['subject:*'],
+  'Checks.of': ['scope:IConstruct'],
+  'Checks.ofManifests': ['manifests:[*'],
   'ClusterDns.custom': ['peer:NetworkPeer', 'ports:[NetworkPort'],
   'ClusterDns.nodeLocal': ['cidr:s?'],
   'Gpu.amd': ['count:n'],

@@ -99,7 +99,7 @@ export class SandboxAssertions {
    * @throws if a CIDR is not well-formed
    */
   public static ofManifests(manifests: any[], cluster: NetworkModelProps = {}): SandboxAssertions {
-    return new SandboxAssertions(placed(manifests), () => Checks.of(manifests), () => NetworkModel.ofManifests(manifests, cluster));
+    return new SandboxAssertions(placed(manifests), () => Checks.ofManifests(manifests), () => NetworkModel.ofManifests(manifests, cluster));
   }
 
   private readonly ours: readonly PlacedManifest[];

@@ -3,14 +3,14 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** A Go module under `testbed/go`. Programs of one module share their dependencies, and thereby most of their build. */
-export type GoModule = 'control-plane' | 'tools' | 'policy-engines' | 'node' | 'gvisor-shim';
+export type GoModule = 'control-plane' | 'tools' | 'policy-engines' | 'actionlint' | 'node' | 'gvisor-shim';
 
 /** What is built together. `control-plane` and `tools` by default, `node` on request. */
 export type ProgramGroup = 'control-plane' | 'tools' | 'node';
 
 export type ProgramName =
   | 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kubectl'
-  | 'kwok' | 'helm' | 'kubeconform' | 'policy-engines'
+  | 'kwok' | 'helm' | 'kubeconform' | 'policy-engines' | 'actionlint'
   | 'kubelet' | 'kube-proxy' | 'kube-router' | 'local-path-provisioner' | 'coredns' | 'probe' | 'containerd-shim-runsc-v1';
 
 /** One program that the testbed builds and runs. */
@@ -54,6 +54,7 @@ function kubernetes(name: ProgramName, group: ProgramGroup): Program {
 }
 
 const KUBE_ROUTER = 'github.com/cloudnativelabs/kube-router/v2';
+const ACTIONLINT = 'github.com/rhysd/actionlint';
 const LOCAL_PATH = 'github.com/rancher/local-path-provisioner';
 
 /** Every program, in the order in which a build makes them: what a control plane cannot do without comes first. */
@@ -80,6 +81,10 @@ export const PROGRAMS: readonly Program[] = [
     stamps: pinned => ({ 'main.version': pinned('github.com/yannh/kubeconform') }),
   },
   { name: 'policy-engines', group: 'tools', module: 'policy-engines', package: '.', stamps: () => ({}) },
+  {
+    name: 'actionlint', group: 'tools', module: 'actionlint', package: `${ACTIONLINT}/cmd/actionlint`, versionOf: ACTIONLINT,
+    stamps: pinned => ({ [`${ACTIONLINT}.version`]: pinned(ACTIONLINT) }),
+  },
   kubernetes('kubelet', 'node'),
   kubernetes('kube-proxy', 'node'),
   {

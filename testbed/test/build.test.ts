@@ -105,6 +105,7 @@ describe('what is pinned', () => {
       'helm': expect.stringMatching(/^v3\.\d+\.\d+$/),
       'kubeconform': expect.stringMatching(/^v0\.\d+\.\d+$/),
       'policy-engines': '-',
+      'actionlint': 'v1.7.12',
       'kube-router': expect.stringMatching(/^v2\.\d+\.\d+$/),
       'coredns': expect.stringMatching(/^v1\.\d+\.\d+$/),
       'local-path-provisioner': expect.stringMatching(/^v0\.0\.\d+$/),
