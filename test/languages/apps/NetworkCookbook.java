@@ -24,6 +24,11 @@ public class NetworkCookbook {
 
   private static class Identity implements IServiceAccount {
     @Override
+    public String getKind() {
+      return "ServiceAccount";
+    }
+
+    @Override
     public String getName() {
       return "sandbox-identity";
     }

@@ -11,6 +11,8 @@ import (
 
 type identity struct{}
 
+func (identity) Kind() *string { return jsii.String("ServiceAccount") }
+
 func (identity) Name() *string { return jsii.String("sandbox-identity") }
 
 func main() {

@@ -21,6 +21,7 @@ chart = Chart(app, "network-cookbook", namespace="agents")
 
 @jsii.implements(IServiceAccount)
 class Identity:
+    kind = "ServiceAccount"
     name = "sandbox-identity"
 
 
