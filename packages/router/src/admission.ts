@@ -101,7 +101,7 @@ export class Admission {
         answered: browser === undefined ? given => given : given => browser.answer(given, route, record.outside),
         limitKey: `${caller.key} ${question.uid}`,
         expiresAt: Math.min(caller.expiresAt ?? Infinity, identified.expiresAt ?? Infinity),
-        isStillAllowed: () => isStillAllowed(identified, question),
+        isStillAllowed: stillAllowed(identified.caller, question),
       };
     } catch (error) {
       deadline.clear();
@@ -184,7 +184,7 @@ export class Admission {
     const token = bearerToken(authorization);
     return {
       target: request.url!, handsOnAuthorization: false, challenge: () => unauthenticated(),
-      caller: () => authentication.authenticate(token, outside.client),
+      caller: authentication.callerOf(token, outside.client),
     };
   }
 
@@ -235,13 +235,16 @@ function callerOf(identified: Identified): Caller | Promise<Caller> {
   }
 }
 
-async function isStillAllowed({ caller }: Identified, { namespace, id, uid }: Question): Promise<boolean> {
-  try {
-    return await (await caller()).may('connect', { namespace, name: id, uid: uid! });
-  } catch (error) {
-    // Only an explicit denial ends a connection; an API server that does not answer does not.
-    return !(error instanceof Refusal && (error.status === 401 || error.status === 403));
-  }
+/** A function of its own, since open connections keep it, and must not keep the request with it. */
+function stillAllowed(caller: Identified['caller'], { namespace, id, uid }: Question): () => Promise<boolean> {
+  return async () => {
+    try {
+      return await (await caller()).may('connect', { namespace, name: id, uid: uid! });
+    } catch (error) {
+      // Only an explicit denial ends a connection; an API server that does not answer does not.
+      return !(error instanceof Refusal && (error.status === 401 || error.status === 403));
+    }
+  };
 }
 
 /** Headers in which the router's span stands in the place of the caller's. */

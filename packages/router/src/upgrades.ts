@@ -28,6 +28,17 @@ export interface UpgradesOptions {
   readonly plain: (request: IncomingMessage, response: ServerResponse, isEncrypted: boolean, record: RequestRecord) => Promise<void>;
 }
 
+/** A connection to a sandbox that was agreed on. */
+interface OpenTunnel {
+  readonly tunnel: Tunnel;
+  /** Bytes that the client and the sandbox have sent already. */
+  readonly head: Buffer;
+  readonly rest: Buffer;
+  /** Under which it counts; see `Admitted`. */
+  readonly limitKey: string;
+  readonly permission: Pick<Admitted, 'expiresAt' | 'isStillAllowed'>;
+}
+
 /** Carries requests that turn the connection into something else: WebSockets, and any other protocol that both sides agree on. */
 export class Upgrades {
   private readonly tunnels = new Set<Tunnel>();
@@ -48,12 +59,20 @@ export class Upgrades {
    * Handles an upgrade request in any case. Resolves when it is over: with the connection itself, or with the answer that there
    * was instead.
    */
-  public async handle(request: IncomingMessage, socket: Duplex, head: Buffer, isEncrypted: boolean, record: RequestRecord): Promise<void> {
-    socket.on('error', () => socket.destroy());
+  public handle(request: IncomingMessage, socket: Duplex, head: Buffer, isEncrypted: boolean, record: RequestRecord): Promise<void> {
+    destroyOnError(socket as Socket);
+    // Nothing here waits for the tunnel and knows the request, which would otherwise be kept for as long as an editor is open.
+    return this.establish(request, socket as Socket, head, isEncrypted, record).then(tunnel => tunnel && this.run(tunnel, record));
+  }
+
+  /** The tunnel, or undefined if there was another answer. */
+  private async establish(
+    request: IncomingMessage, socket: Socket, head: Buffer, isEncrypted: boolean, record: RequestRecord,
+  ): Promise<OpenTunnel | undefined> {
     const response = new ServerResponse(request);
-    response.assignSocket(socket as Socket);
+    response.assignSocket(socket);
     response.shouldKeepAlive = false;
-    response.on('finish', () => (socket as Socket).destroySoon());
+    response.on('finish', () => socket.destroySoon());
     try {
       const length = request.headers['content-length'];
       if (request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')) {
@@ -62,22 +81,23 @@ export class Upgrades {
       if (request.headers.upgrade?.toLowerCase() === 'h2c') {
         // Some clients offer HTTP/2 along with their first ordinary request. Following it would let them past the router's rules.
         await this.options.plain(request, response, isEncrypted, record);
-        return;
+        return undefined;
       }
-      const waiting = new WaitingClient(socket as Socket, head);
+      const waiting = new WaitingClient(socket, head);
       try {
-        await waiting.until(this.admit(request, response, waiting, isEncrypted, record));
+        return await waiting.until(this.admit(request, response, waiting, isEncrypted, record));
       } finally {
         waiting.release();
       }
     } catch (error) {
       refuse(request, response, error, record);
+      return undefined;
     }
   }
 
   private async admit(
     request: IncomingMessage, response: ServerResponse, client: WaitingClient, isEncrypted: boolean, record: RequestRecord,
-  ): Promise<void> {
+  ): Promise<OpenTunnel | undefined> {
     const { admission, connections } = this.options;
     const admitted = await admission.admit(request, isEncrypted, record);
     const { limitKey, deadline } = admitted;
@@ -86,19 +106,24 @@ export class Upgrades {
       if (!connections.enter(limitKey)) {
         throw tooManyRequests('Too many upgraded connections.');
       }
+      let tunnel: OpenTunnel | undefined;
       try {
-        await this.run(request, response, client, admitted, record);
+        tunnel = await this.open(request, response, client, admitted, record);
       } finally {
-        connections.leave(limitKey);
+        // From then on the tunnel has the place.
+        if (tunnel === undefined) {
+          connections.leave(limitKey);
+        }
       }
+      return tunnel;
     } finally {
       deadline.clear();
     }
   }
 
-  private async run(
+  private async open(
     request: IncomingMessage, response: ServerResponse, client: WaitingClient, admitted: Admitted, record: RequestRecord,
-  ): Promise<void> {
+  ): Promise<OpenTunnel | undefined> {
     const { deadline } = admitted;
     const { socket, target } = await this.dial(admitted, client, record);
     const upstream = this.ask(request, admitted.target, socket, [...handshake(request, admitted, target)]);
@@ -118,22 +143,29 @@ export class Upgrades {
     record.status = answer.statusCode!;
     if (upgraded === undefined) {
       await relay(answer, response, admitted, record);
-      return;
+      return undefined;
     }
     deadline.clear();
     const head = client.release();
     response.detachSocket(client.socket);
     client.socket.write(statusLine(answer, admitted));
     const tunnel = new Tunnel(client.socket, upgraded, isWebSocket(answer), this.options.limits);
-    const stopWatching = this.options.outliveToken ? () => undefined : onTokenEnd(admitted, reason => tunnel.close(reason, POLICY_VIOLATION));
+    const { expiresAt, isStillAllowed, limitKey } = admitted;
+    return { tunnel, head, rest: rest!, limitKey, permission: { expiresAt, isStillAllowed } };
+  }
+
+  /** Carries what the two sides send until both have ended. */
+  private async run({ tunnel, head, rest, limitKey, permission }: OpenTunnel, record: RequestRecord): Promise<void> {
+    const stopWatching = this.options.outliveToken ? () => undefined : onTokenEnd(permission, reason => tunnel.close(reason, POLICY_VIOLATION));
     this.tunnels.add(tunnel);
     try {
-      const { bytesIn, bytesOut } = await tunnel.run(head, rest!);
+      const { bytesIn, bytesOut } = await tunnel.run(head, rest);
       record.bytesIn = bytesIn;
       record.bytesOut = bytesOut;
     } finally {
       stopWatching();
       this.tunnels.delete(tunnel);
+      this.options.connections.leave(limitKey);
     }
   }
 
@@ -169,6 +201,10 @@ export class Upgrades {
     upstream.end();
     return upstream;
   }
+}
+
+function destroyOnError(socket: Socket): void {
+  socket.on('error', () => socket.destroy());
 }
 
 function open({ address }: Target, port: number, timeoutMs: number): Promise<Socket> {

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { jest } from '@jest/globals';
 import * as fc from 'fast-check';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -31,6 +33,12 @@ async function scene(args: readonly string[] = [], onSocket: (socket: WebSocket,
     `${method} /ws HTTP/1.1`, 'Host: x', 'X-Sandbox-ID: box', `X-Sandbox-Port: ${backend.port}`, 'Connection: Upgrade', ...more, '', '',
   ].join('\r\n');
   return { backend, cluster, router, headers, url, head, open: (options: object = {}, protocols: string[] = []) => new WebSocket(`${url}/ws`, protocols, { headers: { ...headers, ...options } }) };
+}
+
+/** Collects garbage. */
+function gc(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
 }
 
 function echo(socket: WebSocket): void {
@@ -179,6 +187,23 @@ describe('WebSockets', () => {
     await once(second, 'open');
     second.terminate();
     await eventually('the end', () => sockets[1]?.readyState === WebSocket.CLOSED);
+  });
+
+  test('while it is open, the request that opened it is not kept in memory', async () => {
+    const count = 20;
+    const { open, router } = await scene();
+    const requests: WeakRef<IncomingMessage>[] = [];
+    const { server } = router.router['listeners']['servers'][0] as { server: Server };
+    server.prependListener('upgrade', (request: IncomingMessage) => requests.push(new WeakRef(request)));
+    const sockets = Array.from({ length: count }, () => open());
+    await Promise.all(sockets.map(socket => once(socket, 'open')));
+    // The parser of a connection keeps its last one for a while.
+    await eventually('requests to be freed', () => {
+      gc();
+      return requests.length === count && requests.filter(request => request.deref() !== undefined).length <= 2;
+    });
+    expect(sockets.map(({ readyState }) => readyState)).toEqual(sockets.map(() => WebSocket.OPEN));
+    sockets.forEach(socket => socket.terminate());
   });
 
   test('the end of the router ends it with 1001', async () => {

@@ -24,6 +24,11 @@ export class Authentication {
     return this.methods !== undefined;
   }
 
+  /** What asks for the caller with this token; keeps nothing else. */
+  public callerOf(token: string | undefined, client: string): () => Caller | Promise<Caller> {
+    return () => this.authenticate(token, client);
+  }
+
   /** The caller with this token. Throws a 401 for none or a worthless one, and 429 for too many of these. */
   public authenticate(token: string | undefined, client: string): Caller | Promise<Caller> {
     if (this.methods === undefined) {

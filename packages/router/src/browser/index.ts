@@ -91,7 +91,7 @@ export class Browser {
     const { headers, method } = request;
     const isPlain = (method === 'GET' || method === 'HEAD') && headers.upgrade === undefined;
     const challenge = () => this.challenge(request, outside, route, target, isPlain);
-    const header = () => authentication.authenticate(bearerToken(authorization), outside.client);
+    const header = authentication.callerOf(bearerToken(authorization), outside.client);
     const base = { target, handsOnAuthorization: false, challenge };
     if (!authentication.isRequired) {
       return { ...base, caller: header };
