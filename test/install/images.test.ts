@@ -167,11 +167,11 @@ function unpack(archive: string, layout: string, root: string): void {
     [manifest.config, ...manifest.layers].forEach(check);
     const config = parsed(manifest.config.digest);
     expect(manifest.layers.map(({ digest }: { digest: string }) => sha256(gunzipSync(read(digest))))).toEqual(config.rootfs.diff_ids);
-    expect(config.config).toMatchObject({ User: '65532:65532', Entrypoint: ['/usr/local/bin/node', '/app/controller.mjs'] });
+    expect(config.config).toMatchObject({ User: '65532:65532', Entrypoint: ['/usr/local/bin/node', '--max-semi-space-size=2', '/app/controller.mjs'] });
   });
 
   /** The command line that starts the program where all it has is its image, read-only, as the user of the image. */
-  const entered = (...args: string[]) => ['-m', 'sh', '-c', 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec chroot --userspec=65532:65532 "$0" /usr/local/bin/node /app/controller.mjs "$@"', root, ...args];
+  const entered = (...args: string[]) => ['-m', 'sh', '-c', 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec chroot --userspec=65532:65532 "$0" "$@"', root, ...IMAGES.controller.entrypoint, ...args];
 
   test('runs on its own files alone', () => {
     const { stdout, stderr } = spawnSync('unshare', entered('--version'), { encoding: 'utf8', env: {} });
