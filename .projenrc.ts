@@ -188,6 +188,7 @@ const router = new Workspace(project, {
     '@opentelemetry/exporter-trace-otlp-grpc': '>=0.200.0 <1',
     '@opentelemetry/resources': '^2.0.0',
     '@opentelemetry/sdk-trace-node': '^2.0.0',
+    'ajv': '^8.17.0',
     'commander': '^14.0.0',
     'jose': '^6.0.0',
     'lru-cache': '^11.2.0',
@@ -199,7 +200,7 @@ const router = new Workspace(project, {
   },
   devDependencies: {
     'ws': '^8.18.0', '@types/ws': '^8', 'autocannon': '^8.0.0', 'oidc-provider': '^9.0.0', '@types/oidc-provider': '^9',
-    '@grpc/grpc-js': '^1.14.0', '@grpc/proto-loader': '^0.8.0', 'playwright-core': '^1.56.0',
+    '@seriousme/openapi-schema-validator': '^2.4.0', '@grpc/grpc-js': '^1.14.0', '@grpc/proto-loader': '^0.8.0', 'playwright-core': '^1.56.0',
   },
   bin: { 'agent-sandbox-router': './lib/main.js' },
 });

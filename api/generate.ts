@@ -7,6 +7,7 @@ import { dirname, join, relative } from 'node:path';
 import { CRDS_FOLDER, generateCrds } from './generators/crds';
 import { generateFlags } from './generators/flags';
 import { generateL1 } from './generators/l1';
+import { generateRest } from './generators/rest';
 import { generateShapes } from './generators/shapes';
 import { generateWireTypes } from './generators/wire-types';
 
@@ -16,7 +17,7 @@ const OWNED_FOLDERS = [CRDS_FOLDER, 'imports'];
 
 /** All generated files, by path below the repository root. */
 export function generatedFiles(): Record<string, string> {
-  return { ...generateCrds(), ...generateL1(), ...generateWireTypes(), ...generateFlags(), ...generateShapes() };
+  return { ...generateCrds(), ...generateL1(), ...generateWireTypes(), ...generateFlags(), ...generateRest(), ...generateShapes() };
 }
 
 /** What differs between the generated files and those on disk: one line each. */

@@ -80,12 +80,13 @@ export const ORIGINAL_CONTROLLER_RULES: ControllerRules = {
   ],
 };
 
-/** The rights of the router: to find Sandboxes and their Pods; to check tokens and callers, in the whole cluster; and to resume Sandboxes. */
+/** The rights of the router: to find Sandboxes and their Pods; to check tokens and callers, in the whole cluster; to resume Sandboxes; and to claim them for callers. */
 export const ROUTER_RULES = {
   resolve: [rule(GROUP, 'sandboxes', 'list watch'), rule('', 'pods', 'list watch')],
   authorize: [rule('authentication.k8s.io', 'tokenreviews', 'create'), rule('authorization.k8s.io', 'subjectaccessreviews', 'create')],
   access: [rule('authorization.k8s.io', 'subjectaccessreviews', 'create')],
   resume: [rule(GROUP, 'sandboxes', 'patch')],
+  rest: [rule(EXTENSIONS_GROUP, 'sandboxclaims', 'get list watch create delete'), rule(GROUP, 'sandboxes', 'patch')],
 } as const;
 
 const EXTENSION_KINDS = ['sandboxclaims', 'sandboxtemplates', 'sandboxwarmpools'];

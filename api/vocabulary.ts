@@ -46,6 +46,10 @@ export const ANNOTATION = {
   claimFirstReadyAt: 'agents.x-k8s.io/claim-first-ready-at',
   clientFirstRequestedAt: 'agents.x-k8s.io/client-first-requested-at',
   webhookFirstObservedAt: 'agents.x-k8s.io/webhook-first-observed-at',
+  /** On a claim that the router made: the user whom it was made for. */
+  requestedBy: 'agents.x-k8s.io/requested-by',
+  /** On a claim that the router made: hashes of the Idempotency-Key and of the request. */
+  idempotency: 'agents.x-k8s.io/idempotency',
   /** On a template: comma-separated namespaces, or `*`, whose claims may use it. */
   claimableFrom: 'agents.x-k8s.io/claimable-from',
   /** On a claim or Sandbox: JSON object of W3C trace headers. */

@@ -104,6 +104,11 @@ export const ROUTER: Program = {
     },
     { name: 'resume-timeout', type: 'duration', least: 1, words: 'How long such a request waits for the sandbox.', default: 60_000, prop: { name: 'resumeTimeout' } },
     {
+      name: 'rest-api', type: 'boolean',
+      words: 'Whether sandboxes can be claimed over HTTP at /v1/sandboxes. Each request needs the right that its caller would need in Kubernetes.',
+      default: false, prop: { name: 'restApi' },
+    },
+    {
       name: 'additional-ports', type: 'list', items: 'ports',
       words: `Ports that sandboxes need not declare, besides ${RUNTIME_PORT}: ports, ranges such as \`8000-8100\`, or \`*\` for all.`, otherwise: 'none',
       prop: { name: 'additionalPorts' },
@@ -173,7 +178,7 @@ export const ROUTER: Program = {
     },
     {
       name: 'websocket-outlive-token', type: 'boolean',
-      words: 'Whether WebSockets stay open after their token has expired, or its owner may no longer use the Sandbox.', default: false,
+      words: 'Whether WebSockets and calls of gRPC go on after their token has expired, or its owner may no longer use the Sandbox.', default: false,
       prop: { name: 'websocketOutliveToken' },
     },
     {

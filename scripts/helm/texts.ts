@@ -51,6 +51,9 @@ export const CHECKS = `{{- if and (gt (int64 .Values.replicas) 1) (not .Values.c
 {{- if and .allowUnauthenticated (or .scopedTokens.secret .staticTokenSecret .resumeOnRequest) }}
 {{- fail "router.allowUnauthenticated is true: no token is looked at, so leave out scopedTokens, staticTokenSecret and resumeOnRequest" }}
 {{- end }}
+{{- if and .restApi (or .allowUnauthenticated (not .tokenReview)) }}
+{{- fail "router.restApi is true: it needs users of the cluster, whose rights can be asked about: leave it out, or tokenReview on" }}
+{{- end }}
 {{- if not (or .allowUnauthenticated .tokenReview .scopedTokens.secret .staticTokenSecret) }}
 {{- fail "router.tokenReview is false: name another way to say who one is: scopedTokens.secret, staticTokenSecret, or allowUnauthenticated: true" }}
 {{- end }}

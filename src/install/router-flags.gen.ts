@@ -43,6 +43,14 @@ export interface RouterFlagProps {
   readonly resumeTimeout?: Duration;
 
   /**
+   * Whether sandboxes can be claimed over HTTP at /v1/sandboxes. Each request needs the right that its caller would
+   * need in Kubernetes.
+   *
+   * @default - false
+   */
+  readonly restApi?: boolean;
+
+  /**
    * Ports that sandboxes need not declare, besides 8888: ports, ranges such as `8000-8100`, or `*` for all.
    *
    * @default - none
@@ -114,7 +122,8 @@ export interface RouterFlagProps {
   readonly websocketMaxLifetime?: Duration;
 
   /**
-   * Whether WebSockets stay open after their token has expired, or its owner may no longer use the Sandbox.
+   * Whether WebSockets and calls of gRPC go on after their token has expired, or its owner may no longer use the
+   * Sandbox.
    *
    * @default - false
    */
@@ -178,6 +187,7 @@ export const ROUTER_FLAGS: { readonly [prop in Exclude<keyof RouterFlagProps, 'e
   tokenAudiences: { flag: 'authz-tokenreview-audiences', type: 'list', notEmpty: true, original: true },
   resumeOnRequest: { flag: 'resume-on-request', type: 'boolean', original: false },
   resumeTimeout: { flag: 'resume-timeout', type: 'duration', least: 1, original: false },
+  restApi: { flag: 'rest-api', type: 'boolean', original: false },
   additionalPorts: { flag: 'additional-ports', type: 'list', items: 'ports', original: false },
   proxyTimeout: { flag: 'proxy-timeout', type: 'duration', least: 1, original: true },
   maxRequestBodyBytes: { flag: 'max-request-body-bytes', type: 'integer', most: 9007199254740991, original: true },

@@ -47,6 +47,9 @@ export function checkRouterFlags(problems: Problems, props: RouterProps): void {
   } else if (props.tokenReview === false && !props.scopedTokenSecret && !props.staticTokenSecret) {
     problems.add('tokenReview', false, 'name another way to say who one is: scopedTokenSecret, staticTokenSecret, or allowUnauthenticated: true');
   }
+  if (props.restApi && (props.allowUnauthenticated || props.tokenReview === false)) {
+    problems.add('restApi', true, 'it needs users of the cluster, whose rights can be asked about: leave it out, or tokenReview on');
+  }
   if (props.scopedTokenKeys && !props.scopedTokenSecret) {
     problems.add('scopedTokenKeys', props.scopedTokenKeys, 'they are keys of a Secret: set scopedTokenSecret, too');
   }

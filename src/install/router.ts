@@ -120,15 +120,18 @@ function roles(scope: Construct, account: Account, props: RouterProps, namespace
   }
   if (props.resumeOnRequest) {
     grant(`${ROUTER_NAME}-resume`, ROUTER_RULES.resume);
-    resumePolicy(scope, account);
+    resumePolicy(scope, account, `${ROUTER_NAME}-resume`);
+  }
+  if (props.restApi) {
+    grant(`${ROUTER_NAME}-rest`, ROUTER_RULES.rest);
+    resumePolicy(scope, account, `${ROUTER_NAME}-rest`);
   }
 }
 
 const ADMISSION = 'admissionregistration.k8s.io/v1';
 
-/** RBAC cannot grant single fields: the right to patch a Sandbox includes its Pod. So an admission policy limits the router to the fields that resume one. */
-function resumePolicy(scope: Construct, account: Account): void {
-  const name = `${ROUTER_NAME}-resume`;
+/** RBAC cannot grant single fields: the right to patch a Sandbox includes its Pod. So an admission policy limits the router to the fields that suspend or resume one. */
+function resumePolicy(scope: Construct, account: Account, name: string): void {
   const same = (path: string, key: string) => `object.${path}.?${key} == oldObject.${path}.?${key}`;
   clusterObject(scope, ADMISSION, 'ValidatingAdmissionPolicy', { name }, {
     spec: {

@@ -71,7 +71,7 @@ test('the router takes every flag that the chart can set', () => {
   const secret = (name: string) => kplus.Secret.fromSecretName(testChart(), 'secret', name);
   const props: Partial<RouterProps> = {
     tlsSecret: secret('cert'), scopedTokenSecret: secret('keys'), staticTokenSecret: secret('static'), allowHttpTokens: true, tokenAudiences: ['a'],
-    resumeOnRequest: true, resumeTimeout: Duration.seconds(1), additionalPorts: ['3000', '8000-8100'], proxyTimeout: Duration.seconds(1),
+    resumeOnRequest: true, resumeTimeout: Duration.seconds(1), restApi: true, additionalPorts: ['3000', '8000-8100'], proxyTimeout: Duration.seconds(1),
     maxRequestBodyBytes: 1, rateLimit: 0.5, rateLimitBurst: 5, maxRequestsPerCaller: 5, maxConnections: 0, maxConnectionsPerClient: 5,
     websocketIdleTimeout: Duration.minutes(1), websocketMaxLifetime: Duration.hours(1), logLevel: ControllerLogLevel.ERROR, trustedProxyCidrs: ['10.0.0.0/8', 'fd00::/8'], workers: 2, accessLog: true, enableTracing: false,
     websocketOutliveToken: true, corsAllowedOrigins: ['*'],
@@ -93,7 +93,7 @@ test('the router takes every flag that the chart can set', () => {
 });
 
 test('the router gets exactly the rights of the table, under which its tests run', () => {
-  const roles = install({ userRoles: false, router: { ...ROUTER, resumeOnRequest: true } })
+  const roles = install({ userRoles: false, router: { ...ROUTER, resumeOnRequest: true, restApi: true } })
     .filter(({ kind, metadata }) => kind === 'ClusterRole' && metadata.name.startsWith('sandbox-router'));
   expect(granted(roles)).toEqual(granted([{ rules: Object.values(ROUTER_RULES).flat() }]));
 });

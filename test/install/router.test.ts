@@ -42,6 +42,8 @@ test('the router may look at Sandboxes and Pods and ask about tokens, and nothin
   expect(granted(withRouter({ tokenReview: false, staticTokenSecret: secret('static') }))).toEqual(['sandboxes: list,watch', 'pods: list,watch']);
   expect(granted(withRouter({ resumeOnRequest: true }))).toContain('sandboxes: patch');
   expect(all(withRouter(), 'ValidatingAdmissionPolicy')).toEqual([]);
+  expect(granted(withRouter({ restApi: true })).slice(4)).toEqual(['sandboxclaims: get,list,watch,create,delete', 'sandboxes: patch']);
+  expect(all(withRouter({ restApi: true }), 'ValidatingAdmissionPolicy').map(({ metadata }) => metadata.name)).toEqual(['sandbox-router-rest']);
 });
 
 test('in some namespaces the router has Roles for what it looks at', () => {
@@ -63,10 +65,10 @@ test('with a certificate it also listens on 8443', () => {
 
 test('flags are written as the program reads them', () => {
   expect(routerPod({
-    resumeOnRequest: true, resumeTimeout: Duration.seconds(90), additionalPorts: ['3000', '8000-8100'], maxRequestBodyBytes: 0,
+    resumeOnRequest: true, resumeTimeout: Duration.seconds(90), restApi: true, additionalPorts: ['3000', '8000-8100'], maxRequestBodyBytes: 0,
     trustedProxyCidrs: ['10.0.0.0/8'], accessLog: false, tokenAudiences: ['a', 'b'], extraArgs: ['--idle-timeout=5s'],
   }).spec.containers[0].args.slice(1)).toEqual([
-    '--authz-tokenreview-audiences=a,b', '--resume-on-request=true', '--resume-timeout=90s', '--additional-ports=3000,8000-8100',
+    '--authz-tokenreview-audiences=a,b', '--resume-on-request=true', '--resume-timeout=90s', '--rest-api=true', '--additional-ports=3000,8000-8100',
     '--max-request-body-bytes=0', '--trusted-proxy-cidrs=10.0.0.0/8', '--workers=1', '--access-log=false', '--idle-timeout=5s',
   ]);
 });
@@ -131,6 +133,8 @@ test.each<[string, object, string]>([
   ['no way to say who one is', { tokenReview: false }, 'router.tokenReview is false: name another way to say who one is: scopedTokenSecret, staticTokenSecret, or allowUnauthenticated: true'],
   ['tokens that are not checked', { allowUnauthenticated: true, tokenReview: true }, 'router.tokenReview is true: no token is looked at with allowUnauthenticated: leave one of the two out'],
   ['a resume without an authenticated caller', { allowUnauthenticated: true, resumeOnRequest: true }, 'router.resumeOnRequest is true: resuming needs an authenticated caller: leave it or allowUnauthenticated out'],
+  ['claims for users that are not known', { allowUnauthenticated: true, restApi: true }, 'router.restApi is true: it needs users of the cluster, whose rights can be asked about: leave it out, or tokenReview on'],
+  ['claims for tokens that are no users', { tokenReview: false, staticTokenSecret: secret('static'), restApi: true }, 'router.restApi is true: it needs users of the cluster, whose rights can be asked about: leave it out, or tokenReview on'],
   ['replicas beside an autoscaler', { maxReplicas: 3, replicas: 2 }, 'router.replicas is 2: the autoscaler decides: use minReplicas'],
   ['a lonely router', { maxReplicas: 3, minReplicas: 1 }, 'router.minReplicas is 1: use a whole number from 2: the last router has no substitute'],
   ['half an autoscaler', { minReplicas: 3 }, 'router.minReplicas is 3: it is for an autoscaler: set maxReplicas as well, or leave it out'],

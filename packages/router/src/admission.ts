@@ -109,6 +109,19 @@ export class Admission {
     }
   }
 
+  /** Who sends a request with a token in its header. Throws a `Refusal`. */
+  public async caller(request: IncomingMessage, authorization: string | undefined, isEncrypted: boolean, record: RequestRecord): Promise<Caller> {
+    const { authentication, rates } = this.options;
+    const token = bearerToken(authorization);
+    this.refuseClear(token !== undefined, request, isEncrypted, record);
+    const caller = await authentication.authenticate(token, record.outside.client);
+    record.caller = caller.name;
+    if (!rates.take(caller.key)) {
+      throw tooManyRequests('Too many requests.');
+    }
+    return caller;
+  }
+
   /** Headers for the sandbox: `Host` first, if there is one. */
   private forwarded(
     host: string | undefined, headers: string[], own: ReadonlyMap<string, string>, route: Route | undefined, { handsOnAuthorization }: Identified,
@@ -130,10 +143,7 @@ export class Admission {
     request: IncomingMessage, contract: Contract, route: Route | undefined, authorization: string | undefined, isEncrypted: boolean,
     record: RequestRecord,
   ): Permission | Promise<Permission> {
-    const hasCredential = bearerToken(authorization) !== undefined || route !== undefined;
-    if (hasCredential && this.options.authentication.isRequired && !isEncrypted && !this.mayBeInTheClear(request, record)) {
-      throw forbidden('A token over plain HTTP is refused, because it can be read on its way: use HTTPS, or start the router with --allow-http-tokens.');
-    }
+    this.refuseClear(bearerToken(authorization) !== undefined || route !== undefined, request, isEncrypted, record);
     return after(this.identify(request, record, route, authorization), identified => after(callerOf(identified), caller => {
       record.caller = caller.name;
       return this.allow(caller, identified, contract, record);
@@ -207,6 +217,12 @@ export class Admission {
       await resume.resume(question, sandbox);
     } else if (found === 'notReady') {
       await resume.untilReady(question, sandbox);
+    }
+  }
+
+  private refuseClear(hasCredential: boolean, request: IncomingMessage, isEncrypted: boolean, record: RequestRecord): void {
+    if (hasCredential && this.options.authentication.isRequired && !isEncrypted && !this.mayBeInTheClear(request, record)) {
+      throw forbidden('A token over plain HTTP is refused, because it can be read on its way: use HTTPS, or start the router with --allow-http-tokens.');
     }
   }
 

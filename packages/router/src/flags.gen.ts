@@ -54,6 +54,8 @@ export interface FlagValues {
   readonly resumeOnRequest: boolean;
   /** How long such a request waits for the sandbox. Milliseconds. */
   readonly resumeTimeout: number;
+  /** Whether sandboxes can be claimed over HTTP at /v1/sandboxes. Each request needs the right that its caller would need in Kubernetes. */
+  readonly restApi: boolean;
   /** Ports that sandboxes need not declare, besides 8888: ports, ranges such as `8000-8100`, or `*` for all. */
   readonly additionalPorts: readonly string[];
   /** Longest time from a request to the first byte of its answer, including resuming and connecting, and between two pieces of a body. The header X-Sandbox-Timeout can shorten it. Milliseconds. */
@@ -92,7 +94,7 @@ export interface FlagValues {
   readonly websocketMaxConnectionsPerClient: number;
   /** Longest message of a WebSocket, as it is on the wire; 0 means no limit. In bytes. */
   readonly websocketMaxMessageBytes: number;
-  /** Whether WebSockets stay open after their token has expired, or its owner may no longer use the Sandbox. */
+  /** Whether WebSockets and calls of gRPC go on after their token has expired, or its owner may no longer use the Sandbox. */
   readonly websocketOutliveToken: boolean;
   /** Origins of pages that may call sandboxes with a token in a header, such as `https://app.example.com`, or `*` for all. Preflight requests of others are refused. */
   readonly corsAllowedOrigins: readonly string[];
@@ -181,6 +183,7 @@ export const PROGRAM: ProgramTable = {
     { name: 'allow-loopback-pod-ip', type: 'boolean', words: 'FOR TESTS ONLY: connect to Pods whose address is on loopback.', default: false },
     { name: 'resume-on-request', type: 'boolean', words: 'Whether a request for a suspended sandbox resumes it, if the caller may patch it. Requests then wait for a sandbox that is starting.', default: false },
     { name: 'resume-timeout', type: 'duration', least: 1, words: 'How long such a request waits for the sandbox.', default: 60000 },
+    { name: 'rest-api', type: 'boolean', words: 'Whether sandboxes can be claimed over HTTP at /v1/sandboxes. Each request needs the right that its caller would need in Kubernetes.', default: false },
     { name: 'additional-ports', type: 'list', items: 'ports', words: 'Ports that sandboxes need not declare, besides 8888: ports, ranges such as `8000-8100`, or `*` for all.', otherwise: 'none' },
     { name: 'proxy-timeout', type: 'duration', least: 1, words: 'Longest time from a request to the first byte of its answer, including resuming and connecting, and between two pieces of a body. The header X-Sandbox-Timeout can shorten it.', default: 180000, env: { name: 'PROXY_TIMEOUT_SECONDS', unit: 's' } },
     { name: 'upstream-connect-timeout', type: 'duration', least: 1, words: 'Longest wait for a connection to a sandbox.', default: 5000 },
@@ -200,7 +203,7 @@ export const PROGRAM: ProgramTable = {
     { name: 'websocket-max-lifetime', type: 'duration', words: 'How long a WebSocket may last; 0 means no limit.', default: 86400000, env: { name: 'WEBSOCKET_MAX_LIFETIME_SECONDS', unit: 's' } },
     { name: 'websocket-max-connections-per-client', type: 'integer', words: 'WebSockets of one caller at the same time; 0 means no limit.', default: 64, env: { name: 'WEBSOCKET_MAX_CONNECTIONS_PER_CLIENT' } },
     { name: 'websocket-max-message-bytes', type: 'integer', most: 9007199254740991, unit: 'bytes', words: 'Longest message of a WebSocket, as it is on the wire; 0 means no limit.', default: 16777216, env: { name: 'WEBSOCKET_MAX_MESSAGE_BYTES' } },
-    { name: 'websocket-outlive-token', type: 'boolean', words: 'Whether WebSockets stay open after their token has expired, or its owner may no longer use the Sandbox.', default: false },
+    { name: 'websocket-outlive-token', type: 'boolean', words: 'Whether WebSockets and calls of gRPC go on after their token has expired, or its owner may no longer use the Sandbox.', default: false },
     { name: 'cors-allowed-origins', type: 'list', items: 'origin', otherwise: 'none', words: 'Origins of pages that may call sandboxes with a token in a header, such as `https://app.example.com`, or `*` for all. Preflight requests of others are refused.' },
     { name: 'trusted-proxy-cidrs', type: 'list', items: 'proxyCidr', words: 'Addresses of proxies whose headers X-Forwarded-For, -Host, -Proto, -Port and -Prefix are believed and passed on. Whole address spaces are refused: any client could claim to be another.', otherwise: 'none', env: { name: 'TRUSTED_PROXY_CIDRS' } },
     { name: 'host-routing-domain', type: 'text', items: 'routeDomain', value: 'domain', default: '', words: 'Domain of host routes, such as sandboxes.example.com: a Sandbox then has the address `<name>--<namespace>--<port>.<domain>`.' },

@@ -113,6 +113,7 @@ function check(flags: Flags): void {
     '--authz-mode=static-token needs --authz-static-token-file or the variable ROUTER_AUTH_TOKEN',
   );
   problem(!modesGiven.includes('scoped-token') && flags.authzScopedTokenSecretFile.length > 0, '--authz-scoped-token-secret-file has no effect: add scoped-token to --authz-mode');
+  problem(flags.restApi && !modesGiven.includes('tokenreview'), '--rest-api needs users of the cluster: add tokenreview to --authz-mode');
   browserProblems(flags).forEach(text => problem(true, text));
   problem(!modesGiven.includes('static-token') && flags.authzStaticTokenFile !== undefined, '--authz-static-token-file has no effect: add static-token to --authz-mode');
 }
@@ -125,7 +126,9 @@ function browserProblems(flags: Flags): string[] {
   const needed = ['browserOidcClientId', 'browserOidcClientSecretFile', 'browserOidcRedirectUrl'] as const;
   const dashed = (name: string) => `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`;
   const redirect = flags.browserOidcRedirectUrl === undefined ? undefined : new URL(flags.browserOidcRedirectUrl);
+  const shadows = flags.restApi && [path, unstripped].some(prefix => /^\/v1(\/|$)/.test(prefix));
   return [
+    ...(shadows ? ['--rest-api has the paths below /v1: choose another --path-routing-prefix'] : []),
     ...(overlaps ? ['--path-routing-prefix and --path-routing-unstripped-prefix must not begin with one another'] : []),
     ...(flags.authzCookieSameSite === 'none' && flags.authzCookieInsecure ? ['--authz-cookie-same-site=none needs secure cookies: leave --authz-cookie-insecure out'] : []),
     ...(flags.authzCookieKeyFile.length > 0 && !hasRoutes ? ['--authz-cookie-key-file has no effect: give --host-routing-domain or --path-routing-prefix'] : []),

@@ -1,7 +1,7 @@
 import { definedOnly } from 'agent-sandbox-api';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { Writer, type Cluster, type Logger } from 'agent-sandbox-kube';
+import { Writer, type Cluster, type InformerMetrics, type Logger } from 'agent-sandbox-kube';
 import { accessLogFields, type WriteLine } from './access-log.js';
 import { Admission } from './admission.js';
 import { send } from './answer.js';
@@ -17,6 +17,7 @@ import { Listeners } from './listeners.js';
 import type { Metrics } from './metrics.js';
 import { Proxy, refuse } from './proxy.js';
 import { pathOf, type RequestRecord } from './record.js';
+import type { RestApi } from './rest/index.js';
 import { Resume } from './resume.js';
 import { Targets } from './targets.js';
 import type { Tracing } from './tracing.js';
@@ -49,9 +50,12 @@ export class Router {
   private readonly cors: Cors;
   private readonly listeners: Listeners;
   private readonly oidc: Oidc | undefined;
+  private readonly access: AccessReviews;
+  private readonly informerMetrics: InformerMetrics;
+  private rest?: RestApi;
   private readonly closeAuthentication: () => void;
   private readonly stop = new AbortController();
-  private watching?: Promise<void>;
+  private watching?: Promise<unknown>;
   private isDraining = false;
   private inflight = 0;
   private onIdle?: () => void;
@@ -64,14 +68,15 @@ export class Router {
     if (allowLoopback) {
       logger.warn({}, 'FOR TESTS ONLY: Pods whose address is on loopback are reached (--allow-loopback-pod-ip)');
     }
+    this.informerMetrics = metrics.informers();
     this.targets = new Targets({
-      cluster, namespaces: flags.cacheNamespace, additionalPorts: flags.additionalPorts, allowLoopback, metrics: metrics.informers(),
+      cluster, allowLoopback, namespaces: flags.cacheNamespace, additionalPorts: flags.additionalPorts, metrics: this.informerMetrics,
     });
     this.upstreams = new Upstreams(flags.upstreamConnectTimeout);
     this.targets.onGone(podUid => this.upstreams.forget(podUid));
-    const access = new AccessReviews({ cluster, logger, accessTtlMs: flags.authzAccessTtl, cacheSize: flags.authzTokenreviewCacheSize });
-    const { authentication, close } = authenticationOf(flags, cluster, logger, access);
-    const browser = browserOf(flags, authentication, access, logger);
+    this.access = new AccessReviews({ cluster, logger, accessTtlMs: flags.authzAccessTtl, cacheSize: flags.authzTokenreviewCacheSize });
+    const { authentication, close } = authenticationOf(flags, cluster, logger, this.access);
+    const browser = browserOf(flags, authentication, this.access, logger);
     this.oidc = browser?.oidc;
     this.closeAuthentication = () => {
       close();
@@ -127,8 +132,10 @@ export class Router {
 
   /** Fills the caches, then binds the ports. Rejects if either fails. */
   public async start(): Promise<void> {
-    this.watching = this.targets.run(this.stop.signal);
-    await this.targets.waitForSync(this.stop.signal, SYNC_TIMEOUT_MS);
+    const { signal } = this.stop;
+    this.rest = await this.restApi();
+    this.watching = Promise.all([this.targets.run(signal), this.rest?.run(signal)]);
+    await Promise.all([this.targets.waitForSync(signal, SYNC_TIMEOUT_MS), this.rest?.waitForSync(signal, SYNC_TIMEOUT_MS)]);
     await this.listeners.bind();
   }
 
@@ -168,8 +175,26 @@ export class Router {
       this.count(1);
       return;
     }
+    if (this.rest?.isFor(request) && !this.isHostRoute(outside)) {
+      void this.rest.handle(request, response, isEncrypted, record);
+      this.count(1);
+      return;
+    }
     void this.proxy.handle(request, response, isEncrypted, record);
     this.count(1);
+  }
+
+  /** Loaded only where it is wanted: its checks of requests are a part of the program that others need not evaluate. */
+  private async restApi(): Promise<RestApi | undefined> {
+    const { flags, cluster, logger } = this.options;
+    if (!flags.restApi) {
+      return undefined;
+    }
+    const { RestApi: Api } = await import('./rest/index.js');
+    return new Api({
+      cluster, logger, admission: this.admission, access: this.access, targets: this.targets, namespaces: flags.cacheNamespace,
+      maxRequestsPerCaller: flags.maxRequestsPerCaller, timeoutMs: flags.proxyTimeout, metrics: this.informerMetrics,
+    });
   }
 
   private onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, isEncrypted: boolean): void {

@@ -1,6 +1,6 @@
 import {
-  ANNOTATION, GROUP, type KubeObject, LABEL, type ObjectMeta, PODS, type Pod, type PodTemplate, RUNTIME_PORT, SANDBOXES, controllerOf, definedOnly,
-  isMeantToRun, podNameOf,
+  ANNOTATION, CONDITION, type Condition, GROUP, type KubeObject, LABEL, type ObjectMeta, PODS, type Pod, type PodTemplate, RUNTIME_PORT, SANDBOXES,
+  controllerOf, definedOnly, isMeantToRun, podNameOf,
 } from 'agent-sandbox-api';
 import { Informer, type Cluster, type InformerMetrics, type Writer } from 'agent-sandbox-kube';
 import { canonicalAddress, isReachable } from './addresses.js';
@@ -14,6 +14,10 @@ export interface KnownSandbox extends KubeObject {
     readonly ports: readonly number[];
     /** Milliseconds since 1970; absent: it does not expire. */
     readonly expiresAt?: number;
+  };
+  readonly status: {
+    /** Whether the controller says that the Pod has ended. */
+    readonly isSuspended: boolean;
   };
 }
 
@@ -155,9 +159,10 @@ export class Targets {
 /** The part of a Sandbox that counts here; fields may be missing in objects that are stored as the deprecated version. */
 interface WireSandbox extends KubeObject {
   spec: { podTemplate?: PodTemplate; operatingMode?: string; replicas?: number; shutdownTime?: string };
+  status?: { conditions?: readonly Condition[] };
 }
 
-function trimSandbox({ metadata, spec }: WireSandbox): KnownSandbox {
+function trimSandbox({ metadata, spec, status }: WireSandbox): KnownSandbox {
   const containers = [...spec.podTemplate?.spec?.containers ?? [], ...spec.podTemplate?.spec?.initContainers ?? []];
   const declared = containers.flatMap(container => container.ports ?? []);
   const ports = declared.filter(({ protocol }) => (protocol ?? 'TCP') === 'TCP').map(({ containerPort }) => containerPort);
@@ -173,6 +178,7 @@ function trimSandbox({ metadata, spec }: WireSandbox): KnownSandbox {
       ports: [...new Set(ports)],
       ...(Number.isNaN(expiresAt) ? {} : { expiresAt }),
     },
+    status: { isSuspended: status?.conditions?.some(({ type, status: is }) => type === CONDITION.suspended && is === 'True') ?? false },
   };
 }
 

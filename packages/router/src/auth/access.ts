@@ -2,19 +2,11 @@ import { hash } from 'node:crypto';
 import { GROUP, type KubeObject, type Resource, definedOnly } from 'agent-sandbox-api';
 import type { Cluster, Logger } from 'agent-sandbox-kube';
 import { Refusal } from '../refusal.js';
-import type { Action, Caller, SandboxRef } from './caller.js';
+import type { Action, Caller, SandboxRef, User } from './caller.js';
 import { Remembered } from './remembered.js';
 
 /** Milliseconds for one question to the API server. */
 const TIMEOUT_MS = 3_000;
-
-/** A user as the API server knows one. */
-export interface User {
-  readonly username: string;
-  readonly uid?: string;
-  readonly groups?: readonly string[];
-  readonly extra?: { readonly [key: string]: readonly string[] };
-}
 
 /** A question to the API server that is asked by creating an object. */
 export interface Review extends KubeObject {
@@ -31,6 +23,18 @@ const PERMISSIONS: { readonly [A in Action]: { readonly verb: string; readonly s
   connect: { verb: 'create', subresource: 'proxy' },
   resume: { verb: 'patch' },
 };
+
+/** What is asked about, as a SubjectAccessReview has it. */
+export interface ResourceAttributes {
+  readonly group: string;
+  readonly version?: string;
+  readonly resource: string;
+  readonly subresource?: string;
+  readonly namespace: string;
+  readonly verb: string;
+  /** Absent: any, and none for `create` and `list`. */
+  readonly name?: string;
+}
 
 export interface AccessOptions {
   readonly cluster: Cluster;
@@ -55,6 +59,7 @@ export class AccessReviews {
     return {
       key,
       name: user.username,
+      user,
       ...definedOnly({ expiresAt }),
       may: (action, sandbox) => {
         const question = `${action} ${sandbox.namespace}/${sandbox.name} ${key}`;
@@ -64,9 +69,13 @@ export class AccessReviews {
     };
   }
 
-  private async access({ username, uid, groups, extra }: User, action: Action, { namespace, name }: SandboxRef): Promise<boolean> {
+  private access(user: User, action: Action, { namespace, name }: SandboxRef): Promise<boolean> {
+    return this.allows(user, { group: GROUP, resource: 'sandboxes', namespace, name, ...PERMISSIONS[action] });
+  }
+
+  /** Whether a user may do something. Asks each time. Throws a 500 if the API server does not answer. */
+  public async allows({ username, uid, groups, extra }: User, resourceAttributes: ResourceAttributes): Promise<boolean> {
     const { cluster, logger } = this.options;
-    const resourceAttributes = { group: GROUP, resource: 'sandboxes', namespace, name, ...PERMISSIONS[action] };
     const spec = { user: username, uid, groups, extra, resourceAttributes };
     const { status } = await askReview(cluster, logger, 'subjectaccessreview', ACCESS_REVIEWS, spec);
     return status?.allowed === true;

@@ -3,8 +3,8 @@ import type { Resource } from 'agent-sandbox-api';
 import type { Cluster, Logger } from 'agent-sandbox-kube';
 import type { RateLimits } from '../limits.js';
 import { tooManyRequests } from '../refusal.js';
-import { askReview, type AccessReviews, type Review, type User } from './access.js';
-import type { Authenticator, Caller } from './caller.js';
+import { askReview, type AccessReviews, type Review } from './access.js';
+import type { Authenticator, Caller, User } from './caller.js';
 import { Remembered } from './remembered.js';
 import { isScoped } from './scoped-token.js';
 

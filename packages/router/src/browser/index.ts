@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { isLoopback } from '../addresses.js';
 import type { Authentication, Caller } from '../auth/index.js';
-import type { User } from '../auth/access.js';
+import type { User } from '../auth/caller.js';
 import { bearerToken } from '../contract.js';
 import type { Outside } from '../forwarded.js';
 import { badRequest, forbidden, redirect, unauthenticated, type Refusal } from '../refusal.js';

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import * as client from 'openid-client';
-import type { User } from '../auth/access.js';
+import type { User } from '../auth/caller.js';
 import type { Caller } from '../auth/index.js';
 import type { Outside } from '../forwarded.js';
 import { badRequest, forbidden, unauthenticated, Refusal, redirect } from '../refusal.js';

@@ -1,4 +1,4 @@
-import type { User } from '../auth/access.js';
+import type { User } from '../auth/caller.js';
 
 /** What the OIDC login hands to the sandbox's address, for one browser and a short time. */
 export interface Ticket {
