@@ -3,14 +3,14 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** A Go module under `testbed/go`. Programs of one module share their dependencies, and thereby most of their build. */
-export type GoModule = 'control-plane' | 'tools' | 'policy-engines' | 'actionlint' | 'node' | 'gvisor-shim';
+export type GoModule = 'control-plane' | 'tools' | 'grpcurl' | 'policy-engines' | 'actionlint' | 'node' | 'gvisor-shim';
 
 /** What is built together. `control-plane` and `tools` by default, `node` on request. */
 export type ProgramGroup = 'control-plane' | 'tools' | 'node';
 
 export type ProgramName =
   | 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kubectl'
-  | 'kwok' | 'helm' | 'kubeconform' | 'policy-engines' | 'actionlint'
+  | 'kwok' | 'helm' | 'kubeconform' | 'grpcurl' | 'policy-engines' | 'actionlint'
   | 'kubelet' | 'kube-proxy' | 'kube-router' | 'local-path-provisioner' | 'coredns' | 'probe' | 'containerd-shim-runsc-v1';
 
 /** One program that the testbed builds and runs. */
@@ -79,6 +79,11 @@ export const PROGRAMS: readonly Program[] = [
     name: 'kubeconform', group: 'tools', module: 'tools',
     package: 'github.com/yannh/kubeconform/cmd/kubeconform', versionOf: 'github.com/yannh/kubeconform',
     stamps: pinned => ({ 'main.version': pinned('github.com/yannh/kubeconform') }),
+  },
+  {
+    name: 'grpcurl', group: 'tools', module: 'grpcurl',
+    package: 'github.com/fullstorydev/grpcurl/cmd/grpcurl', versionOf: 'github.com/fullstorydev/grpcurl',
+    stamps: pinned => ({ 'main.version': pinned('github.com/fullstorydev/grpcurl') }),
   },
   { name: 'policy-engines', group: 'tools', module: 'policy-engines', package: '.', stamps: () => ({}) },
   {

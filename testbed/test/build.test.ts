@@ -104,6 +104,7 @@ describe('what is pinned', () => {
       'kwok': 'v0.8.0',
       'helm': expect.stringMatching(/^v3\.\d+\.\d+$/),
       'kubeconform': expect.stringMatching(/^v0\.\d+\.\d+$/),
+      'grpcurl': expect.stringMatching(/^v1\.\d+\.\d+$/),
       'policy-engines': '-',
       'actionlint': 'v1.7.12',
       'kube-router': expect.stringMatching(/^v2\.\d+\.\d+$/),

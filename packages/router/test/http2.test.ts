@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, constants, createServer, type ClientHttp2Session, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -13,13 +13,15 @@ import { createClient } from '@connectrpc/connect';
 import { createGrpcWebTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { CertificateAuthority } from '../../../testbed/src/certificates.js';
+import { describeWithTools } from '../../../testbed/src/jest/index.js';
 import { Harness } from '../../runtime/test/harness.js';
 import { ProcessService } from '../../runtime/src/proto/process/v1/process_pb.js';
 import { FakeCluster, ask, eventually, startBackend, startRouter, type Backend, type Running } from './support.js';
 
 jest.setTimeout(60_000);
 
-const PROTOS = join(dirname(fileURLToPath(import.meta.url)), '../../runtime/proto');
+const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
+const PROTOS = join(REPOSITORY, 'packages/runtime/proto');
 const LOADED = grpc.loadPackageDefinition(loadSync('process/v1/process.proto', { includeDirs: [PROTOS] })) as any;
 
 interface Answer {
@@ -268,14 +270,34 @@ describe('gRPC through the router', () => {
     rmSync(folder, { recursive: true });
   });
 
-  const grpcurl = process.env.GRPCURL || join(homedir(), 'go/bin/grpcurl');
-  const isThere = existsSync(grpcurl);
-  (isThere ? test : test.skip)(`grpcurl lists and calls the services by reflection${isThere ? '' : ' (grpcurl is not installed)'}`, async () => {
-    const options = ['-plaintext', ...Object.entries(metadata().getMap()).flatMap(([name, value]) => ['-H', `${name}: ${String(value)}`])];
-    const run = (...args: string[]) => promisify(execFile)(grpcurl, [...options, ...args]);
-    expect((await run(`127.0.0.1:${router.port}`, 'list')).stdout).toContain('process.v1.ProcessService');
-    const { stdout } = await run('-d', '{"config":{"command":["sh","-c","exit 6"]}}', `127.0.0.1:${router.port}`, 'process.v1.ProcessService/Execute');
-    expect(JSON.parse(stdout).exitCode).toBe(6);
+  describeWithTools('grpcurl', ['grpcurl'], pathOf => {
+    test('does all that the guide says', async () => {
+      cluster.grants.add('alice create proxy agents/my-sandbox');
+      cluster.sandbox('my-sandbox', { namespace: 'agents', ports: [runtime.port] });
+      const guide = readFileSync(join(REPOSITORY, 'docs/guide/grpc.md'), 'utf8');
+      // What needs a cluster and a certificate stands in the first block.
+      const blocks = [...guide.matchAll(/```sh\n([^]*?)```/g)].map(([, block]) => block!).filter(block => !block.includes('kubectl'));
+      expect(blocks).toHaveLength(5);
+      const script = ['set -e', 'grpcurl() { command "$GRPCURL" -plaintext -H "x-sandbox-port: $PORT" "$@"; }', ...blocks].join('\n');
+      const { stdout } = await promisify(execFile)('sh', ['-c', script], {
+        cwd: REPOSITORY,
+        env: { PATH: process.env.PATH, GRPCURL: pathOf('grpcurl'), PORT: String(runtime.port), ROUTER: `127.0.0.1:${router.port}`, TOKEN: 'alice' },
+      });
+      expect(stdout).toContain('process.v1.ProcessService\n');
+      expect(stdout).toContain('rpc Execute ( .process.v1.ExecuteRequest ) returns ( .process.v1.ExecuteResponse );');
+      expect(stdout).toMatch(/"stdout": "aGVsbG8K",\s*"exitCode": 3/);
+      expect(stdout.match(/"stdout": "[^"]+"/g)!.slice(1).map(each => Buffer.from(each.slice(11, -1), 'base64').toString()).join('')).toBe('1\n2\n3\n');
+      expect(stdout).toMatch(/"name": "data",[^]*"type": "FILE_TYPE_DIRECTORY"/);
+    });
+
+    test.each([
+      ['no token', [], 'Unauthenticated'],
+      ['another user', ['-H', 'authorization: Bearer bob'], 'PermissionDenied'],
+      ['an unknown sandbox', ['-H', 'authorization: Bearer bob', '-H', 'x-sandbox-namespace: nowhere'], 'PermissionDenied'],
+    ])('is refused in its own words: %s', async (_, headers, code) => {
+      const args = ['-plaintext', '-H', 'x-sandbox-id: box', ...headers, `127.0.0.1:${router.port}`, 'list'];
+      await expect(promisify(execFile)(pathOf('grpcurl'), args)).rejects.toThrow(code);
+    });
   });
 });
 

@@ -1,5 +1,5 @@
+import { describeWithTools } from '../../../testbed/src/jest/index.js';
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
@@ -306,16 +306,13 @@ describe('the messages of gRPC', () => {
   });
 });
 
-/** `go install github.com/fullstorydev/grpcurl/cmd/grpcurl@latest`; GRPCURL names the program if it is elsewhere. */
-const GRPCURL = [process.env.GRPCURL, join(process.env.HOME ?? '/', 'go/bin/grpcurl'), '/usr/local/bin/grpcurl'].find(each => each !== undefined && existsSync(each));
-
-(GRPCURL === undefined ? describe.skip : describe)(`a client of gRPC that knows nothing of us${GRPCURL === undefined ? ' (grpcurl is not installed)' : ''}`, () => {
+describeWithTools('a client of gRPC that knows nothing of us', ['grpcurl'], pathOf => {
   let runtime: Harness;
   beforeAll(async () => {
     runtime = await Harness.start();
   });
   afterAll(() => runtime.stop());
-  const grpcurl = async (...args: readonly string[]): Promise<string> => (await promisify(execFile)(GRPCURL!, ['-plaintext', ...args])).stdout;
+  const grpcurl = async (...args: readonly string[]): Promise<string> => (await promisify(execFile)(pathOf('grpcurl'), ['-plaintext', ...args])).stdout;
 
   test('learns the services by reflection, and calls them', async () => {
     const address = `127.0.0.1:${runtime.port}`;
