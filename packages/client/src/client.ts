@@ -1,24 +1,34 @@
-import { RUNTIME_PORT, SANDBOX_CLAIMS, type SandboxClaim, keyOf } from 'agent-sandbox-api';
+import { RUNTIME_PORT, type RestSelf, type SandboxClaim, keyOf, readyOf, sandboxNameOf } from 'agent-sandbox-api';
 import {
-  ApiError, Cluster, type Credentials, type Logger, Reader, Writer, isAlreadyExists, isNotFound, loadCredentials, silentLogger, sleep, systemClock,
+  ApiError, Cluster, type Credentials, type Logger, isAlreadyExists, isNotFound, loadCredentials, silentLogger, sleep, systemClock,
 } from 'agent-sandbox-kube';
 import { type ClaimOptions, type TraceContext, buildClaim, checkName, checkNamespace } from './claim.js';
 import { type ConnectionPlan, SandboxConnection } from './connection/index.js';
 import type { Connection } from './connection/connection.js';
-import { SandboxClaimExistsError, SandboxCleanupError, SandboxClosedError, SandboxInputError, SandboxNotFoundError } from './errors.js';
+import {
+  SandboxClaimExistsError, SandboxCleanupError, SandboxClosedError, SandboxInputError, SandboxNotFoundError, SandboxUnsupportedError,
+} from './errors.js';
 import { checkTimeout } from './deadline.js';
 import { ExitHook } from './exit-hook.js';
-import { type Progress, readyOf, sandboxNameOf, waitForClaim } from './readiness.js';
+import type { Control, ControlledSandbox } from './control/control.js';
+import { KubernetesControl } from './control/kubernetes.js';
+import { RestControl, restTarget } from './control/rest.js';
+import type { Progress } from './readiness.js';
 import { Sandbox, type SandboxIdentity } from './sandbox.js';
-import { SandboxTarget } from './target.js';
 import type { TokenProvider } from './tokens.js';
-import { Transport } from './transport.js';
+import { Transport, type TransportTarget } from './transport.js';
 
 export interface SandboxClientOptions {
   /** How sandboxes are reached. @default SandboxConnection.tunnel() */
   readonly connection?: ConnectionPlan;
   /** Tokens for the router; see `RouterToken`. @default - none is sent, which only a router without authentication takes */
   readonly token?: TokenProvider;
+  /**
+   * Whether claims are made through the REST surface of the router instead of at the API server, so that no credentials of Kubernetes are
+   * needed. Needs a `connection` to a router that has it (`--rest-api`), such as `SandboxConnection.direct`, and tokens of the cluster.
+   * @default false
+   */
+  readonly restApi?: boolean;
   /** Connection to the API server, which stays open when the client is closed. @default - one of its own, with `credentials` */
   readonly cluster?: Cluster;
   /** Credentials for the API server. @default - the kubeconfig or ServiceAccount of this process, when first needed */
@@ -82,6 +92,7 @@ export interface SandboxSummary {
   readonly expiresAt?: Date;
 }
 
+const DEFAULT_TIMEOUT_MS = 60_000;
 const READY_TIMEOUT_MS = 180_000;
 const RESOLVE_TIMEOUT_MS = 30_000;
 /** Milliseconds for deleting a claim after something failed. */
@@ -97,6 +108,7 @@ export class SandboxClient implements AsyncDisposable {
   private readonly tracked = new Set<Sandbox>();
   /** Claims that `create` has not handed over yet. */
   private readonly making = new Set<SandboxClaim>();
+  private readonly control: Control;
   private readonly exitHook = new ExitHook(() => this.abandon());
   private connection?: Connection;
   private ownCluster?: Cluster;
@@ -118,6 +130,12 @@ export class SandboxClient implements AsyncDisposable {
     if (options.timeoutMs !== undefined) {
       checkTimeout(options.timeoutMs);
     }
+    if (options.restApi && (options.connection === undefined || options.connection.mode === 'in-cluster')) {
+      throw new SandboxInputError('restApi needs a connection to a router', { remedy: 'set connection to SandboxConnection.direct({ url })' });
+    }
+    this.control = options.restApi
+      ? new RestControl(namespace => this.transportTo(restTarget(namespace)))
+      : new KubernetesControl(() => this.cluster);
   }
 
   /**
@@ -148,8 +166,8 @@ export class SandboxClient implements AsyncDisposable {
       const made = await this.make(claim, options);
       try {
         onProgress?.({ step: 'created', claim: keyOf(made.claim) });
-        const bound = await waitForClaim(this.cluster, made.claim, { until: 'ready', timeoutMs, signal, onProgress });
-        return this.handle(bound, isKept);
+        const bound = await this.control.wait(made.claim, { until: 'ready', timeoutMs, signal, onProgress });
+        return this.track(bound, this.control.sandbox(bound), isKept);
       } catch (error) {
         if (made.isOurs) {
           await this.rollBack(made.claim, error);
@@ -172,16 +190,16 @@ export class SandboxClient implements AsyncDisposable {
     const { signal } = options;
     const timeoutMs = checkTimeout(options.timeoutMs ?? RESOLVE_TIMEOUT_MS);
     const claim = await this.find(namespace, claimName, signal);
-    const bound = await waitForClaim(this.cluster, claim, { until: 'bound', timeoutMs, signal });
-    const target = this.targetOf(bound);
-    await target.read(signal);
+    const bound = await this.control.wait(claim, { until: 'bound', timeoutMs, signal });
+    const target = this.control.sandbox(bound);
+    await this.control.confirm(target, signal);
     return this.track(bound, target, true);
   }
 
   /** The claims of a namespace, those of other clients too. */
   public async list(options: InNamespace & { readonly labelSelector?: string } = {}): Promise<SandboxSummary[]> {
     const { labelSelector, signal } = options;
-    const claims = await new Reader(this.cluster).list(SANDBOX_CLAIMS, { namespace: this.namespaceOf(options), labelSelector, signal });
+    const claims = await this.control.list(this.namespaceOf(options), labelSelector, signal);
     return claims.map(summaryOf);
   }
 
@@ -209,6 +227,17 @@ export class SandboxClient implements AsyncDisposable {
     }
   }
 
+  /**
+   * Who the token belongs to, as the router knows the user: with `restApi` only. Throws `SandboxAccessError` for a token that the router
+   * does not accept.
+   */
+  public async self({ signal }: { readonly signal?: AbortSignal } = {}): Promise<RestSelf> {
+    if (!(this.control instanceof RestControl)) {
+      throw new SandboxUnsupportedError('the client has no REST surface to ask', { remedy: 'set restApi' });
+    }
+    return this.control.self(signal);
+  }
+
   /** Closes all connections and handles; sandboxes live on. */
   public async close(): Promise<void> {
     this.isClosed = true;
@@ -229,17 +258,18 @@ export class SandboxClient implements AsyncDisposable {
   /** Connection to the API server. */
   public get cluster(): Cluster {
     if (this.isClosed) {
-      throw new SandboxClosedError('the client was closed', { remedy: 'make another one' });
+      throw closed();
     }
     const { cluster, credentials, logger } = this.options;
     return cluster ?? (this.ownCluster ??= new Cluster({ credentials: credentials ?? loadCredentials(), userAgent: 'agent-sandbox-client', logger }));
   }
 
   /** Creates the claim, or takes the one that exists. Not ended by the caller's signal: whether it was made must be known. */
-  private async make(claim: SandboxClaim, { adopt, name, signal }: CreateOptions): Promise<{ claim: SandboxClaim; isOurs: boolean }> {
+  private async make(claim: SandboxClaim, options: CreateOptions): Promise<{ claim: SandboxClaim; isOurs: boolean }> {
+    const { adopt, name, signal } = options;
     const key = keyOf(claim);
     try {
-      return { claim: await new Writer(this.cluster).create(SANDBOX_CLAIMS, claim), isOurs: true };
+      return { claim: await this.control.create(claim, options), isOurs: true };
     } catch (error) {
       if (isAlreadyExists(error)) {
         if (!adopt) {
@@ -269,7 +299,7 @@ export class SandboxClient implements AsyncDisposable {
 
   private async find(namespace: string, name: string, signal?: AbortSignal): Promise<SandboxClaim> {
     try {
-      return await new Reader(this.cluster).get(SANDBOX_CLAIMS, { namespace, name }, { signal });
+      return await this.control.get({ namespace, name }, signal);
     } catch (error) {
       throw isNotFound(error)
         ? new SandboxNotFoundError(`claim ${namespace}/${name} does not exist`, { claim: `${namespace}/${name}`, remedy: 'correct the name or the namespace', cause: error })
@@ -298,13 +328,13 @@ export class SandboxClient implements AsyncDisposable {
   }
 
   /** True if there was one. A claim of that name that is not the one meant is left alone. */
-  private async deleteClaim({ namespace, claimName, claimUid }: SandboxIdentity, signal?: AbortSignal): Promise<boolean> {
+  private async deleteClaim(identity: SandboxIdentity, signal?: AbortSignal): Promise<boolean> {
     try {
-      await new Writer(this.cluster).delete(SANDBOX_CLAIMS, { namespace, name: claimName }, { uid: claimUid, signal });
+      await this.control.delete(identity, signal);
       return true;
     } catch (error) {
       // With a UID, a conflict says that another claim has the name: ours is gone.
-      if (isNotFound(error) || (claimUid && error instanceof ApiError && error.situation === 'conflict')) {
+      if (isNotFound(error) || (identity.claimUid && error instanceof ApiError && error.situation === 'conflict')) {
         return false;
       }
       throw error;
@@ -339,51 +369,52 @@ export class SandboxClient implements AsyncDisposable {
     return this.connection ??= (this.options.connection ?? SandboxConnection.tunnel()).open(() => this.cluster);
   }
 
-  private handle(claim: SandboxClaim, isKept: boolean): Sandbox {
-    return this.track(claim, this.targetOf(claim).learn({ addresses: claim.status?.sandbox?.podIPs }), isKept);
-  }
-
-  private targetOf(claim: SandboxClaim): SandboxTarget {
-    return new SandboxTarget(() => this.cluster, keyOf(claim), claim.metadata.namespace!, sandboxNameOf(claim)!);
-  }
-
-  private track(claim: SandboxClaim, target: SandboxTarget, isKept: boolean): Sandbox {
+  private transportTo(target: TransportTarget): Transport {
+    if (this.isClosed) {
+      throw closed();
+    }
     const { options } = this;
     const cluster = () => this.cluster;
-    const timeoutMs = options.timeoutMs ?? 60_000;
-    const transport = new Transport({
+    return new Transport({
       connection: this.way,
       cluster,
       tokens: options.token,
       allowInsecureTokens: options.allowInsecureTokens ?? false,
-      sendAddress: options.sendPodAddress ?? true,
+      sendAddress: !options.restApi && (options.sendPodAddress ?? true),
       port: options.port ?? RUNTIME_PORT,
       headers: { 'user-agent': 'agent-sandbox-client', ...options.headers },
-      timeoutMs,
+      timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
       trace: options.trace,
       logger: options.logger ?? silentLogger,
       random: Math.random,
     }, target);
+  }
+
+  private track(claim: SandboxClaim, target: ControlledSandbox, isKept: boolean): Sandbox {
     const { namespace, name, uid } = claim.metadata;
     const sandbox: Sandbox = new Sandbox({
-      cluster,
-      timeoutMs,
+      timeoutMs: this.options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
       deleteClaim: (identity, signal) => this.deleteClaim(identity, signal),
       released: released => {
         this.tracked.delete(released);
         this.watchExit();
       },
-    }, { namespace: namespace!, claimName: name!, claimUid: uid, isKept }, transport, target);
+    }, { namespace: namespace!, claimName: name!, claimUid: uid, isKept }, this.transportTo(target), target);
     this.tracked.add(sandbox);
     this.watchExit();
     return sandbox;
   }
 
   private namespaceOf({ namespace }: { readonly namespace?: string }): string {
-    const chosen = namespace ?? this.options.namespace ?? this.cluster.namespace ?? 'default';
+    const { restApi, namespace: own } = this.options;
+    const chosen = namespace ?? own ?? (restApi ? undefined : this.cluster.namespace) ?? 'default';
     checkNamespace(chosen);
     return chosen;
   }
+}
+
+function closed(): SandboxClosedError {
+  return new SandboxClosedError('the client was closed', { remedy: 'make another one' });
 }
 
 function summaryOf(claim: SandboxClaim): SandboxSummary {

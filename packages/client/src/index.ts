@@ -10,7 +10,7 @@ export type { Forward, ForwardOptions } from './forward/forward.js';
 export type { Process, ProcessSignal, StartOptions, TerminalSize } from './process.js';
 export type { Progress } from './readiness.js';
 export type { Sandbox, SandboxState, SandboxStatus, WaitOptions } from './sandbox.js';
-export { ROUTER_AUDIENCE } from 'agent-sandbox-api';
+export { ROUTER_AUDIENCE, type RestSelf } from 'agent-sandbox-api';
 export { RouterToken } from './tokens.js';
 export type { ServiceAccountTokenOptions, TokenProvider, TokenTarget } from './tokens.js';
 export type { CallOptions } from './transport.js';

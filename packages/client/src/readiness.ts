@@ -1,4 +1,7 @@
-import { CONDITION, type Condition, type ObjectRef, REASON, SANDBOXES, SANDBOX_CLAIMS, type Sandbox as SandboxObject, type SandboxClaim, keyOf } from 'agent-sandbox-api';
+import {
+  CONDITION, type Condition, FINAL_REASONS, type ObjectRef, REASON, SANDBOXES, SANDBOX_CLAIMS, type Sandbox as SandboxObject, type SandboxClaim,
+  keyOf, readyOf, sandboxNameOf,
+} from 'agent-sandbox-api';
 import type { Cluster } from 'agent-sandbox-kube';
 import { originOf } from './claim.js';
 import {
@@ -25,51 +28,46 @@ export interface WaitForClaimOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
-/** Reasons of `Ready=False` after which the controller does nothing more by itself, and what helps. */
-const FINAL_REASONS: Readonly<Record<string, string>> = {
-  [REASON.invalidMetadata]: 'correct the labels and annotations for the Pod',
-  [REASON.envVarsInjectionRejected]: 'leave out env, or let the template allow it',
-  [REASON.volumeClaimTemplatesError]: 'leave out the volume claims, or let the template allow them',
-  [REASON.invalidConfiguration]: 'correct the template',
-  [REASON.claimExpired]: 'make a new claim with a longer lifetime',
-  [REASON.sandboxExpired]: 'make a new claim with a longer lifetime',
-  [REASON.podFailed]: 'see the logs of the Pod, then make a new claim',
-  [REASON.podSucceeded]: 'the program of the sandbox has ended: make a new claim',
-};
-
 /**
  * Waits for a claim and returns its newest version. Throws the error of a final condition at once, `SandboxNotFoundError` when the
  * claim is deleted, `SandboxTimeoutError`, the reason of the signal, or `ApiError` for what the server refuses.
  */
 export async function waitForClaim(cluster: Cluster, claim: SandboxClaim, options: WaitForClaimOptions): Promise<SandboxClaim> {
-  const { until, timeoutMs, signal, onProgress } = options;
-  const key = keyOf(claim);
   return waitForObject(cluster, SANDBOX_CLAIMS, claim, {
-    timeoutMs,
-    signal,
-    check: current => {
-      throwIfFinal(current);
-      const sandbox = sandboxNameOf(current);
-      const ready = readyOf(current);
-      if (sandbox && ready?.status === 'True') {
-        onProgress?.({ step: 'ready', sandbox });
-        return true;
-      }
-      if (ready && ready.status !== 'True') {
-        onProgress?.({ step: 'waiting', reason: ready.reason, message: ready.message });
-      }
-      if (sandbox) {
-        onProgress?.({ step: 'bound', sandbox });
-      }
-      return sandbox !== undefined && until === 'bound';
-    },
-    onTimeout: last => {
-      const { reason, message } = readyOf(last) ?? {};
-      const said = reason ? `the controller says ${reason}${message ? ` (${message})` : ''}` : 'no controller has looked at it: is one running?';
-      return new SandboxTimeoutError(`claim ${key} was not ${until} within ${timeoutMs} ms; ${said}`, timeoutMs, { claim: key, reason });
-    },
+    timeoutMs: options.timeoutMs,
+    signal: options.signal,
+    check: claimCheck(options),
+    onTimeout: last => claimTimeout(last, options),
     onDeleted: () => deleted(claim.metadata as ObjectRef),
   });
+}
+
+/** Tells whether a version of a claim is the one that is waited for. Throws the error of a final condition. */
+export function claimCheck({ until, onProgress }: WaitForClaimOptions): (claim: SandboxClaim) => boolean {
+  return current => {
+    throwIfFinal(current);
+    const sandbox = sandboxNameOf(current);
+    const ready = readyOf(current);
+    if (sandbox && ready?.status === 'True') {
+      onProgress?.({ step: 'ready', sandbox });
+      return true;
+    }
+    if (ready && ready.status !== 'True') {
+      onProgress?.({ step: 'waiting', reason: ready.reason, message: ready.message });
+    }
+    if (sandbox) {
+      onProgress?.({ step: 'bound', sandbox });
+    }
+    return sandbox !== undefined && until === 'bound';
+  };
+}
+
+/** The error for a claim that is not in time what is waited for. */
+export function claimTimeout(last: SandboxClaim, { until, timeoutMs }: WaitForClaimOptions): SandboxTimeoutError {
+  const key = keyOf(last);
+  const { reason, message } = readyOf(last) ?? {};
+  const said = reason ? `the controller says ${reason}${message ? ` (${message})` : ''}` : 'no controller has looked at it: is one running?';
+  return new SandboxTimeoutError(`claim ${key} was not ${until} within ${timeoutMs} ms; ${said}`, timeoutMs, { claim: key, reason });
 }
 
 /** Waits until a Sandbox is Ready, or suspended. Errors as for `waitForClaim`. */
@@ -96,16 +94,6 @@ export async function waitForSandbox(
     },
     onDeleted: () => new SandboxNotFoundError(`Sandbox ${key} was deleted while it was waited for`, { claim, remedy: 'make a new claim' }),
   });
-}
-
-/** The `Ready` condition of a claim or Sandbox. */
-export function readyOf({ status }: { status?: { conditions?: Condition[] } }): Condition | undefined {
-  return status?.conditions?.find(({ type }) => type === CONDITION.ready);
-}
-
-/** Name of the Sandbox that a claim is bound to; early servers wrote it as `Name`. */
-export function sandboxNameOf({ status }: SandboxClaim): string | undefined {
-  return status?.sandbox?.name || (status?.sandbox as { Name?: string } | undefined)?.Name || undefined;
 }
 
 /** Throws the error for a final condition; returns if the state can still become ready. */

@@ -1,13 +1,8 @@
-import { CONDITION, RUNNING, SANDBOXES, SUSPENDED, type Sandbox as SandboxObject, isMeantToRun, podNameOf } from 'agent-sandbox-api';
-import { type Cluster, Writer, isNotFound } from 'agent-sandbox-kube';
 import { Commands, type ExecutionResult, resultOf } from './commands.js';
-import { checkTimeout } from './deadline.js';
+import type { ControlledSandbox } from './control/control.js';
 import { SandboxInputError, SandboxNotFoundError } from './errors.js';
 import { Files } from './files.js';
 import { Forward, type ForwardOptions } from './forward/forward.js';
-import { selectPodAddress } from './pod-address.js';
-import { readyOf, waitForSandbox } from './readiness.js';
-import type { SandboxTarget } from './target.js';
 import type { CallOptions, Transport } from './transport.js';
 
 export type SandboxState = 'Ready' | 'NotReady' | 'Suspended' | 'NotFound';
@@ -44,7 +39,6 @@ export interface SandboxIdentity {
 
 /** What a handle needs of the client that made it. */
 export interface SandboxOwner {
-  readonly cluster: () => Cluster;
   readonly timeoutMs: number;
   deleteClaim(identity: SandboxIdentity, signal?: AbortSignal): Promise<boolean>;
   released(sandbox: Sandbox): void;
@@ -53,7 +47,6 @@ export interface SandboxOwner {
 const LARGEST_ANSWER = 16 * 1024 * 1024;
 /** Milliseconds; agents take long, and 180 seconds is the default timeout of routers. */
 const AGENT_TIMEOUT_MS = 180_000;
-const WAIT_TIMEOUT_MS = 180_000;
 
 /**
  * A sandbox that a claim is bound to. Holds nothing open: connections belong to the client.
@@ -68,7 +61,7 @@ export class Sandbox implements AsyncDisposable {
     private readonly owner: SandboxOwner,
     private readonly identity: SandboxIdentity,
     private readonly transport: Transport,
-    private readonly target: SandboxTarget,
+    private readonly target: ControlledSandbox,
   ) {
     this.commands = new Commands(transport, owner.timeoutMs);
     this.files = new Files(transport);
@@ -137,7 +130,7 @@ export class Sandbox implements AsyncDisposable {
   /** The current state as reported by the controller. Does not throw for a Sandbox that does not exist. */
   public async status({ signal }: { readonly signal?: AbortSignal } = {}): Promise<SandboxStatus> {
     try {
-      return statusOf(await this.target.read(signal));
+      return await this.target.status(signal);
     } catch (error) {
       if (error instanceof SandboxNotFoundError) {
         return { state: 'NotFound', reason: '', message: error.message };
@@ -152,12 +145,14 @@ export class Sandbox implements AsyncDisposable {
    * Throws `SandboxNotFoundError` and, when it takes longer, `SandboxTimeoutError`: it is then still being suspended.
    */
   public async suspend(options: WaitOptions = {}): Promise<void> {
-    await this.operate(SUSPENDED, CONDITION.suspended, options);
+    this.transport.throwIfClosed();
+    await this.target.operate('suspend', options);
   }
 
   /** Starts a Pod again and waits until it is Ready. No effect on a running sandbox. Errors as for `suspend`. */
   public async resume(options: WaitOptions = {}): Promise<void> {
-    await this.operate(RUNNING, CONDITION.ready, options);
+    this.transport.throwIfClosed();
+    await this.target.operate('resume', options);
   }
 
   /** Ends the use of this handle; the sandbox lives on. */
@@ -179,38 +174,4 @@ export class Sandbox implements AsyncDisposable {
       await this.delete();
     }
   }
-
-  /** Both generations of the API are written in one request: either alone would be half of a change. */
-  private async operate(spec: object, condition: typeof CONDITION.ready | typeof CONDITION.suspended, options: WaitOptions): Promise<void> {
-    this.transport.throwIfClosed();
-    const { wait = true, signal } = options;
-    const timeoutMs = checkTimeout(options.timeoutMs ?? WAIT_TIMEOUT_MS);
-    const cluster = this.owner.cluster();
-    const { namespace, name, claim } = this.target;
-    let patched: SandboxObject;
-    try {
-      patched = await new Writer(cluster).mergePatch(SANDBOXES, { namespace, name }, { spec }, { signal });
-    } catch (error) {
-      throw isNotFound(error)
-        ? new SandboxNotFoundError(`Sandbox ${namespace}/${name} of claim ${claim} does not exist`, { claim, remedy: 'make a new claim', cause: error })
-        : error;
-    }
-    this.target.forgetAddress();
-    if (wait) {
-      const done = await waitForSandbox(cluster, claim, patched, condition, { timeoutMs, signal });
-      this.target.learn({ addresses: done.status?.podIPs });
-    }
-  }
-}
-
-/** The status of a Sandbox object in short. */
-export function statusOf(sandbox: SandboxObject): SandboxStatus {
-  const ready = readyOf(sandbox);
-  return {
-    state: !isMeantToRun(sandbox) ? 'Suspended' : ready?.status === 'True' ? 'Ready' : 'NotReady',
-    reason: ready?.reason ?? '',
-    message: ready?.message ?? '',
-    podName: podNameOf(sandbox),
-    address: selectPodAddress(sandbox.status?.podIPs),
-  };
 }

@@ -13,7 +13,7 @@ export class SandboxTarget implements TransportTarget {
 
   /** @param claim `namespace/name` */
   constructor(
-    private readonly cluster: () => Cluster,
+    protected readonly cluster: () => Cluster,
     public readonly claim: string,
     public readonly namespace: string,
     public readonly name: string,

@@ -40,6 +40,8 @@ export interface Call extends CallOptions {
   readonly body?: string | Buffer | Readable;
   /** Whether it only reads, so that repeating it changes nothing. */
   readonly reads: boolean;
+  /** Whether it is for the router itself, so that it names no sandbox. @default false */
+  readonly isForRouter?: boolean;
   /** Whether the answer may be silent for as long as it likes. @default false */
   readonly isEndless?: boolean;
 }
@@ -235,7 +237,8 @@ export class Transport {
     const state = { isBegun: false };
     try {
       const route = await this.options.connection.route(this.target, signal);
-      const { headers, token, address } = await this.headers(route, call.isEndless || moves ? undefined : timeoutMs, signal);
+      const { headers, token, address } = call.isForRouter ? await this.authorized(route, this.options.headers, signal)
+        : await this.headers(route, call.isEndless || moves ? undefined : timeoutMs, signal);
       const response = await route.dispatcher.request({
         origin: route.origin,
         path: `${route.prefix}/${call.path}`,
@@ -338,8 +341,17 @@ export class Transport {
     if (address) {
       headers['x-sandbox-pod-ip'] = address;
     }
+    return { ...await this.authorized(route, headers, signal), address };
+  }
+
+  /** Headers with the token, if there are tokens. */
+  private async authorized(
+    route: Route, headers: Readonly<Record<string, string>>, signal: AbortSignal,
+  ): Promise<{ headers: Record<string, string>; token?: string; address?: string }> {
+    const { tokens } = this.options;
+    const { target } = this;
     if (!tokens) {
-      return { headers, address };
+      return { headers };
     }
     if (!route.isPrivate && !this.options.allowInsecureTokens) {
       throw new SandboxAccessError(`the token would go to ${route.origin} in plain text`, undefined, {
@@ -347,7 +359,7 @@ export class Transport {
       });
     }
     const token = await tokens.token(target, this.options.cluster, signal);
-    return { headers: { ...headers, authorization: `Bearer ${token}` }, token, address };
+    return { headers: { ...headers, authorization: `Bearer ${token}` }, token };
   }
 
   /** Whether a refusal may be about an old token, or about the address of a Pod that was replaced; the next attempt has others. */

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { waitFor } from '../../../testbed/src/index.js';
 import { Harness } from '../../runtime/test/harness.js';
 import * as compat from '../src/compat/index.js';
 import { SandboxConnection } from '../src/connection/index.js';
-import { Bench, CLAIMS, rejection } from './support.js';
+import { Bench, CLAIMS, SANDBOXES, rejection } from './support.js';
 
 let runtime: Harness;
 let bench: Bench;
@@ -134,6 +135,20 @@ describe('the client of the original, v1.0.12', () => {
     await expect(limited.writeStream('b', new Blob(['more']).stream())).rejects.toThrow('more than 3 bytes');
     await expect(new Response(await limited.readStream('a')).text()).rejects.toThrow('more than 3 bytes');
     expect(await files.exists('b')).toBe(false);
+  });
+
+  test('suspend and resume', async () => {
+    const sandbox = await create();
+    const suspending = sandbox.suspend();
+    const key = 'team/warm-1';
+    const spec = async (mode: string) => waitFor(() => bench.api.all(SANDBOXES).get(key)?.spec.operatingMode === mode, { what: mode });
+    await spec('Suspended');
+    bench.putSandbox('warm-1', { spec: { operatingMode: 'Suspended', replicas: 0 }, status: { conditions: [{ type: 'Suspended', status: 'True', reason: 'PodTerminated', message: '' }] } });
+    await suspending;
+    const resuming = sandbox.resume();
+    await spec('Running');
+    bench.putSandbox('warm-1', { spec: { operatingMode: 'Running', replicas: 1 } });
+    await resuming;
   });
 
   test('health and metadata', async () => {

@@ -8,13 +8,17 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { spawn as spawnTerminal } from '@lydell/node-pty';
 import { Client as McpClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Cluster } from 'agent-sandbox-kube';
 import { describeWithPrograms } from '../../../testbed/src/jest/index.js';
 import { waitFor } from '../../../testbed/src/index.js';
 import { FAKE_NODE_PROGRAMS } from '../../../testbed/src/binaries.js';
 import { SandboxClient, type SandboxClientOptions } from '../src/client.js';
 import { SandboxConnection } from '../src/connection/index.js';
-import { SandboxAccessError, SandboxPathNotFoundError, SandboxRequestError } from '../src/errors.js';
+import {
+  SandboxAccessError, SandboxClaimExistsError, SandboxNotFoundError, SandboxPathNotFoundError, SandboxRequestError, SandboxUnsupportedError,
+  SandboxWarmPoolNotFoundError,
+} from '../src/errors.js';
 import { RouterToken } from '../src/tokens.js';
 import { rejection } from './support.js';
 import { SCOPED_KEY, STATIC_TOKEN, TEAM, World } from './world.js';
@@ -230,6 +234,120 @@ describeWithPrograms('client, router, runtime and controller together', () => {
     await sandbox.resume();
     await serve();
     await waitFor(async () => (await ask()) === host, { what: 'the program to listen again', lastSeen: () => answer });
+  });
+
+  describe('without credentials of Kubernetes, by the REST surface of the router', () => {
+    const tokenOf = async (account: string) => (
+      await world.controlPlane.kubeconfig({ serviceAccount: `${TEAM}/${account}`, token: true, audiences: ['agent-sandbox-router'] })
+    ).connection.token!;
+    const byRest = async (options: Partial<SandboxClientOptions> = {}) => {
+      const client = new SandboxClient({
+        restApi: true, namespace: TEAM, connection: SandboxConnection.direct({ url: world.closedUrl }), token: RouterToken.fixed(await tokenOf('agent')), ...options,
+      });
+      clients.push(client);
+      return client;
+    };
+
+    test('a sandbox is claimed, used, suspended, resumed, found, adopted and deleted', async () => {
+      const client = await byRest();
+      expect(await client.self()).toMatchObject({ username: `system:serviceaccount:${TEAM}:agent` });
+      const sandbox = await client.create({ pool: 'pool', name: 'by-rest', labels: { by: 'rest' }, lifetime: { until: new Date(Date.now() + 600_000) }, keep: false });
+      expect((await sandbox.commands.run('echo over HTTP')).stdout).toBe('over HTTP\n');
+      await sandbox.files.write('kept', 'yes');
+      expect(await sandbox.status()).toMatchObject({ state: 'Ready' });
+      await sandbox.suspend();
+      expect(await sandbox.status()).toMatchObject({ state: 'Suspended' });
+      expect(await rejection(sandbox.files.read('kept', { maxAttempts: 1 }))).toBeInstanceOf(SandboxRequestError);
+      await sandbox.resume();
+      expect((await sandbox.files.read('kept')).toString()).toBe('yes');
+      expect(await client.list({ labelSelector: 'by=rest' })).toMatchObject([{ claimName: 'by-rest', sandboxName: sandbox.name, pool: 'pool', isReady: true }]);
+      expect((await client.get('by-rest')).name).toBe(sandbox.name);
+      expect((await client.create({ pool: 'pool', name: 'by-rest', adopt: true })).name).toBe(sandbox.name);
+      expect(await rejection(client.create({ pool: 'pool', name: 'by-rest' }))).toBeInstanceOf(SandboxClaimExistsError);
+      expect([await client.delete('by-rest'), await client.delete('by-rest')]).toEqual([true, false]);
+      expect(await rejection(client.get('by-rest'))).toBeInstanceOf(SandboxNotFoundError);
+    });
+
+    test('what fails has the same errors, and leaves nothing', async () => {
+      const client = await byRest();
+      expect(await rejection(client.create({ pool: 'missing' }))).toBeInstanceOf(SandboxWarmPoolNotFoundError);
+      const abort = new AbortController();
+      const aborted = rejection(client.create({ template: 'python', signal: abort.signal, onProgress: () => abort.abort(new Error('enough')) }));
+      expect((await aborted).message).toBe('enough');
+      expect(await rejection(client.create({ pool: 'pool', namespace: 'default' }))).toMatchObject({ name: 'ApiError', situation: 'forbidden' });
+      expect(await rejection((await byRest({ token: RouterToken.fixed('worthless') })).list())).toBeInstanceOf(SandboxAccessError);
+      expect(await rejection((await byRest({ connection: SandboxConnection.direct({ url: world.openUrl }) })).list())).toBeInstanceOf(SandboxUnsupportedError);
+      await waitFor(async () => (await claims()).filter(({ metadata }) => !metadata.deletionTimestamp).length === 0, { what: 'the claims to be gone' });
+    });
+
+    test('the command line needs an address and a token', async () => {
+      await writeFile(join(world.dir, 'token'), await tokenOf('agent'));
+      const { stdout } = await promisify(execFile)(process.execPath, [
+        world.commandLine, 'run', '--rest-api', '--url', world.closedUrl, '--token-file', join(world.dir, 'token'), '-n', TEAM, '--pool', 'pool', '--', 'echo', 'no kubeconfig',
+      ], { env: { PATH: process.env.PATH!, HOME: '/nonexistent' } });
+      expect(stdout).toBe('no kubeconfig\n');
+    });
+
+    test('agents work over MCP and HTTP, each with the own token', async () => {
+      const service = spawn(process.execPath, [
+        world.commandLine, 'mcp', '--http', '127.0.0.1:0', '--rest-api', '--url', world.closedUrl, '-n', TEAM, '--pool', 'pool',
+      ], { env: { PATH: process.env.PATH!, HOME: '/nonexistent' }, stdio: ['ignore', 'ignore', 'pipe'] });
+      const exit = once(service, 'exit');
+      let log = '';
+      service.stderr!.on('data', data => (log += data));
+      const url = await waitFor(() => /listening at (\S+)/.exec(log)?.[1], { what: 'the service', lastSeen: () => log });
+      const attach = async (account: string) => {
+        const agentOf = new McpClient({ name: 'test', version: '1' });
+        const transport = new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers: { authorization: `Bearer ${await tokenOf(account)}` } } });
+        await agentOf.connect(transport);
+        const raw = async (name: string, input: object) => await agentOf.callTool({ name, arguments: input as Record<string, unknown> }) as any;
+        const call = async (name: string, input: object) => {
+          const { content, isError } = await raw(name, input);
+          return isError ? content[0].text : JSON.parse(content[0].text);
+        };
+        return { agentOf, transport, raw, call };
+      };
+      try {
+        const { agentOf, transport, raw, call } = await attach('agent');
+        const { claim_name } = await call('create_sandbox', {});
+        const png = Buffer.from('iVBORw0KGgo=', 'base64');
+        await call('upload_file', { claim_name, path: 'a.png', content: png.toString('base64'), encoding: 'base64' });
+        expect((await raw('download_file', { claim_name, path: 'a.png' })).content).toEqual([{ type: 'image', mimeType: 'image/png', data: png.toString('base64') }]);
+        await call('upload_file', { claim_name, path: 'bytes', content: 'AP8=', encoding: 'base64' });
+        expect(await call('download_file', { claim_name, path: 'bytes' })).toMatchObject({ encoding: 'base64', content: 'AP8=' });
+        const seen: unknown[] = [];
+        await agentOf.callTool({ name: 'execute_command', arguments: { claim_name, command: 'true' } }, undefined, { onprogress: ({ message }) => seen.push(message) });
+        expect(seen).toEqual(['working for 0 s']);
+        const { command_id } = await call('start_command', { claim_name, command: ['cat'] });
+        await call('write_command', { claim_name, command_id, input: 'typed\n' });
+        expect(await call('read_command', { claim_name, command_id, wait: 20 })).toMatchObject({ stdout: 'typed\n', running: true });
+        await call('stop_command', { claim_name, command_id });
+        expect(await call('read_command', { claim_name, command_id, wait: 20 })).toMatchObject({ running: false, exit_code: 143 });
+
+        // May claim, and may not use: the router says so, whatever the service is asked for.
+        const stranger = await attach('stranger');
+        const { claim_name: theirs } = await stranger.call('create_sandbox', {});
+        expect(await stranger.call('execute_command', { claim_name: theirs, command: 'id' })).toMatch(/403 forbidden/);
+        expect(await stranger.call('execute_command', { claim_name, command: 'id' })).toMatch(/this session has no sandbox/);
+        expect(await stranger.call('create_sandbox', { namespace: 'default' })).toMatch(/403 Forbidden/);
+        await stranger.transport.terminateSession();
+        await stranger.agentOf.close();
+
+        await transport.terminateSession();
+        await waitFor(async () => (await claims()).filter(({ metadata }) => !metadata.deletionTimestamp).length === 0, { what: 'the end of the sandboxes' });
+        await agentOf.close();
+        const last = await attach('agent');
+        await last.call('create_sandbox', {});
+        service.kill('SIGTERM');
+        expect((await exit)[0]).toBe(143);
+        expect((await claims()).filter(({ metadata }) => !metadata.deletionTimestamp)).toEqual([]);
+        await last.agentOf.close();
+      } catch (error) {
+        throw new Error(`${(error as Error).stack}\n${log}`);
+      } finally {
+        service.kill('SIGKILL');
+      }
+    });
   });
 
   describe('the command line', () => {

@@ -1,7 +1,7 @@
 import type { Sandbox } from 'agent-sandbox-api';
 import { CREATOR_CASES, POD_NAME_CASES, RUNNING_CASES } from '../../api/test/semantics-cases.js';
 import { buildClaim } from '../src/claim.js';
-import { statusOf } from '../src/sandbox.js';
+import { statusOf } from '../src/control/kubernetes.js';
 
 const box = (annotations: { [key: string]: string } | undefined, spec: object = {}): Sandbox => ({
   apiVersion: 'agents.x-k8s.io/v1beta1', kind: 'Sandbox', metadata: { name: 'box', namespace: 'agents', annotations },

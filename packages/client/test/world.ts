@@ -145,7 +145,7 @@ export class World {
     [this.open, this.closed] = await Promise.all([
       this.router(open, ['--authz-mode=allow-all']),
       this.router(closed, [
-        '--authz-mode=tokenreview,static-token,scoped-token', `--authz-static-token-file=${join(this.dir, 'static')}`,
+        '--rest-api', '--authz-mode=tokenreview,static-token,scoped-token', `--authz-static-token-file=${join(this.dir, 'static')}`,
         `--authz-scoped-token-secret-file=${join(this.dir, 'key')}`,
       ]),
     ]);

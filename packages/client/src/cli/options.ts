@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { RUNTIME_PORT } from 'agent-sandbox-api';
 import { loadCredentials } from 'agent-sandbox-kube';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { SandboxClient } from '../client.js';
+import { SandboxClient, type SandboxClientOptions } from '../client.js';
 import { type ConnectionPlan, SandboxConnection } from '../connection/index.js';
 import { SandboxInputError } from '../errors.js';
 import { RouterToken, type TokenProvider } from '../tokens.js';
@@ -17,6 +17,7 @@ export interface GlobalOptions {
   readonly namespace?: string;
   readonly url?: string;
   readonly gateway?: string;
+  readonly restApi?: boolean;
   readonly inCluster?: boolean;
   readonly routerNamespace?: string;
   readonly caFile?: string;
@@ -35,30 +36,36 @@ export function addGlobalOptions(command: Command): Command {
     .option('--context <name>', 'context of the kubeconfig')
     .option('-n, --namespace <name>', 'namespace of the sandboxes (default: that of the context)')
     .addOption(new Option('--url <url>', 'reach the router at this address').conflicts(['gateway', 'inCluster', 'routerNamespace']))
+    .option('--rest-api', 'claim through the router, without Kubernetes; needs --url')
     .addOption(new Option('--gateway <[namespace/]name>', 'reach the router through this Gateway').conflicts(['inCluster', 'routerNamespace']))
     .addOption(new Option('--in-cluster', 'reach the pods themselves, from inside the cluster').conflicts(['routerNamespace']))
-    .option('--router-namespace <name>', 'where the router is that a tunnel through the API server leads to (default: agent-sandbox-system)')
-    .option('--ca-file <file>', 'authorities that the router\'s certificate is checked with, PEM')
+    .option('--router-namespace <name>', 'namespace of the router for the tunnel (default: agent-sandbox-system)')
+    .option('--ca-file <file>', 'authorities of the router\'s certificate, PEM')
     .option('--port <number>', 'port of the runtime', portNumber, RUNTIME_PORT)
     .option('--token-file <file>', `token for the router (or ${TOKEN_VARIABLE})`)
-    .addOption(new Option('--service-account <[namespace/]name>', 'get tokens of this ServiceAccount for the router').conflicts('tokenFile'))
-    .option('--allow-insecure-token', 'send the token over plain HTTP to other hosts too')
+    .addOption(new Option('--service-account <[namespace/]name>', 'get router tokens of this ServiceAccount').conflicts('tokenFile'))
+    .option('--allow-insecure-token', 'send the token over plain HTTP, too')
     .option('--json', 'print JSON')
     .option('-q, --quiet', 'show no progress');
 }
 
 /** A client as the options say. Makes no request. Throws `SandboxInputError`, and plain errors for files that cannot be read. */
-export function clientOf(options: GlobalOptions, env: NodeJS.ProcessEnv): SandboxClient {
-  const { kubeconfig, context, namespace, port, allowInsecureToken } = options;
+export function clientOf(options: GlobalOptions, env: NodeJS.ProcessEnv, more: Partial<SandboxClientOptions> = {}): SandboxClient {
+  const { kubeconfig, context, namespace, port, allowInsecureToken, restApi, url } = options;
+  if (restApi && url === undefined) {
+    throw new SandboxInputError('--rest-api needs the address of a router', { remedy: 'give it with --url' });
+  }
   return new SandboxClient({
-    credentials: loadCredentials({ kubeconfig, context, env }),
+    credentials: restApi ? undefined : loadCredentials({ kubeconfig, context, env }),
+    restApi,
     namespace,
     connection: connectionOf(options),
-    token: tokenOf(options, env),
+    token: more.token ?? tokenOf(options, env),
     port,
     allowInsecureTokens: allowInsecureToken,
     // The program itself listens for its end.
     deleteOnExit: false,
+    ...more,
   });
 }
 
@@ -121,6 +128,11 @@ export function duration(text: string): number {
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const LONGEST_MS = 100 * 365 * 86_400_000;
+
+/** Of a flag that may be repeated. */
+export function several(text: string, previous: readonly string[] = []): string[] {
+  return [...previous, text.toLowerCase()];
+}
 
 /** Of a flag that may be repeated: `NAME=value`. */
 export function variable(text: string, previous: Readonly<Record<string, string>> = {}): Record<string, string> {

@@ -8,8 +8,9 @@ import { copyFiles } from './copy/copy.js';
 import { placeOf } from './copy/place.js';
 import { type ForwardFlags, forwardPort } from './forward.js';
 import { writeApp } from './init.js';
-import { type GlobalOptions, addGlobalOptions, clientOf, duration, lines, portNumber, variable } from './options.js';
+import { type GlobalOptions, addGlobalOptions, clientOf, duration, lines, portNumber, several, variable } from './options.js';
 import { EXIT, ExitError, type Streams, deliver, harmless, messageOf, print, table, withTask } from './output.js';
+import { type McpFlags, serveMcpHttp } from './mcp.js';
 import { type RunFlags, openShell, runCommand } from './run.js';
 import { KEPT_LIFETIME_MS, type SandboxOptions, createSandbox, endable, inSandbox } from './session.js';
 import { SKILLS_FOLDER, writeSkill } from './skill.js';
@@ -164,12 +165,24 @@ Ctrl-C), ${EXIT.brokenPipe} when its output was not read to the end.`);
         forwardPort(client, claim, port, options, opens, surroundings, signal)));
   }
 
-  addGlobalOptions(program.command('mcp').description('serve sandboxes to AI agents: the Model Context Protocol on stdin and stdout'))
-    .addOption(new Option('--pool <name>', 'pool for sandboxes of which the agent names none'))
-    .action(withClient(async (client, signal, options: GlobalOptions & { pool?: string }) => {
-      await serveMcp(client, { pool: options.pool, signal, stdin: surroundings.stdin, stdout: surroundings.stdout });
-      return EXIT.ok;
-    }));
+  const onStdio = withClient(async (client, signal, options: GlobalOptions & McpFlags) => {
+    await serveMcp(client, { pool: options.pool, signal, stdin: surroundings.stdin, stdout: surroundings.stdout });
+    return EXIT.ok;
+  });
+  addGlobalOptions(program.command('mcp').description('serve sandboxes to AI agents by MCP, on stdin and stdout or over HTTP'))
+    .addOption(new Option('--pool <name>', 'pool where the agent names none'))
+    .option('--http <host:port>', 'serve over HTTP at /mcp; needs --rest-api')
+    .option('--allowed-host <name>', 'host that requests may name; may be repeated', several)
+    .option('--allowed-origin <origin>', 'origin of pages that may send requests; may be repeated', several)
+    .option('--allow-http-tokens', 'listen beyond loopback without TLS')
+    .action(async (...all: unknown[]) => {
+      const options = all.at(-2) as GlobalOptions & McpFlags;
+      if (options.http === undefined) {
+        await onStdio(...all);
+      } else {
+        exit(await endable(surroundings, signal => serveMcpHttp(options, surroundings, signal)));
+      }
+    });
 
   program.command('init')
     .description('write a small app of the constructs in TypeScript, with tests of its policy, a workflow and a README')
@@ -179,7 +192,7 @@ Ctrl-C), ${EXIT.brokenPipe} when its output was not read to the end.`);
     });
 
   program.command('skill')
-    .description('write what coding agents have to know about the API, the constructs and these commands into a repository')
+    .description('write a skill for coding agents into a repository')
     .option('--out <folder>', 'folder of skills', SKILLS_FOLDER)
     .action(({ out }: { out: string }) => {
       surroundings.stdout.write(writeSkill(out).map(file => `${file}\n`).join(''));
