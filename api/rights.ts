@@ -40,6 +40,7 @@ export const CONTROLLER_RULES: ControllerRules = {
     rule('', ['pods', 'services'], 'get list watch create patch delete'),
     rule('', 'persistentvolumeclaims', 'get list watch create patch delete'),
     rule('events.k8s.io', 'events', 'create patch'),
+    rule('', 'events', 'list watch'),
   ],
   extensions: [
     rule(GROUP, 'sandboxes', 'create'),

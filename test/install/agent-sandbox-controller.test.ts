@@ -81,13 +81,21 @@ test('in some namespaces, Roles take the place of the ClusterRoles', () => {
   expect(controllerPod({ namespaces: ['a', 'b'] }).spec.containers[0].args).toContain('--namespaces=a,b');
 });
 
-test('the Lease is the only object of its own that the controller may change', () => {
+test('its Leases are the only objects of its own that the controller may change', () => {
+  const lease = 'a3317529.agent-sandbox.x-k8s.io';
+  const shards = Array.from({ length: 16 }, (_, shard) => `${lease}.shard-${shard}`);
   const { rules } = one(install(), 'Role', 'agent-sandbox-controller-leader-election');
   expect(rules).toEqual([
     { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
-    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames: ['a3317529.agent-sandbox.x-k8s.io'], verbs: ['get', 'update'] },
+    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames: [lease, ...shards], verbs: ['get', 'update'] },
   ]);
   expect(all(install({ leaderElect: false }), 'Role')).toEqual([]);
+});
+
+test('shards need leader election, and there are at most 16', () => {
+  expect(one(install({ shards: 2, replicas: 2 }), 'Deployment', 'agent-sandbox-controller').spec.template.spec.containers[0].args).toContain('--shards=2');
+  expect(() => install({ shards: 2, leaderElect: false })).toThrow('shards are divided by leader election: leave it out, or leave out shards');
+  expect(() => install({ shards: 17 })).toThrow('shards is 17: use at most 16');
 });
 
 test('nothing is granted with a wildcard, and no Secret', () => {

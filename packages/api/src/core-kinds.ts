@@ -54,6 +54,17 @@ export interface PersistentVolumeClaim {
   spec?: PersistentVolumeClaimSpec;
 }
 
+/** An Event about a Pod, as the kubelet sends it. */
+export interface PodEvent {
+  apiVersion: 'v1';
+  kind: 'Event';
+  metadata: ObjectMeta;
+  involvedObject: { kind?: string; namespace?: string; name?: string; uid?: string };
+  reason?: string;
+  message?: string;
+  lastTimestamp?: string | null;
+}
+
 export interface NetworkPolicy {
   apiVersion: 'networking.k8s.io/v1';
   kind: 'NetworkPolicy';

@@ -1,4 +1,4 @@
-import type { Lease, NetworkPolicy, PersistentVolumeClaim, Pod, RecordedEvent, Service } from './core-kinds.js';
+import type { Lease, NetworkPolicy, PersistentVolumeClaim, Pod, PodEvent, RecordedEvent, Service } from './core-kinds.js';
 import type { KubeObject } from './object.js';
 
 /** How an API server names a kind of object. */
@@ -28,5 +28,7 @@ export const NAMESPACES: Resource = { group: '', version: 'v1', kind: 'Namespace
 export const NETWORK_POLICIES: Resource<NetworkPolicy> = {
   group: 'networking.k8s.io', version: 'v1', kind: 'NetworkPolicy', plural: 'networkpolicies', namespaced: true,
 };
+/** Events as Pods have them: the other group has no name for their time. */
+export const POD_EVENTS: Resource<PodEvent> = { group: '', version: 'v1', kind: 'Event', plural: 'events', namespaced: true };
 export const LEASES: Resource<Lease> = { group: 'coordination.k8s.io', version: 'v1', kind: 'Lease', plural: 'leases', namespaced: true };
 export const EVENTS: Resource<RecordedEvent> = { group: 'events.k8s.io', version: 'v1', kind: 'Event', plural: 'events', namespaced: true };

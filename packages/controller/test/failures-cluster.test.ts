@@ -33,6 +33,51 @@ describeWithControlPlane('failures on an API server', testbed => {
     await bench.ready('SandboxClaim', 'cold');
   });
 
+  test('F4 so it does where the API server forbids the Pod: a missing account, a missing runtime class, a quota that is used up', async () => {
+    await bench.create('ResourceQuota', 'gpus', { hard: { 'requests.example.com/gpu': '0' } });
+    const forbidden: { readonly [name: string]: [spec: object, words: RegExp] } = {
+      account: [{ serviceAccountName: 'missing' }, /serviceaccount "missing" not found/],
+      class: [{ runtimeClassName: 'missing' }, /RuntimeClass "missing" not found/],
+      quota: [{ containers: [{ name: 'main', image: 'image', resources: { limits: { 'example.com/gpu': '1' } } }] }, /exceeded quota: gpus/],
+    };
+    for (const [name, [spec, words]] of Object.entries(forbidden)) {
+      await bench.create('SandboxTemplate', name, podTemplate('ready', spec));
+      await bench.create('SandboxWarmPool', name, { replicas: 1, sandboxTemplateRef: { name } });
+      await bench.create('SandboxClaim', name, { sandboxTemplateRef: { name } });
+      for (const kind of ['Sandbox', 'SandboxClaim']) {
+        await bench.condition(kind, name, 'Ready', new RegExp(`^False/ReconcilerError: .*${words.source}`, 's'));
+      }
+      await bench.merge('SandboxTemplate', name, { spec: { podTemplate: { spec: { serviceAccountName: null, runtimeClassName: null, containers: [{ name: 'main', image: 'image' }] } } } });
+      await bench.ready('SandboxClaim', name);
+      await bench.until('SandboxWarmPool', name, ({ status }) => status?.readyReplicas === 1);
+    }
+  }, 120_000);
+
+  test('F5 a handler that the node does not have, and a volume that cannot be mounted, are named in the words of the kubelet', async () => {
+    for (const [reason, words] of [
+      ['FailedCreatePodSandBox', 'Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox runtime: no runtime for "kata" is configured'],
+      ['FailedMount', 'MountVolume.SetUp failed for volume "config" : configmap "missing" not found'],
+    ] as const) {
+      const name = reason.toLowerCase();
+      await bench.create('SandboxTemplate', name, podTemplate('pending'));
+      await bench.create('SandboxWarmPool', name, { replicas: 1, sandboxTemplateRef: { name } });
+      await bench.create('SandboxClaim', name, { sandboxTemplateRef: { name } });
+      const member = await bench.some('Sandbox', ({ metadata }) => metadata.name.startsWith(`${name}-`));
+      for (const podName of [name, member.metadata.name]) {
+        const pod = await bench.until('Pod', podName, () => true);
+        await bench.admin.create({
+          apiVersion: 'v1', kind: 'Event', metadata: { name: `${podName}.1`, namespace: bench.namespace }, type: 'Warning', reason, message: words,
+          involvedObject: { apiVersion: 'v1', kind: 'Pod', name: podName, namespace: bench.namespace, uid: pod.metadata.uid },
+          lastTimestamp: new Date().toISOString().replace(/\.\d+/, ''), source: { component: 'kubelet' },
+        } as never);
+      }
+      const text = new RegExp(`^False/DependenciesNotReady: .*not started: ${reason}: ${words.replace(/[.[\]()]/g, '\\$&')}`);
+      await bench.condition('Sandbox', name, 'Ready', text);
+      await bench.condition('SandboxClaim', name, 'Ready', text);
+      await bench.condition('SandboxWarmPool', name, 'Available', new RegExp(`^False/${reason}: `));
+    }
+  }, 90_000);
+
   test('F5 conditions of Sandbox, claim and pool say why a Pod does not start', async () => {
     for (const [behavior, cause] of [['image-pull-failure', 'ImagePullBackOff'], ['crash-loop', 'CrashLoopBackOff']] as const) {
       await bench.create('SandboxTemplate', behavior, podTemplate(behavior));

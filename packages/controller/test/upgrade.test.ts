@@ -2,7 +2,7 @@ import { ControlPlane, PROJECT_CRDS_DIR, readManifests, type ApiClient } from '.
 import { describeWithPrograms } from '../../../testbed/src/jest/index.js';
 import { ClusterBench, textOf } from './cluster-bench.js';
 
-const CONTAINER = { name: 'main', image: 'image', ports: [{ containerPort: 80 }] };
+const CONTAINER = { name: 'main', image: 'image', livenessProbe: { grpc: { port: 80 } } };
 const POD_TEMPLATE = { podTemplate: { spec: { containers: [CONTAINER] } } };
 
 describeWithPrograms('new definitions', () => {
@@ -12,7 +12,7 @@ describeWithPrograms('new definitions', () => {
     const bench = new ClusterBench({ cluster, namespace, auditLog: cluster.auditLog }, 'upgrade-controller');
     // Definitions without a default that today's have.
     await install(cluster.admin, container => {
-      delete container.properties.ports.items.properties.protocol.default;
+      delete container.properties.livenessProbe.properties.grpc.properties.service.default;
     });
     await bench.start();
     try {
@@ -25,14 +25,14 @@ describeWithPrograms('new definitions', () => {
       await bench.until('SandboxWarmPool', 'pool', ({ status }) => status?.readyReplicas === 1);
       await bench.merge('Sandbox', 'box', { spec: { shutdownTime: '2127-01-01T00:00:00Z' } });
       await bench.until('Sandbox', 'box', ({ metadata, status }) => readyOf(status)?.observedGeneration === metadata.generation);
-      expect((await bench.get('Sandbox', 'box')).spec.podTemplate.spec.containers[0].ports).toEqual(CONTAINER.ports);
+      expect((await bench.get('Sandbox', 'box')).spec.podTemplate.spec.containers[0].livenessProbe).toEqual(CONTAINER.livenessProbe);
       const before = await uids(bench);
 
       // Today's definitions, and a default that no program knows yet.
       await install(cluster.admin, container => {
         container.properties.terminationMessagePolicy.default = 'FallbackToLogsOnError';
       });
-      await bench.until('Sandbox', 'box', ({ spec }) => spec.podTemplate.spec.containers[0].ports[0].protocol === 'TCP');
+      await bench.until('Sandbox', 'box', ({ spec }) => spec.podTemplate.spec.containers[0].livenessProbe.grpc.service === '');
       await bench.end();
       await bench.start();
       await bench.merge('SandboxTemplate', 'python', { metadata: { labels: { touched: 'yes' } } });

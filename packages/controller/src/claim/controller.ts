@@ -141,7 +141,8 @@ function claimsOf(cache: Cache, namespace: string, name: string): SandboxClaim[]
 
 /** Whether the API server refuses the Pod of a claim, which a change of the template may mend. */
 function isRejected({ status }: SandboxClaim): boolean {
-  return conditionOf(status?.conditions, CONDITION.ready)?.reason === REASON.invalidConfiguration;
+  const reason = conditionOf(status?.conditions, CONDITION.ready)?.reason;
+  return reason === REASON.invalidConfiguration || reason === REASON.reconcilerError;
 }
 
 /** Whether a claim has no Sandbox: none yet, or the one that its status names is gone and it waits for another. */

@@ -64,12 +64,15 @@ function syncPatch(observed: ObservedClaim, sandbox: Sandbox): PatchRequest | Pr
 }
 
 /**
- * What a changed template changes in the Sandbox of a claim whose Pod the API server refuses: it has no Pod, so that the new Pod spec
+ * What a changed template changes in the Sandbox of a claim whose Pod the API server refuses, as invalid or as forbidden: it has no Pod, so that the new Pod spec
  * takes effect at once. Sandboxes that run, or have run, stay as they are. `undefined`: nothing.
  */
 function mendedPodSpec(observed: ObservedClaim, sandbox: Sandbox): object | undefined {
   const template = templateOf(sandbox, observed);
-  const refused = conditionOf(sandbox.status?.conditions, CONDITION.ready)?.reason === REASON.invalidConfiguration;
+  const reason = conditionOf(sandbox.status?.conditions, CONDITION.ready)?.reason;
+  // The selector stays in the status when the Pod is gone.
+  const hadPod = sandbox.status?.selector !== undefined;
+  const refused = reason === REASON.invalidConfiguration || (reason === REASON.reconcilerError && !hadPod);
   if (!refused || template === undefined || sandbox.status?.podIPs?.length || launchTypeOf(observed.claim, sandbox) !== LAUNCH_TYPE.cold) {
     return undefined;
   }

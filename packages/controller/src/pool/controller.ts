@@ -20,7 +20,7 @@ export function poolController(concurrency: number, options: PoolOptions, failur
     name: 'sandboxwarmpool-controller',
     kind: 'SandboxWarmPool',
     concurrency,
-    reads: ['SandboxWarmPool', 'Sandbox', 'SandboxTemplate', 'NetworkPolicy', 'Pod'],
+    reads: ['SandboxWarmPool', 'Sandbox', 'SandboxTemplate', 'NetworkPolicy', 'Pod', 'PodSandboxFailure', 'PodMountFailure'],
     plan: (cache, namespace, name, context) => {
       const observed = observePool(cache, namespace, name, randomInt, { ...context, options }, failures);
       return observed === undefined ? undefined : reconcilePool(observed);

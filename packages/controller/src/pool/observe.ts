@@ -2,6 +2,7 @@ import { nameHash, podNameOf } from 'agent-sandbox-api';
 import { memberName, poolHash, randomSuffix } from '../blueprint/member.js';
 import { observeTemplateInUse } from '../blueprint/template-in-use.js';
 import { indexValue, type Cache } from '../reconcile/cache.js';
+import { withEvents } from '../reconcile/pod-events.js';
 import type { PolicyFailures } from '../template/policy-failures.js';
 import type { ObservedPool } from './observed.js';
 
@@ -30,7 +31,10 @@ export function observePool(
     sandboxes: [...new Set([...cache.byIndex('Sandbox', 'controller', pool.metadata.uid ?? ''), ...cache.byIndex('Sandbox', 'pool', hash)])],
     templateInUse: observeTemplateInUse(cache, namespace, pool.spec.sandboxTemplateRef.name, failures),
     sameHash: cache.byIndex('SandboxWarmPool', 'nameHash', hash),
-    podOf: sandbox => cache.get('Pod', namespace, podNameOf(sandbox)),
+    podOf: sandbox => {
+      const pod = cache.get('Pod', namespace, podNameOf(sandbox));
+      return pod && withEvents(cache, pod);
+    },
     nameOf: index => {
       while (names.length <= index) {
         let draws = 0;

@@ -31,7 +31,10 @@ export function poolStatus(observed: ObservedPool, state: PoolState): SandboxWar
   const readyReplicas = state.ready;
   const { template } = observed.templateInUse;
   const verdicts = new Map<string, boolean>();
-  const updatedReplicas = template === undefined ? 0 : state.active.filter(sandbox => !isStale(sandbox, template, verdicts)).length;
+  // Without a template nothing can be said: the last count stays, for as many as there are.
+  const updatedReplicas = template === undefined
+    ? Math.min(pool.status?.updatedReplicas ?? 0, replicas)
+    : state.active.filter(sandbox => !isStale(sandbox, template, verdicts)).length;
   const conditions = [available(observed, state), progressing(observed, state)].reduce<Condition[]>(
     (list, condition) => withCondition(list, { ...condition, ...definedOnly({ observedGeneration: generation }) }, now),
     pool.status?.conditions ?? [],

@@ -1,5 +1,5 @@
 import { LABEL, nameHash, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
-import type { CachedPod, NetworkPolicy, PersistentVolumeClaim, Service } from '../core-kinds.js';
+import type { CachedPod, NetworkPolicy, PersistentVolumeClaim, PodEvent, Service } from '../core-kinds.js';
 import { labelOf, type KubeObject } from '../object/metadata.js';
 import { controllerOf } from '../object/ownership.js';
 
@@ -13,6 +13,10 @@ export interface Kinds {
   readonly Service: Service;
   readonly PersistentVolumeClaim: PersistentVolumeClaim;
   readonly NetworkPolicy: NetworkPolicy;
+  /** Events about Pods whose sandbox the container runtime cannot make. */
+  readonly PodSandboxFailure: PodEvent;
+  /** Events about Pods whose volumes cannot be mounted. */
+  readonly PodMountFailure: PodEvent;
 }
 
 export type Kind = keyof Kinds;
@@ -63,6 +67,8 @@ export const INDEXES = {
     /** `<hash of the template>`, in all namespaces: a foreign template has the same hash in all of them. */
     anyTemplateHash: (object: KubeObject) => present(labelOf(object, LABEL.templateRefHash)),
   },
+  PodSandboxFailure: { pod: byPod },
+  PodMountFailure: { pod: byPod },
 } satisfies { [K in Kind]: { [index: string]: (object: Kinds[K]) => string[] } };
 
 export type IndexOf<K extends Kind> = keyof (typeof INDEXES)[K] & string;
@@ -88,4 +94,9 @@ function byLabel(key: string): (object: KubeObject) => string[] {
 
 function present(value: string | undefined): string[] {
   return value === undefined ? [] : [value];
+}
+
+/** UID of the Pod that an Event is about. */
+function byPod({ involvedObject }: PodEvent): string[] {
+  return present(involvedObject.uid);
 }

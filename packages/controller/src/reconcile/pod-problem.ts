@@ -68,6 +68,11 @@ export function podProblem({ spec, status = {} }: DiagnosedPod): PodProblem | un
     : undefined;
 }
 
+/** The problem of a Pod whose containers cannot be started yet, from an Event. Identifiers that differ with each attempt are left out. */
+export function startProblem(reason: string, message: string | undefined): PodProblem {
+  return problem(reason, `not started: ${reason}`, message?.replace(/\b[0-9a-f]{32,}\b/g, '…'));
+}
+
 function containerProblem(status: ContainerStatus, container: ProbedContainer | undefined): PodProblem | undefined {
   const { name, state = {}, lastState = {}, restartCount = 0 } = status;
   const { reason = '', message } = state.waiting ?? {};

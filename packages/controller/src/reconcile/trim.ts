@@ -2,11 +2,14 @@ import { definedOnly, type Condition, type KubeObject, type ObjectMeta, type San
 import { trimManagedFields } from 'agent-sandbox-kube';
 import type { CachedPod, PodStatus, Service } from '../core-kinds.js';
 import type { Kind } from './cache.js';
+import { trimPodEvent } from './pod-events.js';
 import { podProblem, type DiagnosedPod } from './pod-problem.js';
 import { SharedValues } from './shared-values.js';
 
 /** The conditions of Pods that reconcilers read. */
 const POD_CONDITIONS: readonly string[] = ['Ready', 'PodScheduled'];
+/** Those that they read of a Pod that is pending. */
+const PENDING_POD_CONDITIONS: readonly string[] = [...POD_CONDITIONS, 'PodReadyToStartContainers'];
 
 /**
  * The form in which objects are cached, by kind: with thousands of them, the fields that reconcilers never read, and values that are the
@@ -18,13 +21,16 @@ export function trims(shared: SharedValues = new SharedValues()): { readonly [K 
     Sandbox: (sandbox: Sandbox) => trimSandbox(sandbox, shared),
     SandboxTemplate: (template: SandboxTemplate) => trimTemplate(template, shared),
     Service: (service: Service) => trimService(service, shared),
+    PodSandboxFailure: trimPodEvent,
+    PodMountFailure: trimPodEvent,
   };
 }
 
 export function trimPod(pod: CachedPod, shared: SharedValues = new SharedValues()): CachedPod {
   const { podIPs, phase, conditions } = pod.status ?? {};
   const metadata = withoutFinalizers(trimMetadata(pod, shared).metadata);
-  const read = conditions?.filter(({ type }) => POD_CONDITIONS.includes(type)).map(({ type, status, reason, message, lastTransitionTime }) => (
+  const kept = phase === 'Pending' ? PENDING_POD_CONDITIONS : POD_CONDITIONS;
+  const read = conditions?.filter(({ type }) => kept.includes(type)).map(({ type, status, reason, message, lastTransitionTime }) => (
     { type: shared.text(type), status, ...definedOnly({ reason, message, lastTransitionTime }) }));
   const status: PodStatus = { ...definedOnly({ phase, podIPs, conditions: read }) };
   const nodeName = shared.text(pod.spec?.nodeName);

@@ -2,6 +2,8 @@ import type { KubeObject } from '../object/metadata.js';
 import { EXTENSIONS_GROUP, GROUP, type Sandbox } from 'agent-sandbox-api';
 import { controllerOf, isOfKind } from '../object/ownership.js';
 import { createdByAttribute, isOwnStatusWrite, statesOf, type Change, type ControllerDefinition, type QueueItem } from '../reconcile/definition.js';
+import type { PodEvent } from '../core-kinds.js';
+import type { Cache } from '../reconcile/cache.js';
 import { SANDBOX_METRICS } from './measures.js';
 import { observeSandbox } from './observe.js';
 import type { SandboxOptions } from './observed.js';
@@ -18,12 +20,19 @@ export function sandboxController(concurrency: number, { events = true, ...optio
     name: 'sandbox-controller',
     kind: 'Sandbox',
     concurrency,
-    reads: ['Sandbox', 'Pod', 'Service', 'PersistentVolumeClaim'],
+    reads: ['Sandbox', 'Pod', 'Service', 'PersistentVolumeClaim', 'PodSandboxFailure', 'PodMountFailure'],
     plan: (cache, namespace, name, context) => {
       const observed = observeSandbox(cache, namespace, name, { ...context, options });
       return observed === undefined ? undefined : reconcileSandbox(observed);
     },
-    watches: { Sandbox: enqueueSandbox, Pod: enqueueOwners, Service: enqueueOwners, PersistentVolumeClaim: enqueueOwners },
+    watches: {
+      Sandbox: enqueueSandbox,
+      Pod: enqueueOwners,
+      Service: enqueueOwners,
+      PersistentVolumeClaim: enqueueOwners,
+      PodSandboxFailure: enqueueForEvent,
+      PodMountFailure: enqueueForEvent,
+    },
     isLowPriority: (cache, namespace, name) => isPoolMember(cache.get('Sandbox', namespace, name)),
     metrics: SANDBOX_METRICS,
     silent: !events,
@@ -55,4 +64,11 @@ function enqueueOwners(change: Change<KubeObject>): readonly QueueItem[] {
     return isOfKind(controller, GROUP, 'Sandbox') ? [`${object.metadata.namespace}/${controller!.name}`] : [];
   });
   return [...new Set(owners)].map(key => ({ key }));
+}
+
+/** The Sandbox whose Pod an Event is about. What an Event said holds until the Pod changes, also when the Event has expired. */
+function enqueueForEvent({ after }: Change<PodEvent>, cache: Cache): readonly QueueItem[] {
+  const { namespace = '', name = '', uid } = after?.involvedObject ?? {};
+  const pod = after && cache.get('Pod', namespace, name);
+  return pod !== undefined && pod.metadata.uid === uid ? enqueueOwners({ after: pod, origin: 'watch' }) : [];
 }

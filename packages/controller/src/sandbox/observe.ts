@@ -1,5 +1,6 @@
 import { definedOnly, nameHash, podNameOf } from 'agent-sandbox-api';
 import { indexValue, type Cache } from '../reconcile/cache.js';
+import { withEvents } from '../reconcile/pod-events.js';
 import type { PersistentVolumeClaim } from '../core-kinds.js';
 import { volumeClaimNames, type ObservedSandbox } from './observed.js';
 
@@ -15,7 +16,8 @@ export function observeSandbox(
     return undefined;
   }
   const hash = indexValue(namespace, nameHash(name));
-  const trackedPod = cache.get('Pod', namespace, podNameOf(sandbox));
+  const tracked = cache.get('Pod', namespace, podNameOf(sandbox));
+  const trackedPod = tracked && withEvents(cache, tracked);
   const service = cache.get('Service', namespace, name);
   const volumeClaims: { [name: string]: PersistentVolumeClaim } = {};
   for (const claimName of volumeClaimNames(sandbox)) {
@@ -27,7 +29,7 @@ export function observeSandbox(
   return {
     ...rest,
     sandbox,
-    pods: cache.byIndex('Pod', 'nameHash', hash),
+    pods: cache.byIndex('Pod', 'nameHash', hash).map(pod => (pod === tracked ? trackedPod! : withEvents(cache, pod))),
     ...definedOnly({ trackedPod, service }),
     volumeClaims,
     sameHash: cache.byIndex('Sandbox', 'nameHash', hash),

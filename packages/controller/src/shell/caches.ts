@@ -1,5 +1,5 @@
 import {
-  type KubeObject as WireObject, LABEL, NETWORK_POLICIES, PERSISTENT_VOLUME_CLAIMS, PODS, type Resource, SANDBOXES, SANDBOX_CLAIMS,
+  type KubeObject as WireObject, LABEL, NETWORK_POLICIES, PERSISTENT_VOLUME_CLAIMS, PODS, POD_EVENTS, type Resource, SANDBOXES, SANDBOX_CLAIMS,
   SANDBOX_TEMPLATES, SANDBOX_WARM_POOLS, SERVICES, definedOnly,
 } from 'agent-sandbox-api';
 import { Informer, type Cluster, type InformerMetrics, type Writer } from 'agent-sandbox-kube';
@@ -19,6 +19,14 @@ export const RESOURCES: { readonly [K in Kind]: Resource<any> } = {
   Service: SERVICES,
   PersistentVolumeClaim: PERSISTENT_VOLUME_CLAIMS,
   NetworkPolicy: NETWORK_POLICIES,
+  PodSandboxFailure: POD_EVENTS,
+  PodMountFailure: POD_EVENTS,
+};
+
+/** Which objects of a resource are of a kind: of Events, the API server sends those only that tell why a Pod does not start. */
+const FIELDS: { readonly [K in Kind]?: string } = {
+  PodSandboxFailure: 'involvedObject.kind=Pod,reason=FailedCreatePodSandBox',
+  PodMountFailure: 'involvedObject.kind=Pod,reason=FailedMount',
 };
 
 export interface CachesOptions {
@@ -41,6 +49,7 @@ export class Caches implements Cache {
       this.informers.set(kind, new Informer<WireObject>(cluster, RESOURCES[kind], {
         ...definedOnly({ namespaces }),
         ...(labelledOnly && (kind === 'Pod' || kind === 'Service') ? { labelSelector: LABEL.sandboxNameHash } : {}),
+        ...definedOnly({ fieldSelector: FIELDS[kind] }),
         metrics,
         ...definedOnly({ trim: trim[kind] }),
         indexes: INDEXES[kind] as { [index: string]: (object: any) => string[] },
