@@ -9,7 +9,8 @@ export type { FileEntry, FileEvent, Files, ReadOptions, WriteOptions } from './f
 export type { Forward, ForwardOptions } from './forward/forward.js';
 export type { Process, ProcessSignal, StartOptions, TerminalSize } from './process.js';
 export type { Progress } from './readiness.js';
-export type { Sandbox, SandboxState, SandboxStatus, WaitOptions } from './sandbox.js';
+export type { Sandbox } from './sandbox.js';
+export type { SandboxState, SandboxStatus, WaitOptions } from './sandbox-status.js';
 export { ROUTER_AUDIENCE, type RestSelf } from 'agent-sandbox-api';
 export { RouterToken } from './tokens.js';
 export type { ServiceAccountTokenOptions, TokenProvider, TokenTarget } from './tokens.js';

@@ -1,6 +1,6 @@
 import type { ClaimOptions, ObjectRef, SandboxClaim } from 'agent-sandbox-api';
 import type { WaitForClaimOptions } from '../readiness.js';
-import type { SandboxStatus, WaitOptions } from '../sandbox.js';
+import type { SandboxStatus, WaitOptions } from '../sandbox-status.js';
 import type { TransportTarget } from '../transport.js';
 
 /** A claim by its name, and by its UID where that is known. */

@@ -7,7 +7,7 @@ import { checkTimeout } from '../deadline.js';
 import { SandboxNotFoundError } from '../errors.js';
 import { selectPodAddress } from '../pod-address.js';
 import { type WaitForClaimOptions, waitForClaim, waitForSandbox } from '../readiness.js';
-import type { SandboxStatus, WaitOptions } from '../sandbox.js';
+import type { SandboxStatus, WaitOptions } from '../sandbox-status.js';
 import { SandboxTarget } from '../target.js';
 import type { ClaimRef, Control, ControlledSandbox } from './control.js';
 

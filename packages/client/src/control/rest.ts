@@ -10,7 +10,7 @@ import {
   SandboxUnsupportedError,
 } from '../errors.js';
 import { type WaitForClaimOptions, claimCheck, claimTimeout } from '../readiness.js';
-import type { SandboxStatus, WaitOptions } from '../sandbox.js';
+import type { SandboxStatus, WaitOptions } from '../sandbox-status.js';
 import type { Call, Transport, TransportTarget } from '../transport.js';
 import type { ClaimRef, Control, ControlledSandbox } from './control.js';
 import { WAIT_TIMEOUT_MS } from './kubernetes.js';
