@@ -285,9 +285,10 @@ describe('gRPC through the router', () => {
       });
       expect(stdout).toContain('process.v1.ProcessService\n');
       expect(stdout).toContain('rpc Execute ( .process.v1.ExecuteRequest ) returns ( .process.v1.ExecuteResponse );');
-      expect(stdout).toMatch(/"stdout": "aGVsbG8K",\s*"exitCode": 3/);
-      expect(stdout.match(/"stdout": "[^"]+"/g)!.slice(1).map(each => Buffer.from(each.slice(11, -1), 'base64').toString()).join('')).toBe('1\n2\n3\n');
-      expect(stdout).toMatch(/"name": "data",[^]*"type": "FILE_TYPE_DIRECTORY"/);
+      expect(stdout).toMatch(/"exitCode":\s*3,\s*"stdout":\s*"aGVsbG8K"/);
+      const outputs = [...stdout.matchAll(/"stdout":\s*"([^"]+)"/g)].map(([, text]) => Buffer.from(text!, 'base64').toString());
+      expect(outputs.slice(1).join('')).toBe('1\n2\n3\n');
+      expect(stdout).toMatch(/"name":\s*"data",[^]*"type":\s*"FILE_TYPE_DIRECTORY"/);
     });
 
     test.each([
