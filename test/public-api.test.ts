@@ -46,7 +46,10 @@ function openPlaces(types: { readonly [name: string]: ApiType }): string[] {
 const compiled = fs.existsSync(ASSEMBLY);
 (compiled ? describe : describe.skip)(`the public API${compiled ? '' : ' (needs the compiled library: npm run compile)'}`, () => {
   const read = () => JSON.parse(fs.readFileSync(ASSEMBLY, 'utf8'));
-  const work = fs.mkdtempSync(path.join(os.tmpdir(), 'public-api-'));
+  let work: string;
+  beforeAll(() => {
+    work = fs.mkdtempSync(path.join(os.tmpdir(), 'public-api-'));
+  });
   afterAll(() => fs.rmSync(work, { recursive: true }));
 
   test('has types that all languages have, but where values are open', () => {
