@@ -1,4 +1,8 @@
-import { ApiObject, Chart } from 'cdk8s';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ApiObject, App, Chart } from 'cdk8s';
+import { Construct } from 'constructs';
 import { Sandbox, SandboxClaim, SandboxNetwork, SandboxTemplate, SandboxWarmPool } from '../src';
 import { POD, messageOf, synth, testApp, testChart } from './helpers';
 
@@ -138,4 +142,52 @@ test('all findings of an app are reported at once, and each once', () => {
   expect(findings(charts[0]).map(line => line.slice(0, line.indexOf(':')))).toEqual([
     'two/python/Resource', 'two/pool/Resource', 'two/policy', 'two/policy',
   ]);
+});
+
+describe('work for apps of many charts', () => {
+  /** How often a synthesis reads the children of one construct, in an app of this number of charts. */
+  function reads(charts: number, withSandbox: boolean): number {
+    const app = new App({ outdir: mkdtempSync(join(tmpdir(), 'findings-')) });
+    for (let index = 0; index < charts; index++) {
+      new ApiObject(new Chart(app, `chart-${index}`), 'object', { apiVersion: 'v1', kind: 'ConfigMap' });
+    }
+    if (withSandbox) {
+      new Sandbox(app.node.children[0] as Chart, 'box', POD);
+    }
+    const probe = new Construct(app.node.children[0] as Chart, 'probe');
+    let count = 0;
+    Object.defineProperty(probe.node, 'children', { get: () => { count++; return []; } });
+    app.synth();
+    rmSync(app.outdir, { recursive: true });
+    return count;
+  }
+
+  test('the library walks through an app a fixed number of times, whatever the number of its charts', () => {
+    const own = (charts: number) => reads(charts, true) - reads(charts, false);
+    // A walk that finds no state yet, one for the state, one for the objects to check. The Sandbox itself costs cdk8s walks within its chart.
+    expect(own(2)).toBeLessThan(10);
+    expect(own(40)).toBe(own(2));
+  });
+
+  test('a dependency between charts would make cdk8s number files and walk for each of them, so there is none', () => {
+    const app = new App({ outdir: mkdtempSync(join(tmpdir(), 'findings-')) });
+    const template = new SandboxTemplate(new Chart(app, 'templates', { namespace: 'agents' }), 'python', POD);
+    const pool = new SandboxWarmPool(new Chart(app, 'pools', { namespace: 'agents' }), 'pool', { template });
+    new SandboxClaim(new Chart(app, 'claims', { namespace: 'agents' }), 'claim', { pool });
+    app.synth();
+    expect(readdirSync(app.outdir).sort()).toEqual(['claims.k8s.yaml', 'pools.k8s.yaml', 'templates.k8s.yaml']);
+    rmSync(app.outdir, { recursive: true });
+  });
+
+  test('what changes between two syntheses is checked again', () => {
+    const app = new App({ outdir: mkdtempSync(join(tmpdir(), 'findings-')) });
+    const chart = new Chart(app, 'chart', { namespace: 'agents' });
+    new Sandbox(chart, 'box', POD);
+    app.synth();
+    chart.toJson();
+    new ApiObject(chart, 'again', { apiVersion: 'agents.x-k8s.io/v1beta1', kind: 'Sandbox', metadata: { name: 'box' } });
+    expect(() => chart.toJson()).toThrow(/is a Sandbox of this name/);
+    expect(() => app.synth()).toThrow(/is a Sandbox of this name/);
+    rmSync(app.outdir, { recursive: true });
+  });
 });

@@ -26,17 +26,39 @@ export function checkTreeAtSynth(construct: Construct): void {
     quoteForAllReaders();
     let state: readonly unknown[] = [];
     let lines: readonly string[] = [];
+    let isSynthesis = false;
+    let isKnown = false;
     root.node.addValidation({
-      // cdk8s validates the whole app once more for each of its charts. The findings hold as long as the tree has the
-      // same objects with the same patches.
+      // cdk8s validates the whole app once more for each of its charts. The findings hold for the whole of a synthesis of the app, and
+      // otherwise as long as the tree has the same objects with the same patches.
       validate: () => {
-        if (!isUnchanged(root, state)) {
+        if (!isKnown && !isUnchanged(root, state)) {
           state = stateOf(root);
           lines = treeCheck(root);
         }
+        isKnown = isSynthesis;
         return [...lines];
       },
     });
+    for (const method of ['synth', 'synthYaml'] as const) {
+      duringSynthesis(root, method, () => { isSynthesis = true; }, () => { isSynthesis = isKnown = false; });
+    }
+  }
+}
+
+/** Has a method of the app say when it begins and ends. */
+function duringSynthesis(root: IConstruct, method: 'synth' | 'synthYaml', begin: () => void, end: () => void): void {
+  const app = root as unknown as Record<string, unknown>;
+  const original = app[method];
+  if (typeof original === 'function') {
+    app[method] = (...given: unknown[]) => {
+      begin();
+      try {
+        return original.apply(root, given);
+      } finally {
+        end();
+      }
+    };
   }
 }
 

@@ -1,4 +1,4 @@
-import { ApiObject, Chart } from 'cdk8s';
+import { Chart } from 'cdk8s';
 import { Construct, type IConstruct } from 'constructs';
 import * as l1 from '../../imports';
 import { checkProps, checkTreeAtSynth, dnsLabel, dnsSubdomain, placed, Problems } from '../checks';
@@ -6,7 +6,7 @@ import { DEFAULT_LABEL_DOMAINS, reservedAnnotationDomain } from '../generated/se
 import { SHADOW_POOL_PREFIX } from '../generated/vocabulary.gen';
 import {
   type AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf, inDifferentNamespaces, type ISandboxTemplate, type ISandboxWarmPool,
-  objectMetadata,
+  objectMetadata, writeAfter,
 } from '../objects';
 import { type Blueprint, checkPodMetadata, openVolumes, renderEnv, type SandboxVolume } from '../pod';
 import { ClaimOverrides, type KnownTemplate, knownTemplate } from './known-template';
@@ -147,12 +147,11 @@ export class SandboxClaim extends Construct {
     // On the objects: their constructs can hold others, this claim among them.
     for (const dependency of [props.pool, props.template]) {
       if (dependency instanceof Construct) {
-        resource.addDependency(ApiObject.of(dependency));
+        writeAfter(resource, dependency);
       }
     }
-    // Charts share shadow pools, and two of them could not come after each other.
-    if (shadowPool && Chart.of(shadowPool.pool) === Chart.of(this)) {
-      resource.addDependency(ApiObject.of(shadowPool.pool));
+    if (shadowPool) {
+      writeAfter(resource, shadowPool.pool);
     }
     checkTreeAtSynth(this);
   }
@@ -205,7 +204,7 @@ export class SandboxClaim extends Construct {
     });
     const known = knownTemplate(template);
     if (known) {
-      resource.addDependency(ApiObject.of(known));
+      writeAfter(resource, known);
     }
     pools.set(key, { name, pool });
     return { name, pool };

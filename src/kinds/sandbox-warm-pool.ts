@@ -1,10 +1,10 @@
-import { ApiObject, type Duration, Lazy } from 'cdk8s';
+import { type Duration, Lazy } from 'cdk8s';
 import { Construct } from 'constructs';
 import * as l1 from '../../imports';
 import { checkCalls, checkProps, checkTreeAtSynth, dnsLabel, dnsSubdomain, integer, placed, Problems, wholeSeconds } from '../checks';
 import {
   type AgentSandboxObjectProps, AgentSandboxVersion, checkObject, identityOf,
-  inDifferentNamespaces, type ISandboxTemplate, type ISandboxWarmPool, objectMetadata,
+  inDifferentNamespaces, type ISandboxTemplate, type ISandboxWarmPool, objectMetadata, writeAfter,
 } from '../objects';
 import { openVolumes } from '../pod';
 import { type WarmPoolAutoscalingOptions, WarmPoolHorizontalPodAutoscaler, WarmPoolScaledObject, type WarmPoolScaledObjectOptions } from '../scaling';
@@ -162,7 +162,7 @@ export class SandboxWarmPool extends Construct implements ISandboxWarmPool {
     this.apiVersion = resource.apiVersion;
     if (template) {
       // The object alone: pools can be children of their template, and would depend on each other.
-      resource.addDependency(ApiObject.of(template));
+      writeAfter(resource, template);
     }
     checkTreeAtSynth(this);
   }

@@ -1,6 +1,6 @@
 export { DnsPolicy, ImagePullPolicy, MountPropagation, PersistentVolumeAccessMode, Protocol, RestartPolicy } from './core-enums';
 export { crds } from './crds';
-export { ClusterScopedObject, ObjectMetadataProps } from './kubernetes-object';
+export { ClusterScopedObject, ObjectMetadataProps, writeAfter } from './kubernetes-object';
 export { NAMESPACE_NAME_LABEL, orderedSelector, selectorOf } from './label-selector';
 export {
   AgentSandboxObjectProps, AgentSandboxVersion, checkKeys, checkLabels, checkObject, identityOf, inDifferentNamespaces, objectMetadata,

@@ -1,4 +1,4 @@
-import { ApiObject, type ApiObjectProps } from 'cdk8s';
+import { ApiObject, type ApiObjectProps, Chart } from 'cdk8s';
 import type { Construct } from 'constructs';
 
 /** Labels and annotations of an object that stands beside the Agent Sandbox API. */
@@ -28,5 +28,18 @@ export class ClusterScopedObject extends ApiObject {
     super(scope, id, props);
     // Here and not in toJson, so that all readers of the metadata get the same answer, like the search for duplicate names.
     Object.assign(this.metadata, { namespace: undefined });
+  }
+}
+
+/**
+ * Writes an object after that of another construct, if both are in one chart. A dependency between charts would have cdk8s number the files
+ * of all charts, so that a new chart renames the files of others, and would cost it a walk through the app for each of them. Controllers
+ * wait for what is applied later.
+ *
+ * @internal
+ */
+export function writeAfter(object: ApiObject, other: Construct): void {
+  if (Chart.of(object) === Chart.of(other)) {
+    object.addDependency(ApiObject.of(other));
   }
 }
