@@ -5,7 +5,7 @@ import * as oldest from 'cdk8s-plus-28';
 import * as today from 'cdk8s-plus-33';
 import * as newest from 'cdk8s-plus-34';
 import ts from 'typescript';
-import { DnsPolicy, ImagePullPolicy, Isolation, MountPropagation, PersistentVolumeAccessMode, Protocol, RestartPolicy, Sandbox, SandboxVolume } from '../src';
+import { DnsPolicy, ImagePullPolicy, Isolation, MountPropagation, NetworkPeer, PersistentVolumeAccessMode, Protocol, RestartPolicy, Sandbox, SandboxVolume } from '../src';
 import { testChart } from './helpers';
 import { plusApp } from './support/plus-app';
 
@@ -102,4 +102,18 @@ test('an object of another kind is refused by its kind', () => {
   const config: any = newest.ConfigMap.fromConfigMapName(chart, 'config', 'settings');
   expect(() => SandboxVolume.secret('v', config)).toThrow('SandboxVolume.secret: secret is an ImportedConfigMap');
   expect(() => SandboxVolume.secret('v', { kind: 'ConfigMap', name: 'x' })).toThrow('use a Secret of cdk8s-plus');
+});
+
+test.each(['', 'Bad_Name', 'a b'])('the name %j is refused wherever an object is named', name => {
+  const remedy = `name is '${name}': use 1 to 253 lower-case letters`;
+  expect(() => SandboxVolume.secret('v', { kind: 'Secret', name })).toThrow(`SandboxVolume.secret: secret.${remedy}`);
+  const box = (props: object) => () => new Sandbox(testChart(), 'box', { containers: [{ image: 'registry.example/python@sha256:0123' }], isolation: Isolation.gvisor(), ...props });
+  expect(box({ imagePullSecrets: [{ kind: 'Secret', name }] })).toThrow(`imagePullSecrets[0].${remedy}`);
+  expect(box({ serviceAccount: { kind: 'ServiceAccount', name } })).toThrow(`serviceAccount.${remedy}`);
+});
+
+test('a peer that selects nothing is refused', () => {
+  for (const config of [undefined, {}, { podSelector: {} }]) {
+    expect(() => NetworkPeer.fromPlus({ toNetworkPolicyPeerConfig: () => config as any })).toThrow('NetworkPeer.fromPlus: peer');
+  }
 });

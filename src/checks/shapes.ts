@@ -3,6 +3,7 @@ import { Construct } from 'constructs';
 import { ENUMS_JSON, METHODS, STRUCTS_JSON } from '../generated/shapes.gen';
 import { nearest } from './nearest';
 import { Problems } from './problems';
+import { dnsSubdomain } from './rules';
 import { isPlain, show } from './show';
 
 /**
@@ -310,6 +311,9 @@ function checkContent(problems: Problems, prop: string, value: Record<PropertyKe
   const type = notation.endsWith('?') ? notation.slice(0, -1) : notation;
   if (isLazy(value)) {
     return;
+  }
+  if (Object.hasOwn(PLUS_KINDS, type)) {
+    problems.check(`${prop}.name`, value.name, dnsSubdomain);
   }
   if (type[0] === '[') {
     for (let index = 0; index < value.length; index++) {

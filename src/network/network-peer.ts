@@ -1,7 +1,7 @@
 import type * as l1 from '../../imports';
 import { checkCalls, dnsLabel, Problems } from '../checks';
 import { SPECIAL_IPV4, SPECIAL_IPV6 } from '../generated/semantics.gen';
-import { type ILabelSelector, type INetworkPolicyPeer, NAMESPACE_NAME_LABEL, orderedSelector, selectorOf } from '../objects';
+import { type ILabelSelector, type INetworkPolicyPeer, NAMESPACE_NAME_LABEL, type NetworkPolicyPeerConfig, orderedSelector, selectorOf } from '../objects';
 import { Cidr, cidr as cidrRule } from './cidr';
 
 /** Where Pods are. At most one of the options. */
@@ -198,7 +198,8 @@ export class NetworkPeer {
    * @throws if an IP block of it does not follow the rules of `NetworkPeer.cidr`
    */
   public static fromPlus(peer: INetworkPolicyPeer): NetworkPeer {
-    const { ipBlock, podSelector: selected } = peer.toNetworkPolicyPeerConfig();
+    // A peer in JavaScript may return nothing.
+    const { ipBlock, podSelector: selected } = (peer.toNetworkPolicyPeerConfig() as NetworkPolicyPeerConfig | undefined) ?? {};
     if (ipBlock) {
       return NetworkPeer.cidr(ipBlock.cidr, { except: ipBlock.except });
     }

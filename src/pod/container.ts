@@ -471,6 +471,9 @@ function renderPorts(problems: Problems, props: SandboxContainer): l1.ContainerP
 function checkMounts(problems: Problems, props: SandboxContainer): void {
   (props.mounts ?? []).forEach((mount, index) => {
     problems.check(`mounts[${index}].path`, mount.path, absolutePath);
+    if (/^\/+$/.test(mount.path)) {
+      problems.add(`mounts[${index}].path`, mount.path, 'the volume would hide the whole file system of the image: mount it at a folder of its own');
+    }
     problems.check(`mounts[${index}].recursiveReadOnly`, mount.recursiveReadOnly, oneOf('Enabled', 'IfPossible', 'Disabled'));
     if (mount.subPath !== undefined && mount.subPathExpr !== undefined) {
       problems.add(`mounts[${index}].subPathExpr`, mount.subPathExpr, 'use either subPath or subPathExpr');
