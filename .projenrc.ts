@@ -7,6 +7,7 @@ import { TypeScriptRunner } from 'projen/lib/typescript';
 import { IMPORT_RULES, UNUSED_RULES } from './projenrc/import-rules';
 import { ACTIONS, addReleaseWorkflow } from './projenrc/release-workflow';
 import { SOURCE_CONDITION, Workspace } from './projenrc/workspace';
+import { ROWS } from './scripts/matrix/rows';
 
 const NODE_FLOOR = '20.19.0';
 /** The command of the library, compiled. */
@@ -447,6 +448,9 @@ project.addTask('test:node', {
   receiveArgs: true,
 });
 
+// A script: it ends with Ctrl-C, and takes rows.
+project.setScript('test:matrix', 'tsx scripts/test-matrix.ts');
+
 const testAll = project.addTask('test:all', { description: 'Build the control plane if it is missing, then the library, then run every check and test' });
 testAll.exec('tsx testbed/src/cli.ts build --if-missing');
 testAll.spawn(project.preCompileTask);
@@ -467,6 +471,23 @@ workflow.addJob('build', {
     { uses: ACTIONS.setupNode, with: { 'node-version': '20' } },
     { uses: ACTIONS.setupGo, with: { 'go-version': '1.26' } },
     { run: 'bash .ci/run' },
+  ],
+});
+
+const matrix = new GithubWorkflow(project.github!, 'matrix');
+matrix.on({ schedule: [{ cron: '17 3 * * 1' }], workflowDispatch: {} });
+matrix.addJob('test', {
+  runsOn: ['ubuntu-latest'],
+  permissions: { contents: JobPermission.READ },
+  strategy: { failFast: false, matrix: { domain: { row: ROWS.map(({ name }) => name) } } },
+  steps: [
+    { uses: ACTIONS.checkout },
+    { uses: ACTIONS.setupNode, with: { 'node-version': '20' } },
+    { uses: ACTIONS.setupGo, with: { 'go-version': '1.26' } },
+    { run: 'npm ci --no-audit --no-fund' },
+    { run: 'npm run testbed -- build --if-missing' },
+    { run: 'npx projen compile' },
+    { run: 'npm run test:matrix -- ${{ matrix.row }}' },
   ],
 });
 

@@ -2,10 +2,10 @@ import { execFile, spawn } from 'node:child_process';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { cacheRoot, installDir, installedPath, isInstalled, linkerFlags } from './cache.js';
+import { cacheRoot, installDir, installedPath, isInstalled, linkerFlags, moduleDir } from './cache.js';
 import { withLock } from './lock.js';
 import { isAlive } from './processes.js';
-import { PROGRAMS, type Program, type ProgramGroup, moduleDir } from './programs.js';
+import { PROGRAMS, type Program, type ProgramGroup } from './programs.js';
 
 /** Folders of builds under way; the process id follows. */
 const UNFINISHED = 'unfinished-';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type GoModule, PROGRAMS, type Program, moduleDir } from './programs.js';
+import { type GoModule, PROGRAMS, type Program, TESTBED_DIR } from './programs.js';
 
 /**
  * Folder of everything the testbed keeps between runs: `AGENT_SANDBOX_TESTBED_CACHE`, else
@@ -12,9 +12,32 @@ export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
   return resolve(env.AGENT_SANDBOX_TESTBED_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'cdk8s-agent-sandbox', 'testbed'));
 }
 
+/** Folder of the modules of other releases of Kubernetes, each in a folder of its version. */
+export function kubernetesModules(env: NodeJS.ProcessEnv = process.env): string {
+  return join(cacheRoot(env), 'kubernetes');
+}
+
+/**
+ * The folder of a Go module: ours, or that of another release of Kubernetes which `AGENT_SANDBOX_TESTBED_KUBERNETES` names (`1.31` or
+ * `1.31.4`) and `build --kubernetes` has made. Throws if it has not.
+ */
+export function moduleDir(module: GoModule, env: NodeJS.ProcessEnv = process.env): string {
+  const wanted = env.AGENT_SANDBOX_TESTBED_KUBERNETES;
+  if (module !== 'control-plane' || !wanted) {
+    return join(TESTBED_DIR, 'go', module);
+  }
+  const made = existsSync(kubernetesModules(env)) ? readdirSync(kubernetesModules(env)) : [];
+  const patchOf = (version: string) => Number(version.split('.')[2]);
+  const [newest] = made.filter(version => /^v\d+\.\d+\.\d+$/.test(version) && `${version}.`.startsWith(`v${wanted}.`)).sort((a, b) => patchOf(b) - patchOf(a));
+  if (newest === undefined) {
+    throw new Error(`AGENT_SANDBOX_TESTBED_KUBERNETES is ${wanted}, which is not built: run "npm run testbed -- build --kubernetes ${wanted}", or unset it`);
+  }
+  return join(kubernetesModules(env), newest);
+}
+
 /** Version of a Go module that one of our modules pins, with the leading `v`. */
-function pinnedVersion(module: GoModule, goModule: string): string {
-  const goMod = readFileSync(join(moduleDir(module), 'go.mod'), 'utf8');
+export function pinnedVersion(module: GoModule, goModule: string, env: NodeJS.ProcessEnv = process.env): string {
+  const goMod = readFileSync(join(moduleDir(module, env), 'go.mod'), 'utf8');
   const line = goMod.split('\n').map(text => text.trim().replace(/^require\s+/, '').split(/\s+/)).find(words => words[0] === goModule && words[1]?.startsWith('v'));
   if (!line) {
     throw new Error(`testbed/go/${module}/go.mod requires no ${goModule}: add it there and run "go mod tidy"`);
@@ -28,8 +51,8 @@ export function programVersion(program: Program): string {
 }
 
 /** `-ldflags` of a program: no symbol tables (a third of the size) and its versions. */
-export function linkerFlags(program: Program): string {
-  const stamps = program.stamps(goModule => pinnedVersion(program.module, goModule));
+export function linkerFlags(program: Program, env: NodeJS.ProcessEnv = process.env): string {
+  const stamps = program.stamps(goModule => pinnedVersion(program.module, goModule, env));
   return ['-s', '-w', ...Object.entries(stamps).map(([name, value]) => `-X ${name}=${value}`)].join(' ');
 }
 
@@ -39,14 +62,15 @@ export function linkerFlags(program: Program): string {
  */
 export function installDir(module: GoModule, env: NodeJS.ProcessEnv = process.env): string {
   const hash = createHash('sha256');
-  for (const file of ['go.mod', 'go.sum', ...goSources(module)]) {
-    hash.update(readFileSync(join(moduleDir(module), file)));
+  const dir = moduleDir(module, env);
+  for (const file of ['go.mod', 'go.sum', ...goSources(dir)]) {
+    hash.update(readFileSync(join(dir, file)));
   }
   const programs = PROGRAMS.filter(program => program.module === module);
   for (const program of programs) {
-    hash.update(`${program.package} ${linkerFlags(program)}\n`);
+    hash.update(`${program.package} ${linkerFlags(program, env)}\n`);
   }
-  const label = module === 'control-plane' ? `kubernetes-${pinnedVersion(module, 'k8s.io/kubernetes')}` : module;
+  const label = module === 'control-plane' ? `kubernetes-${pinnedVersion(module, 'k8s.io/kubernetes', env)}` : module;
   return join(cacheRoot(env), `${label}-${process.platform}-${process.arch}-${hash.digest('hex').slice(0, 12)}`);
 }
 
@@ -59,6 +83,6 @@ export function isInstalled(program: Program, env: NodeJS.ProcessEnv = process.e
   return existsSync(installedPath(program, env));
 }
 
-function goSources(module: GoModule): string[] {
-  return readdirSync(moduleDir(module), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.go')).sort();
+function goSources(dir: string): string[] {
+  return readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.go')).sort();
 }

@@ -14,7 +14,8 @@ program.command('build')
   .description('compile what is not in the cache yet (the only command that compiles)')
   .option('--if-missing', 'say nothing if all is there', false)
   .addOption(new Option('--group <names...>', 'what to build').choices(GROUPS).default(DEFAULT_GROUPS, DEFAULT_GROUPS.join(' ')))
-  .action(options => build({ groups: options.group, ifMissing: options.ifMissing }));
+  .option('--kubernetes <release>', 'another release of Kubernetes: 1.31, 1.31.4, or newest')
+  .action(options => build({ groups: options.group, ifMissing: options.ifMissing, kubernetes: options.kubernetes }));
 
 program.command('up')
   .description('start a control plane that runs until "down", with the CRDs of this project')

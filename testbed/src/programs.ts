@@ -122,8 +122,3 @@ export const TESTBED_DIR = findTestbed(dirname(fileURLToPath(import.meta.url)));
 function findTestbed(from: string): string {
   return existsSync(join(from, 'supervisor.mjs')) ? from : findTestbed(dirname(from));
 }
-
-/** The folder of a Go module. */
-export function moduleDir(module: GoModule): string {
-  return join(TESTBED_DIR, 'go', module);
-}

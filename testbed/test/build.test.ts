@@ -2,9 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { BuildError, GoMissingError, buildProgram, goVersion, missingPrograms } from '../src/build.js';
-import { installDir, installedPath, linkerFlags, programVersion } from '../src/cache.js';
+import { installDir, installedPath, linkerFlags, moduleDir, programVersion } from '../src/cache.js';
 import { withLock } from '../src/lock.js';
-import { PROGRAMS, moduleDir, program } from '../src/programs.js';
+import { PROGRAMS, program } from '../src/programs.js';
 import { waitFor } from '../src/wait.js';
 
 const etcd = program('etcd');

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { Listr, type ListrTask } from 'listr2';
 import { buildProgram, goVersion, missingPrograms, programsOf, withBuildLock } from '../build.js';
 import { cacheRoot, installedPath, isInstalled, programVersion } from '../cache.js';
+import { prepareKubernetes } from '../kubernetes.js';
 import type { Program, ProgramGroup } from '../programs.js';
 import { megabytes, seconds } from './format.js';
 
@@ -9,10 +10,16 @@ export interface BuildCommandOptions {
   readonly groups: readonly ProgramGroup[];
   /** Says nothing and needs no Go if all programs are there. */
   readonly ifMissing: boolean;
+  /** Another release of Kubernetes: `1.31`, `1.31.4` or `newest`. @default - the release of this repository */
+  readonly kubernetes?: string;
 }
 
 /** Compiles the programs that are not in the cache yet, with the name and time of each step. */
-export async function build({ groups, ifMissing }: BuildCommandOptions): Promise<void> {
+export async function build({ groups, ifMissing, kubernetes }: BuildCommandOptions): Promise<void> {
+  if (kubernetes !== undefined) {
+    process.env.AGENT_SANDBOX_TESTBED_KUBERNETES = await prepareKubernetes(kubernetes);
+    console.log(`for tests with these programs: export AGENT_SANDBOX_TESTBED_KUBERNETES=${process.env.AGENT_SANDBOX_TESTBED_KUBERNETES}`);
+  }
   if (missingPrograms(groups).length === 0) {
     if (!ifMissing) {
       console.log(`all of ${programsOf(groups).map(program => program.name).join(', ')} is built (${cacheRoot()})`);
