@@ -81,11 +81,13 @@ export const ORIGINAL_CONTROLLER_RULES: ControllerRules = {
   ],
 };
 
+const ACCESS_REVIEWS = rule('authorization.k8s.io', 'subjectaccessreviews', 'create');
+
 /** The rights of the router: to find Sandboxes and their Pods; to check tokens and callers, in the whole cluster; to resume Sandboxes; and to claim them for callers. */
 export const ROUTER_RULES = {
   resolve: [rule(GROUP, 'sandboxes', 'list watch'), rule('', 'pods', 'list watch')],
-  authorize: [rule('authentication.k8s.io', 'tokenreviews', 'create'), rule('authorization.k8s.io', 'subjectaccessreviews', 'create')],
-  access: [rule('authorization.k8s.io', 'subjectaccessreviews', 'create')],
+  authorize: [rule('authentication.k8s.io', 'tokenreviews', 'create'), ACCESS_REVIEWS],
+  access: [ACCESS_REVIEWS],
   resume: [rule(GROUP, 'sandboxes', 'patch')],
   rest: [rule(EXTENSIONS_GROUP, 'sandboxclaims', 'get list watch create delete'), rule(GROUP, 'sandboxes', 'patch')],
 } as const;

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import { parseAllDocuments } from 'yaml';
 import { ManifestImport } from '../src';
 import { main } from '../src/cli/main';
 import { messageOf } from './helpers';
+import { runTypeScript } from './typescript';
 
 const ROOT = join(__dirname, '..');
 
@@ -123,7 +123,7 @@ beforeAll(() => {
     return `require('./${name}');`;
   });
   writeFileSync(join(folder, 'all.ts'), programs.join('\n'));
-  const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', join(folder, 'all.ts')], { cwd: ROOT, encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '', TSX_TSCONFIG_PATH: join(folder, 'tsconfig.json') } });
+  const { status, stderr } = runTypeScript([join(folder, 'all.ts')], { env: { TSX_TSCONFIG_PATH: join(folder, 'tsconfig.json') } });
   if (status !== 0) {
     throw new Error(stderr);
   }

@@ -1,16 +1,16 @@
-import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { REPOSITORY, readManifests } from '../scripts/example-apps';
 import { type Manifest, format, rows } from '../scripts/manifest-table';
 import { describeWithPrograms } from '../testbed/src/jest/index.js';
+import { runTypeScript } from './typescript';
 
 const workDir = fs.mkdtempSync(path.join(os.tmpdir(), 'quickstart-'));
 afterAll(() => fs.rmSync(workDir, { recursive: true }));
 
 function quickstartWith(env: NodeJS.ProcessEnv, ...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--conditions=agent-sandbox-source', '--import', 'tsx', 'scripts/quickstart.ts', ...args], { cwd: REPOSITORY, encoding: 'utf8', env });
+  const { status, stdout, stderr } = runTypeScript(['scripts/quickstart.ts', ...args], { env });
   return { status, stdout, stderr };
 }
 

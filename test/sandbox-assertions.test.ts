@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import {
 } from '../src';
 import { METHODS } from '../src/generated/shapes.gen';
 import { CONTAINER, POD, messageOf, testApp } from './helpers';
+import { runTypeScript } from './typescript';
 
 /** An app in which every assertion can hold and fail. */
 function app(): App {
@@ -222,7 +222,7 @@ test('assertions are plain errors in node:test, too', () => {
       test('holds', () => { SandboxAssertions.ofManifests([]).hasNoFindings(); });
       test('fails', () => { SandboxAssertions.ofManifests([]).hasSandbox('box'); });
     `);
-    const { stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--test', '--test-reporter', 'tap', file], { cwd: join(__dirname, '..'), encoding: 'utf8', env: { PATH: process.env.PATH } });
+    const { stdout } = runTypeScript(['--test', '--test-reporter', 'tap', file]);
     expect(stdout).toContain('ok 1 - holds');
     expect(stdout).toContain('not ok 2 - fails');
     expect(stdout).toContain("expected a Sandbox 'box', and there is no Sandbox of this name:");

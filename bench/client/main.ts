@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { benchmark } from '../rounds';
 import { median, quantile } from '../statistics';
 import { table } from '../table';
 import type { SandboxClient } from '../../packages/client/src/client.js';
@@ -143,21 +143,4 @@ function compare(before: string, rounds: number): void {
 
 const STEPS = ['claim', 'ready', 'first', 'total', 'second'] as const;
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { rounds: { type: 'string', default: '20' }, before: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
-  if (values.help || !/^[1-9]\d{0,3}$/.test(values.rounds)) {
-    console.error(USAGE);
-    return values.help ? 0 : 2;
-  }
-  if (values.before === undefined) {
-    await run(Number(values.rounds));
-  } else {
-    compare(values.before, Number(values.rounds));
-  }
-  return 0;
-}
-
-main().then(code => process.exit(code), error => {
-  console.error(error);
-  process.exit(1);
-});
+benchmark(USAGE, 20, (rounds, { before }) => (before === undefined ? run(rounds) : compare(before, rounds)), ['before']);

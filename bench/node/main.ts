@@ -3,7 +3,7 @@
  * ../README.md.
  */
 import * as os from 'node:os';
-import { parseArgs } from 'node:util';
+import { benchmark } from '../rounds';
 import { median, quantile } from '../statistics';
 import { table } from '../table';
 import { NodeWorld, RUNTIMES, type Runtime } from './world';
@@ -93,17 +93,4 @@ async function run(rounds: number): Promise<void> {
   }
 }
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, help: { type: 'boolean', short: 'h' } } });
-  if (values.help || !/^[1-9]\d{0,2}$/.test(values.rounds)) {
-    console.error(USAGE);
-    return values.help ? 0 : 2;
-  }
-  await run(Number(values.rounds));
-  return 0;
-}
-
-main().then(code => process.exit(code), error => {
-  console.error(error);
-  process.exit(1);
-});
+benchmark(USAGE, 5, run);

@@ -21,6 +21,8 @@ export interface Knob {
   readonly description: string;
   /** The flag that it is, which says what values there may be. */
   readonly flag?: Flag;
+  /** Least value of a number that is no flag. @default 0 */
+  readonly least?: number;
   /** The allowed values. */
   readonly choices?: readonly string[];
   /** Another value that is there for this one to count; without it the prop is not set. */
@@ -29,6 +31,8 @@ export interface Knob {
   readonly without?: string;
   /** A value to recognise it by, where the usual one is not well-formed. */
   readonly sentinel?: unknown;
+  /** A value as a user writes it, other than the default, where not every value of the type will do. */
+  readonly example?: unknown;
   /** Go template of the value, where it is not the value itself. Such a value is always set. */
   readonly expression?: string;
   /** Go template of the condition, where it is not the presence of the value. */

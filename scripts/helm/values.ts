@@ -1,6 +1,6 @@
 import type { Flag } from '../../api/flags/flag';
 import { INTEGER_MAX, LOG_LEVEL_NAMES, TEXT_RULES, type TextRule, type TextRuleName, boundsOf, numeral } from '../../api/flags/rules';
-import { type Knob, isBoolean, isSet, setAt } from './knob';
+import { type Knob, isSet, setAt } from './knob';
 
 type Schema = { [keyword: string]: unknown };
 
@@ -81,7 +81,7 @@ function schemaOf(knob: Knob): Schema {
   switch (knob.type) {
     case 'boolean': case 'part': return { type: 'boolean' };
     case 'integer': case 'seconds': case 'milliseconds':
-      return { type: orNull('integer'), minimum: knob.type === 'integer' && knob.value.includes('eplicas') ? 1 : 0, maximum: INTEGER_MAX };
+      return { type: orNull('integer'), minimum: knob.least ?? 0, maximum: INTEGER_MAX };
     case 'number': return { type: orNull('number') };
     case 'duration': return { type: 'string', pattern: `^(${durationPattern(1000, INTEGER_MAX * 1000, ['s', 'm', 'h'])})${isSet(knob.default) ? '' : '?'}$` };
     case 'quantity': return { type: ['string', 'number'], pattern: '^([0-9]+(\\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?)?$' };
@@ -134,39 +134,4 @@ export function valuesTable(knobs: readonly Knob[]): string {
     ? IMAGE_PARTS.map(([part, description]) => [`${knob.value}.${part}`, '""', `${part === 'repository' ? `${knob.description} ` : ''}${description}`])
     : [[knob.value, JSON.stringify(knob.default), `${knob.description}${knob.choices ? ` One of: ${knob.choices.filter(Boolean).join(', ')}.` : ''}`]]));
   return ['| value | default | meaning |', '|---|---|---|', ...rows.map(([value, preset, text]) => `| \`${value}\` | \`${cell(preset)}\` | ${cell(text)} |`)].join('\n');
-}
-
-/** Values that differ from their default, one for each knob, as a user could write them. For tests. */
-export function exampleOf(knob: Knob): unknown {
-  if (isBoolean(knob)) {
-    return !knob.default;
-  }
-  if (knob.choices) {
-    return knob.choices.find(choice => choice !== '' && choice !== knob.default);
-  }
-  // Where not every text will do, the sentinel has the form of one that does.
-  const { sentinel } = knob;
-  if (typeof sentinel === 'string' || (Array.isArray(sentinel) && sentinel.every(item => typeof item === 'string'))) {
-    const own = (text: string) => text.replace(/zz/g, 'own');
-    return typeof sentinel === 'string' ? own(sentinel) : sentinel.map(own);
-  }
-  if (knob.flag?.type === 'logLevel') {
-    return 'debug';
-  }
-  switch (knob.type) {
-    case 'integer': return knob.value.endsWith('maxReplicas') ? 7 : 3;
-    case 'seconds': return 90;
-    case 'milliseconds': return 1500;
-    case 'number': return 2.5;
-    case 'duration': return knob.value.endsWith('scrapeTimeout') ? '7s' : '90s';
-    case 'quantity': return knob.value.includes('limits') ? '3Gi' : '200Mi';
-    case 'strings': return /Ports$/.test(knob.value) ? ['3000', '8000-8100'] : /Cidrs$/.test(knob.value) ? ['10.0.0.0/8', 'fd00::/8'] : ['first', 'second'];
-    case 'integers': return [6443, 7443];
-    case 'map': return { 'example.com/key': 'value' };
-    case 'object': return { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'a', operator: 'Exists' }] }] } } };
-    case 'objects': return [{ name: 'first', value: 'a "quoted" {{ value }}' }, { name: 'second', value: '1' }];
-    case 'pullSecrets': return [{ name: 'registry' }];
-    case 'image': return { repository: 'registry.example:5000/other', tag: '2.0', digest: `sha256:${'0'.repeat(64)}` };
-    default: return 'something';
-  }
 }

@@ -121,11 +121,14 @@ export interface MetadataServer {
   readonly cloud: string;
 }
 
+/** The metadata server that nearly all clouds have. */
+export const COMMON_METADATA_SERVER = '169.254.169.254/32';
+
 /** The metadata and credential servers of clouds; of those with the same range, the best known comes first. Each is in a special range. */
 export const METADATA_SERVERS: readonly MetadataServer[] = [
   { cidr: '100.100.100.200/32', range: '100.100.100.200/32', cloud: 'Alibaba Cloud' },
   { cidr: '168.63.129.16/32', range: '168.63.129.16/32', cloud: 'Azure (WireServer)' },
-  { cidr: '169.254.169.254/32', range: '169.254.0.0/16', cloud: 'nearly all clouds' },
+  { cidr: COMMON_METADATA_SERVER, range: '169.254.0.0/16', cloud: 'nearly all clouds' },
   { cidr: '169.254.0.23/32', range: '169.254.0.0/16', cloud: 'Tencent Cloud' },
   { cidr: '169.254.42.42/32', range: '169.254.0.0/16', cloud: 'Scaleway' },
   { cidr: '169.254.170.2/32', range: '169.254.0.0/16', cloud: 'AWS (ECS tasks)' },

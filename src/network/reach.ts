@@ -1,4 +1,4 @@
-import { METADATA_SERVERS, SPECIAL_IPV4, SPECIAL_IPV6, SPECIAL_RANGES } from '../generated/semantics.gen';
+import { COMMON_METADATA_SERVER, METADATA_SERVERS, SPECIAL_IPV4, SPECIAL_IPV6, SPECIAL_RANGES } from '../generated/semantics.gen';
 import { Cidr } from './cidr';
 
 /** Ranges of IPv6 in which addresses stand for IPv4 addresses, with the number of bits before the IPv4 address. */
@@ -9,8 +9,6 @@ const TRANSLATED: ReadonlyArray<{ readonly range: Cidr; readonly before?: number
   { range: Cidr.tryParse('2001::/32')! },
   { range: Cidr.tryParse('::/96')! },
 ];
-
-const MOST_CLOUDS = '169.254.169.254/32';
 
 const SPECIAL: Readonly<Record<32 | 128, readonly Cidr[]>> = { 32: parsed(SPECIAL_IPV4), 128: parsed(SPECIAL_IPV6) };
 
@@ -34,7 +32,7 @@ export function reachProblem(block: Cidr, holes: readonly Cidr[]): string | unde
   if (reached.length > 0) {
     const whole = Cidr.compact([...SPECIAL[block.bits].filter(range => block.contains(range)), ...holes]);
     const servers = METADATA_SERVERS.filter(({ cidr }) => reached.some(range => range.contains(Cidr.tryParse(cidr)!)));
-    const worst = servers.find(({ cidr }) => cidr === MOST_CLOUDS) ?? servers[0];
+    const worst = servers.find(({ cidr }) => cidr === COMMON_METADATA_SERVER) ?? servers[0];
     const more = reached.length > 3 ? ` and ${reached.length - 3} more that are not public` : '';
     const danger = worst ? `; at ${worst.cidr.split('/')[0]} clouds hand out the credentials of the node` : '';
     const named = reached.slice(0, 3).map(range => `${range} (${SPECIAL_RANGES.find(({ cidr }) => cidr === String(range))!.use})`).join(', ');

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import * as path from 'node:path';
 import Ajv from 'ajv';
 import { Duration } from 'cdk8s';
@@ -15,6 +14,7 @@ import { AgentSandboxController } from '../../src';
 import { withPlaceholders } from '../../src/checks';
 import { testApp } from '../helpers';
 import { IMAGE, ROUTER as ROUTER_IMAGE } from './helpers';
+import { runTypeScript } from '../typescript';
 
 jest.setTimeout(180_000);
 
@@ -94,9 +94,7 @@ function programSays(program: string, commandLines: readonly (readonly string[])
   const code = `import { parseFlags } from ${JSON.stringify(file)}; import { readFileSync } from 'node:fs';
     const said = args => { try { parseFlags(args); return ''; } catch (error) { if (error.name !== 'FlagError') throw error; return error.message || 'help'; } };
     console.log(JSON.stringify(JSON.parse(readFileSync(0, 'utf8')).map(said)));`;
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--conditions=agent-sandbox-source', '--import', 'tsx', '--input-type=module', '-e', code], {
-    encoding: 'utf8', env: { PATH: process.env.PATH }, input: JSON.stringify(commandLines), maxBuffer: 64 << 20,
-  });
+  const { stdout, stderr, status } = runTypeScript(['--input-type=module', '-e', code], { input: JSON.stringify(commandLines), maxBuffer: 64 << 20 });
   if (status !== 0) {
     throw new Error(stderr);
   }

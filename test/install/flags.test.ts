@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import * as path from 'node:path';
 import { Duration } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
@@ -10,6 +9,7 @@ import { ROUTER_RULES } from '../../api/rights';
 import { granted } from '../cluster/support/rights';
 import { testChart } from '../helpers';
 import { ROUTER, controllerPod, install, routerPod } from './helpers';
+import { runTypeScript } from '../typescript';
 
 jest.setTimeout(120_000);
 
@@ -22,9 +22,7 @@ function against(program: 'controller' | 'router', args: string[]): string {
 function evaluated(program: string, module: string, exports: string, statements: string, args: string[] = []): string {
   const file = path.join(__dirname, '..', '..', 'packages', program, 'src', `${module}.ts`);
   const code = `import ${exports} from ${JSON.stringify(file)}; ${statements}`;
-  const { stdout, stderr } = spawnSync(process.execPath, ['--conditions=agent-sandbox-source', '--import', 'tsx', '--input-type=module', '-e', code, '--', ...args], {
-    encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' },
-  });
+  const { stdout, stderr } = runTypeScript(['--input-type=module', '-e', code, '--', ...args]);
   return (stdout + stderr).trim();
 }
 

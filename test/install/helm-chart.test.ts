@@ -9,9 +9,10 @@ import { installYaml } from '../../scripts/helm/install-yaml';
 import { type Knob, type Values, propsOf, setAt } from '../../scripts/helm/knob';
 import { KNOBS } from '../../scripts/helm/knobs';
 import { objectsOf } from '../../scripts/helm/synthesize';
-import { defaultValues, exampleOf } from '../../scripts/helm/values';
+import { defaultValues } from '../../scripts/helm/values';
 import { findPrograms } from '../../testbed/src/index.js';
 import { describeWithPrograms } from '../../testbed/src/jest/index.js';
+import { exampleOf } from './knob-examples';
 
 const ROOT = path.join(__dirname, '..', '..');
 const CHART = path.join(ROOT, 'chart');

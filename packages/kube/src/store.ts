@@ -146,18 +146,18 @@ export class Store<T extends KubeObject> {
       return false;
     }
     const cached = this.entries.get(keyOf(object))?.object;
-    if (this.isBuried(object) || (cached && !isNewer(resourceVersion, cached.metadata.resourceVersion))) {
+    if (this.hasTombstone(object) || (cached && !isNewer(resourceVersion, cached.metadata.resourceVersion))) {
       return false;
     }
     if (this.options.accepts && !this.options.accepts(object)) {
       if (cached) {
         this.remove(cached, cached, 'write');
-        this.bury(cached, cached.metadata.uid === uid ? resourceVersion : undefined);
+        this.leaveTombstone(cached, cached.metadata.uid === uid ? resourceVersion : undefined);
       }
       return cached !== undefined;
     }
     if (cached && cached.metadata.uid !== uid) {
-      this.bury(cached, undefined);
+      this.leaveTombstone(cached, undefined);
     }
     this.put(object, 'write');
     return true;
@@ -170,7 +170,7 @@ export class Store<T extends KubeObject> {
       return false;
     }
     this.remove(cached, cached, 'write');
-    this.bury(cached, undefined);
+    this.leaveTombstone(cached, undefined);
     return true;
   }
 
@@ -192,7 +192,7 @@ export class Store<T extends KubeObject> {
     const uids = new Set<string>();
     for (const object of objects) {
       uids.add(object.metadata.uid ?? '');
-      if (this.isBuried(object)) {
+      if (this.hasTombstone(object)) {
         continue;
       }
       const key = keyOf(object);
@@ -220,7 +220,7 @@ export class Store<T extends KubeObject> {
     this.advance(scope, resourceVersion);
     const cached = this.entries.get(keyOf(object))?.object;
     if (type !== 'DELETED') {
-      if (!this.isBuried(object) && !(cached && isOlderOrSame(resourceVersion, cached.metadata.resourceVersion))) {
+      if (!this.hasTombstone(object) && !(cached && isOlderOrSame(resourceVersion, cached.metadata.resourceVersion))) {
         this.put(object, 'watch');
       }
       return;
@@ -260,13 +260,13 @@ export class Store<T extends KubeObject> {
     return index;
   }
 
-  private isBuried(object: T): boolean {
+  private hasTombstone(object: T): boolean {
     const tombstone = this.tombstones.get(object.metadata.uid ?? '');
     return tombstone !== undefined && (tombstone.until === undefined || !isNewer(object.metadata.resourceVersion, tombstone.until));
   }
 
   /** @param until version up to which events are older than our knowledge; undefined: all but its deletion are */
-  private bury(object: T, until: string | undefined): void {
+  private leaveTombstone(object: T, until: string | undefined): void {
     const { uid, resourceVersion } = object.metadata;
     if (uid) {
       this.tombstones.set(uid, { scope: this.scopeOf(object) ?? '', last: resourceVersion, until });

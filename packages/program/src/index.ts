@@ -7,4 +7,5 @@ export * from './flag-error.js';
 export * from './flag-rules.gen.js';
 export * from './flag-table.js';
 export * from './http2.js';
+export * from './kubernetes-metrics.js';
 export * from './listen.js';

@@ -1,5 +1,5 @@
 import type { InformerMetrics, RequestMetrics } from 'agent-sandbox-kube';
-import { registerBuildInfo } from 'agent-sandbox-program';
+import { informerMetrics, registerBuildInfo, requestCounter } from 'agent-sandbox-program';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { RequestRecord } from './record.js';
 
@@ -56,28 +56,14 @@ export class Metrics {
     });
   }
 
-  /** Metrics of the caches: lists, watches and their objects. */
+  /** Metrics of the caches. */
   public informers(): InformerMetrics {
-    const lists = new Histogram({
-      name: 'reflector_list_duration_seconds', help: 'Duration of complete lists', labelNames: ['resource'], buckets: SECONDS, registers: [this.registry],
-    });
-    const watches = this.counter('reflector_watches_ended_total', 'Watches that ended: closed as planned, gone (too old), or failed', ['resource', 'why']);
-    const events = this.counter('reflector_events_total', 'Changes that arrived by watch', ['resource', 'type']);
-    return {
-      listed: (resource, _objects, durationMs) => lists.observe({ resource }, durationMs / 1000),
-      watchEnded: (resource, why) => watches.inc({ resource, why }),
-      event: (resource, type) => events.inc({ resource, type }),
-    };
+    return informerMetrics(this.registry);
   }
 
   /** Of requests to the API server. */
   public apiRequests(): RequestMetrics {
-    const count = this.counter('rest_client_requests_total', 'Requests to the API server by status code and method', ['code', 'method', 'resource']);
-    return {
-      request: ({ verb, resource, subresource, code }) => {
-        count.inc({ code: code || '<error>', method: verb, resource: subresource ? `${resource}/${subresource}` : resource });
-      },
-    };
+    return { request: requestCounter(this.registry) };
   }
 
   private counter(name: string, help: string, labelNames: string[]): Counter {

@@ -1,13 +1,10 @@
 import { definedOnly } from 'agent-sandbox-api';
 import { QUEUE_METRIC_NAMES, onAbort, type EventRecorderOptions, type InformerMetrics, type QueueMetrics, type RequestMetrics, type WorkerMetrics } from 'agent-sandbox-kube';
-import { registerBuildInfo } from 'agent-sandbox-program';
+import { CLIENT_GO_SECONDS, informerMetrics, registerBuildInfo, requestCounter } from 'agent-sandbox-program';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { MeasureRequest } from '../reconcile/plan.js';
 import type { Controller } from './controller.js';
 import type { MetricDefinition } from '../reconcile/definition.js';
-
-/** Bounds of durations in seconds, as client-go has them. */
-const SECONDS = [0.000_01, 0.000_1, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
 
 /** Bounds of delays of the event loop in seconds. */
 const DELAYS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
@@ -42,14 +39,12 @@ export class Metrics {
 
   /** Of requests to the API server. */
   public requests(): RequestMetrics {
-    const count = new Counter({
-      name: 'rest_client_requests_total', help: 'HTTP requests by status code and method', labelNames: ['code', 'method', 'resource'], registers: [this.registry],
-    });
+    const count = requestCounter(this.registry);
     const seconds = this.histogram('rest_client_request_duration_seconds', 'Duration of requests', ['verb']);
     return {
-      request: ({ verb, resource, subresource, code, durationMs }) => {
-        count.inc({ code: code || '<error>', method: verb, resource: subresource ? `${resource}/${subresource}` : resource });
-        seconds.observe({ verb }, durationMs / 1000);
+      request: exchange => {
+        count(exchange);
+        seconds.observe({ verb: exchange.verb }, exchange.durationMs / 1000);
       },
     };
   }
@@ -68,16 +63,9 @@ export class Metrics {
     };
   }
 
-  /** Metrics of the caches: lists, watches and their objects. */
+  /** Metrics of the caches. */
   public informers(): InformerMetrics {
-    const lists = this.histogram('reflector_list_duration_seconds', 'Duration of complete lists', ['resource']);
-    const watches = this.counter('reflector_watches_ended_total', 'Watches that ended: closed as planned, gone (too old), or failed', ['resource', 'why']);
-    const events = this.counter('reflector_events_total', 'Changes that arrived by watch', ['resource', 'type']);
-    return {
-      listed: (resource, _objects, durationMs) => lists.observe({ resource }, durationMs / 1000),
-      watchEnded: (resource, why) => watches.inc({ resource, why }),
-      event: (resource, type) => events.inc({ resource, type }),
-    };
+    return informerMetrics(this.registry);
   }
 
   /** Of Events that are not sent: too many wait, too many are about one object, or the API server refuses them. */
@@ -138,6 +126,6 @@ export class Metrics {
   }
 
   private histogram(name: string, help: string, labelNames: string[]): Histogram {
-    return new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [this.registry] });
+    return new Histogram({ name, help, labelNames, buckets: CLIENT_GO_SECONDS, registers: [this.registry] });
   }
 }
