@@ -87,6 +87,7 @@ const project = new cdk.JsiiProject({
       // Examples import the library by its name, as its users do.
       paths: {
         'cdk8s-agent-sandbox': ['./src/index.ts'],
+        'cdk8s-agent-sandbox/matchers.js': ['./src/testing/matchers.ts'],
       },
       types: ['node', 'jest'],
       customConditions: [SOURCE_CONDITION],
@@ -110,7 +111,7 @@ const project = new cdk.JsiiProject({
 project.addFields({
   version: VERSION,
   types: 'lib/src/index.d.ts',
-  files: ['lib', 'chart', 'install', '.jsii', '!lib/**/*.tsbuildinfo'],
+  files: ['lib', 'matchers.js', 'matchers.d.ts', 'chart', 'install', '.jsii', '!lib/**/*.tsbuildinfo'],
   workspaces: ['packages/*', 'testbed'],
   overrides: {
     // A release of which the packages for every platform are published, so that the lock file serves all of them.
@@ -282,7 +283,9 @@ const swc = (module: 'commonjs' | 'es6') => ['@swc/jest', {
 const CONSTRUCTS = {
   testMatch: ['**/*.test.ts'],
   transform: { '\\.ts$': swc('commonjs') },
-  moduleNameMapper: { '^cdk8s-agent-sandbox$': '<rootDir>/src/index.ts', '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleNameMapper: {
+    '^cdk8s-agent-sandbox$': '<rootDir>/src/index.ts', '^cdk8s-agent-sandbox/matchers\\.js$': '<rootDir>/src/testing/matchers.ts', '^(\\.{1,2}/.*)\\.js$': '$1',
+  },
 };
 // Pods that really run take the machine for themselves: these tests run alone, after the others.
 const NODE_TESTS = 'node';
@@ -403,6 +406,7 @@ const docs = project.addTask('docs', { description: 'Write API.md and docs/L1.md
 docs.exec('jsii-docgen -o API.md -s root');
 docs.exec('jsii-docgen -o docs/L1.md -s cdk8s-agent-sandbox.l1');
 docs.exec('tsx scripts/reference.ts');
+docs.exec('tsx scripts/rules.ts');
 docs.exec('tsx scripts/check-snippets.ts');
 project.postCompileTask.spawn(docs);
 project.addTask('chart', { description: 'Write the Helm chart and the manifests for kubectl from src/install', exec: 'tsx scripts/helm-chart.ts' });
@@ -418,6 +422,7 @@ project.addTask('api:kubernetes', { description: 'Reduce the OpenAPI documents o
 
 // ---------------------------------------------------------------- commands of the README
 // Those that take commands, or end with Ctrl-C, are no tasks: projen's lose quotes, and end before what they have started.
+project.setScript('agent-sandbox', `AGENT_SANDBOX_SOURCES=1 node --conditions=${SOURCE_CONDITION} --import tsx packages/client/src/main.ts`);
 project.setScript('quickstart', `node --conditions=${SOURCE_CONDITION} --import tsx scripts/quickstart.ts`);
 project.addTask('examples', { description: 'Write the manifests of all examples', exec: 'tsx scripts/synth-examples.ts', receiveArgs: true });
 project.addTask('bench:synth', { description: 'Compare type-check and synthesis with the stock import and cdk8s-plus', exec: 'tsx bench/synth/main.ts', receiveArgs: true });

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { generateCommands } from './generators/commands';
 import { CRDS_FOLDER, generateCrds } from './generators/crds';
 import { generateFlags } from './generators/flags';
 import { generateL1 } from './generators/l1';
@@ -17,7 +18,7 @@ const OWNED_FOLDERS = [CRDS_FOLDER, 'imports'];
 
 /** All generated files, by path below the repository root. */
 export function generatedFiles(): Record<string, string> {
-  return { ...generateCrds(), ...generateL1(), ...generateWireTypes(), ...generateFlags(), ...generateRest(), ...generateShapes() };
+  return { ...generateCrds(), ...generateL1(), ...generateWireTypes(), ...generateFlags(), ...generateRest(), ...generateCommands(), ...generateShapes() };
 }
 
 /** What differs between the generated files and those on disk: one line each. */

@@ -36,9 +36,10 @@ export {
   ControllerLogLevel, InstalledProgramProps, MonitoringProps, RouterBrowserProps, RouterFlagProps, RouterGatewayProps,
   RouterOidcProps, RouterProps,
 } from './install';
+export { Posture, PostureConcern, PostureDifference, PostureEntry, PostureFact, PosturePageOptions } from './posture';
 export { ExpectedClaim, ExpectedObject, ExpectedWarmPool, SandboxAssertions } from './testing';
 export { ManifestImport } from './importing';
-export { Checks, Finding, FindingSeverity } from './findings';
+export { AgentSandboxValidation, AgentSandboxValidationProps, Checks, Finding, FindingSeverity } from './findings';
 export {
   AgentSandboxObjectProps, AgentSandboxVersion, DnsPolicy, IConfigMap, IEnvFrom, IEnvValue, IIpBlock, ILabelSelector, ImagePullPolicy,
   INetworkPolicyPeer, IPersistentVolumeClaim, IPod, ISandboxTemplate, ISandboxWarmPool, ISecret, IServiceAccount, MountPropagation,

@@ -1,10 +1,10 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { Yaml } from 'cdk8s';
-import { Sandbox, SandboxTemplate, SandboxVolume, SandboxWarmPool, UpdateStrategy } from '../src';
-import { DIFF_RULES } from '../src/cli/diff';
+import { type Chart, Yaml } from 'cdk8s';
+import { Sandbox, SandboxNetwork, SandboxTemplate, SandboxVolume, SandboxWarmPool, UpdateStrategy } from '../src';
 import { main } from '../src/cli/main';
+import { COMMANDS } from '../src/generated/commands.gen';
 import { CONTAINER, POD, synth, testChart } from './helpers';
 
 let folder: string;
@@ -71,10 +71,10 @@ test('the exit code is 0 without errors, 1 with errors, and 2 where the call is 
   const empty = write('empty.yaml', 'apiVersion: extensions.agents.x-k8s.io/v1beta1\nkind: SandboxWarmPool\nmetadata: { name: p }\nspec: { replicas: 0, sandboxTemplateRef: { name: t } }\n');
   expect(main([empty])).toMatchObject({ code: 0, output: expect.stringContaining('0 errors, 1 warnings') });
   expect(main(['--strict', empty]).code).toBe(1);
-  expect(main([])).toMatchObject({ code: 2, output: expect.stringContaining('PATH: name at least one file or folder') });
+  expect(main([])).toMatchObject({ code: 2, output: expect.stringContaining('check: name at least one file or folder') });
   expect(main(['diff', empty])).toMatchObject({ code: 2, output: expect.stringContaining('diff: name the manifests before and after the edit') });
   expect(main(['--formt', 'json', empty]).code).toBe(2);
-  expect(main(['--format', 'xml', empty])).toEqual({ code: 2, output: "--format is 'xml': use text, json or sarif" });
+  expect(main(['--format', 'xml', empty])).toEqual({ code: 2, output: "--format is 'xml': use text, json, sarif or junit" });
   expect(main([join(folder, 'none')])).toEqual({ code: 2, output: `${join(folder, 'none')}: there is no such file or folder` });
   expect(main([write('broken.yaml', 'a: [')])).toMatchObject({ code: 2, output: expect.stringContaining('broken.yaml: ') });
   expect(main(['--help'])).toMatchObject({ code: 0, output: expect.stringContaining('usage: agent-sandbox-check') });
@@ -121,9 +121,89 @@ describe('diff', () => {
       'warning members-replaced SandboxTemplate agents/python: all idle Sandboxes of pool pool (3) are replaced at once; Sandboxes that are claimed stay as they are',
     ]);
   });
+});
 
-  test('every rule is in docs/reference/rules.md', () => {
-    const text = readFileSync(join(__dirname, '../docs/reference/rules.md'), 'utf8');
-    expect(DIFF_RULES.filter(({ id, summary }) => !text.includes(`| \`${id}\` | ${summary} |`))).toEqual([]);
+describe('other commands', () => {
+  const app = (network: SandboxNetwork, more: (chart: Chart) => void = () => undefined) => {
+    const chart = testChart({ namespace: 'agents' });
+    const template = new SandboxTemplate(chart, 'python', { ...POD, network });
+    template.addWarmPool('pool', { replicas: 2 }).claim('ticket');
+    more(chart);
+    return Yaml.stringify(...synth(chart));
+  };
+
+  test('posture says what manifests mean, and what an edit changes', () => {
+    const [old, now] = [write('old.yaml', app(SandboxNetwork.dnsOnly())), write('new.yaml', app(SandboxNetwork.publicInternet()))];
+    expect(main(['posture', old]).output).toContain('SandboxTemplate agents/python\n  isolation     gVisor (RuntimeClass gvisor)\n');
+    const changed = 'SandboxTemplate agents/python\n  + reaches: public internet, IPv4\n  + reaches: perhaps the API server: the address is not known\n  + reaches: perhaps the kubelets of the nodes: the address is not known';
+    expect(main(['posture', now, '--against', old])).toEqual({ code: 0, output: changed });
+    expect(main(['posture', now, '--against', old, '--fail-on-change']).code).toBe(1);
+    expect(main(['posture', now, '--against', now, '--fail-on-change'])).toEqual({ code: 0, output: 'the posture is the same' });
+    expect(main(['posture', now, '--against', old, '--format', 'markdown']).output).toMatch(/^```diff\nSandboxTemplate agents\/python\n\+ reaches: public internet, IPv4\n/);
+    const page = join(folder, 'page.html');
+    expect(main(['posture', now, '--against', old, '--format', 'html', '--title', 'Agents', '-o', page])).toEqual({ code: 0, output: '' });
+    expect(readFileSync(page, 'utf8')).toMatch(/^<!doctype html>[^]*<h1>Agents<\/h1>[^]*<h2 id="changes">/);
+    expect(main(['diff', old, now]).output).toBe(`${changed}\n\n0 errors, 0 warnings`);
+  });
+
+  test('network answers, with the rule that decides, and can expect an answer', () => {
+    const file = write('app.yaml', app(SandboxNetwork.publicInternet()));
+    const ask = (...args: readonly string[]) => main(['network', '-f', file, ...args]);
+    expect(ask('python').output).toBe([
+      'SandboxTemplate agents/python is reached by', '  the router (namespace agent-sandbox-system)', 'and reaches', '  public internet, IPv4', '  cluster DNS on TCP 53, UDP 53',
+      '  perhaps the API server: the address is not known', '  perhaps the kubelets of the nodes: the address is not known',
+    ].join('\n'));
+    expect(ask('agents/python', 'aws-metadata')).toEqual({
+      code: 0,
+      output: `SandboxTemplate agents/python to aws-metadata: denied\n  no egress rule of NetworkPolicy agents/python-network-policy (by the controller) matches\n  decided by ${file}:1`,
+    });
+    expect(ask('python', '8.8.8.8', '--port', 'UDP/53', '--expect', 'denied')).toMatchObject({ code: 1, output: expect.stringContaining('allowed, and denied was expected') });
+    expect(ask('python', 'api-server').output).toContain('unknown\n  its address is not known');
+    expect(JSON.parse(ask('python', 'namespace data', '--format', 'json').output)).toMatchObject({ destination: 'any Pod of data', reachability: 'denied' });
+    expect(JSON.parse(ask('python', '--format', 'json').output).cells).toMatchObject({ 'aws-metadata': 'denied', 'public-web': 'allowed' });
+  });
+
+  test.each([
+    [['network', 'pyhton'], "SANDBOX is 'pyhton': there is none of this name: use 'SandboxTemplate agents/python'"],
+    [['network', 'python', 'moon'], "DESTINATION is 'moon': use an address or network, 'api-server', 'nodes', 'namespace NAME'"],
+    [['network', 'python', '10.0.0.1', '--port', 'x'], "--port is 'x': write 443, TCP/8000-8010 or UDP/53"],
+    [['network', 'python', '10.0.0.1', '--port', '0'], "--port is '0'"],
+    [['network'], 'network: name a sandbox, and a destination; --help says more'],
+  ])('%j is wrong', (args, message) => {
+    const file = write('app.yaml', app(SandboxNetwork.publicInternet()));
+    expect(main([...args, '-f', file])).toMatchObject({ code: 2, output: expect.stringContaining(message) });
+  });
+
+  test('graph shows tenants, templates, pools and claims, and names stay text', () => {
+    const file = write('app.yaml', app(SandboxNetwork.denyAll()));
+    expect(main(['graph', file]).output).toBe('Tenant agents\n└─ SandboxTemplate python\n   └─ SandboxWarmPool pool\n      └─ SandboxClaim ticket');
+    expect(main(['graph', '--format', 'mermaid', file]).output).toContain('  n2["SandboxWarmPool pool"]\n  n3["SandboxClaim ticket"]\n  n2 --> n3\n  n1 --> n2');
+    const hostile = write('hostile.yaml', Yaml.stringify({ apiVersion: 'agents.x-k8s.io/v1beta1', kind: 'Sandbox', metadata: { name: 'a"]; click n0 "x' }, spec: {} }));
+    expect(main(['graph', '--format', 'mermaid', hostile]).output).toContain('["Sandbox a#34;#93;#59; click n0 #34;x"]');
+  });
+
+  test('check writes JUnit with a case for each rule', () => {
+    const output = main(['check', '--format', 'junit', write('bad.yaml', BAD)]).output;
+    expect(output).toMatch(/<testsuite name="rules" tests="\d+" failures="3">/);
+    expect(output).toContain('name="missing-field"><failure message="SandboxWarmPool agents/python: spec.sandboxTemplateRef: the API requires it">');
+  });
+
+  test('objects of a cluster stand for those of files', () => {
+    const manifest = { apiVersion: 'agents.x-k8s.io/v1beta1', kind: 'Sandbox', metadata: { name: 'box', namespace: 'agents', uid: '1' }, spec: { replicas: 1, podTemplate: { spec: { containers: [{ name: 'a', image: 'a:1' }] } } } };
+    const objects = [{ manifest, place: 'cluster' }];
+    expect(main(['graph'], { objects }).output).toBe('Tenant agents\n└─ Sandbox box');
+    const same = write('same.json', JSON.stringify({ ...manifest, metadata: { name: 'box', namespace: 'agents' } }));
+    expect(main(['drift', same], { objects })).toEqual({ code: 0, output: 'the cluster is as the manifests say' });
+    const other = write('other.json', JSON.stringify({ ...manifest, spec: { ...manifest.spec, replicas: 0 } }));
+    expect(main(['drift', other], { objects })).toEqual({ code: 1, output: `Sandbox agents/box (${other}:1)\n  spec.replicas: expected 0, found 1` });
+    const more = write('more.json', JSON.stringify({ ...manifest, metadata: { name: 'more' } }));
+    expect(main(['drift', more], { objects }).output).toBe(`Sandbox more (${more}:1)\n  it is not in the cluster`);
+    expect(main(['drift', same])).toEqual({ code: 2, output: 'drift: it compares with a cluster: use the program agent-sandbox, with --cluster' });
+  });
+
+  test.each(COMMANDS)('$name --help says what it takes', ({ name, flags }) => {
+    const { output, code } = main([name, '--help']);
+    expect(code).toBe(0);
+    expect(flags.filter(flag => !output.includes(`--${flag.name}`))).toEqual([]);
   });
 });

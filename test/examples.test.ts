@@ -24,7 +24,7 @@ afterAll(() => fs.rmSync(workDir, { recursive: true }));
 test('there is an example for every use case', () => {
   expect(exampleApps()).toEqual([
     'admission-policy', 'aio', 'bare-sandboxes', 'composition', 'datascience', 'gemini-computer-use', 'gitops/platform', 'gitops/research', 'jupyterlab',
-    'network-cookbook', 'python-runtime', 'quickstart', 'vscode', 'warm-pool-hpa', 'warm-pool-keda',
+    'network-cookbook', 'policy-tests', 'python-runtime', 'quickstart', 'vscode', 'warm-pool-hpa', 'warm-pool-keda',
   ]);
 });
 

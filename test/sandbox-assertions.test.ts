@@ -10,6 +10,17 @@ import { METHODS } from '../src/generated/shapes.gen';
 import { CONTAINER, POD, messageOf, testApp } from './helpers';
 import { runTypeScript } from './typescript';
 
+const FOLDER = mkdtempSync(join(tmpdir(), 'assertions-'));
+afterAll(() => rmSync(FOLDER, { recursive: true }));
+
+/** A file with the posture of nothing, or none yet. */
+function postureFile(name: 'empty' | 'missing'): string {
+  if (name === 'empty') {
+    writeFileSync(join(FOLDER, name), 'Sandbox agents/gone\n  token  none (default)\n');
+  }
+  return join(FOLDER, name);
+}
+
 /** An app in which every assertion can hold and fail. */
 function app(): App {
   const root = testApp();
@@ -56,6 +67,7 @@ const HOLDS: readonly (readonly [what: string, action: () => unknown])[] = [
   ['isRestricted of one, by its claim', () => assert().isRestricted('ticket-42')],
   ['runsUnder', () => assert(app()).runsUnder('gvisor').runsUnder('runsc')],
   ['runsUnder of one, by its pool', () => assert().runsUnder('gvisor', 'python-pool')],
+  ['hasPosture', () => assert().hasPosture(postureFile('missing')).hasPosture(postureFile('missing'))],
   ['hasNoFindings', () => assert(app()).hasNoFindings()],
   ['reaches', () => assert().reaches('python', named('public-web')).reaches('desktop', address('10.50.0.100'), NetworkPort.tcp(8000))],
   ['cannotReach', () => assert().cannotReach('cold', named('aws-metadata')).cannotReach('Sandbox agents/box', named('public-web'))],
@@ -143,6 +155,12 @@ const FAILS: readonly (readonly [action: () => unknown, message: readonly string
     "expected 'python' to run under 'kata-qemu', and it does not:",
     "  SandboxTemplate agents/python (agents/python/Resource): spec.podTemplate.spec.runtimeClassName is 'gvisor' (handler 'runsc')",
   ]],
+  [() => SandboxAssertions.ofManifests([]).hasPosture(postureFile('empty')), [
+    `expected the posture in ${join(FOLDER, 'empty')}, and it has changed:`,
+    '  Sandbox agents/gone',
+    '    - exists',
+    'if this is meant, have the file written anew: AGENT_SANDBOX_UPDATE=1, or the flag -u of jest and vitest',
+  ]],
   [() => assert().hasNoFindings(), [
     'expected no findings, and there are 3:',
     '  warning: SandboxWarmPool loose/empty (loose/empty/Resource): spec.replicas is 0: every claim of it starts cold: keep at least 1, add an autoscaler, or claim the template itself [empty-pool]',
@@ -208,7 +226,7 @@ test.each(FAILS)('%s fails with an explanation', (action, message) => {
 test('each assertion holds once and fails once', () => {
   const methods = Object.getOwnPropertyNames(SandboxAssertions.prototype).filter(name => METHODS[`SandboxAssertions#${name}`] || name === 'hasNoFindings');
   const missing = (actions: readonly (() => unknown)[]) => methods.filter(name => !actions.some(action => String(action).includes(`.${name}(`)));
-  expect(methods).toHaveLength(10);
+  expect(methods).toHaveLength(11);
   expect([missing(HOLDS.map(([, action]) => action)), missing(FAILS.map(([action]) => action))]).toEqual([[], []]);
 });
 

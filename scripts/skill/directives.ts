@@ -1,6 +1,7 @@
 /** What stands in the texts of the skill as `{{name argument}}`, written from the definitions. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { COMMANDS } from '../../api/commands';
 import { KINDS } from '../../api/model';
 import { CONDITION, VERSION } from '../../api/vocabulary';
 import { KIND_NAMES, MISTAKES } from '../../src/findings/mistakes';
@@ -114,7 +115,9 @@ function mistakes(): string {
     ...[...rows.values()].map(({ kinds: of, fields, instead, lines }) => `| ${of} | ${fields.map(field => `\`${field.replace('spec.', '')}\``).join(', ')} | ${/^spec\.[\w.]+$/.test(instead) ? `\`${instead}\`` : `${instead}${lines.startsWith('kind: ') ? '' : `: \`${lines}\``}`} |`)].join('\n');
 }
 
-function commandList(commands: readonly CommandFacts[]): string {
+function commandList(all: readonly CommandFacts[]): string {
+  const isAnalysis = ({ name }: CommandFacts) => COMMANDS.some(command => name.endsWith(` ${command.name}`)) || name.endsWith(' doctor');
+  const [commands, analysis] = [all.filter(command => !isAnalysis(command)), all.filter(isAnalysis)];
   const counts = new Map<string, number>();
   commands.forEach(({ options }) => options.forEach(({ flags }) => counts.set(flags, (counts.get(flags) ?? 0) + 1)));
   const [first] = commands;
@@ -132,6 +135,8 @@ function commandList(commands: readonly CommandFacts[]): string {
       ];
     }),
     '', 'Connection and output, for every command that talks to the cluster:', '', ...list(first.options.filter(({ flags }) => isCommon(flags))).map(line => line.trimStart()),
+    '', `For manifests, or a cluster with \`--cluster\` (package \`cdk8s-agent-sandbox\`): ${
+      analysis.map(({ name }) => `\`${name}\``).filter(name => !/import|drift|graph|diff/.test(name)).join(', ')}.`,
   ].join('\n');
 }
 

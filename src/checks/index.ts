@@ -9,4 +9,4 @@ export {
 } from './rules';
 export { wholeSeconds } from './seconds';
 export { checkCalls, checkProps, hasPlaceholders, placed, withPlaceholders } from './shapes';
-export { isPlain, show } from './show';
+export { isPlain, printable, show } from './show';

@@ -22,6 +22,16 @@ export function show(value: unknown): string | undefined {
   }
 }
 
+/**
+ * A text from a manifest as it can be shown on a terminal or in a line of a file: characters that steer a terminal, break a line or turn the
+ * direction of writing become `\ufffd`.
+ *
+ * @internal
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
+}
+
 /** Whether an object is a literal, and not of a class. @internal */
 export function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value);

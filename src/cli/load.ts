@@ -11,23 +11,26 @@ export interface Located {
 /** A file that cannot be read as YAML. @internal */
 export class LoadError extends Error {}
 
+const STDIN = '-';
+
 /**
- * The manifests of files and folders, in the order of their names. Folders are read with everything below them: files that
+ * The manifests of files and folders, in the order of their names, or of stdin for `-`. Folders are read with everything below them: files that
  * end in `.yaml`, `.yml` or `.json`.
  *
  * @throws LoadError if a path does not exist, or a file is not well-formed
  * @internal
  */
 export function load(paths: readonly string[]): Located[] {
-  return paths.flatMap(filesOf).flatMap(path => {
+  return paths.flatMap(path => (path === STDIN ? [path] : filesOf(path))).flatMap(path => {
+    const name = path === STDIN ? 'stdin' : path;
     const lines = new LineCounter();
-    return parseAllDocuments(readFileSync(path, 'utf8'), { lineCounter: lines }).flatMap(document => {
+    return parseAllDocuments(readFileSync(path === STDIN ? 0 : path, 'utf8'), { lineCounter: lines }).flatMap(document => {
       if (document.errors.length > 0) {
-        throw new LoadError(`${path}: ${document.errors[0].message.split('\n')[0]}`);
+        throw new LoadError(`${name}: ${document.errors[0].message.split('\n')[0]}`);
       }
       const manifest = document.toJS();
       const offset = document.contents?.range?.[0] ?? 0;
-      return manifest === null || typeof manifest !== 'object' ? [] : [{ manifest, place: `${path}:${lines.linePos(offset).line}` }];
+      return manifest === null || typeof manifest !== 'object' ? [] : [{ manifest, place: `${name}:${lines.linePos(offset).line}` }];
     });
   });
 }

@@ -1,14 +1,18 @@
-import { type Finding, FindingSeverity, type RuleInfo } from '../findings';
+import { printable } from '../checks';
+import { type Finding, FindingSeverity, type RuleInfo, sarifOf, tagsOf } from '../findings';
+import { escaped } from '../posture';
 
 /** How findings are written, by the name of the format. @internal */
-export const FORMATS: Readonly<Record<string, (findings: readonly Finding[], rules: readonly RuleInfo[]) => string>> = {
+export const FORMATS: Readonly<Record<string, (findings: readonly Finding[], rules: readonly RuleInfo[], strict: boolean) => string>> = {
   text: findings => [...findings.map(text), summary(findings)].join('\n'),
-  json: findings => JSON.stringify(findings, undefined, 2),
-  sarif: (findings, rules) => JSON.stringify(sarif(findings, rules), undefined, 2),
+  json: findings => JSON.stringify(findings.map(finding => ({ ...finding, standards: tagsOf(finding.rule) })), undefined, 2),
+  sarif: (findings, rules) => JSON.stringify(sarifOf(findings.map(({ rule, severity, place, object, field, message, remedy }) =>
+    ({ rule, level: severity, place, text: `${object}: ${field}: ${message}: ${remedy}` })), rules), undefined, 2),
+  junit: (findings, rules, strict) => junit(findings, rules, strict),
 };
 
 function text({ severity, place, object, field, message, remedy, rule }: Finding): string {
-  return `${place}: ${severity}: ${object}: ${field}: ${message}\n    ${remedy} [${rule}]`;
+  return `${printable(`${place}: ${severity}: ${object}: ${field}: ${message}`)}\n    ${printable(remedy)} [${rule}]`;
 }
 
 function summary(findings: readonly Finding[]): string {
@@ -16,22 +20,16 @@ function summary(findings: readonly Finding[]): string {
   return `${count(FindingSeverity.ERROR)} errors, ${count(FindingSeverity.WARNING)} warnings`;
 }
 
-/** SARIF 2.1.0, as code scanning services read it. */
-function sarif(findings: readonly Finding[], rules: readonly RuleInfo[]): object {
-  return {
-    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
-    version: '2.1.0',
-    runs: [{
-      tool: { driver: { name: 'agent-sandbox-check', rules: rules.map(({ id, summary: meaning }) => ({ id, shortDescription: { text: meaning } })) } },
-      results: findings.map(({ rule, severity, place, object, field, message, remedy }) => {
-        const [, uri, line] = /^(.*):(\d+)(?: .*)?$/.exec(place) ?? [undefined, place, undefined];
-        return {
-          ruleId: rule,
-          level: severity,
-          message: { text: `${object}: ${field}: ${message}: ${remedy}` },
-          locations: [{ physicalLocation: { artifactLocation: { uri }, ...(line && { region: { startLine: Number(line) } }) } }],
-        };
-      }),
-    }],
-  };
+/** One case for each rule. */
+function junit(findings: readonly Finding[], rules: readonly RuleInfo[], strict: boolean): string {
+  const cases = rules.map(({ id }) => {
+    const found = findings.filter(({ rule }) => rule === id);
+    const failing = found.filter(({ severity }) => strict || severity === FindingSeverity.ERROR);
+    const failures = failing.map(({ place, object, field, message, remedy }) =>
+      `<failure message="${escaped(`${object}: ${field}: ${message}`)}">${escaped(`${place}\n${remedy}`)}</failure>`);
+    return { failed: failing.length > 0, text: `    <testcase classname="rules" name="${id}">${failures.join('')}</testcase>` };
+  });
+  const failed = cases.filter(each => each.failed).length;
+  return ['<?xml version="1.0" encoding="UTF-8"?>', '<testsuites name="agent-sandbox check">', `  <testsuite name="rules" tests="${cases.length}" failures="${failed}">`,
+    ...cases.map(each => each.text), '  </testsuite>', '</testsuites>'].join('\n');
 }

@@ -1,19 +1,10 @@
-import { Problems, Quantity } from '../checks';
+import { Quantity } from '../checks';
 import { NAMESPACE_NAME_LABEL } from '../objects';
-import { checkPodSecurity } from '../pod';
+import { podSecurityOf, POD_SECURITY_LEVELS, type PodSecurityName } from '../pod';
 import { EXTENSIONS_GROUP, GROUP, ROUTER, SHADOW_POOL_PREFIX } from '../generated/vocabulary.gen';
 import { FindingSeverity } from './finding';
 import { blueprints, containersOf, templateOf } from './pods';
 import type { Rule, Subject, World } from './world';
-
-const LEVELS = ['restricted', 'baseline', 'privileged'] as const;
-type Level = typeof LEVELS[number];
-
-/** The strictest level that a namespace can still enforce with a relaxation. */
-const BASELINE: readonly string[] = ['RUN_AS_ROOT', 'PRIVILEGE_ESCALATION', 'DEFAULT_CAPABILITIES', 'OTHER_VOLUMES'];
-const BASELINE_CAPABILITIES: readonly string[] = [
-  'AUDIT_WRITE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'MKNOD', 'NET_BIND_SERVICE', 'SETFCAP', 'SETGID', 'SETPCAP', 'SETUID', 'SYS_CHROOT',
-];
 
 export const CONTRADICTION_RULES: readonly Rule[] = [
   {
@@ -23,12 +14,12 @@ export const CONTRADICTION_RULES: readonly Rule[] = [
     check: (world, report) => {
       for (const blueprint of blueprints(world)) {
         const namespace = namespaceOf(world, blueprint);
-        const enforced = namespace?.manifest.metadata?.labels?.['pod-security.kubernetes.io/enforce'] as Level | undefined;
-        if (!enforced || enforced === 'privileged' || !LEVELS.includes(enforced)) {
+        const enforced = namespace?.manifest.metadata?.labels?.['pod-security.kubernetes.io/enforce'] as PodSecurityName | undefined;
+        if (!enforced || enforced === 'privileged' || !POD_SECURITY_LEVELS.includes(enforced)) {
           continue;
         }
-        const { level, because } = levelOf(blueprint.spec.podTemplate?.spec ?? {});
-        if (LEVELS.indexOf(level) > LEVELS.indexOf(enforced)) {
+        const { level, because } = podSecurityOf(blueprint.spec.podTemplate?.spec ?? {});
+        if (POD_SECURITY_LEVELS.indexOf(level) > POD_SECURITY_LEVELS.indexOf(enforced)) {
           report(blueprint, 'spec.podTemplate', undefined, `its Pods need ${because.join(', ')}, and the namespace '${namespace!.name}' (${namespace!.place}) enforces '${enforced}', so that no Pod would be made`,
             `have the namespace enforce '${level}', or leave the relaxations out`);
         }
@@ -196,21 +187,6 @@ function matches(labels: any, wanted: { readonly [key: string]: string }): boole
 
 function namespaceOf(world: World, subject: Subject): Subject | undefined {
   return subject.namespace === undefined ? undefined : world.of('Namespace').find(each => each.name === subject.namespace);
-}
-
-/** The strictest level that a pod spec meets, and the relaxations that keep it from a stricter one. */
-function levelOf(spec: any): { readonly level: Level; readonly because: readonly string[] } {
-  const problems = Problems.of('');
-  checkPodSecurity(problems, spec, []);
-  const needed = problems.all().map(line => ({ relaxation: /Relaxation\.([A-Z_]+)\]/.exec(line)?.[1] ?? '', line })).filter(({ relaxation }) => relaxation !== '');
-  const names = [...new Set(needed.map(({ relaxation }) => relaxation))];
-  const added = containersOf(spec).flatMap(container => container.securityContext?.capabilities?.add ?? []);
-  const isBaseline = (name: string) => BASELINE.includes(name)
-    || (name === 'ADDED_CAPABILITIES' && added.every(capability => BASELINE_CAPABILITIES.includes(capability)))
-    // Unset is what baseline allows.
-    || (name === 'UNCONFINED_SECCOMP' && needed.every(({ relaxation, line }) => relaxation !== name || !line.includes("'Unconfined'")));
-  const privileged = names.filter(name => !isBaseline(name));
-  return { level: privileged.length > 0 ? 'privileged' : names.length > 0 ? 'baseline' : 'restricted', because: privileged.length > 0 ? privileged : names };
 }
 
 function checkLimits(limit: any, resources: any, say: (field: string, value: string, bound: string) => void): void {

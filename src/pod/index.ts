@@ -7,6 +7,7 @@ export { checkNamespacedReferences } from './namespaced-references';
 export { SandboxPodProps } from './pod-props';
 export { checkHostNetwork, checkPodMetadata, mergeNodeSelectors, mergeTolerations } from './pod-rules';
 export { checkPodSecurity, containerSecurityContext, podSecurityContext } from './pod-security';
+export { POD_SECURITY_LEVELS, type PodSecurityName, podSecurityOf } from './pod-security-level';
 export { GrpcProbeOptions, HttpProbeOptions, PortProbeOptions, Probe, ProbeOptions } from './probe';
 export { Relaxation } from './relaxation';
 export { NodeRule, PodSpread, PodSpreadOptions, TaintEffect, TolerationOptions, Tolerations } from './scheduling';

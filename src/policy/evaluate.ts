@@ -113,7 +113,8 @@ function firstMatches(question: Question, tier: 'Admin' | 'Baseline', universe: 
   return { decisions, passed, rest };
 }
 
-interface Selecting {
+/** A policy that may select Pods. @internal */
+export interface Selecting {
   readonly policy: NamespacedPolicy;
   readonly selected: Truth;
 }
@@ -121,7 +122,8 @@ interface Selecting {
 /** Which policies may select Pods is the same for every question about them. */
 const selections = new WeakMap<PolicySet, WeakMap<PodGroup, readonly Selecting[]>>();
 
-function selectingPolicies(policies: PolicySet, subject: PodGroup): readonly Selecting[] {
+/** The NetworkPolicies that may select a group of Pods. @internal */
+export function selectingPolicies(policies: PolicySet, subject: PodGroup): readonly Selecting[] {
   const known = selections.get(policies) ?? new WeakMap<PodGroup, readonly Selecting[]>();
   selections.set(policies, known);
   let selecting = known.get(subject);

@@ -3,13 +3,14 @@ import { checkCalls, integer, portNumber, Problems } from '../checks';
 import { SPECIAL_RANGES } from '../generated/semantics.gen';
 import { cidr, ClusterDns, type NetworkPort } from '../network';
 import { AddressSet } from './address-set';
+import { type ConnectedAddresses, type ConnectedPods, type Connections, describePort, podsOfPeer } from './connections';
 import { DESTINATIONS } from './destinations';
-import { decide, type Decision, type PolicySet, type PortPoint, portPoints, type Surroundings, type Target } from './evaluate';
+import { decide, type Decision, type PolicySet, type PortPoint, portPoints, selectingPolicies, type Surroundings, type Target } from './evaluate';
 import { type Manifest, manifestsOf, placed, type PlacedManifest } from './manifests';
 import { NetworkEndpoint } from './network-endpoint';
-import { type Direction, isTemplate, namespacedPolicies, outcomeOf, tierPolicies } from './policies';
+import { type Direction, isTemplate, namespacedPolicies, outcomeOf, type Peer, tierPolicies } from './policies';
 import { Namespaces, type PodGroup, podGroups } from './pods';
-import { selects } from './selectors';
+import { every, selects } from './selectors';
 
 /** Whether a connection is possible. */
 export enum Reachability {
@@ -187,9 +188,9 @@ export class NetworkModel {
   }
 
   /** The model of objects with their places; objects without a kind or a name are left out. @internal */
-  public static _ofPlaced(manifests: readonly PlacedManifest[]): NetworkModel {
+  public static _ofPlaced(manifests: readonly PlacedManifest[], props: NetworkModelProps = {}): NetworkModel {
     return new NetworkModel(manifests.filter(({ manifest: { apiVersion, kind, metadata } }) =>
-      typeof apiVersion === 'string' && typeof kind === 'string' && typeof metadata?.name === 'string'), {});
+      typeof apiVersion === 'string' && typeof kind === 'string' && typeof metadata?.name === 'string'), props);
   }
 
   private readonly groups: readonly PodGroup[];
@@ -298,30 +299,7 @@ export class NetworkModel {
    * @throws if it is not in the set
    */
   public reaches(from: NetworkEndpoint): ReachedRange[] {
-    const target: Target = { kind: 'addresses', set: AddressSet.ALL };
-    const result: ReachedRange[] = [];
-    for (const protocol of PROTOCOLS) {
-      for (const certain of [true, false]) {
-        const wanted = certain ? 'allowed' : 'unknown';
-        let previous: { range: ReachedRange; set: AddressSet } | undefined;
-        for (const point of this.points.get(protocol)!) {
-          const set = this.groupsOf('from', from)
-            .flatMap(subject => this.decisions(subject, 'egress', target, point))
-            .filter(({ verdict }) => verdict === wanted)
-            .reduce((all, each) => all.union(each.set), AddressSet.EMPTY);
-          const continues = previous !== undefined && previous.range.toPort + 1 === point.from && previous.set.equals(set);
-          const range = { protocol, fromPort: continues ? previous!.range.fromPort : point.from, toPort: point.to, cidrs: set.toCidrs(), certain };
-          if (continues) {
-            result.pop();
-          }
-          previous = set.isEmpty ? undefined : { range, set };
-          if (previous) {
-            result.push(range);
-          }
-        }
-      }
-    }
-    return result;
+    return this.connected(this.groupsOf('from', from), 'egress').map(({ set, ...range }) => ({ ...range, cidrs: set.toCidrs() }));
   }
 
   /** Every sandbox of the set against every named destination, the name servers, the API server, the nodes and the Pods of other sandboxes. */
@@ -414,6 +392,65 @@ export class NetworkModel {
   /** The Pods in a namespace. @internal */
   public _groupsIn(namespace: string | undefined): readonly PodGroup[] {
     return this.groupsByNamespace.get(namespace) ?? [];
+  }
+
+  /** Everything that the Pods of the object at a place can connect to, or that can connect to them. @internal */
+  public _connections(place: string, direction: Direction): Connections {
+    const groups = this._groupsAt(place);
+    const pods = new Map<string, ConnectedPods>();
+    const add = (peer: Peer | undefined, namespace: string | undefined, ports: readonly string[], certain: boolean) => {
+      const found = podsOfPeer(peer, namespace);
+      const known = found && pods.get(found.pods);
+      if (found) {
+        const all = known === undefined ? ports : known.ports.length === 0 || ports.length === 0 ? [] : [...new Set([...known.ports, ...ports])];
+        pods.set(found.pods, { ...found, ports: [...all].sort(), certain: certain || (known?.certain ?? false) });
+      }
+    };
+    for (const group of groups) {
+      const selecting = selectingPolicies(this.policies, group).filter(({ policy }) => policy.directions.includes(direction));
+      if (group.hostNetwork || !selecting.some(({ selected }) => selected === 'yes')) {
+        add(undefined, group.namespace, [], group.hostNetwork || selecting.length === 0);
+      }
+      for (const { policy, selected } of group.hostNetwork ? [] : selecting) {
+        for (const rule of policy[direction]) {
+          (rule.peers ?? [undefined]).forEach(peer => add(peer, group.namespace, (rule.ports ?? []).map(describePort), selected === 'yes'));
+        }
+      }
+    }
+    const tiers = this.policies.tiers.filter(policy => groups.some(group => every([
+      selects(policy.namespaces, this.around.namespaces.labelsOf(group.namespace)), selects(policy.pods, group),
+    ]) !== 'no'));
+    return {
+      addresses: this.connected(groups, direction),
+      pods: [...pods.values()].sort((a, b) => (a.pods < b.pods ? -1 : 1)),
+      tiers: tiers.flatMap(policy => policy[direction].map(({ source, action }) => `${action} by ${source}`)),
+    };
+  }
+
+  /** Addresses outside of the cluster, as sets. Neighbouring ports with the same addresses are one entry. */
+  private connected(groups: readonly PodGroup[], direction: Direction): ConnectedAddresses[] {
+    const target: Target = { kind: 'addresses', set: AddressSet.ALL };
+    const result: ConnectedAddresses[] = [];
+    for (const protocol of PROTOCOLS) {
+      for (const certain of [true, false]) {
+        let previous: ConnectedAddresses | undefined;
+        for (const { from, to } of this.points.get(protocol)!) {
+          const set = groups
+            .flatMap(subject => this.decisions(subject, direction, target, { protocol, from, to }))
+            .filter(({ verdict }) => verdict === (certain ? 'allowed' : 'unknown'))
+            .reduce((all, each) => all.union(each.set), AddressSet.EMPTY);
+          const continues: boolean = previous !== undefined && previous.toPort + 1 === from && previous.set.equals(set);
+          if (continues) {
+            result.pop();
+          }
+          previous = set.isEmpty ? undefined : { protocol, fromPort: continues ? previous!.fromPort : from, toPort: to, set, certain };
+          if (previous) {
+            result.push(previous);
+          }
+        }
+      }
+    }
+    return result;
   }
 
   private canReachPods(sandbox: NetworkEndpoint, which: 'own' | 'other'): NetworkAnswer {

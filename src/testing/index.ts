@@ -1,1 +1,2 @@
 export { ExpectedClaim, ExpectedObject, ExpectedWarmPool, SandboxAssertions } from './sandbox-assertions';
+export { differences } from './match';

@@ -5,7 +5,9 @@ import { EXTENSIONS_GROUP, GROUP } from '../generated/vocabulary.gen';
 import type { NetworkPort } from '../network';
 import { checkPodSecurity } from '../pod';
 import { describeObject, manifestsOf, type NetworkAnswer, NetworkEndpoint, NetworkModel, type NetworkModelProps, placed, type PlacedManifest, Reachability } from '../policy';
+import { Posture } from '../posture';
 import { differences } from './match';
+import { postureProblem, updateOf } from './posture-file';
 
 /** What an object must say. Everything that is left out may be as it is. */
 export interface ExpectedObject {
@@ -88,7 +90,7 @@ export class SandboxAssertions {
    * @throws if a CIDR is not well-formed
    */
   public static of(scope: Construct, cluster: NetworkModelProps = {}): SandboxAssertions {
-    return new SandboxAssertions(manifestsOf(scope), () => Checks.of(scope), () => NetworkModel.of(scope, cluster));
+    return new SandboxAssertions(manifestsOf(scope), () => Checks.of(scope), () => NetworkModel.of(scope, cluster), cluster);
   }
 
   /**
@@ -99,7 +101,7 @@ export class SandboxAssertions {
    * @throws if a CIDR is not well-formed
    */
   public static ofManifests(manifests: any[], cluster: NetworkModelProps = {}): SandboxAssertions {
-    return new SandboxAssertions(placed(manifests), () => Checks.ofManifests(manifests), () => NetworkModel.ofManifests(manifests, cluster));
+    return new SandboxAssertions(placed(manifests), () => Checks.ofManifests(manifests), () => NetworkModel.ofManifests(manifests, cluster), cluster);
   }
 
   private readonly ours: readonly PlacedManifest[];
@@ -109,6 +111,7 @@ export class SandboxAssertions {
     private readonly all: readonly PlacedManifest[],
     private readonly findings: () => readonly Finding[],
     private readonly makeModel: () => NetworkModel,
+    private readonly cluster: NetworkModelProps,
   ) {
     this.ours = all.filter(({ manifest: { apiVersion, kind } }) => [GROUP, EXTENSIONS_GROUP].includes(String(apiVersion).split('/')[0]) && KINDS.includes(kind));
   }
@@ -202,6 +205,21 @@ export class SandboxAssertions {
   public hasNoFindings(): SandboxAssertions {
     const lines = this.findings().map(({ rule, severity, place, object, field, message, remedy }) => `${severity}: ${object} (${place}): ${field}: ${message}: ${remedy} [${rule}]`);
     return lines.length === 0 ? this : fail(`expected no findings, and there ${lines.length === 1 ? 'is 1' : `are ${lines.length}`}`, lines);
+  }
+
+  /**
+   * The posture is that of a committed text file; see `Posture`. A missing file is written, except in continuous integration (variable `CI`), and
+   * `AGENT_SANDBOX_UPDATE=1` has it written anew.
+   *
+   * @param file path of the file
+   * @throws with what has changed, object by object
+   */
+  public hasPosture(file: string): SandboxAssertions {
+    const problem = postureProblem(Posture._ofPlaced(this.all, this.findings(), this.cluster), file, updateOf(process.env));
+    if (problem !== undefined) {
+      throw new Error(problem);
+    }
+    return this;
   }
 
   /**

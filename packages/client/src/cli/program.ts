@@ -4,8 +4,11 @@ import type { SandboxClient, SandboxSummary } from '../client.js';
 import { SandboxInputError } from '../errors.js';
 import type { FileEntry } from '../files.js';
 import { serveMcp } from '../mcp/server.js';
+import { type AnalysisSurroundings, addAnalysis } from './analysis.js';
+import { SHELLS, completionOf } from './completion.js';
 import { copyFiles } from './copy/copy.js';
 import { placeOf } from './copy/place.js';
+import { addDoctor } from './doctor.js';
 import { type ForwardFlags, forwardPort } from './forward.js';
 import { writeApp } from './init.js';
 import { type GlobalOptions, addGlobalOptions, clientOf, duration, lines, portNumber, several, variable } from './options.js';
@@ -19,8 +22,7 @@ import { SKILLS_FOLDER, writeSkill } from './skill.js';
 const VERSION = process.env.AGENT_SANDBOX_VERSION ?? 'unknown';
 
 /** Environment of the program. Tests pass their own; the default is the process. */
-export interface Surroundings extends Streams {
-  readonly env: NodeJS.ProcessEnv;
+export interface Surroundings extends AnalysisSurroundings {
   /** Makes the client. @default - from options and environment */
   readonly client?: (options: GlobalOptions) => SandboxClient;
 }
@@ -50,7 +52,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
 /** The command line with all commands; `exit` is called with the exit code of the command that has run. */
 export function commandLine(surroundings: Surroundings, exit: (code: number) => void = () => undefined): Command {
   const program = new Command('agent-sandbox')
-    .description('Runs commands and moves files in sandboxes on Kubernetes.')
+    .description('Runs commands and moves files in sandboxes on Kubernetes, and checks their manifests.')
     .version(`agent-sandbox ${VERSION}`, '--version', 'print the version and exit')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', `
@@ -183,6 +185,14 @@ Ctrl-C), ${EXIT.brokenPipe} when its output was not read to the end.`);
         exit(await endable(surroundings, signal => serveMcpHttp(options, surroundings, signal)));
       }
     });
+
+  addAnalysis(program, surroundings, exit);
+  addDoctor(program, surroundings, exit);
+
+  program.command('completion')
+    .description('print a script for completion in a shell')
+    .addArgument(program.createArgument('<shell>', 'bash, zsh or fish').choices([...SHELLS]))
+    .action((shell: string) => void surroundings.stdout.write(completionOf(program, shell)));
 
   program.command('init')
     .description('write a small app of the constructs in TypeScript, with tests of its policy, a workflow and a README')

@@ -1,0 +1,3 @@
+import { appOfRevision } from './revisions';
+
+appOfRevision().synth();
