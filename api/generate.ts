@@ -18,7 +18,9 @@ const OWNED_FOLDERS = [CRDS_FOLDER, 'imports'];
 
 /** All generated files, by path below the repository root. */
 export function generatedFiles(): Record<string, string> {
-  return { ...generateCrds(), ...generateL1(), ...generateWireTypes(), ...generateFlags(), ...generateRest(), ...generateCommands(), ...generateShapes() };
+  return {
+    ...generateCrds(), ...generateL1(), ...generateWireTypes(), ...generateFlags(), ...generateRest(), ...generateCommands(), ...generateShapes(),
+  };
 }
 
 /** What differs between the generated files and those on disk: one line each. */

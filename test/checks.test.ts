@@ -213,8 +213,8 @@ describe('manifests that something else has written', () => {
   });
 
   test('anything else is refused', () => {
-    expect(() => Checks.of('x' as any)).toThrow("Checks.of: scope is 'x': use an app, a chart or another construct; for manifests, Checks.ofManifests");
-    expect(() => Checks.ofManifests('x' as any)).toThrow("Checks.ofManifests: manifests is 'x': use a list of manifests; for constructs, Checks.of");
+    expect(() => Checks.of('x' as any)).toThrow("Checks.of: scope is 'x': use an app, a chart or another construct; for manifests, ofManifests");
+    expect(() => Checks.ofManifests('x' as any)).toThrow("Checks.ofManifests: manifests is 'x': write it as a list: ['x']");
     expect(Checks.ofManifests([null, undefined, 'text'])).toEqual([]);
   });
 });

@@ -281,7 +281,7 @@ test.each(ALL_VERSIONS.filter(([kind]) => kind !== 'SandboxTemplate'))('conditio
   expect(bounds).toEqual(CONDITION);
 });
 
-test('fields that are known and ignored are listed in the guide for those who come from the original, and are in no type', () => {
+test('fields that are known and ignored are listed in the guide for users of the original, and are in no type', () => {
   const guide = readFileSync(join(__dirname, '../../docs/migrate-from-upstream.md'), 'utf8');
   const types = readFileSync(join(__dirname, '../../packages/api/src/types.gen.ts'), 'utf8');
   const ignored = KINDS.flatMap(({ kind, ignoredFields = {} }) => Object.keys(ignoredFields).map(field => [kind, field] as const));

@@ -81,6 +81,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   'NetworkPeer': "use a NetworkPeer, such as NetworkPeer.cidr('…') or NetworkPeer.pods({ … })",
   'ISandboxTemplate': "use a SandboxTemplate, or SandboxTemplate.fromName('…')",
   'ISandboxWarmPool': "use a SandboxWarmPool, or SandboxWarmPool.fromName('…')",
+  'IConstruct': 'use an app, a chart or another construct; for manifests, ofManifests',
   'Duration': 'use a Duration of cdk8s, such as Duration.minutes(5)',
   'l1.Quantity': "use l1.Quantity.fromString('512Mi')",
   'l1.IntOrString': "use l1.IntOrString.fromNumber(8080) or l1.IntOrString.fromString('http')",

@@ -1,5 +1,5 @@
-import { Construct, type IConstruct } from 'constructs';
-import { checkCalls, Problems } from '../checks';
+import type { IConstruct } from 'constructs';
+import { checkCalls } from '../checks';
 import { CONTRADICTION_RULES } from './contradictions';
 import { type Finding, FindingSeverity } from './finding';
 import { NAME_RULES } from './names';
@@ -30,7 +30,6 @@ export class Checks {
    * @throws if it is none
    */
   public static of(scope: IConstruct): Finding[] {
-    refuseUnless(Construct.isConstruct(scope), 'Checks.of', 'scope', scope, 'use an app, a chart or another construct; for manifests, Checks.ofManifests');
     return run(World.ofTree(scope), RULES.filter(rule => !rule.manifestsOnly));
   }
 
@@ -42,22 +41,12 @@ export class Checks {
    * @throws if it is no list
    */
   public static ofManifests(manifests: any[]): Finding[] {
-    refuseUnless(Array.isArray(manifests), 'Checks.ofManifests', 'manifests', manifests, 'use a list of manifests; for constructs, Checks.of');
     return checkManifests(manifests.map((manifest: any, index: number) => ({ manifest, place: `manifests[${index}]` })));
   }
 
   private constructor() {}
 }
 checkCalls(Checks);
-
-/** Programs in JavaScript have no types. */
-function refuseUnless(good: boolean, call: string, name: string, value: unknown, remedy: string): void {
-  if (!good) {
-    const problems = Problems.of(call);
-    problems.add(name, value, remedy);
-    problems.throwIfAny();
-  }
-}
 
 /** What synthesis refuses in a tree. @internal */
 export function treeFindings(root: IConstruct): Finding[] {

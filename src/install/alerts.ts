@@ -41,7 +41,7 @@ export function controllerAlerts({ namespace, service }: AlertOptions, claimLate
     ...(leaderElect ? [alert('AgentSandboxControllerNoLeader', 'critical', 5,
       `max by (name) (leader_election_master_status{${target}}) < 1`,
       'No replica of the agent sandbox controller holds the Lease {{ $labels.name }}.',
-      `Replicas are up, and the work that the Lease stands for is not done: all of it, or that of a shard. Look whether another controller holds it, or whether the API server refuses it.`)] : []),
+      'Replicas are up, and the work that the Lease stands for is not done: all of it, or that of a shard. Look whether another controller holds it, or whether the API server refuses it.')] : []),
     alert('AgentSandboxReconcileErrors', 'warning', 15, `${share('controller', passes(', result="error"'), passes())} > 0.1`,
       'More than a tenth of the passes of {{ $labels.controller }} fail.',
       'The log of the controller has the errors. Common reasons are missing rights, quotas, and admission policies that refuse its objects.'),
