@@ -80,7 +80,7 @@ function optionsOf(program: string, outdir: string): BuildOptions {
     external: [...PROGRAMS[program].external],
     define: { 'process.env.AGENT_SANDBOX_VERSION': JSON.stringify(process.env.AGENT_SANDBOX_VERSION || version), ...textDefinitions() },
     // Dependencies that are CommonJS ask for it.
-    banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
+    banner: { js: "import { createRequire as requireFor } from 'node:module';\nconst require = requireFor(import.meta.url);" },
     // Less text to keep in memory; names stay, so that stack traces can be read.
     minifyWhitespace: true,
     minifySyntax: true,

@@ -2,7 +2,16 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { bundle, bundleFiles } from '../scripts/bundle';
+import { bundle, bundleFiles, PROGRAMS } from '../scripts/bundle';
+
+test.each(Object.keys(PROGRAMS))('the bundle of the %s is a program that says its version', async program => {
+  const dir = mkdtempSync(join(tmpdir(), 'bundle-'));
+  try {
+    expect(execFileSync(process.execPath, [await bundle(program, dir), '--version'], { encoding: 'utf8' })).toMatch(/^agent-sandbox\S* \S+\n$/);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
 
 describe('the bundle of the controller', () => {
   const dir = mkdtempSync(join(tmpdir(), 'bundle-'));
@@ -22,10 +31,6 @@ describe('the bundle of the controller', () => {
 
   beforeAll(async () => program = await bundle('controller', dir));
   afterAll(() => rmSync(dir, { recursive: true }));
-
-  test('says its version', () => {
-    expect(execFileSync(process.execPath, [program, '--version'], { encoding: 'utf8' })).toMatch(/^agent-sandbox-controller \S+\n$/);
-  });
 
   test('names all its files', () => {
     const named = bundleFiles('controller', dir);

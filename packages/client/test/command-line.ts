@@ -25,7 +25,7 @@ export class CommandLine implements AsyncDisposable {
       import('esbuild').then(m => m.build({
         entryPoints: ['packages/client/src/index.ts'], outfile: ${JSON.stringify(join(dir, 'sdk.mjs'))}, bundle: true, platform: 'node', target: 'node20',
         format: 'esm', conditions: ['agent-sandbox-source'], logLevel: 'error',
-        banner: { js: "import { createRequire } from 'node:module';\\nconst require = createRequire(import.meta.url);" },
+        banner: { js: "import { createRequire as requireFor } from 'node:module';\\nconst require = requireFor(import.meta.url);" },
       })),
     ])`;
     await promisify(execFile)(process.execPath, ['--import', 'tsx', '-e', script], { cwd: REPOSITORY, env: { PATH: process.env.PATH } });

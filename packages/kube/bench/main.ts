@@ -47,7 +47,7 @@ async function bundle(subject: string, outdir: string): Promise<string> {
     outdir, bundle: true, platform: 'node', format: 'esm', target: 'node20', outExtension: { '.js': '.mjs' }, logLevel: 'error',
     conditions: ['agent-sandbox-source'],
     // Dependencies that are CommonJS ask for it.
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    banner: { js: "import { createRequire as requireFor } from 'node:module'; const require = requireFor(import.meta.url);" },
   });
   return join(outdir, `${subject}.mjs`);
 }

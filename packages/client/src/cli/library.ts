@@ -26,7 +26,7 @@ const PROGRAM = 'lib/src/cli/main.js';
 export async function loadLibrary(folder: string): Promise<AnalysisLibrary> {
   const file = installed(join(folder, 'package.json')) ?? checkout(folder) ?? installed(import.meta.url);
   if (file === undefined) {
-    throw new SandboxInputError(`this command needs the package ${LIBRARY}, which is not installed here`, { remedy: `npm install --save-dev ${LIBRARY} cdk8s cdk8s-plus-28 constructs` });
+    throw new SandboxInputError(`this command needs the package ${LIBRARY}, which is not installed here`, { remedy: `npm install --save-dev ${LIBRARY} cdk8s constructs` });
   }
   const module = await import(pathToFileURL(file).href) as { readonly default?: Partial<AnalysisLibrary> } & Partial<AnalysisLibrary>;
   const main = module.main ?? module.default?.main;
