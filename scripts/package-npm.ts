@@ -112,7 +112,9 @@ function types(name: string, staging: string): void {
   execFileSync(process.execPath, [
     path.join(path.dirname(require.resolve('typescript/package.json')), 'bin', 'tsc'), '--emitDeclarationOnly', '--declaration', '--outDir', target,
     '--rootDir', path.join(REPOSITORY, 'packages'), '--module', 'nodenext', '--target', 'es2022', '--lib', 'ES2022,ESNext.Disposable', '--strict',
-    '--skipLibCheck', '--customConditions', 'agent-sandbox-source', '--types', 'node', '--ignoreConfig', ...entries.map(source => `src/${source}.ts`),
+    '--skipLibCheck', '--customConditions', 'agent-sandbox-source', '--types', 'node', '--ignoreConfig',
+    // The compiler writes no declarations of what it finds by a package's name only.
+    ...inlined.map(each => path.join('..', each, 'src', 'index.ts')), ...entries.map(source => `src/${source}.ts`),
   ], { cwd: path.join(REPOSITORY, 'packages', name), stdio: ['ignore', 'inherit', 'inherit'] });
   // Others of the workspace are dependencies, and bring their own.
   fs.readdirSync(target).filter(each => ![name, ...inlined].includes(each)).forEach(each => fs.rmSync(path.join(target, each), { recursive: true }));

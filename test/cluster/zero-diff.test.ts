@@ -130,30 +130,36 @@ describeWithPrograms('what the API server makes of synthesized objects', () => {
   const removeQuotas = (objects: readonly KubeObject[]) => Promise.all(objects.filter(({ kind }) => kind === 'ResourceQuota')
     .map(object => cluster.admin.delete({ ...object, name: object.metadata.name!, namespace: object.metadata.namespace })));
 
-  test.each(applied)('%s: a second kubectl apply changes nothing', async (_title, objects) => {
-    const input = quotasLast(objects).map(object => JSON.stringify(object)).join('\n---\n');
-    await cluster.kubectl(['apply', '-f', '-'], { input });
-    const before = await versions(objects);
-    const { stdout } = await cluster.kubectl(['apply', '-f', '-'], { input });
-    expect(stdout.trim().split('\n').filter(line => !line.endsWith(' unchanged') && !ALWAYS_CONFIGURED.test(line))).toEqual([]);
-    expect(await versions(objects)).toEqual(before);
-    await removeQuotas(objects);
-  });
+  describe.each(applied)('%s', (_title, objects) => {
+    test('a second kubectl apply changes nothing', async () => {
+      const input = quotasLast(objects).map(object => JSON.stringify(object)).join('\n---\n');
+      await cluster.kubectl(['apply', '-f', '-'], { input });
+      const before = await versions(objects);
+      const { stdout } = await cluster.kubectl(['apply', '-f', '-'], { input });
+      expect(stdout.trim().split('\n').filter(line => !line.endsWith(' unchanged') && !ALWAYS_CONFIGURED.test(line))).toEqual([]);
+      expect(await versions(objects)).toEqual(before);
+      await removeQuotas(objects);
+    });
 
-  test.each(applied)('%s: a second server-side apply changes nothing', async (_title, objects) => {
-    // As a manager of its own, it must not mind what others have applied.
-    const apply = async () => {
-      for (const object of quotasLast(objects)) {
-        await cluster.admin.apply(object, { fieldManager: 'gitops' });
-      }
-    };
-    // A Sandbox of v1alpha1 changes once more, see apply.test.ts.
-    const stable = objects.filter(object => !(object.kind === 'Sandbox' && object.apiVersion.endsWith('/v1alpha1')));
-    await apply();
-    const before = await versions(stable);
-    await apply();
-    expect(await versions(stable)).toEqual(before);
-    await removeQuotas(objects);
+    test('a second server-side apply changes nothing', async () => {
+      // As a manager of its own, it must not mind what others have applied.
+      const apply = async () => {
+        for (const object of quotasLast(objects)) {
+          await cluster.admin.apply(object, { fieldManager: 'gitops' });
+        }
+      };
+      // A Sandbox of v1alpha1 changes once more, see apply.test.ts.
+      const stable = objects.filter(object => !(object.kind === 'Sandbox' && object.apiVersion.endsWith('/v1alpha1')));
+      await apply();
+      const before = await versions(stable);
+      await apply();
+      expect(await versions(stable)).toEqual(before);
+      await removeQuotas(objects);
+    });
+
+    // Two examples may name an object alike.
+    afterAll(() => Promise.all(objects.filter(({ kind, metadata }) => metadata.namespace !== undefined && kind !== 'ResourceQuota')
+      .map(object => cluster.admin.delete({ ...object, name: object.metadata.name!, namespace: object.metadata.namespace }))));
   });
 
   test('kubectl diff shows nothing after kubectl apply', async () => {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -67,6 +67,15 @@ describe('the npm package', () => {
     await writeFile(join(project, 'c.mjs'), 'import { SandboxClient } from "agent-sandbox-client"; console.log(typeof SandboxClient);');
     await run(join(REPOSITORY, 'node_modules/.bin/esbuild'), ['c.mjs', '--bundle', '--platform=node', '--format=cjs', '--outfile=c.out.cjs', '--log-level=error'], { cwd: project, env });
     expect((await run(process.execPath, ['c.out.cjs'], { cwd: project, env })).stdout).toBe('function\n');
+  });
+
+  test('has all declarations that its declarations import', async () => {
+    const types = join(project, 'node_modules/agent-sandbox-client/types');
+    const files = (await readdir(types, { recursive: true })).filter(file => file.endsWith('.d.ts'));
+    const imported = await Promise.all(files.map(async file => [...(await readFile(join(types, file), 'utf8')).matchAll(/(?:from |import\()'(\.[^']+)\.js'/g)]
+      .map(([, name]) => join(dirname(file), `${name}.d.ts`))));
+    expect(files.length).toBeGreaterThan(0);
+    expect(imported.flat().filter(file => !files.includes(file))).toEqual([]);
   });
 
   test.each([['nodenext', 'types.mts'], ['nodenext', 'types.cts'], ['node16', 'types.mts'], ['node16', 'types.cts'], ['bundler', 'types.ts']])('has types for %s resolution in %s', async (resolution, file) => {
