@@ -71,7 +71,7 @@ function withIndex(text: string): string {
 
 function main(): void {
   const [api, l1] = ['API.md', 'docs/L1.md'].map(file => readFileSync(join(ROOT, file), 'utf8'));
-  writeFileSync(join(ROOT, 'API.md'), finished(api, typesOf(l1), 'docs/L1.md'));
+  writeFileSync(join(ROOT, 'API.md'), tabled(finished(api, typesOf(l1), 'docs/L1.md')));
   writeFileSync(join(ROOT, 'docs', 'L1.md'), tabled(finished(l1, typesOf(api), '../API.md')));
 }
 

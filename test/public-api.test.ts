@@ -11,8 +11,9 @@ const ASSEMBLY = path.join(ROOT, '.jsii');
  * their programs find mistakes only when they run.
  */
 const OPEN: readonly { readonly place: RegExp; readonly words: string }[] = [
-  { place: /^(Checks|NetworkModel|SandboxAssertions)\.ofManifests\.manifests$/, words: 'documents of YAML' },
+  { place: /^(Checks|NetworkModel|Posture|SandboxAssertions)\.ofManifests\.manifests$/, words: 'documents of YAML' },
   { place: /^ManifestImport\.toTypeScript\.manifests$/, words: 'documents of YAML' },
+  { place: /^AgentSandboxValidation\.validate\.context$/, words: 'what the command line of cdk8s gives to a plugin' },
   { place: /^ExpectedObject\.spec$/, words: 'a part of a manifest' },
   { place: /^MonitoringProps\.additionalRuleGroups$/, words: 'rules in the format of Prometheus' },
   { place: /^WarmPoolMetric\.raw\.spec$/, words: 'a metric in the format of Kubernetes' },

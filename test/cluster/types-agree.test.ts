@@ -1,6 +1,6 @@
 import type { Construct } from 'constructs';
 import * as fc from 'fast-check';
-import { ALL_VERSIONS, type Json, type KindName, type VersionName, schemaOf } from '../../api/test/crd-files';
+import { ALL_VERSIONS, type Json, type KindName, type VersionName, schemaOf, typedSpecOf } from '../../api/test/crd-files';
 import { l1 } from '../../src';
 import { ApiError, type KubeObject } from '../../testbed/src/index.js';
 import { describeWithControlPlane } from '../../testbed/src/jest/index.js';
@@ -24,7 +24,7 @@ const CLASSES: Readonly<Record<string, L1Class>> = {
   'SandboxClaim v1beta1': l1.SandboxClaim, 'SandboxClaim v1alpha1': l1.SandboxClaimV1Alpha1,
   'SandboxWarmPool v1beta1': l1.SandboxWarmPool, 'SandboxWarmPool v1alpha1': l1.SandboxWarmPoolV1Alpha1,
 };
-const ARBITRARIES = new Map(ALL_VERSIONS.map(([kind, version]) => [`${kind} ${version}`, arbitraryOf(schemaOf(kind, version, 'spec'))]));
+const ARBITRARIES = new Map(ALL_VERSIONS.map(([kind, version]) => [`${kind} ${version}`, arbitraryOf(typedSpecOf(kind, version))]));
 
 /** The rules of a kind beyond its schema. */
 function brokenRulesOfKind(kind: KindName, spec: Json): string[] {
@@ -53,7 +53,7 @@ describeWithControlPlane(`the types of the L1 and the server (AGENT_SANDBOX_TEST
   };
 
   test.each(ALL_VERSIONS)('agree on any %s of %s: what the types allow is accepted unless a rule says why not', async (kind, version) => {
-    const schema = schemaOf(kind, version, 'spec');
+    const schema = typedSpecOf(kind, version);
     let accepted = 0;
     await fc.assert(fc.asyncProperty(ARBITRARIES.get(`${kind} ${version}`)!, async spec => {
       const manifest = synthesize(kind, version, toProps(schema, spec), testbed.namespace);

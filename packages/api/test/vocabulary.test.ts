@@ -79,10 +79,12 @@ test('the annotations are the ones that other clients know, and our own for cons
     'agents.x-k8s.io/claimable-from',
     'agents.x-k8s.io/client-first-requested-at',
     'agents.x-k8s.io/controller-first-observed-at',
+    'agents.x-k8s.io/idempotency',
     'agents.x-k8s.io/pod-name',
     'agents.x-k8s.io/pod-spec-hash',
     'agents.x-k8s.io/propagated-annotations',
     'agents.x-k8s.io/propagated-labels',
+    'agents.x-k8s.io/requested-by',
     'agents.x-k8s.io/sandbox-name',
     'agents.x-k8s.io/sandbox-pod-template-hash',
     'agents.x-k8s.io/sandbox-template-ref',
@@ -121,7 +123,7 @@ test('names that are made from other names have these parts', () => {
 });
 
 test('the router and the runtime are where network policies expect them', () => {
-  expect(api.ROUTER).toEqual({ namespace: 'agent-sandbox-system', labels: { app: 'sandbox-router' } });
+  expect(api.ROUTER).toEqual({ namespace: 'agent-sandbox-system', labels: { app: 'sandbox-router' }, service: 'sandbox-router-svc' });
   expect(api.RUNTIME_PORT).toBe(8888);
 });
 
