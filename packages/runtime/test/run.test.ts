@@ -38,6 +38,18 @@ describe('the output of a program that has ended', () => {
     return { seen, end, go };
   }
 
+  test('is there for a reader that comes only then', async () => {
+    const child = await start('echo out; echo err >&2');
+    await child.exited;
+    // Node lets the pipes of a program flow in the turns after its end.
+    await new Promise(resolve => setImmediate(() => setImmediate(resolve)));
+    const seen = { stdout: '', stderr: '' };
+    const end = await runToEnd(child, { onChunk: (name, chunk) => {
+      seen[name] += chunk.toString();
+    } });
+    expect([seen, end]).toEqual([{ stdout: 'out\n', stderr: 'err\n' }, { code: 0, timedOut: false }]);
+  });
+
   test.each<[string, (script: string) => Promise<Child>, number]>([
     ['pipes', start, HELD],
     // The size of one line, which a terminal holds in any case.

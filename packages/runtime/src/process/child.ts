@@ -69,6 +69,8 @@ export async function startChild(command: Command, options: { readonly stdin: bo
     const error = await new Promise(resolve => child.once('error', resolve));
     throw new SpawnError(errnoOf(error) ?? 'EIO', program);
   }
+  hold(child.stdout!);
+  hold(child.stderr!);
   // Reports that a signal could not be delivered; there is no caller left to handle it.
   child.on('error', () => undefined);
   const pid = child.pid;
@@ -81,6 +83,21 @@ export async function startChild(command: Command, options: { readonly stdin: bo
     // After the exit, the number may belong to another process.
     kill: signal => child.exitCode === null && child.signalCode === null && killGroup(pid, signal),
   };
+}
+
+const isHeld = () => undefined;
+
+/**
+ * Keeps what a program writes until `release`. Without it, Node lets the pipes of a program that has ended flow, and what it wrote before
+ * the first listener is lost.
+ */
+function hold(stream: Readable): void {
+  stream.on('readable', isHeld);
+}
+
+/** Lets the stream of a child flow to its `data` listeners, which are there already. */
+export function release(stream: Readable): void {
+  stream.off('readable', isHeld);
 }
 
 /** Sends a signal to a process group, which may be gone already. */

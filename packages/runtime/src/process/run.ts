@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Child, Exit } from './child.js';
+import { release, type Child, type Exit } from './child.js';
 import { untilRead, type Reading } from './unread.js';
 
 export type StreamName = 'stdout' | 'stderr';
@@ -93,6 +93,7 @@ function pump(stream: Readable, name: StreamName, onChunk: RunOptions['onChunk']
     busy = all;
   };
   stream.on('data', onData);
+  release(stream);
   // A terminal whose last holder has gone ends with EIO.
   stream.on('error', () => undefined);
   const done = new Promise<void>(resolve => stream.once('close', resolve).once('end', resolve));
