@@ -1,6 +1,6 @@
 /**
  * Enumerations of Kubernetes that the props use. TypeScript takes an enumeration of the same name, members and values for the same
- * type, so those of every cdk8s-plus are accepted as well (`test/matrix/cdk8s-plus.test.ts` compiles them).
+ * type, so those of every cdk8s-plus are accepted as well (`test/cdk8s-plus.test.ts` compiles them).
  */
 
 /** Transport protocol of a port. */
