@@ -88,17 +88,17 @@ interface DiagnoseOptions {
 /** What is well and what is not in a cluster. Reads only; what may not be read is `unknown`. */
 export async function diagnose(cluster: Cluster, options: DiagnoseOptions = {}): Promise<Diagnosis[]> {
   const { namespace, now = Date.now(), onCheck = () => undefined } = options;
-  const reader = new Reader(cluster);
+  const lists = new Lists(new Reader(cluster));
   const checks: ReadonlyArray<readonly [name: string, run: () => Promise<Diagnosis[]>]> = [
     ['server', () => server(cluster)],
-    ['definitions', () => definitions(reader)],
-    ['webhooks', () => webhooks(reader)],
-    ['controller', () => controller(reader, now)],
-    ['router', () => router(reader)],
-    ['network', () => network(reader)],
-    ['runtime-classes', () => runtimeClasses(reader, namespace)],
-    ['pools', () => pools(reader, namespace, now)],
-    ['claims', () => claims(reader, namespace, now)],
+    ['definitions', () => definitions(lists)],
+    ['webhooks', () => webhooks(lists)],
+    ['controller', () => controller(lists, now)],
+    ['router', () => router(lists)],
+    ['network', () => network(lists)],
+    ['runtime-classes', () => runtimeClasses(lists, namespace)],
+    ['pools', () => pools(lists, namespace, now)],
+    ['claims', () => claims(lists, namespace, now)],
   ];
   const result: Diagnosis[] = [];
   for (const [name, run] of checks) {
@@ -118,12 +118,26 @@ export async function diagnose(cluster: Cluster, options: DiagnoseOptions = {}):
 /** A kind that may not be read. */
 class Forbidden extends Error {}
 
-async function all(reader: Reader, resource: Parameters<typeof listOf>[1], namespace?: string): Promise<any[]> {
-  const found = await listOf(reader, resource, namespace);
-  if (found === 'forbidden') {
-    throw new Forbidden(resource.plural);
+/** Lists of a cluster, each of which is read once, however many checks look at it. */
+class Lists {
+  private readonly known = new Map<string, Promise<any[]>>();
+
+  constructor(private readonly reader: Reader) {}
+
+  public all(resource: Parameters<typeof listOf>[1], namespace?: string): Promise<any[]> {
+    const key = `${resource.plural}.${resource.group}/${namespace ?? ''}`;
+    const list = this.known.get(key) ?? this.read(resource, namespace);
+    this.known.set(key, list);
+    return list;
   }
-  return found;
+
+  private async read(resource: Parameters<typeof listOf>[1], namespace: string | undefined): Promise<any[]> {
+    const found = await listOf(this.reader, resource, namespace);
+    if (found === 'forbidden') {
+      throw new Forbidden(resource.plural);
+    }
+    return found;
+  }
 }
 
 async function server(cluster: Cluster): Promise<Diagnosis[]> {
@@ -132,9 +146,9 @@ async function server(cluster: Cluster): Promise<Diagnosis[]> {
   return [{ check: 'server', status: isOld ? 'error' : 'ok', message: `Kubernetes ${gitVersion}`, ...(isOld && { remedy: 'the API needs Kubernetes 1.31 or later' }) }];
 }
 
-async function definitions(reader: Reader): Promise<Diagnosis[]> {
+async function definitions(lists: Lists): Promise<Diagnosis[]> {
   const wanted = [SANDBOXES, SANDBOX_TEMPLATES, SANDBOX_WARM_POOLS, SANDBOX_CLAIMS].map(({ plural, group }) => `${plural}.${group}`);
-  const crds = (await all(reader, CRDS)).filter(({ spec }) => [GROUP, EXTENSIONS_GROUP].includes(spec.group));
+  const crds = (await lists.all(CRDS)).filter(({ spec }) => [GROUP, EXTENSIONS_GROUP].includes(spec.group));
   const missing = wanted.filter(name => !crds.some(({ metadata }) => metadata.name === name));
   if (missing.length > 0) {
     return [{ check: 'definitions', status: 'error', message: `missing: ${missing.join(', ')}`, remedy: 'install the definitions: AgentSandboxCrds, the chart, or install.yaml' }];
@@ -168,10 +182,10 @@ function definition({ metadata: { name }, spec, status }: any): Diagnosis[] {
 }
 
 /** What the original's installation leaves behind. */
-async function webhooks(reader: Reader): Promise<Diagnosis[]> {
+async function webhooks(lists: Lists): Promise<Diagnosis[]> {
   const found: string[] = [];
   for (const resource of WEBHOOKS) {
-    for (const { kind, metadata, webhooks: hooks = [] } of await all(reader, resource)) {
+    for (const { kind, metadata, webhooks: hooks = [] } of await lists.all(resource)) {
       const groups = hooks.flatMap((hook: any) => hook.rules ?? []).flatMap((rule: any) => rule.apiGroups ?? []);
       if (groups.includes(GROUP) || groups.includes(EXTENSIONS_GROUP)) {
         found.push(`${kind} ${metadata.name}`);
@@ -182,8 +196,8 @@ async function webhooks(reader: Reader): Promise<Diagnosis[]> {
     : [{ check: 'webhooks', status: 'warning', message: `the API has webhooks that this controller does not need: ${few(found)}`, remedy: 'remove those of the original: with its controller gone they refuse every write' }];
 }
 
-async function controller(reader: Reader, now: number): Promise<Diagnosis[]> {
-  const leases = (await all(reader, LEASES)).filter(({ metadata }) => metadata.name === LEASE);
+async function controller(lists: Lists, now: number): Promise<Diagnosis[]> {
+  const leases = (await lists.all(LEASES)).filter(({ metadata }) => metadata.name === LEASE);
   const live = leases.filter(({ spec }) => spec?.holderIdentity && now - Date.parse(spec.renewTime ?? '') < LEASE_GRACE_MS);
   if (live.length === 1) {
     return [{ check: 'controller', status: 'ok', message: `${live[0].spec.holderIdentity} leads, in ${live[0].metadata.namespace}` }];
@@ -193,8 +207,8 @@ async function controller(reader: Reader, now: number): Promise<Diagnosis[]> {
     : { check: 'controller', status: 'error', message: leases.length > 0 ? 'its lease is not renewed: no controller runs' : 'no controller has run: there is no lease', remedy: 'install it (docs/guide/install.md), or look at the logs of its Pods' }];
 }
 
-async function router(reader: Reader): Promise<Diagnosis[]> {
-  const routers = (await all(reader, DEPLOYMENTS)).filter(({ spec }) =>
+async function router(lists: Lists): Promise<Diagnosis[]> {
+  const routers = (await lists.all(DEPLOYMENTS)).filter(({ spec }) =>
     Object.entries(ROUTER.labels).every(([key, value]) => spec?.template?.metadata?.labels?.[key] === value));
   const ready = routers.filter(({ status }) => (status?.readyReplicas ?? 0) > 0);
   if (routers.length === 0) {
@@ -211,8 +225,8 @@ async function router(reader: Reader): Promise<Diagnosis[]> {
   ];
 }
 
-async function network(reader: Reader): Promise<Diagnosis[]> {
-  const names = (await all(reader, DAEMON_SETS)).map(({ metadata }) => metadata.name as string);
+async function network(lists: Lists): Promise<Diagnosis[]> {
+  const names = (await lists.all(DAEMON_SETS)).map(({ metadata }) => metadata.name as string);
   const engines = ENGINES.filter(([pattern]) => names.some(name => pattern.test(name)));
   const enforcing = engines.filter(([, , enforces]) => enforces === true);
   if (enforcing.length > 0) {
@@ -227,9 +241,9 @@ async function network(reader: Reader): Promise<Diagnosis[]> {
   }];
 }
 
-async function runtimeClasses(reader: Reader, namespace: string | undefined): Promise<Diagnosis[]> {
-  const [classes, nodes] = [await all(reader, RUNTIME_CLASSES), await all(reader, NODES)];
-  const [templates, sandboxes] = [await all(reader, SANDBOX_TEMPLATES, namespace), await all(reader, SANDBOXES, namespace)];
+async function runtimeClasses(lists: Lists, namespace: string | undefined): Promise<Diagnosis[]> {
+  const [classes, nodes] = [await lists.all(RUNTIME_CLASSES), await lists.all(NODES)];
+  const [templates, sandboxes] = [await lists.all(SANDBOX_TEMPLATES, namespace), await lists.all(SANDBOXES, namespace)];
   const wanted = new Map<string, string[]>();
   for (const { kind, metadata, spec } of [...templates, ...sandboxes]) {
     const name = spec?.podTemplate?.spec?.runtimeClassName;
@@ -250,8 +264,8 @@ async function runtimeClasses(reader: Reader, namespace: string | undefined): Pr
   return result.length > 0 ? result : [{ check: 'runtime-classes', status: 'ok', message: 'no template and no Sandbox names one' }];
 }
 
-async function pools(reader: Reader, namespace: string | undefined, now: number): Promise<Diagnosis[]> {
-  const found = await all(reader, SANDBOX_WARM_POOLS, namespace);
+async function pools(lists: Lists, namespace: string | undefined, now: number): Promise<Diagnosis[]> {
+  const found = await lists.all(SANDBOX_WARM_POOLS, namespace);
   const short = found.filter(({ metadata, spec, status }) => (status?.readyReplicas ?? 0) < (spec?.replicas ?? 1) && isOlder(metadata, now));
   return [short.length === 0 ? { check: 'pools', status: 'ok', message: `${found.length} ${found.length === 1 ? 'pool is' : 'pools are'} full, or on the way` } : {
     check: 'pools', status: 'warning', message: few(short.map(({ metadata, spec, status }) => `${metadata.namespace}/${metadata.name} has ${status?.readyReplicas ?? 0} of ${spec?.replicas ?? 1} ready`)),
@@ -260,10 +274,10 @@ async function pools(reader: Reader, namespace: string | undefined, now: number)
 }
 
 /** Claims that wait for longer than a cold start takes, with what they say, and what their Sandbox says. */
-async function claims(reader: Reader, namespace: string | undefined, now: number): Promise<Diagnosis[]> {
-  const found = await all(reader, SANDBOX_CLAIMS, namespace);
-  const sandboxes = new Map((await all(reader, SANDBOXES, namespace)).map(each => [`${each.metadata.namespace}/${each.metadata.name}`, each]));
-  const poolsBy = new Set((await all(reader, SANDBOX_WARM_POOLS, namespace)).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`));
+async function claims(lists: Lists, namespace: string | undefined, now: number): Promise<Diagnosis[]> {
+  const found = await lists.all(SANDBOX_CLAIMS, namespace);
+  const sandboxes = new Map((await lists.all(SANDBOXES, namespace)).map(each => [`${each.metadata.namespace}/${each.metadata.name}`, each]));
+  const poolsBy = new Set((await lists.all(SANDBOX_WARM_POOLS, namespace)).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`));
   const stuck = found.filter(({ metadata, status }) => readyOf(status)?.status !== 'True' && isOlder(metadata, now));
   const reasons = stuck.map(({ metadata, spec, status }) => {
     const own = readyOf(status);
