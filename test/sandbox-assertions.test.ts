@@ -13,8 +13,25 @@ import { runTypeScript } from './typescript';
 const FOLDER = mkdtempSync(join(tmpdir(), 'assertions-'));
 afterAll(() => rmSync(FOLDER, { recursive: true }));
 
-/** A file with the posture of nothing, or none yet. */
-function postureFile(name: 'empty' | 'missing'): string {
+/** Runs `action` where environment variables have these values (undefined: are not set), whatever they are for the tests themselves. */
+function withVariables<T>(variables: Readonly<Record<string, string | undefined>>, action: () => T): T {
+  const before = { ...process.env };
+  try {
+    for (const [name, value] of Object.entries(variables)) {
+      if (value === undefined) {
+        delete process.env[name];
+      } else {
+        process.env[name] = value;
+      }
+    }
+    return action();
+  } finally {
+    process.env = before;
+  }
+}
+
+/** A file with the posture of nothing, or one that is not there yet. */
+function postureFile(name: 'empty' | 'missing' | 'anew' | 'refused'): string {
   if (name === 'empty') {
     writeFileSync(join(FOLDER, name), 'Sandbox agents/gone\n  token  none (default)\n');
   }
@@ -67,7 +84,8 @@ const HOLDS: readonly (readonly [what: string, action: () => unknown])[] = [
   ['isRestricted of one, by its claim', () => assert().isRestricted('ticket-42')],
   ['runsUnder', () => assert(app()).runsUnder('gvisor').runsUnder('runsc')],
   ['runsUnder of one, by its pool', () => assert().runsUnder('gvisor', 'python-pool')],
-  ['hasPosture', () => assert().hasPosture(postureFile('missing')).hasPosture(postureFile('missing'))],
+  ['hasPosture', () => withVariables({ CI: undefined }, () => assert().hasPosture(postureFile('missing')).hasPosture(postureFile('missing')))],
+  ['hasPosture that is to be written, also in CI', () => withVariables({ CI: 'true', AGENT_SANDBOX_UPDATE: '1' }, () => assert().hasPosture(postureFile('anew')))],
   ['hasNoFindings', () => assert(app()).hasNoFindings()],
   ['reaches', () => assert().reaches('python', named('public-web')).reaches('desktop', address('10.50.0.100'), NetworkPort.tcp(8000))],
   ['cannotReach', () => assert().cannotReach('cold', named('aws-metadata')).cannotReach('Sandbox agents/box', named('public-web'))],
@@ -160,6 +178,9 @@ const FAILS: readonly (readonly [action: () => unknown, message: readonly string
     '  Sandbox agents/gone',
     '    - exists',
     'if this is meant, have the file written anew: AGENT_SANDBOX_UPDATE=1, or the flag -u of jest and vitest',
+  ]],
+  [() => withVariables({ CI: 'true' }, () => assert().hasPosture(postureFile('refused'))), [
+    `expected the posture in ${join(FOLDER, 'refused')}, and there is no such file: if this is meant, have the file written anew: AGENT_SANDBOX_UPDATE=1, or the flag -u of jest and vitest, and commit it`,
   ]],
   [() => assert().hasNoFindings(), [
     'expected no findings, and there are 3:',
