@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { type Cluster, type Logger, backoffMs, onAbort, sleep, systemClock } from 'agent-sandbox-kube';
 import type { Dispatcher } from 'undici';
-import { LARGEST_ERROR_BODY, refusalOf } from './answer.js';
+import { LARGEST_ERROR_BODY, responseError } from './response-error.js';
 import type { TraceContext } from './claim.js';
 import type { Connection, Route, Target } from './connection/connection.js';
 import { withDeadline } from './deadline.js';
@@ -259,7 +259,7 @@ export class Transport {
       this.doubt(statusCode);
       const retryAfter = response.headers['retry-after'];
       const isRefusedForNow = (statusCode === 429 || statusCode === 503) && retryAfter !== undefined;
-      const error = refusalOf(call.operation, this.target.claim, statusCode, body);
+      const error = responseError(call.operation, this.target.claim, statusCode, body);
       return {
         error,
         repeat: isRefusedForNow ? 'always' : RETRIED_STATUSES.has(statusCode) ? 'if-harmless' : 'never',
@@ -288,7 +288,7 @@ export class Transport {
       }
       this.doubt(error.statusCode);
       return {
-        error: refusalOf(operation, this.target.claim, error.statusCode, error.body),
+        error: responseError(operation, this.target.claim, error.statusCode, error.body),
         repeat: RETRIED_STATUSES.has(error.statusCode) || error.statusCode === 429 ? 'always' : 'never',
         isRenewed: this.renews(error.statusCode, sentWith.token, sentWith.address),
       };

@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isOff, listen } from './listen.js';
 
-/** Answer to a GET request. */
-export interface Answer {
+/** Response to a GET request. */
+export interface EndpointResponse {
   /** HTTP status. */
   readonly status: number;
   readonly text: string;
@@ -19,7 +19,7 @@ export class Endpoints {
    * @param address `host:port` or `:port`; `0` or empty for no server
    * @param paths an answer that throws becomes a 500 with the message
    */
-  constructor(private readonly address: string, paths: { readonly [path: string]: () => Answer | Promise<Answer> }) {
+  constructor(private readonly address: string, paths: { readonly [path: string]: () => EndpointResponse | Promise<EndpointResponse> }) {
     if (isOff(address)) {
       return;
     }
@@ -30,7 +30,7 @@ export class Endpoints {
         response.writeHead(find === undefined ? 404 : 405).end();
         return;
       }
-      const failed = (error: Error): Answer => ({ status: 500, text: error.message });
+      const failed = (error: Error): EndpointResponse => ({ status: 500, text: error.message });
       void Promise.resolve().then(find).catch(failed).then(({ status, text, contentType }) => {
         response.writeHead(status, { 'content-type': contentType ?? 'text/plain; charset=utf-8' }).end(text);
       });

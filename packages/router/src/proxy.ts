@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ClientHttp2Session } from 'node:http2';
 import type { Dispatcher } from 'undici';
 import type { Admission, Admitted } from './admission.js';
-import { answer } from './answer.js';
+import { sendRefusal } from './respond.js';
 import { HOP_BY_HOP, namedByConnection } from './contract.js';
 import type { Deadline } from './deadline.js';
 import { GrpcExchange, isGrpc } from './grpc.js';
@@ -320,7 +320,7 @@ export function refuse(request: IncomingMessage, response: ServerResponse, error
     return;
   }
   record.status = refusal.status;
-  answer(request, response, refusal);
+  sendRefusal(request, response, refusal);
 }
 
 function refusalOf(error: unknown, record: RequestRecord): Refusal {

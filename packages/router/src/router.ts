@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { Writer, type Cluster, type InformerMetrics, type Logger } from 'agent-sandbox-kube';
 import { accessLogFields, type WriteLine } from './access-log.js';
 import { Admission } from './admission.js';
-import { send } from './answer.js';
+import { send } from './respond.js';
 import { AccessReviews } from './auth/access.js';
 import { authenticationOf } from './auth/methods.js';
 import type { Oidc } from './browser/oidc.js';

@@ -1,6 +1,6 @@
 import { definedOnly } from 'agent-sandbox-api';
 import { Cluster, briefErrors, loadCredentials } from 'agent-sandbox-kube';
-import { Endpoints, FlagError, exitSoon, untilAborted, type Answer } from 'agent-sandbox-program';
+import { Endpoints, FlagError, exitSoon, untilAborted, type EndpointResponse } from 'agent-sandbox-program';
 import { destination as openDestination, pino, stdSerializers, type Logger } from 'pino';
 import type { Flags } from './flags.js';
 import { Metrics } from './metrics.js';
@@ -107,7 +107,7 @@ function rejectedBy(signal: AbortSignal): Promise<never> {
   });
 }
 
-async function metricsAnswer(current: Process | undefined): Promise<Answer> {
+async function metricsAnswer(current: Process | undefined): Promise<EndpointResponse> {
   const { registry } = current?.metrics ?? {};
   return registry === undefined ? { status: 503, text: 'starting' } : { status: 200, text: await registry.metrics(), contentType: registry.contentType };
 }

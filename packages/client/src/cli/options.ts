@@ -75,7 +75,7 @@ function connectionOf({ url, gateway, inCluster, routerNamespace, caFile, port }
     return SandboxConnection.direct({ url, tls });
   }
   if (gateway !== undefined) {
-    return SandboxConnection.gateway({ ...refOf(gateway), scheme: tls ? 'https' : 'http', tls });
+    return SandboxConnection.gateway({ ...parseReference(gateway), scheme: tls ? 'https' : 'http', tls });
   }
   if (tls) {
     throw new SandboxInputError('--ca-file has no effect here', { remedy: 'give it with --url or --gateway' });
@@ -85,7 +85,7 @@ function connectionOf({ url, gateway, inCluster, routerNamespace, caFile, port }
 
 function tokenOf({ tokenFile, serviceAccount }: GlobalOptions, env: NodeJS.ProcessEnv): TokenProvider | undefined {
   if (serviceAccount !== undefined) {
-    return RouterToken.fromServiceAccount(refOf(serviceAccount));
+    return RouterToken.fromServiceAccount(parseReference(serviceAccount));
   }
   if (tokenFile !== undefined) {
     return RouterToken.fromFile(tokenFile);
@@ -94,7 +94,8 @@ function tokenOf({ tokenFile, serviceAccount }: GlobalOptions, env: NodeJS.Proce
   return token ? RouterToken.fixed(token) : undefined;
 }
 
-function refOf(text: string): { name: string; namespace?: string } {
+/** Of a flag: `name` or `namespace/name`. */
+function parseReference(text: string): { name: string; namespace?: string } {
   const slash = text.indexOf('/');
   return slash < 0 ? { name: text } : { namespace: text.slice(0, slash), name: text.slice(slash + 1) };
 }

@@ -7,7 +7,7 @@ import {
 } from 'agent-sandbox-api';
 import { Reader, Writer, isAlreadyExists, type Cluster, type InformerMetrics, type Logger } from 'agent-sandbox-kube';
 import type { Admission } from '../admission.js';
-import { send } from '../answer.js';
+import { send } from '../respond.js';
 import type { AccessReviews } from '../auth/access.js';
 import type { User } from '../auth/caller.js';
 import { sortHeaders } from '../contract.js';
@@ -39,8 +39,8 @@ export interface RestOptions {
   readonly logger: Logger;
 }
 
-/** An answer that is no problem. */
-interface Answer {
+/** Response of an operation that succeeds. */
+interface RestResponse {
   readonly status: number;
   readonly body?: object;
   readonly location?: string;
@@ -124,7 +124,7 @@ export class RestApi {
 
   private async answer(
     request: IncomingMessage, response: ServerResponse, isEncrypted: boolean, record: RequestRecord, gone: AbortSignal,
-  ): Promise<Answer> {
+  ): Promise<RestResponse> {
     if (pathOf(request.url!) === OPENAPI_PATH && request.method === 'GET') {
       return { status: 200, body: REST_DOCUMENT };
     }
@@ -157,7 +157,7 @@ export class RestApi {
     }
   }
 
-  private act(call: Call): Promise<Answer> {
+  private act(call: Call): Promise<RestResponse> {
     switch (call.operation.id) {
       case 'createSandbox': return this.create(call);
       case 'listSandboxes': return this.list(call);
@@ -169,7 +169,7 @@ export class RestApi {
     }
   }
 
-  private async create(call: Call): Promise<Answer> {
+  private async create(call: Call): Promise<RestResponse> {
     const { namespace, parameters, user, request, response, operation } = call;
     await this.require(call, 'create');
     if (parameters.wait !== 0) {
@@ -214,7 +214,7 @@ export class RestApi {
     return found;
   }
 
-  private async list(call: Call): Promise<Answer> {
+  private async list(call: Call): Promise<RestResponse> {
     const { namespace, parameters: { limit, continue: from, labelSelector }, gone } = call;
     await this.require(call, 'list');
     const { items, metadata } = await this.options.cluster.request<{ items: SandboxClaim[]; metadata: { continue?: string } }>(
@@ -223,7 +223,7 @@ export class RestApi {
     return { status: 200, body: { items: items.map(claim => this.claims.describe(claim)), continue: metadata.continue || undefined } };
   }
 
-  private async get(call: Call): Promise<Answer> {
+  private async get(call: Call): Promise<RestResponse> {
     const { namespace, name } = this.named(call);
     await this.require(call, 'get', name);
     if (call.parameters.wait !== 0) {
@@ -232,7 +232,7 @@ export class RestApi {
     return this.settled(call, await this.read(namespace, name), claim => this.claims.isSettled(claim));
   }
 
-  private async delete(call: Call): Promise<Answer> {
+  private async delete(call: Call): Promise<RestResponse> {
     const { namespace, name } = this.named(call);
     const { uid } = call.parameters as { uid?: string };
     await this.require(call, 'delete', name);
@@ -240,7 +240,7 @@ export class RestApi {
     return { status: 204 };
   }
 
-  private async operate(call: Call, spec: object, isDone: (claim: SandboxClaim) => boolean): Promise<Answer> {
+  private async operate(call: Call, spec: object, isDone: (claim: SandboxClaim) => boolean): Promise<RestResponse> {
     const { namespace, name } = this.named(call);
     await this.require(call, 'get', name);
     if (call.parameters.wait !== 0) {
@@ -269,7 +269,7 @@ export class RestApi {
   }
 
   /** The claim after the wait that the caller wants. */
-  private async settled({ parameters, gone }: Call, claim: SandboxClaim, isDone: (claim: SandboxClaim) => boolean): Promise<Answer> {
+  private async settled({ parameters, gone }: Call, claim: SandboxClaim, isDone: (claim: SandboxClaim) => boolean): Promise<RestResponse> {
     const waitMs = Math.min(Number(parameters.wait ?? 0) * 1000, this.options.timeoutMs);
     const last = waitMs > 0 ? await this.claims.wait(claim, isDone, waitMs, gone) : claim;
     if (last === undefined) {
@@ -297,7 +297,7 @@ function rootOf(path: string): string {
   return path.split('/', 3).join('/');
 }
 
-function self({ user: { username, uid }, expiresAt }: Call): Answer {
+function self({ user: { username, uid }, expiresAt }: Call): RestResponse {
   return { status: 200, body: { username, uid, expiresAt: expiresAt === undefined ? undefined : new Date(expiresAt).toISOString() } };
 }
 

@@ -7,7 +7,7 @@ import type { Refusal } from './refusal.js';
 const LINGER_MS = 2_000;
 
 /** Sends a refusal. */
-export function answer(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
+export function sendRefusal(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
   const { status, body, page, headers } = refusal;
   if (isGrpc(request)) {
     const stream = streamOf(request)!;

@@ -3,22 +3,22 @@ import { type ErrorContext, SandboxAccessError, type SandboxError, SandboxPathEr
 /** Bytes of an error's body that are kept. */
 export const LARGEST_ERROR_BODY = 4096;
 
-/** The three shapes of refusals: of the router and frameworks, of the plain endpoints, of sandboxd. */
-interface Refusal {
+/** The three shapes of bodies of error responses: of the router and frameworks, of the plain endpoints, of sandboxd. */
+interface ErrorBody {
   readonly detail?: unknown;
   readonly message?: unknown;
   readonly code?: unknown;
 }
 
 /**
- * The error for an answer that is not a success.
+ * The error for a response that is not a success.
  *
  * The body shows which side refused: the router writes `detail`, the runtime `message`. This distinguishes a 403 of the router (no
  * access to the sandbox) from one of the runtime (no access to the path).
  *
  * @param operation the request in words: `read "a/b"`
  */
-export function refusalOf(operation: string, claim: string, statusCode: number, body: string): SandboxError {
+export function responseError(operation: string, claim: string, statusCode: number, body: string): SandboxError {
   const { detail, message, code } = parse(body);
   const said = [message, detail].find(text => typeof text === 'string') as string | undefined;
   const context: ErrorContext = { claim, reason: typeof code === 'string' ? code : undefined };
@@ -44,7 +44,7 @@ export function refusalOf(operation: string, claim: string, statusCode: number, 
   return request(SandboxRequestError);
 }
 
-function parse(body: string): Refusal {
+function parse(body: string): ErrorBody {
   try {
     const parsed = JSON.parse(body);
     return typeof parsed === 'object' && parsed !== null ? parsed : {};
