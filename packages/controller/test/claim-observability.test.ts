@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
 import { ANNOTATION, LABEL } from 'agent-sandbox-api';
 import { FirstSeen } from '../src/claim/first-seen.js';
 import { readLabelDomains } from '../src/claim/label-domains.js';
@@ -189,24 +190,25 @@ describe('the process', () => {
     expect(text).toContain('agent_sandbox_events_dropped_total{why="rate"} 1');
   });
 
-  test('shows how much the event loop was delayed, until it ends', async () => {
+  test('shows how much the event loop was delayed, until it ends, and nothing else measures that', async () => {
+    jest.useFakeTimers();
     const metrics = new Metrics('test');
     const end = new AbortController();
-    metrics.eventLoop(end.signal);
-    const read = async (suffix: string) => Number((await metrics.registry.metrics()).split(`nodejs_eventloop_delay_seconds_${suffix} `)[1]!.split('\n')[0]);
-    const upTo50ms = 'bucket{le="0.05"}';
-    const begin = performance.now();
-    while (performance.now() - begin < 100) {
-      // Nothing else runs.
-    }
-    while (await read('count') === 0) {
-      await new Promise(resolve => setImmediate(resolve));
-    }
+    let now = 0;
+    const wait = (ms: number) => {
+      now += ms;
+      jest.advanceTimersToNextTimer();
+    };
+    metrics.eventLoop(end.signal, () => now);
+    [20, 120, 20].forEach(wait);
+    const timers = jest.getTimerCount();
     end.abort();
-    const all = await read('count');
-    expect(all - await read(upTo50ms)).toBeGreaterThan(0);
-    await new Promise(resolve => setTimeout(resolve, 50));
-    expect(await read('count')).toBe(all);
+    expect(jest.getTimerCount()).toBe(timers - 1);
+    jest.useRealTimers();
+    const lines = (await metrics.registry.metrics()).split('\n').filter(line => line.startsWith('nodejs_eventloop_'));
+    const of = (suffix: string) => Number(lines.find(line => line.startsWith(`nodejs_eventloop_delay_seconds_${suffix} `))?.split(' ')[1]);
+    expect([of('bucket{le="0.001"}'), of('bucket{le="0.05"}'), of('bucket{le="0.1"}'), of('count'), of('sum')]).toEqual([2, 2, 3, 3, 0.1]);
+    expect(lines.filter(line => !line.startsWith('nodejs_eventloop_delay_seconds_'))).toEqual([]);
   });
 
   test('shows what claims measure under the names of the original', async () => {

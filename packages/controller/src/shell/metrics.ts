@@ -10,27 +10,30 @@ import type { MetricDefinition } from '../reconcile/definition.js';
 const DELAYS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 const DELAY_SAMPLE_MS = 20;
 
-/** Milliseconds between two samples of prom-client's own gauges of the event loop: each wakes the process. */
-const GAUGE_SAMPLE_MS = 100;
+/** What prom-client's own gauges of the event loop begin with, and an interval at which they take no samples: each would wake the process. */
+const LAG_GAUGES = 'nodejs_eventloop_lag_';
+const NO_SAMPLES_MS = 86_400_000;
 
 /** Measurements under the names that dashboards of Kubernetes controllers expect. */
 export class Metrics {
   public readonly registry = new Registry();
 
   constructor(version: string) {
-    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: GAUGE_SAMPLE_MS });
+    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: NO_SAMPLES_MS });
+    this.registry.getMetricsAsArray().filter(({ name }) => name.startsWith(LAG_GAUGES)).forEach(({ name }) => this.registry.removeSingleMetric(name));
     registerBuildInfo(this.registry, 'agent_sandbox_build_info', version);
   }
 
   /**
    * How much later than planned timers run, until the signal is aborted: what long pieces of work and garbage collection add to latencies.
-   * A histogram, so that a scraper sees the tail of any time range, which the gauges of prom-client do not show.
+   * A histogram, so that a scraper sees the tail of any time range. It takes the place of prom-client's gauges, which show the time since the
+   * last scrape. `clock` is in milliseconds.
    */
-  public eventLoop(signal: AbortSignal): void {
+  public eventLoop(signal: AbortSignal, clock: () => number = () => performance.now()): void {
     const delays = new Histogram({ name: 'nodejs_eventloop_delay_seconds', help: 'Delay of timers', buckets: DELAYS, registers: [this.registry] });
-    let planned = performance.now() + DELAY_SAMPLE_MS;
+    let planned = clock() + DELAY_SAMPLE_MS;
     const timer = setInterval(() => {
-      const now = performance.now();
+      const now = clock();
       delays.observe(Math.max(0, now - planned) / 1000);
       planned = now + DELAY_SAMPLE_MS;
     }, DELAY_SAMPLE_MS).unref();
