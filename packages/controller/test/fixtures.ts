@@ -1,8 +1,8 @@
 import {
   LABEL, type ObjectMeta, type Sandbox, type SandboxSpec, type SandboxTemplate, type SandboxTemplateSpec, type SandboxWarmPool,
-  type SandboxWarmPoolSpec, definedOnly, nameHash,
+  type SandboxWarmPoolSpec, definedOnly, nameHash, type PodStatus, type Service,
 } from 'agent-sandbox-api';
-import type { CachedPod, PodStatus, Service } from '../src/core-kinds.js';
+import type { CachedPod } from '../src/reconcile/cached-pod.js';
 import type { ReconcileResult } from '../src/reconcile/run-plan.js';
 import type { Request } from '../src/reconcile/plan.js';
 import { observeSandbox } from '../src/sandbox/observe.js';

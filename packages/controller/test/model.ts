@@ -1,6 +1,5 @@
-import { EXTENSIONS_GROUP, GROUP, type ObjectMeta, definedOnly } from 'agent-sandbox-api';
+import { EXTENSIONS_GROUP, GROUP, type ObjectMeta, definedOnly, type PodStatus } from 'agent-sandbox-api';
 import { INDEXES, type Cache, type IndexOf, type Kind, type Kinds } from '../src/reconcile/cache.js';
-import type { PodStatus } from '../src/core-kinds.js';
 import { semanticallyEqual } from '../src/object/diff.js';
 import { timestamp } from '../src/object/time.js';
 import { resultOf, type ReconcileResult } from '../src/reconcile/run-plan.js';

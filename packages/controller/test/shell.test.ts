@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { EXTENSIONS_GROUP } from 'agent-sandbox-api';
 import { Registry } from 'prom-client';
 import { groupOf, isOfKind } from '../src/object/ownership.js';
@@ -5,7 +6,7 @@ import { runPlan } from '../src/reconcile/run-plan.js';
 import { failed, ok, refusal, remove, type Plan, type Request } from '../src/reconcile/plan.js';
 import { sandboxController } from '../src/sandbox/controller.js';
 import { Blockers } from '../src/shell/blockers.js';
-import { SharedValues } from '../src/reconcile/shared-values.js';
+import { SharedValues, oncePerShared } from '../src/reconcile/shared-values.js';
 import { trimPod, trims } from '../src/reconcile/trim.js';
 import { countLabels } from '../src/sandbox/count-labels.js';
 import { countSandboxes } from '../src/shell/sandbox-counts.js';
@@ -139,6 +140,18 @@ describe('equal values', () => {
     const large = () => ({ text: 'x'.repeat(10_000) });
     shared.object(large());
     expect(Object.isFrozen(shared.object(large()))).toBe(false);
+  });
+
+  test('are computed from once, others each time', () => {
+    const compute = jest.fn((value: { a: number }) => value.a === 1 ? undefined : value.a);
+    const once = oncePerShared(compute);
+    const values = new SharedValues();
+    expect([1, 2, 1, 2].map(a => once(values.object({ a })))).toEqual([undefined, 2, undefined, 2]);
+    expect(compute).toHaveBeenCalledTimes(2);
+    // Frozen, but not shared: what it holds could change.
+    const other = Object.freeze({ a: 3 });
+    expect([once(other), once(other)]).toEqual([3, 3]);
+    expect(compute).toHaveBeenCalledTimes(4);
   });
 });
 

@@ -1,5 +1,5 @@
-import { ANNOTATION, LABEL, nameHash, type SandboxClaim } from 'agent-sandbox-api';
-import type { CachedPod, NetworkPolicy } from '../src/core-kinds.js';
+import { ANNOTATION, LABEL, nameHash, type SandboxClaim, type NetworkPolicy } from 'agent-sandbox-api';
+import type { CachedPod } from '../src/reconcile/cached-pod.js';
 import { withSecureDefaults } from '../src/template/defaults.js';
 import { ensureForeignPolicy, namespacedReferences } from '../src/template/foreign.js';
 import { isClaimableFrom, policyName, templateHash, templateProblem } from '../src/template/identity.js';

@@ -1,6 +1,5 @@
-import { NETWORK_POLICY_SUFFIX, REASON, type SandboxTemplate, definedOnly, nameHash } from 'agent-sandbox-api';
+import { NETWORK_POLICY_SUFFIX, REASON, type SandboxTemplate, definedOnly, nameHash, type NetworkPolicy } from 'agent-sandbox-api';
 import { indexValue, type Cache } from '../reconcile/cache.js';
-import type { NetworkPolicy } from '../core-kinds.js';
 import { isDeleting } from '../object/metadata.js';
 import { refOf, type Ref } from '../reconcile/plan.js';
 import { policyName, templateProblem } from '../template/identity.js';

@@ -1,10 +1,9 @@
 import {
-  CONDITION, EXTENSIONS_GROUP, NETWORK_POLICY_SUFFIX, REASON, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool,
-  definedOnly,
+  CONDITION, EXTENSIONS_GROUP, NETWORK_POLICY_SUFFIX, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool,
+  definedOnly, type NetworkPolicy,
 } from 'agent-sandbox-api';
 import { indexValue, type Cache } from '../reconcile/cache.js';
-import type { NetworkPolicy } from '../core-kinds.js';
-import { conditionOf } from '../object/conditions.js';
+import { conditionOf, hasFailed } from '../object/conditions.js';
 import { semanticallyEqual } from '../object/diff.js';
 import { isDeleting } from '../object/metadata.js';
 import { controllerOf, isOfKind } from '../object/ownership.js';
@@ -104,13 +103,14 @@ function enqueueForPool({ before, after }: Change<SandboxWarmPool>, cache: Cache
   return enqueue([...cache.byIndex('SandboxClaim', 'pool', indexValue(namespace, name)), ...ofAnyPool].filter(claim => isUnbound(claim, cache)));
 }
 
-/** The claims of a template: all of them when it is new, and those without a Sandbox when it has changed. */
+/** The claims of a template that is new; of one that has changed, those that have no Sandbox or have failed. */
 function enqueueForTemplate({ before, after, origin }: Change<SandboxTemplate>, cache: Cache): readonly QueueItem[] {
   if (after === undefined || (before !== undefined && origin === 'resync')) {
     return [];
   }
   const { namespace = '', name = '' } = after.metadata;
-  return enqueue(claimsOf(cache, namespace, name).filter(claim => before === undefined || isUnbound(claim, cache) || isRejected(claim)));
+  const needsTemplate = (claim: SandboxClaim) => isUnbound(claim, cache) || hasFailed(claim.status?.conditions);
+  return enqueue(claimsOf(cache, namespace, name).filter(claim => before === undefined || needsTemplate(claim)));
 }
 
 /** The claims that wait for the policy of a template, which says in its name which one. */
@@ -137,12 +137,6 @@ function claimsOf(cache: Cache, namespace: string, name: string): SandboxClaim[]
     ...cache.byIndex('SandboxClaim', 'template', template),
     ...pools.flatMap(pool => cache.byIndex('SandboxClaim', 'pool', indexValue(namespace, pool.metadata.name ?? ''))),
   ];
-}
-
-/** Whether the API server refuses the Pod of a claim, which a change of the template may mend. */
-function isRejected({ status }: SandboxClaim): boolean {
-  const reason = conditionOf(status?.conditions, CONDITION.ready)?.reason;
-  return reason === REASON.invalidConfiguration || reason === REASON.reconcilerError;
 }
 
 /** Whether a claim has no Sandbox: none yet, or the one that its status names is gone and it waits for another. */

@@ -1,6 +1,6 @@
-import { ANNOTATION, LABEL, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
+import { ANNOTATION, LABEL, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool, type NetworkPolicy } from 'agent-sandbox-api';
 import type { TemplateInUse } from '../blueprint/template-in-use.js';
-import type { CachedPod, NetworkPolicy } from '../core-kinds.js';
+import type { CachedPod } from '../reconcile/cached-pod.js';
 import { annotationOf, labelOf } from '../object/metadata.js';
 import type { Observed, Ref } from '../reconcile/plan.js';
 import { templateHash } from '../template/identity.js';

@@ -1,5 +1,5 @@
 import { CONDITION, LABEL, LAUNCH_TYPE, REASON, type Sandbox, definedOnly } from 'agent-sandbox-api';
-import { conditionOf } from '../object/conditions.js';
+import { conditionOf, hasFailed } from '../object/conditions.js';
 import { mapDiff, mergeDiff } from '../object/diff.js';
 import { labelOf } from '../object/metadata.js';
 import { mergePatch, type PatchRequest } from '../reconcile/plan.js';
@@ -69,13 +69,15 @@ function syncPatch(observed: ObservedClaim, sandbox: Sandbox): PatchRequest | Pr
  */
 function mendedPodSpec(observed: ObservedClaim, sandbox: Sandbox): object | undefined {
   const template = templateOf(sandbox, observed);
-  const reason = conditionOf(sandbox.status?.conditions, CONDITION.ready)?.reason;
-  // The selector stays in the status when the Pod is gone.
-  const hadPod = sandbox.status?.selector !== undefined;
-  const refused = reason === REASON.invalidConfiguration || (reason === REASON.reconcilerError && !hadPod);
-  if (!refused || template === undefined || sandbox.status?.podIPs?.length || launchTypeOf(observed.claim, sandbox) !== LAUNCH_TYPE.cold) {
+  if (!isRefused(sandbox) || template === undefined || sandbox.status?.podIPs?.length || launchTypeOf(observed.claim, sandbox) !== LAUNCH_TYPE.cold) {
     return undefined;
   }
   const wanted = newSandbox(observed, template);
   return 'reason' in wanted ? undefined : mergeDiff(sandbox.spec.podTemplate.spec, wanted.spec.podTemplate.spec);
+}
+
+/** Whether the API server refuses the Pod of a Sandbox. If a Pod once existed, which the selector in the status shows, an error may be about another request. */
+function isRefused({ status }: Sandbox): boolean {
+  const isInvalid = conditionOf(status?.conditions, CONDITION.ready)?.reason === REASON.invalidConfiguration;
+  return hasFailed(status?.conditions) && (isInvalid || status?.selector === undefined);
 }

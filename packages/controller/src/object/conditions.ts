@@ -1,4 +1,4 @@
-import { CONDITION, type Condition, type ObjectMeta, definedOnly } from 'agent-sandbox-api';
+import { CONDITION, type Condition, type ObjectMeta, REASON, definedOnly } from 'agent-sandbox-api';
 import { timestamp } from './time.js';
 
 /** A condition before it has a time; `lastTransitionTime` only for mirrored conditions, which keep the time of their origin. */
@@ -10,6 +10,14 @@ export function conditionOf(conditions: readonly Condition[] | undefined, type: 
 
 export function isConditionTrue(conditions: readonly Condition[] | undefined, type: string): boolean {
   return conditionOf(conditions, type)?.status === 'True';
+}
+
+/** Reasons of `Ready` while requests fail: the API server refuses what the spec asks for, or a request failed otherwise. */
+export const FAILED_REASONS: readonly string[] = [REASON.invalidConfiguration, REASON.reconcilerError];
+
+/** Whether `Ready` says that requests fail, so that only another spec, or another try, helps. */
+export function hasFailed(conditions: readonly Condition[] | undefined): boolean {
+  return FAILED_REASONS.includes(conditionOf(conditions, CONDITION.ready)?.reason ?? '');
 }
 
 /**

@@ -1,7 +1,6 @@
-import { EXTENSIONS_GROUP, LABEL, NETWORK_POLICY_SUFFIX, CONDITION, type Sandbox, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
+import { EXTENSIONS_GROUP, LABEL, NETWORK_POLICY_SUFFIX, CONDITION, type Sandbox, type SandboxTemplate, type SandboxWarmPool, type NetworkPolicy } from 'agent-sandbox-api';
 import { randomInt } from 'node:crypto';
 import { indexValue, type Cache } from '../reconcile/cache.js';
-import type { NetworkPolicy } from '../core-kinds.js';
 import { conditionOf } from '../object/conditions.js';
 import { labelOf } from '../object/metadata.js';
 import { controllerOf, isOfKind } from '../object/ownership.js';

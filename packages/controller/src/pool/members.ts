@@ -1,8 +1,8 @@
 import { CONDITION, LABEL, LAUNCH_TYPE, REASON, type Sandbox, type SandboxTemplate, type SandboxWarmPool, definedOnly } from 'agent-sandbox-api';
 import { poolHash } from '../blueprint/member.js';
 import { isStale, recreates } from '../blueprint/stale.js';
-import type { CachedPod } from '../core-kinds.js';
-import { conditionOf, isConditionTrue } from '../object/conditions.js';
+import type { CachedPod } from '../reconcile/cached-pod.js';
+import { FAILED_REASONS, conditionOf, isConditionTrue } from '../object/conditions.js';
 import { mapDiff } from '../object/diff.js';
 import { isDeleting, isOlder, labelOf, type StringMap } from '../object/metadata.js';
 import { controllerReference, ownershipOf } from '../object/ownership.js';
@@ -58,8 +58,7 @@ export function classify({ pool, sandboxes, podOf }: Pick<ObservedPool, 'pool' |
 
 /** Reasons of a Sandbox that is not merely starting. */
 const FAILING: readonly string[] = [
-  REASON.invalidConfiguration, REASON.reconcilerError, REASON.multiplePods, REASON.podFailed, REASON.podSucceeded, REASON.sandboxExpired,
-  REASON.sandboxSuspended,
+  ...FAILED_REASONS, REASON.multiplePods, REASON.podFailed, REASON.podSucceeded, REASON.sandboxExpired, REASON.sandboxSuspended,
 ];
 
 /** Why a Sandbox does not become ready, as far as more than time is missing: from its own condition or from its Pod. */

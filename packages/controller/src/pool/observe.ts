@@ -1,8 +1,8 @@
-import { nameHash, podNameOf } from 'agent-sandbox-api';
+import { nameHash } from 'agent-sandbox-api';
 import { memberName, poolHash, randomSuffix } from '../blueprint/member.js';
 import { observeTemplateInUse } from '../blueprint/template-in-use.js';
 import { indexValue, type Cache } from '../reconcile/cache.js';
-import { withEvents } from '../reconcile/pod-events.js';
+import { podOf } from '../reconcile/pod-events.js';
 import type { PolicyFailures } from '../template/policy-failures.js';
 import type { ObservedPool } from './observed.js';
 
@@ -31,10 +31,7 @@ export function observePool(
     sandboxes: [...new Set([...cache.byIndex('Sandbox', 'controller', pool.metadata.uid ?? ''), ...cache.byIndex('Sandbox', 'pool', hash)])],
     templateInUse: observeTemplateInUse(cache, namespace, pool.spec.sandboxTemplateRef.name, failures),
     sameHash: cache.byIndex('SandboxWarmPool', 'nameHash', hash),
-    podOf: sandbox => {
-      const pod = cache.get('Pod', namespace, podNameOf(sandbox));
-      return pod && withEvents(cache, pod);
-    },
+    podOf: sandbox => podOf(cache, sandbox),
     nameOf: index => {
       while (names.length <= index) {
         let draws = 0;

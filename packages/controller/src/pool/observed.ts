@@ -1,6 +1,6 @@
 import type { Sandbox, SandboxWarmPool } from 'agent-sandbox-api';
 import type { TemplateInUse } from '../blueprint/template-in-use.js';
-import type { CachedPod } from '../core-kinds.js';
+import type { CachedPod } from '../reconcile/cached-pod.js';
 import type { Observed } from '../reconcile/plan.js';
 
 /** What the SandboxWarmPool reconciler reads. All of it comes from the cache, apart from the random ends of names. */

@@ -1,5 +1,5 @@
 import { CONDITION, REASON, type Sandbox } from 'agent-sandbox-api';
-import type { CachedPod } from '../core-kinds.js';
+import type { CachedPod } from '../reconcile/cached-pod.js';
 import { conditionOf } from '../object/conditions.js';
 import { isDeleting } from '../object/metadata.js';
 import { parseTime } from '../object/time.js';

@@ -1,5 +1,8 @@
-import { LABEL, nameHash, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool } from 'agent-sandbox-api';
-import type { CachedPod, NetworkPolicy, PersistentVolumeClaim, PodEvent, Service } from '../core-kinds.js';
+import {
+  LABEL, type NetworkPolicy, type PersistentVolumeClaim, type PodEvent, type Sandbox, type SandboxClaim, type SandboxTemplate, type SandboxWarmPool,
+  type Service, nameHash,
+} from 'agent-sandbox-api';
+import type { CachedPod } from './cached-pod.js';
 import { labelOf, type KubeObject } from '../object/metadata.js';
 import { controllerOf } from '../object/ownership.js';
 

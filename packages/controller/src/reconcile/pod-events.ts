@@ -1,7 +1,8 @@
-import type { CachedPod, PodEvent } from '../core-kinds.js';
+import { podNameOf, type PodEvent, type Sandbox } from 'agent-sandbox-api';
 import { isDeleting } from '../object/metadata.js';
 import { parseTime } from '../object/time.js';
 import type { Cache } from './cache.js';
+import type { CachedPod } from './cached-pod.js';
 import { startProblem } from './pod-problem.js';
 
 /**
@@ -16,8 +17,18 @@ export function trimPodEvent({ apiVersion, kind, metadata, involvedObject, reaso
   return { apiVersion, kind, metadata: { name, namespace, uid, resourceVersion, creationTimestamp }, involvedObject, reason, message, lastTimestamp };
 }
 
-/** A Pod, with what its Events say while it does not start. */
-export function withEvents(cache: Cache, pod: CachedPod): CachedPod {
+/** The Pod of a Sandbox by its name, with what its Events say while it does not start. */
+export function podOf(cache: Cache, sandbox: Sandbox): CachedPod | undefined {
+  const pod = cache.get('Pod', sandbox.metadata.namespace ?? '', podNameOf(sandbox));
+  return pod && withEvents(cache, pod);
+}
+
+/** The Pods under a value of the index `nameHash`, with what their Events say while they do not start. */
+export function podsOfHash(cache: Cache, hash: string): CachedPod[] {
+  return cache.byIndex('Pod', 'nameHash', hash).map(pod => withEvents(cache, pod));
+}
+
+function withEvents(cache: Cache, pod: CachedPod): CachedPod {
   if (pod.problem !== undefined || isDeleting(pod) || hasStarted(pod)) {
     return pod;
   }

@@ -1,6 +1,6 @@
-import { definedOnly, type Condition, type KubeObject, type ObjectMeta, type Sandbox, type SandboxTemplate } from 'agent-sandbox-api';
+import { definedOnly, type Condition, type KubeObject, type ObjectMeta, type Sandbox, type SandboxTemplate, type PodStatus, type Service } from 'agent-sandbox-api';
 import { trimManagedFields } from 'agent-sandbox-kube';
-import type { CachedPod, PodStatus, Service } from '../core-kinds.js';
+import type { CachedPod } from './cached-pod.js';
 import type { Kind } from './cache.js';
 import { trimPodEvent } from './pod-events.js';
 import { podProblem, type DiagnosedPod } from './pod-problem.js';

@@ -1,5 +1,5 @@
-import { CONDITION, type Condition, REASON, type Sandbox, definedOnly, isMeantToRun } from 'agent-sandbox-api';
-import type { CachedPod, PodCondition } from '../core-kinds.js';
+import { CONDITION, type Condition, REASON, type Sandbox, definedOnly, isMeantToRun, type PodCondition } from 'agent-sandbox-api';
+import type { CachedPod } from '../reconcile/cached-pod.js';
 import { conditionOf, withCondition, withoutCondition, type NewCondition } from '../object/conditions.js';
 import { isDeleting } from '../object/metadata.js';
 import type { Failure } from '../reconcile/plan.js';

@@ -1,8 +1,7 @@
 import type { KubeObject } from '../object/metadata.js';
-import { EXTENSIONS_GROUP, GROUP, type Sandbox } from 'agent-sandbox-api';
+import { EXTENSIONS_GROUP, GROUP, type Sandbox, type PodEvent } from 'agent-sandbox-api';
 import { controllerOf, isOfKind } from '../object/ownership.js';
 import { createdByAttribute, isOwnStatusWrite, statesOf, type Change, type ControllerDefinition, type QueueItem } from '../reconcile/definition.js';
-import type { PodEvent } from '../core-kinds.js';
 import type { Cache } from '../reconcile/cache.js';
 import { SANDBOX_METRICS } from './measures.js';
 import { observeSandbox } from './observe.js';

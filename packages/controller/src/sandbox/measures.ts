@@ -1,5 +1,5 @@
 import { CONDITION, REASON, isMeantToRun, type Sandbox, type SandboxStatus } from 'agent-sandbox-api';
-import { conditionOf, isConditionTrue } from '../object/conditions.js';
+import { conditionOf, hasFailed, isConditionTrue } from '../object/conditions.js';
 import type { MetricDefinition } from '../reconcile/definition.js';
 import { measure, type MeasureRequest } from '../reconcile/plan.js';
 import { countLabels } from './count-labels.js';
@@ -69,7 +69,7 @@ function became(sandbox: Sandbox, status: SandboxStatus, type: string): boolean 
 /** Whether the status says for the first time that requests fail. */
 function failedAnew(sandbox: Sandbox, status: SandboxStatus): boolean {
   const [before, after] = [sandbox.status?.conditions, status.conditions].map(conditions => conditionOf(conditions, CONDITION.ready)?.reason);
-  return (after === REASON.reconcilerError || after === REASON.invalidConfiguration) && before !== after;
+  return hasFailed(status.conditions) && before !== after;
 }
 
 function result(metric: string, sandbox: Sandbox, value: string): MeasureRequest {

@@ -1,7 +1,6 @@
-import { definedOnly, nameHash, podNameOf } from 'agent-sandbox-api';
+import { definedOnly, nameHash, type PersistentVolumeClaim } from 'agent-sandbox-api';
 import { indexValue, type Cache } from '../reconcile/cache.js';
-import { withEvents } from '../reconcile/pod-events.js';
-import type { PersistentVolumeClaim } from '../core-kinds.js';
+import { podOf, podsOfHash } from '../reconcile/pod-events.js';
 import { volumeClaimNames, type ObservedSandbox } from './observed.js';
 
 /** Reads a Sandbox and all that it depends on from the cache; `undefined` when it is gone. */
@@ -16,8 +15,7 @@ export function observeSandbox(
     return undefined;
   }
   const hash = indexValue(namespace, nameHash(name));
-  const tracked = cache.get('Pod', namespace, podNameOf(sandbox));
-  const trackedPod = tracked && withEvents(cache, tracked);
+  const trackedPod = podOf(cache, sandbox);
   const service = cache.get('Service', namespace, name);
   const volumeClaims: { [name: string]: PersistentVolumeClaim } = {};
   for (const claimName of volumeClaimNames(sandbox)) {
@@ -29,7 +27,7 @@ export function observeSandbox(
   return {
     ...rest,
     sandbox,
-    pods: cache.byIndex('Pod', 'nameHash', hash).map(pod => (pod === tracked ? trackedPod! : withEvents(cache, pod))),
+    pods: podsOfHash(cache, hash),
     ...definedOnly({ trackedPod, service }),
     volumeClaims,
     sameHash: cache.byIndex('Sandbox', 'nameHash', hash),

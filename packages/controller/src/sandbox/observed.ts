@@ -1,5 +1,5 @@
-import { CONDITION, isMeantToRun, nameHash, type Sandbox } from 'agent-sandbox-api';
-import type { CachedPod, PersistentVolumeClaim, Service } from '../core-kinds.js';
+import { CONDITION, isMeantToRun, nameHash, type Sandbox, type PersistentVolumeClaim, type Service } from 'agent-sandbox-api';
+import type { CachedPod } from '../reconcile/cached-pod.js';
 import { isConditionTrue } from '../object/conditions.js';
 import type { Failure, Observed, Ref } from '../reconcile/plan.js';
 

@@ -1,5 +1,5 @@
 import { ANNOTATION, EXTENSIONS_GROUP, LABEL, RESERVED_ANNOTATIONS, RESERVED_PREFIXES, type Sandbox } from 'agent-sandbox-api';
-import type { CachedPod } from '../core-kinds.js';
+import type { CachedPod } from '../reconcile/cached-pod.js';
 import { createdByOf, labelOf, type StringMap } from '../object/metadata.js';
 import { controllerOf, groupOf, isOfKind, ownershipOf } from '../object/ownership.js';
 import { hashOf } from './observed.js';

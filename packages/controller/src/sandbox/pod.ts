@@ -1,11 +1,12 @@
-import { ANNOTATION, POD_SPEC_DEFAULTS, type Sandbox, definedOnly, isMeantToRun } from 'agent-sandbox-api';
-import type { CachedPod, Pod } from '../core-kinds.js';
+import { ANNOTATION, POD_SPEC_DEFAULTS, type Sandbox, definedOnly, isMeantToRun, type Pod } from 'agent-sandbox-api';
+import type { CachedPod } from '../reconcile/cached-pod.js';
 import { wasUpToDate } from '../object/conditions.js';
 import { contentHash } from '../object/content-hash.js';
 import { mapDiff } from '../object/diff.js';
 import { annotationOf, isDeleting } from '../object/metadata.js';
 import { controllerReference, describeController, ownershipOf, type Ownership } from '../object/ownership.js';
 import { create, get, mergePatch, refOf, refusal, remove, type Failure } from '../reconcile/plan.js';
+import { oncePerShared } from '../reconcile/shared-values.js';
 import { all, ask, andThen, value, type Step } from '../reconcile/step.js';
 import { isWorkOver, nameOf, namespaceOf, volumeClaimName, type ChildResult, type ObservedSandbox } from './observed.js';
 import { newPodMetadata, reconciledPodMetadata } from './pod-metadata.js';
@@ -192,20 +193,11 @@ export function hasOldSpec(sandbox: Sandbox, pod: CachedPod): boolean {
   return hash !== undefined && sandbox.metadata.generation !== 1 && !wasUpToDate(sandbox) && hash !== podSpecHash(sandbox);
 }
 
-/** Hashes of Pod specs that cannot change: the members of a pool share theirs. */
-const hashes = new WeakMap<object, string>();
+/** Fields that have their default count as absent: they appear in stored objects when new definitions bring the default. */
+const hashOfPodSpec = oncePerShared((spec: object) => contentHash(withoutDefaults(spec, '')));
 
-function podSpecHash({ spec: { podTemplate: { spec } } }: Sandbox): string {
-  const known = hashes.get(spec);
-  if (known !== undefined) {
-    return known;
-  }
-  // Fields that have their default count as absent: they appear in stored objects when new definitions bring the default.
-  const hash = contentHash(withoutDefaults(spec, ''));
-  if (Object.isFrozen(spec)) {
-    hashes.set(spec, hash);
-  }
-  return hash;
+function podSpecHash({ spec: { podTemplate } }: Sandbox): string {
+  return hashOfPodSpec(podTemplate.spec);
 }
 
 function withoutDefaults(node: unknown, path: string): unknown {

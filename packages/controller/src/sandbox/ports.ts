@@ -1,5 +1,4 @@
-import type { PodSpec } from 'agent-sandbox-api';
-import type { ServicePort } from '../core-kinds.js';
+import type { PodSpec, ServicePort } from 'agent-sandbox-api';
 
 interface NamedPort {
   readonly port: number;

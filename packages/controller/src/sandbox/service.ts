@@ -1,5 +1,4 @@
-import { LABEL, type Sandbox, definedOnly } from 'agent-sandbox-api';
-import type { Service } from '../core-kinds.js';
+import { LABEL, type Sandbox, definedOnly, type Service } from 'agent-sandbox-api';
 import { mapDiff } from '../object/diff.js';
 import { labelOf } from '../object/metadata.js';
 import { controllerReference, describeController, ownershipOf } from '../object/ownership.js';

@@ -1,5 +1,4 @@
-import { LABEL, type Sandbox, type VolumeClaimTemplate, definedOnly } from 'agent-sandbox-api';
-import type { PersistentVolumeClaim } from '../core-kinds.js';
+import { LABEL, type Sandbox, type VolumeClaimTemplate, definedOnly, type PersistentVolumeClaim } from 'agent-sandbox-api';
 import { labelOf, type KubeObject } from '../object/metadata.js';
 import { controllerReference, describeController, ownershipOf } from '../object/ownership.js';
 import { create, get, mergePatch, refOf, refusal, type Ref } from '../reconcile/plan.js';

@@ -1,6 +1,5 @@
-import { LABEL, NETWORK_POLICY_SUFFIX, type SandboxTemplate } from 'agent-sandbox-api';
+import { LABEL, NETWORK_POLICY_SUFFIX, type SandboxTemplate, type NetworkPolicy } from 'agent-sandbox-api';
 import { indexValue, type Cache } from '../reconcile/cache.js';
-import type { NetworkPolicy } from '../core-kinds.js';
 import { labelOf, type KubeObject } from '../object/metadata.js';
 import { statesOf, type Change, type ControllerDefinition, type QueueItem } from '../reconcile/definition.js';
 import { observeTemplate } from './observe.js';

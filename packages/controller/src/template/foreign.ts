@@ -1,5 +1,5 @@
-import { EXTENSIONS_GROUP, LABEL, type SandboxClaim, type SandboxTemplate } from 'agent-sandbox-api';
-import type { CachedPod, NetworkPolicy } from '../core-kinds.js';
+import { EXTENSIONS_GROUP, LABEL, type SandboxClaim, type SandboxTemplate, type NetworkPolicy } from 'agent-sandbox-api';
+import type { CachedPod } from '../reconcile/cached-pod.js';
 import { isDeleting, labelOf } from '../object/metadata.js';
 import { controllerOf, describeController, isOfKind, ownerReference } from '../object/ownership.js';
 import { create, refOf, refusal, update, type Failure, type Ref, type Request } from '../reconcile/plan.js';

@@ -1,5 +1,4 @@
-import { ANNOTATION, LABEL, NETWORK_POLICY_SUFFIX, nameHash, type SandboxTemplate } from 'agent-sandbox-api';
-import type { NetworkPolicy } from '../core-kinds.js';
+import { ANNOTATION, LABEL, NETWORK_POLICY_SUFFIX, nameHash, type SandboxTemplate, type NetworkPolicy } from 'agent-sandbox-api';
 import { annotationOf, isOlder } from '../object/metadata.js';
 import { ownershipOf } from '../object/ownership.js';
 

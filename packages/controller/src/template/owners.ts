@@ -1,5 +1,5 @@
-import { EXTENSIONS_GROUP, GROUP, LABEL, type OwnerReference, type Sandbox, type SandboxTemplate } from 'agent-sandbox-api';
-import type { CachedPod, NetworkPolicy } from '../core-kinds.js';
+import { EXTENSIONS_GROUP, GROUP, LABEL, type OwnerReference, type Sandbox, type SandboxTemplate, type NetworkPolicy } from 'agent-sandbox-api';
+import type { CachedPod } from '../reconcile/cached-pod.js';
 import { labelOf } from '../object/metadata.js';
 import { controllerOf, controllerReference, isOfKind, ownerReference, ownershipOf } from '../object/ownership.js';
 import { parseTime } from '../object/time.js';

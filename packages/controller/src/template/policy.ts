@@ -1,5 +1,4 @@
-import { CONTROLLER_DEFAULT_RULES, LABEL, type NetworkPolicyPort, type SandboxNetworkPolicy, type SandboxTemplate } from 'agent-sandbox-api';
-import type { NetworkPolicy, NetworkPolicySpec } from '../core-kinds.js';
+import { CONTROLLER_DEFAULT_RULES, LABEL, type NetworkPolicyPort, type SandboxNetworkPolicy, type SandboxTemplate, type NetworkPolicy, type NetworkPolicySpec } from 'agent-sandbox-api';
 import { semanticallyEqual } from '../object/diff.js';
 import { isDeleting } from '../object/metadata.js';
 import { ownershipOf } from '../object/ownership.js';

@@ -1,5 +1,5 @@
-import { LABEL, REASON, type Sandbox, type SandboxTemplate, definedOnly, nameHash } from 'agent-sandbox-api';
-import type { CachedPod, NetworkPolicy } from '../core-kinds.js';
+import { LABEL, REASON, type Sandbox, type SandboxTemplate, definedOnly, nameHash, type NetworkPolicy } from 'agent-sandbox-api';
+import type { CachedPod } from '../reconcile/cached-pod.js';
 import { isDeleting, labelOf } from '../object/metadata.js';
 import { controllerReference, describeController, ownershipOf } from '../object/ownership.js';
 import { create, event, failuresOf, mergePatch, refOf, refusal, remove, stage, update, type Failure, type Observed, type Plan, type Ref, type Request } from '../reconcile/plan.js';

@@ -1,7 +1,5 @@
 import type { ObjectMeta, PodStatus } from 'agent-sandbox-api';
-import type { PodProblem } from './reconcile/pod-problem.js';
-
-export type { NetworkPolicy, NetworkPolicySpec, PersistentVolumeClaim, Pod, PodCondition, PodEvent, PodStatus, Service, ServicePort, ServiceSpec } from 'agent-sandbox-api';
+import type { PodProblem } from './pod-problem.js';
 
 /** A Pod as the cache holds it: without its spec, apart from the node. */
 export interface CachedPod {
