@@ -54,14 +54,14 @@ const MODES: readonly Mode[] = ['one chart', 'chart per object'];
 type Progress = (text: string) => void;
 
 export function typeChecks(subjects: readonly Subject[], rounds: number, progress: Progress): TypeCheck[] {
-  const tsc = (id: string, ...flags: string[]) => node(['worker.js', 'tsc', '--noEmit', '-p', `tsconfig.${id}.json`, ...flags]);
-  const diagnostics = subjects.map(({ id }) => {
-    progress(`type-check ${id}, counting`);
-    return tsc(id, '--extendedDiagnostics');
+  const tsc = (subject: Subject, ...flags: string[]) => node(subject, ['tsc', '--noEmit', '-p', `tsconfig.${appOf(subject)}.json`, ...flags]);
+  const diagnostics = subjects.map(subject => {
+    progress(`type-check ${subject.id}, counting`);
+    return tsc(subject, '--extendedDiagnostics');
   });
-  const samples = inTurns(subjects, rounds, ({ id }, round) => {
-    progress(`type-check ${id}, round ${round + 1} of ${rounds}`);
-    return JSON.parse(tsc(id)) as TscSample;
+  const samples = inTurns(subjects, rounds, (subject, round) => {
+    progress(`type-check ${subject.id}, round ${round + 1} of ${rounds}`);
+    return JSON.parse(tsc(subject)) as TscSample;
   });
   return subjects.map(({ id }, index) => {
     const count = (name: string) => {
@@ -87,10 +87,12 @@ export function typeChecks(subjects: readonly Subject[], rounds: number, progres
 
 export function firstRequires(subjects: readonly Subject[], rounds: number, progress: Progress): FirstRequire[] {
   // subjects of the same modules would be the same measurement
-  const distinct = subjects.filter(({ modules }, index) => modules.length > 0 && subjects.findIndex(other => `${other.modules}` === `${modules}`) === index);
+  const key = ({ modules, at }: Subject) => `${at?.folder} ${modules}`;
+  const withModules = subjects.filter(({ modules }) => modules.length > 0);
+  const distinct = withModules.filter((subject, index) => withModules.findIndex(other => key(other) === key(subject)) === index);
   const samples = inTurns(distinct, rounds, (subject, round) => {
     progress(`require ${subject.modules.join(', ')}, round ${round + 1} of ${rounds}`);
-    return JSON.parse(node(['worker.js', 'require', ...subject.modules])) as RequireSample;
+    return JSON.parse(node(subject, ['require', ...subject.modules])) as RequireSample;
   });
   return distinct.map(({ id }, index) => ({
     id,
@@ -105,11 +107,9 @@ export function firstRequires(subjects: readonly Subject[], rounds: number, prog
 export function syntheses(subjects: readonly Subject[], mode: Mode, counts: readonly number[], rounds: number, progress: Progress): Synthesis[] {
   const results: Synthesis[] = [];
   for (const count of counts) {
-    const samples = inTurns(subjects, rounds, ({ id }, round) => {
-      progress(`${mode}, ${count} of ${id}, round ${round + 1} of ${rounds}`);
-      const outdir = path.join(WORK, 'out');
-      fs.rmSync(outdir, { recursive: true, force: true });
-      return JSON.parse(node(['worker.js', 'synth', path.join(WORK, 'apps', `${id}.js`), mode, String(count), outdir])) as SynthSample;
+    const samples = inTurns(subjects, rounds, (subject, round) => {
+      progress(`${mode}, ${count} of ${subject.id}, round ${round + 1} of ${rounds}`);
+      return synthesize(subject, mode, count);
     });
     subjects.forEach((subject, index) => {
       const expected = subject.objects.fixed + subject.objects.each * count;
@@ -144,14 +144,28 @@ function summary(id: string, mode: Mode, count: number, objects: number, samples
 }
 
 /** Whether both apps write the same bytes to the same files. */
-export function sameManifests(a: string, b: string): boolean {
-  const written = (id: string, mode: Mode) => {
-    const outdir = path.join(WORK, 'out');
-    fs.rmSync(outdir, { recursive: true, force: true });
-    node(['worker.js', 'synth', path.join(WORK, 'apps', `${id}.js`), mode, '3', outdir]);
-    return fs.readdirSync(outdir).sort().map(name => [name, fs.readFileSync(path.join(outdir, name), 'utf8')]);
+export function sameManifests(a: Subject, b: Subject): boolean {
+  const written = (subject: Subject, mode: Mode) => {
+    synthesize(subject, mode, 3);
+    return fs.readdirSync(OUT).sort().map(name => [name, fs.readFileSync(path.join(OUT, name), 'utf8')]);
   };
   return MODES.every(mode => JSON.stringify(written(a, mode)) === JSON.stringify(written(b, mode)));
+}
+
+const OUT = path.join(WORK, 'out');
+
+function synthesize(subject: Subject, mode: Mode, count: number): SynthSample {
+  fs.rmSync(OUT, { recursive: true, force: true });
+  const app = path.join(folderOf(subject), 'apps', `${appOf(subject)}.js`);
+  return JSON.parse(node(subject, ['synth', app, mode, String(count), OUT]));
+}
+
+function folderOf({ at }: Subject): string {
+  return path.resolve(WORK, at?.folder ?? '');
+}
+
+function appOf({ id, at }: Subject): string {
+  return at?.app ?? id;
 }
 
 /** Samples of each subject, taken A B C, B C A, C A B, … */
@@ -166,10 +180,11 @@ function inTurns<T>(subjects: readonly Subject[], rounds: number, sample: (subje
   return samples;
 }
 
-/** Output of a node process in the work folder. Options of the surrounding shell must not reach it. */
-function node(args: string[]): string {
+/** Output of the worker in the folder of a subject. Options of the surrounding shell must not reach it. */
+function node(subject: Subject, command: readonly string[]): string {
   const env = { ...process.env, NODE_OPTIONS: undefined, CDK8S_OUTDIR: undefined };
-  const result = spawnSync(process.execPath, args, { cwd: WORK, env, encoding: 'utf8', maxBuffer: 2 ** 26 });
+  const args = ['worker.js', ...command];
+  const result = spawnSync(process.execPath, args, { cwd: folderOf(subject), env, encoding: 'utf8', maxBuffer: 2 ** 26 });
   if (result.error || result.status !== 0) {
     throw new Error(`node ${args.map(arg => path.relative(WORK, path.resolve(WORK, arg))).join(' ')} failed:\n\n${result.error?.message ?? (result.signal ? `ended by ${result.signal}` : result.stdout + result.stderr)}`);
   }

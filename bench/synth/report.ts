@@ -1,13 +1,16 @@
 import * as os from 'node:os';
 import { round, table } from '../table';
 import type { FirstRequire, Synthesis, TypeCheck } from './measure';
-import { SUBJECTS } from './subjects';
+import { idAt, OWN, type Subject } from './subjects';
 import type { Mode } from './worker';
 
 export interface Measurements {
   readonly versions: { readonly [name: string]: string };
   readonly missing: readonly string[];
   readonly rounds: number;
+  readonly subjects: readonly Subject[];
+  /** Earlier revisions that are measured beside today's. */
+  readonly revisions: readonly string[];
   /** Pairs of subjects, and whether they write the same manifests. */
   readonly twins: readonly { readonly ids: readonly [string, string]; readonly same: boolean }[];
   readonly typeCheck: readonly TypeCheck[];
@@ -36,7 +39,14 @@ const GROWTH_NOISE = 1.5;
 /** Factor by which two medians of the same thing may differ on a machine that does other things too. */
 const NOISE = 1.1;
 
-function expectations({ twins, typeCheck, synth }: Measurements): Expectation[] {
+/** What the checks of a later revision may cost. */
+const LATER = 1.2;
+
+/** What claims with a chart each may cost, as they are checked and the stock ones are not. */
+const CHARTS_OF_CLAIMS = 1.3;
+
+function expectations({ subjects, revisions, twins, typeCheck, require, synth }: Measurements): Expectation[] {
+  const label = (id: string) => labelOf(subjects, id);
   const list: Expectation[] = twins.map(({ ids, same }) => (
     { text: `${ids.map(label).join(' and ')} write the same manifests`, met: same, detail: same ? 'the same bytes' : 'compare bench/synth/apps' }
   ));
@@ -55,39 +65,49 @@ function expectations({ twins, typeCheck, synth }: Measurements): Expectation[] 
     const where = `${mode}, ${count}`;
     compare(`${where}: l1.Sandbox is no slower per object than the stock Sandbox`, per('library-l1'), per('stock-l1'), NOISE, 'µs of CPU');
     compare(`${where}: Sandbox and policy are no slower per object than a Deployment of cdk8s-plus`, per('library-l2'), per('plus-deployment'), NOISE, 'µs of CPU');
-    compare(`${where}: claims are no slower per object than stock ones`, per('library-l2-claims'), per('stock-l1-claims'), NOISE, 'µs of CPU');
+    const claims = mode === 'one chart' ? NOISE : CHARTS_OF_CLAIMS;
+    compare(`${where}: claims cost at most ${claims} times as much per object as stock ones`, per('library-l2-claims'), per('stock-l1-claims'), claims, 'µs of CPU');
     for (const [id, peer] of GROWTH_PEERS) {
-      compare(`${where}: ${label(id)} grows no faster than ${label(peer)}`, growth(id), growth(peer), GROWTH_NOISE, 'times');
+      if (growth(id) !== undefined) {
+        compare(`${where}: ${label(id)} grows no faster than ${label(peer)}`, growth(id), growth(peer), GROWTH_NOISE, 'times');
+      }
     }
+    for (const revision of revisions) {
+      OWN.forEach(({ id }) => compare(`${where}: ${label(id)} costs at most ${LATER} times as much as in ${revision}`, per(id), per(idAt(id, revision)), LATER, 'µs of CPU'));
+    }
+  }
+  for (const revision of revisions) {
+    OWN.forEach(({ id }) => compare(`type-check of ${label(id)} takes at most ${LATER} times as long as in ${revision}`, checked(id), checked(idAt(id, revision)), LATER, 'ms of CPU'));
+    const loaded = (id: string) => require.find(result => result.id === id)?.cpuMs;
+    compare(`require takes at most ${LATER} times as long as in ${revision}`, loaded(OWN[0].id), loaded(idAt(OWN[0].id, revision)), LATER, 'ms of CPU');
   }
   return list;
 }
 
 export function text(measured: Measurements): string {
-  const { versions, missing, rounds, typeCheck, require, synth } = measured;
+  const { versions, missing, rounds, subjects, typeCheck, require, synth } = measured;
+  const label = (id: string) => labelOf(subjects, id);
   return [
     `${os.availableParallelism()} cores; ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}; medians of ${rounds} rounds`,
     ...missing.map(what => `\nMissing: ${what}`),
-    '\nType-check (tsc --noEmit, skipLibCheck)',
-    table(['app', 'CPU ms', 'min', 'max', 'wall ms', 'files', 'lines', 'types', 'instantiations', 'MB'],
+    ...section('Type-check (tsc --noEmit, skipLibCheck)',
+      ['app', 'CPU ms', 'min', 'max', 'wall ms', 'files', 'lines', 'types', 'instantiations', 'MB'],
       typeCheck.map(result => [
         label(result.id), result.cpuMs, ...range(result.samples.map(sample => sample.cpu)), result.ms,
         result.files, result.lines, result.types, result.instantiations, result.memoryMb,
       ])),
-    '\nFirst require (cdk8s and constructs are loaded before)',
-    table(['modules', 'CPU ms', 'min', 'max', 'wall ms', 'cdk8s wall ms', 'RSS MB'],
+    ...section('First require (cdk8s and constructs are loaded before)',
+      ['modules', 'CPU ms', 'min', 'max', 'wall ms', 'cdk8s wall ms', 'RSS MB'],
       require.map(result => [
-        SUBJECTS.find(subject => subject.id === result.id)!.modules.join(', '),
+        `${subjects.find(subject => subject.id === result.id)!.modules.join(', ')}${result.id.replace(/^[^@]+/, '')}`,
         result.cpuMs, ...range(result.samples.map(sample => sample.cpu)), result.ownMs, result.baseMs, result.rssMb,
       ])),
-    ...modes(synth).flatMap(mode => [
-      `\nBuild and synthesize, ${mode}`,
-      table(['app', 'count', 'objects', 'build ms', 'synth ms', 'wall ms', 'CPU ms', 'CPU µs/object', 'growth', 'RSS MB'],
-        synth.filter(result => result.mode === mode).map(result => [
-          label(result.id), result.count, result.objects, result.buildMs, result.synthMs, result.totalMs,
-          result.cpuMs, result.cpuUsPerObject, result.growth ?? '', result.rssMb,
-        ])),
-    ]),
+    ...modes(synth).flatMap(mode => section(`Build and synthesize, ${mode}`,
+      ['app', 'count', 'objects', 'build ms', 'synth ms', 'wall ms', 'CPU ms', 'CPU µs/object', 'growth', 'RSS MB'],
+      synth.filter(result => result.mode === mode).map(result => [
+        label(result.id), result.count, result.objects, result.buildMs, result.synthMs, result.totalMs,
+        result.cpuMs, result.cpuUsPerObject, result.growth ?? '', result.rssMb,
+      ]))),
     '\nExpected',
     ...expectations(measured).map(({ text: what, met, detail }) => `  ${met ? 'yes' : 'NO '}  ${what}: ${detail}`),
   ].join('\n');
@@ -107,6 +127,11 @@ function modes(synth: readonly Synthesis[]): Mode[] {
   return [...new Set(synth.map(result => result.mode))];
 }
 
-function label(id: string): string {
-  return SUBJECTS.find(subject => subject.id === id)!.label;
+function labelOf(subjects: readonly Subject[], id: string): string {
+  return subjects.find(subject => subject.id === id)?.label ?? id;
+}
+
+/** A table below its title; nothing if it has no rows. */
+function section(title: string, head: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] {
+  return rows.length > 0 ? [`\n${title}`, table(head, rows)] : [];
 }

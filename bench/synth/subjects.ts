@@ -14,6 +14,9 @@ export interface Subject {
 
   /** Objects that the app writes for a count of 1 to n: a fixed number, and one for each. */
   readonly objects: { readonly fixed: number; readonly each: number };
+
+  /** Folder of the app below `work/`, and its name there, where it is that of another commit. */
+  readonly at?: { readonly folder: string; readonly app: string };
 }
 
 const LIBRARY = ['cdk8s-agent-sandbox'];
@@ -42,3 +45,11 @@ export const TWINS: readonly (readonly [string, string])[] = [
   ['library-l1', 'stock-l1'],
   ['library-l2-claims', 'stock-l1-claims'],
 ];
+
+/** The subjects of this library, which an earlier commit has, too. */
+export const OWN: readonly Subject[] = SUBJECTS.filter(({ modules }) => modules === LIBRARY);
+
+/** Id of a subject as of a revision. */
+export function idAt(id: string, revision: string): string {
+  return `${id}@${revision}`;
+}

@@ -5,10 +5,13 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import * as ts from 'typescript';
-import { SUBJECTS, type Subject } from './subjects';
+import { commitOf, extract } from '../commit';
+import { idAt, OWN, SUBJECTS, type Subject } from './subjects';
 
 const REPOSITORY = path.resolve(__dirname, '..', '..');
 export const WORK = path.join(REPOSITORY, 'bench', 'work');
+/** What runs keep: what takes minutes to make, and does not change. */
+const KEPT = ['package.json', 'cdk8s-cli', 'commits'];
 const CLI_VERSION = '2.207.60';
 const CLI = path.join(WORK, 'cdk8s-cli');
 
@@ -31,39 +34,77 @@ export interface Workspace {
 
 /**
  * @param offline do not try to install what is not there
+ * @param revisions earlier revisions of the library, to be measured as well
  * @throws if the library does not compile, or the stock import fails on our CRDs
  */
-export function prepare(offline: boolean): Workspace {
+export function prepare(offline: boolean, revisions: readonly string[]): Workspace {
   fs.mkdirSync(WORK, { recursive: true });
   fs.writeFileSync(path.join(WORK, 'package.json'), JSON.stringify({ private: true }));
-  // Everything but the installed CLI is made anew, so that no run measures what an earlier one left.
-  for (const name of fs.readdirSync(WORK)) {
-    if (name !== 'package.json' && path.join(WORK, name) !== CLI) {
-      fs.rmSync(path.join(WORK, name), { recursive: true });
-    }
+  // Everything else is made anew, so that no run measures what an earlier one left.
+  for (const name of fs.readdirSync(WORK).filter(each => !KEPT.includes(each))) {
+    fs.rmSync(path.join(WORK, name), { recursive: true });
   }
   compileLibrary();
-  installLibrary();
+  installLibrary(REPOSITORY, WORK);
   const missing = installCli(offline);
   if (!missing) {
     generateStockImport();
   }
   const subjects = SUBJECTS.filter(subject => !subject.stock || !missing);
-  for (const source of ['charts.ts', 'worker.ts', ...subjects.map(subject => `apps/${subject.id}.ts`)]) {
-    fs.mkdirSync(path.dirname(path.join(WORK, source)), { recursive: true });
-    fs.copyFileSync(path.join(__dirname, source), path.join(WORK, source));
-    transpile(path.join(WORK, source), path.join(WORK, source.replace(/\.ts$/, '.js')));
+  layOut(WORK, __dirname, subjects.map(({ id }) => id));
+  const earlier = revisions.flatMap(revision => subjectsOf(revision));
+  return { subjects: [...subjects, ...earlier], missing: missing ? [missing] : [], versions: versions(!missing) };
+}
+
+/** Writes the apps of a folder of sources, and today's worker, as source and as JavaScript. */
+function layOut(folder: string, sources: string, apps: readonly string[]): void {
+  const copy = (from: string, name: string) => {
+    const target = path.join(folder, name);
+    fs.mkdirSync(path.dirname(target), { recursive: true });
+    fs.copyFileSync(path.join(from, name), target);
+    transpile(target, target.replace(/\.ts$/, '.js'));
+  };
+  copy(__dirname, 'worker.ts');
+  copy(__dirname, 'charts.ts');
+  for (const app of apps) {
+    copy(sources, `apps/${app}.ts`);
+    fs.writeFileSync(path.join(folder, `tsconfig.${app}.json`), JSON.stringify({ compilerOptions: COMPILER_OPTIONS, files: [`apps/${app}.ts`] }, undefined, 2));
   }
-  for (const { id } of subjects) {
-    fs.writeFileSync(path.join(WORK, `tsconfig.${id}.json`), JSON.stringify({ compilerOptions: COMPILER_OPTIONS, files: [`apps/${id}.ts`] }, undefined, 2));
+}
+
+/** The library as of a revision, with the apps that it had then: what is measured is that the same objects are written. */
+function subjectsOf(revision: string): Subject[] {
+  const commit = commitOf(revision);
+  const source = path.join(WORK, 'commits', 'library', commit);
+  if (!fs.existsSync(path.join(source, 'lib', 'src', 'index.js'))) {
+    console.log(`Compiling the library as of ${revision}, once.`);
+    extract('library', commit, ['package.json', 'README.md', 'LICENSE', 'src', 'imports', 'tsconfig.json', 'bench/synth']);
+    useInstalledPeers(path.join(source, 'package.json'));
+    // As its own task does, but for the warnings that fail it: today's cdk8s may have deprecated what it uses.
+    run(process.execPath, [require.resolve('jsii/bin/jsii'), '--silence-warnings=reserved-word', '--silence-warnings=member-name-conflicts-with-type-name'],
+      source, `the library as of ${revision} does not compile`);
   }
-  return { subjects, missing: missing ? [missing] : [], versions: versions(!missing) };
+  const folder = path.join('at', commit);
+  installLibrary(source, path.join(WORK, folder));
+  const known = OWN.filter(({ id }) => fs.existsSync(path.join(source, 'bench', 'synth', 'apps', `${id}.ts`)));
+  layOut(path.join(WORK, folder), path.join(source, 'bench', 'synth'), known.map(({ id }) => id));
+  return known.map(subject => ({ ...subject, id: idAt(subject.id, revision), label: `${subject.label}, ${revision}`, at: { folder, app: subject.id } }));
+}
+
+/** jsii refuses ranges of dependencies that those of today are not in. */
+function useInstalledPeers(file: string): void {
+  const manifest = JSON.parse(fs.readFileSync(file, 'utf8'));
+  for (const name of Object.keys(manifest.peerDependencies)) {
+    manifest.peerDependencies[name] = `^${installedVersion(name)}`;
+  }
+  fs.writeFileSync(file, JSON.stringify(manifest, undefined, 2));
 }
 
 /** Runs jsii if its output is missing or older than a source: the benchmark must not measure an earlier library. */
 function compileLibrary(): void {
   const output = path.join(REPOSITORY, 'lib', 'src', 'index.js');
-  const sources = ['src', 'imports'].flatMap(folder => fs.readdirSync(path.join(REPOSITORY, folder)).map(name => path.join(REPOSITORY, folder, name)));
+  const sources = ['src', 'imports'].flatMap(folder => (fs.readdirSync(path.join(REPOSITORY, folder), { recursive: true }) as string[])
+    .map(name => path.join(REPOSITORY, folder, name)));
   const built = fs.existsSync(output) ? fs.statSync(output).mtimeMs : 0;
   if (sources.every(source => fs.statSync(source).mtimeMs <= built)) {
     return;
@@ -73,11 +114,11 @@ function compileLibrary(): void {
 }
 
 /** A copy of what the package publishes, so that resolution and declarations are those of an installed library. */
-function installLibrary(): void {
-  const target = path.join(WORK, 'node_modules', 'cdk8s-agent-sandbox');
+function installLibrary(source: string, folder: string): void {
+  const target = path.join(folder, 'node_modules', 'cdk8s-agent-sandbox');
   fs.mkdirSync(target, { recursive: true });
   for (const name of ['package.json', 'lib']) {
-    fs.cpSync(path.join(REPOSITORY, name), path.join(target, name), { recursive: true });
+    fs.cpSync(path.join(source, name), path.join(target, name), { recursive: true });
   }
 }
 
@@ -134,12 +175,15 @@ function transpile(source: string, target: string): void {
 }
 
 function versions(stock: boolean): Workspace['versions'] {
-  const of = (name: string) => JSON.parse(fs.readFileSync(path.join(REPOSITORY, 'node_modules', name, 'package.json'), 'utf8')).version as string;
   return {
     node: process.versions.node,
-    ...Object.fromEntries(['typescript', 'cdk8s', 'cdk8s-plus-33', 'constructs'].map(name => [name, of(name)])),
+    ...Object.fromEntries(['typescript', 'cdk8s', 'cdk8s-plus-33', 'constructs'].map(name => [name, installedVersion(name)])),
     ...(stock && { 'cdk8s-cli': CLI_VERSION }),
   };
+}
+
+function installedVersion(name: string): string {
+  return JSON.parse(fs.readFileSync(path.join(REPOSITORY, 'node_modules', name, 'package.json'), 'utf8')).version;
 }
 
 function run(command: string, args: string[], cwd: string, failure: string): void {

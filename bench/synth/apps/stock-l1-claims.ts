@@ -1,3 +1,4 @@
+import { Chart } from 'cdk8s';
 import { SandboxClaim } from 'stock-import/sandboxclaims';
 import * as stock from 'stock-import/sandboxtemplates';
 import { SandboxWarmPool } from 'stock-import/sandboxwarmpools';
@@ -20,6 +21,7 @@ export function build(chartFor: ChartFor, count: number): void {
           runtimeClassName: 'gvisor',
           automountServiceAccountToken: false,
           enableServiceLinks: false,
+          restartPolicy: 'OnFailure',
           securityContext: { runAsNonRoot: true, fsGroup: 1000, seccompProfile: { type: 'RuntimeDefault' } },
           containers: [{
             name: 'sandbox',
@@ -70,6 +72,9 @@ export function build(chartFor: ChartFor, count: number): void {
         lifecycle: { ttlSecondsAfterFinished: 3600 },
       },
     });
-    claim.addDependency(pool);
+    // As the library does: a dependency between charts would number the files of all of them.
+    if (Chart.of(claim) === Chart.of(pool)) {
+      claim.addDependency(pool);
+    }
   }
 }
