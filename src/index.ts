@@ -5,7 +5,7 @@ export {
   ShutdownPolicy, UpdateStrategy,
 } from './kinds';
 export {
-  EmptyDirOptions, FilesOptions, Gpu, GrpcProbeOptions, HttpHookOptions, HttpProbeOptions, Isolation, IsolationPlacement,
+  EmptyDirOptions, EnvFromOptions, EnvSource, EnvSourceOptions, FilesOptions, Gpu, GrpcProbeOptions, HttpHookOptions, HttpProbeOptions, Isolation, IsolationPlacement,
   IsolationProps, KataHypervisor, KataIsolationProps, LifecycleHook, NodeRule, PersistentVolumeOptions, PodSpread,
   PodSpreadOptions, PortProbeOptions, Probe, ProbeOptions, Relaxation, RuntimeClassOverhead, SandboxContainer,
   SandboxMount, SandboxPodProps, SandboxPort, SandboxRuntimeClass, SandboxRuntimeClassProps, SandboxVolume,
@@ -43,7 +43,7 @@ export { AgentSandboxValidation, AgentSandboxValidationProps, Checks, Finding, F
 export {
   AgentSandboxObjectProps, AgentSandboxVersion, DnsPolicy, IConfigMap, IEnvFrom, IEnvValue, IIpBlock, ILabelSelector, ImagePullPolicy,
   INetworkPolicyPeer, IPersistentVolumeClaim, IPod, ISandboxTemplate, ISandboxWarmPool, ISecret, IServiceAccount, MountPropagation,
-  NamespaceSelectorConfig, NetworkPolicyPeerConfig, ObjectMetadataProps, PersistentVolumeAccessMode, PodSelectorConfig, Protocol,
+  NamespaceSelectorConfig, NetworkPolicyPeerConfig, ObjectMetadataProps, ObjectReference, PersistentVolumeAccessMode, PodSelectorConfig, Protocol,
   RestartPolicy,
 } from './objects';
 export * as l1 from '../imports';

@@ -5,8 +5,10 @@ import * as oldest from 'cdk8s-plus-28';
 import * as today from 'cdk8s-plus-33';
 import * as newest from 'cdk8s-plus-34';
 import ts from 'typescript';
-import { DnsPolicy, ImagePullPolicy, Isolation, MountPropagation, NetworkPeer, PersistentVolumeAccessMode, Protocol, RestartPolicy, Sandbox, SandboxVolume } from '../src';
-import { testChart } from './helpers';
+import {
+  DnsPolicy, EnvSource, ImagePullPolicy, Isolation, MountPropagation, NetworkPeer, ObjectReference, PersistentVolumeAccessMode, Protocol, RestartPolicy, Sandbox, SandboxVolume,
+} from '../src';
+import { podSpec, sandbox, schemaProblems, testChart } from './helpers';
 import { plusApp } from './support/plus-app';
 
 /** The package has the version of Kubernetes in its name: the oldest that is supported, that of `cdk8s init`, the newest. */
@@ -72,6 +74,43 @@ test('the library imports no cdk8s-plus, so that an app may have any version or 
   expect(files.filter(file => /(from|require\(|import\() ?'cdk8s-plus/.test(readFileSync(file, 'utf8')))).toEqual([]);
 });
 
+test('references and sources of environment variables stand in for objects of cdk8s-plus', () => {
+  const secret = ObjectReference.secret('credentials');
+  const settings = ObjectReference.configMap('settings');
+  const box = sandbox({
+    containers: [{
+      image: 'registry.example/python@sha256:0123',
+      env: {
+        TOKEN: EnvSource.secretKey(secret, 'token'),
+        MODE: EnvSource.configMapKey(settings, 'mode', { optional: true }),
+        POD: EnvSource.podField('metadata.name'),
+      },
+      envFrom: [EnvSource.allOfSecret(secret, { prefix: 'DB_' }), EnvSource.allOfConfigMap(settings, { optional: true })],
+      mounts: [{ path: '/data', volume: SandboxVolume.persistentVolumeClaim('data', ObjectReference.persistentVolumeClaim('datasets')) }],
+    }],
+    serviceAccount: ObjectReference.serviceAccount('builder'),
+  });
+  const spec = podSpec(box);
+  expect(spec).toMatchObject({ serviceAccountName: 'builder', volumes: [{ persistentVolumeClaim: { claimName: 'datasets' } }] });
+  expect(spec.containers[0].env).toEqual([
+    { name: 'MODE', valueFrom: { configMapKeyRef: { name: 'settings', key: 'mode', optional: true } } },
+    { name: 'POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+    { name: 'TOKEN', valueFrom: { secretKeyRef: { name: 'credentials', key: 'token' } } },
+  ]);
+  expect(spec.containers[0].envFrom).toEqual([{ prefix: 'DB_', secretRef: { name: 'credentials' } }, { configMapRef: { name: 'settings', optional: true } }]);
+  expect(schemaProblems(box)).toEqual([]);
+});
+
+test.each([
+  ['a name of a Secret', () => ObjectReference.secret('My_Secret'), "ObjectReference.secret: name is 'My_Secret': use 1 to 253 lower-case letters"],
+  ['a name of an account', () => ObjectReference.serviceAccount(undefined as any), 'ObjectReference.serviceAccount: name: it is missing'],
+  ['a key', () => EnvSource.secretKey(ObjectReference.secret('a'), 'my key'), "EnvSource.secretKey: key is 'my key': use 1 to 253 letters, digits"],
+  ['an object of another kind', () => EnvSource.configMapKey(ObjectReference.secret('a'), 'k'), "use ObjectReference.configMap('…'), or a ConfigMap of cdk8s-plus"],
+  ['a field of the Pod', () => sandbox({ containers: [{ image: 'a', env: { A: EnvSource.podField('metadata.nothing') } }] }), 'metadata.nothing'],
+])('%s that is wrong is refused', (_, make, message) => {
+  expect(make).toThrow(message);
+});
+
 test('without cdk8s-plus, plain objects name Secrets, ConfigMaps, accounts and claims', () => {
   const chart = testChart();
   new Sandbox(chart, 'box', {
@@ -101,7 +140,7 @@ test('an object of another kind is refused by its kind', () => {
   const chart = testChart();
   const config: any = newest.ConfigMap.fromConfigMapName(chart, 'config', 'settings');
   expect(() => SandboxVolume.secret('v', config)).toThrow('SandboxVolume.secret: secret is an ImportedConfigMap');
-  expect(() => SandboxVolume.secret('v', { kind: 'ConfigMap', name: 'x' })).toThrow('use a Secret of cdk8s-plus');
+  expect(() => SandboxVolume.secret('v', { kind: 'ConfigMap', name: 'x' })).toThrow("use ObjectReference.secret('…'), or a Secret of cdk8s-plus");
 });
 
 test.each(['', 'Bad_Name', 'a b'])('the name %j is refused wherever an object is named', name => {

@@ -85,8 +85,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   'Duration': 'use a Duration of cdk8s, such as Duration.minutes(5)',
   'l1.Quantity': "use l1.Quantity.fromString('512Mi')",
   'l1.IntOrString': "use l1.IntOrString.fromNumber(8080) or l1.IntOrString.fromString('http')",
-  'IEnvValue': "use a string, or an EnvValue of cdk8s-plus that has a value, such as EnvValue.fromValue('…')",
-  'IEnvFrom': 'use Env.fromSecret(…) or Env.fromConfigMap(…) of cdk8s-plus',
+  'IEnvValue': "use a string, EnvSource.secretKey(…), or an EnvValue of cdk8s-plus that has a value, such as EnvValue.fromValue('…')",
+  'IEnvFrom': 'use EnvSource.allOfSecret(…) or EnvSource.allOfConfigMap(…), or Env.fromSecret(…) of cdk8s-plus',
   'SandboxDisruptionBudgetProps.maxUnavailable':
     'Kubernetes counts it from the scale of the owner, and Sandboxes have none, so that nothing could ever be evicted: use minAvailable',
   'SandboxDisruptionBudgetProps.minAvailable':
@@ -412,7 +412,8 @@ function expected(notation: string): string {
     return `use ${members.length < 2 ? members.join() : `${members.slice(0, -1).join(', ')} or ${members.at(-1)}`}`;
   }
   if (PLUS_KINDS[type]) {
-    return `use a ${PLUS_KINDS[type]} of cdk8s-plus`;
+    const reference = `ObjectReference.${PLUS_KINDS[type][0].toLowerCase()}${PLUS_KINDS[type].slice(1)}`;
+    return `use ${Object.hasOwn(METHODS, reference) ? `${reference}('…'), or ` : ''}a ${PLUS_KINDS[type]} of cdk8s-plus`;
   }
   const factories = Object.keys(METHODS).filter(method => method.startsWith(`${type}.`));
   return factories.length > 0 ? `use ${factories.slice(0, 3).map(factory => `${factory}(…)`).join(', ')}` : `use a ${type.replace(/^l1\./, '')}`;

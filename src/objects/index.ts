@@ -5,6 +5,7 @@ export { NAMESPACE_NAME_LABEL, orderedSelector, selectorOf } from './label-selec
 export {
   AgentSandboxObjectProps, AgentSandboxVersion, checkKeys, checkLabels, checkObject, identityOf, inDifferentNamespaces, objectMetadata,
 } from './object';
+export { ObjectReference } from './object-reference';
 export {
   IConfigMap, IEnvFrom, IEnvValue, IIpBlock, ILabelSelector, INetworkPolicyPeer, IPersistentVolumeClaim, IPod, ISecret, IServiceAccount,
   NamespaceSelectorConfig, NetworkPolicyPeerConfig, PodSelectorConfig,

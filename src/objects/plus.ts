@@ -6,7 +6,7 @@ import type * as l1 from '../../imports';
  * members accept every version of it, and plain objects of the same shape, and leave the choice of the package to the app.
  */
 
-/** A Secret: of any cdk8s-plus, or `{ kind: 'Secret', name: 'token' }`. */
+/** A Secret: of any cdk8s-plus, or `ObjectReference.secret('token')`. */
 export interface ISecret {
   /** Always `Secret`. */
   readonly kind: string;
@@ -15,7 +15,7 @@ export interface ISecret {
   readonly name: string;
 }
 
-/** A ConfigMap: of any cdk8s-plus, or `{ kind: 'ConfigMap', name: 'settings' }`. */
+/** A ConfigMap: of any cdk8s-plus, or `ObjectReference.configMap('settings')`. */
 export interface IConfigMap {
   /** Always `ConfigMap`. */
   readonly kind: string;
@@ -24,7 +24,7 @@ export interface IConfigMap {
   readonly name: string;
 }
 
-/** A ServiceAccount: of any cdk8s-plus, or `{ kind: 'ServiceAccount', name: 'builder' }`. */
+/** A ServiceAccount: of any cdk8s-plus, or `ObjectReference.serviceAccount('builder')`. */
 export interface IServiceAccount {
   /** Always `ServiceAccount`. */
   readonly kind: string;
@@ -33,7 +33,7 @@ export interface IServiceAccount {
   readonly name: string;
 }
 
-/** A PersistentVolumeClaim: of any cdk8s-plus, or `{ kind: 'PersistentVolumeClaim', name: 'datasets' }`. */
+/** A PersistentVolumeClaim: of any cdk8s-plus, or `ObjectReference.persistentVolumeClaim('datasets')`. */
 export interface IPersistentVolumeClaim {
   /** Always `PersistentVolumeClaim`. */
   readonly kind: string;
@@ -51,7 +51,7 @@ export interface IPod extends IConstruct {
   readonly name: string;
 }
 
-/** Value of an environment variable: an `EnvValue` of any cdk8s-plus, or one of the two fields on the wire. */
+/** Value of an environment variable: from `EnvSource`, an `EnvValue` of any cdk8s-plus, or one of the two fields on the wire. */
 export interface IEnvValue {
   /**
    * The value itself.
@@ -68,7 +68,7 @@ export interface IEnvValue {
   readonly valueFrom?: l1.EnvVarSource;
 }
 
-/** A ConfigMap or Secret whose keys become environment variables: an `EnvFrom` of any cdk8s-plus. */
+/** A ConfigMap or Secret whose keys become environment variables: from `EnvSource`, or an `EnvFrom` of any cdk8s-plus. */
 export interface IEnvFrom {
   /** The source on the wire. @internal */
   _toKube(): any;

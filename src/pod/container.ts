@@ -202,7 +202,7 @@ export interface SandboxContainer {
   readonly resources?: l1.ResourceRequirements;
 
   /**
-   * Environment variables by name, as strings or as `EnvValue` of cdk8s-plus; emitted sorted by name.
+   * Environment variables by name, as strings, from `EnvSource`, or as `EnvValue` of cdk8s-plus; emitted sorted by name.
    *
    * @default - none
    */

@@ -1,9 +1,9 @@
 import io.github.cdk8sagentsandbox.ClusterDns;
 import io.github.cdk8sagentsandbox.DnsOnlyNetworkProps;
-import io.github.cdk8sagentsandbox.IServiceAccount;
 import io.github.cdk8sagentsandbox.Isolation;
 import io.github.cdk8sagentsandbox.NetworkPeer;
 import io.github.cdk8sagentsandbox.NetworkPort;
+import io.github.cdk8sagentsandbox.ObjectReference;
 import io.github.cdk8sagentsandbox.PodPeerOptions;
 import io.github.cdk8sagentsandbox.PublicInternetNetworkProps;
 import io.github.cdk8sagentsandbox.RouterOnlyNetworkProps;
@@ -21,18 +21,6 @@ public class NetworkCookbook {
   private static final String IMAGE = "registry.example/python-runtime@sha256:" + "0".repeat(64);
   private static final App APP = new App();
   private static final Chart CHART = Chart.Builder.create(APP, "network-cookbook").namespace("agents").build();
-
-  private static class Identity implements IServiceAccount {
-    @Override
-    public String getKind() {
-      return "ServiceAccount";
-    }
-
-    @Override
-    public String getName() {
-      return "sandbox-identity";
-    }
-  }
 
   /** A template with a network; the rest is the same for all. */
   private static SandboxTemplate.Builder recipe(String name, SandboxNetwork network) {
@@ -67,7 +55,7 @@ public class NetworkCookbook {
         List.of(NetworkPort.tcp(8888)))).build();
     recipe("workload-identity", SandboxNetwork.publicInternet(PublicInternetNetworkProps.builder().ipv6(true).build())
         .allowEgressTo(NetworkPeer.cidr("169.254.169.254/32"), List.of(NetworkPort.tcp(80))))
-        .serviceAccount(new Identity())
+        .serviceAccount(ObjectReference.serviceAccount("sandbox-identity"))
         .build();
     recipe("own-policies", SandboxNetwork.unmanaged()).build();
     APP.synth();

@@ -9,12 +9,6 @@ import (
 	"github.com/cdk8s-team/cdk8s-core-go/cdk8s/v2"
 )
 
-type identity struct{}
-
-func (identity) Kind() *string { return jsii.String("ServiceAccount") }
-
-func (identity) Name() *string { return jsii.String("sandbox-identity") }
-
 func main() {
 	image := "registry.example/python-runtime@sha256:" + strings.Repeat("0", 64)
 	app := cdk8s.NewApp(nil)
@@ -74,7 +68,7 @@ func main() {
 		agentsandbox.SandboxNetwork_PublicInternet(&agentsandbox.PublicInternetNetworkProps{Ipv6: jsii.Bool(true)}).AllowEgressTo(
 			agentsandbox.NetworkPeer_Cidr(jsii.String("169.254.169.254/32"), nil), tcp(80)),
 		agentsandbox.SandboxTemplateProps{
-			ServiceAccount: identity{},
+			ServiceAccount: agentsandbox.ObjectReference_ServiceAccount(jsii.String("sandbox-identity")),
 		})
 	recipe("own-policies", agentsandbox.SandboxNetwork_Unmanaged(), none)
 

@@ -1,11 +1,10 @@
-import jsii
 from cdk8s import App, Chart
 from cdk8s_agent_sandbox import (
     ClusterDns,
-    IServiceAccount,
     Isolation,
     NetworkPeer,
     NetworkPort,
+    ObjectReference,
     SandboxContainer,
     SandboxNetwork,
     SandboxRouterPeer,
@@ -17,12 +16,6 @@ IMAGE = "registry.example/python-runtime@sha256:" + "0" * 64
 
 app = App()
 chart = Chart(app, "network-cookbook", namespace="agents")
-
-
-@jsii.implements(IServiceAccount)
-class Identity:
-    kind = "ServiceAccount"
-    name = "sandbox-identity"
 
 
 def recipe(name, network, **more):
@@ -67,7 +60,7 @@ recipe(
 recipe(
     "workload-identity",
     SandboxNetwork.public_internet(ipv6=True).allow_egress_to(NetworkPeer.cidr("169.254.169.254/32"), [NetworkPort.tcp(80)]),
-    service_account=Identity(),
+    service_account=ObjectReference.service_account("sandbox-identity"),
 )
 recipe("own-policies", SandboxNetwork.unmanaged())
 
