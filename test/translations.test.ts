@@ -24,6 +24,9 @@ box.NewBox(app, jsii.String("a, (b"), &BoxProps{
 				"a": jsii.String("b"),
 			},
 			Open: jsii.Boolean(true),
+			Env: map[string]value{
+				"A": box.Box_of("a", nil),
+			},
 		},
 	},
 	Ports: []Port{
@@ -50,6 +53,9 @@ box.NewBox(app, jsii.String("a, (b"), &box.BoxProps{
 				"a": jsii.String("b"),
 			},
 			Open: jsii.Bool(true),
+			Env: &map[string]interface{}{
+				"A": box.Box_Of("a", nil),
+			},
 		},
 	},
 	Ports: &[]box.Port{

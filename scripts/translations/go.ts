@@ -1,8 +1,9 @@
 import type { LibraryType } from './types';
 
 /**
- * A program in Go. jsii-rosetta writes types without their packages, slices and maps without the pointers that jsii takes, leaves out optional
- * arguments, which Go does not know, and spells a shorthand property like a variable; this mends that, and adds the imports.
+ * A program in Go. jsii-rosetta writes types without their packages, slices and maps without the pointers that jsii takes, and values of several
+ * types by a name of TypeScript. It leaves out optional arguments, which Go does not know, and spells a shorthand property like a variable. This
+ * mends that, and adds the imports.
  */
 export function completeGo(source: string, types: ReadonlyMap<string, LibraryType>): string {
   const body = source.split('\n').filter(line => !/^import /.test(line)).join('\n').trim();
@@ -16,7 +17,10 @@ export function completeGo(source: string, types: ReadonlyMap<string, LibraryTyp
       return type ? `&[]${type.struct ? '*' : ''}${qualified(type)}{` : whole;
     })
     .replace(/(?<![.\w&\]])(\[\]\*\w+|map\[string\]\*\w+)\{/g, '&$1{')
+    // Values of one of several types, which Go has no type for.
+    .replace(/(?<![.\w&\]])map\[string\](?!interface\b)[a-z]\w*\{/g, '&map[string]interface{}{')
     .replace(/_\*(\w+)\(/g, '_$1(')
+    .replace(/\b(\w+\.[A-Z]\w*_)([a-z])(?=\w*\()/g, (_, before: string, letter: string) => before + letter.toUpperCase())
     // As jsii's runtime calls it.
     .replace(/\bjsii\.Boolean\(/g, 'jsii.Bool(');
   const complete = withAllArguments(mended, types);
