@@ -84,7 +84,8 @@ describeWithNode('the limits that a sandbox meets', testbed => {
   test('a fork bomb ends at the limit of processes, and leaves the sandbox usable', async () => {
     await applyIn(testbed.cluster, testbed.namespace, chart => new Sandbox(chart, 'bomb', {
       isolation: Isolation.none(), network: SandboxNetwork.routerOnly(),
-      containers: [{ image: TOOLS_IMAGE, cpu: '10m', memory: '64Mi', memoryLimit: '512Mi', ...SH('sleep 3600') }],
+      // The bomb needs processor time: at 10m, programs that sleep 20 s end sooner than a thousand of them have started.
+      containers: [{ image: TOOLS_IMAGE, cpu: '10m', cpuLimit: '1', memory: '64Mi', memoryLimit: '512Mi', ...SH('sleep 3600') }],
     }));
     await testbed.cluster.admin.waitFor({ ...SANDBOX, namespace: testbed.namespace, name: 'bomb' }, isReady, { timeoutMs: 150_000 });
     const pod = { name: 'bomb', ip: '' };
