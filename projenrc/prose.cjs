@@ -1,6 +1,6 @@
 /**
- * Words that the prose of this project does without, since they hide the subject of a sentence: in comments, messages, titles of tests
- * (the ESLint rule below) and Markdown (test/prose.test.ts). Each comes with the remedy. `CONTRIBUTING.md` states the rule.
+ * Words that the prose of this project does without, since they hide the subject of a sentence: in comments and texts of code (the ESLint
+ * rule below) and in all other files (test/house.test.ts). Each comes with the remedy. `CONTRIBUTING.md` states the rule.
  */
 const WORDS = [
   // eslint-disable-next-line house/prose -- the words themselves
@@ -24,18 +24,11 @@ function proseProblems(text) {
   return WORDS.flatMap(([words, remedy]) => [...text.matchAll(words)].map(match => ({ index: match.index, word: match[0], remedy })));
 }
 
-const TITLED = new Set(['describe', 'describeWithCluster', 'it', 'test']);
-
-/** Name of the function that a call starts from: `test` in `test.each(rows)(title, …)`. */
-function rootOf(callee) {
-  return callee.type === 'Identifier' ? callee.name : rootOf(callee.callee ?? callee.object ?? callee.tag ?? { type: 'Identifier', name: '' });
-}
-
 const rule = {
   meta: {
     type: 'suggestion',
     docs: { description: 'Keeps words out of comments and texts that hide the subject of a sentence' },
-    schema: [{ enum: ['strings', 'titles'] }],
+    schema: [],
     messages: { word: '"{{word}}" hides the subject: {{remedy}}' },
   },
   create(context) {
@@ -47,13 +40,7 @@ const rule = {
     const reportNode = node => report(sourceCode.getText(node), node.range[0]);
     return {
       Program: () => sourceCode.getAllComments().forEach(reportNode),
-      ...(context.options[0] === 'titles' ? {
-        'CallExpression > :matches(Literal, TemplateLiteral):first-child': node => {
-          if (node.parent.arguments[0] === node && TITLED.has(rootOf(node.parent.callee))) {
-            reportNode(node);
-          }
-        },
-      } : { 'Literal, TemplateElement': reportNode }),
+      'Literal, TemplateElement': reportNode,
     };
   },
 };

@@ -57,7 +57,7 @@ function run(job: string, name: string, env: Record<string, string> = {}, cwd = 
   fs.writeFileSync(log, '');
   const { status, stderr } = spawnSync('bash', ['-e', '-c', stepOf(job, name)], {
     cwd, encoding: 'utf8',
-    env: { PATH: `${bin}:${process.env.PATH}`, VERSION: '0.1.0', TOKEN: 'secret', GITHUB_ACTOR: 'someone', GITHUB_REPOSITORY: 'owner/repo', GITHUB_REPOSITORY_OWNER: 'owner', ...env },
+    env: { PATH: `${bin}:${process.env.PATH}`, VERSION: '0.1.0', TOKEN: 'secret', GITHUB_ACTOR: 'actor', GITHUB_REPOSITORY: 'owner/repo', GITHUB_REPOSITORY_OWNER: 'owner', ...env },
   });
   return { status, stderr, calls: fs.readFileSync(log, 'utf8').split('\n').filter(line => line !== '') };
 }
@@ -69,9 +69,9 @@ test('npm gets its packages, and a version that comes before another is not the 
 
 test('the registry gets images with their digests, and the chart; the token is in no command line', () => {
   expect(run('registry', 'Publish them').calls).toEqual([
-    'skopeo login ghcr.io --username someone --password-stdin',
+    'skopeo login ghcr.io --username actor --password-stdin',
     'skopeo copy --preserve-digests oci-archive:images/router.oci.tar docker://ghcr.io/owner/agent-sandbox-router:0.1.0',
-    'helm registry login ghcr.io --username someone --password-stdin',
+    'helm registry login ghcr.io --username actor --password-stdin',
     'helm push chart/agent-sandbox-0.1.0.tgz oci://ghcr.io/owner/charts',
   ]);
 });

@@ -55,11 +55,11 @@ function nodeProgram(major: string): string {
 }
 
 /** Installs packages into a folder that has nothing else. */
-function install(folder: string, packages: readonly string[]): void {
+function install(folder: string, packages: readonly string[], ...options: readonly string[]): void {
   fs.rmSync(folder, { recursive: true, force: true });
   fs.mkdirSync(folder, { recursive: true });
   fs.writeFileSync(path.join(folder, 'package.json'), '{ "private": true }\n');
-  run('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', '--ignore-scripts', '--silent', ...packages]);
+  run('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', '--ignore-scripts', '--silent', ...options, ...packages]);
 }
 
 /** The peer dependencies of the constructs that a tree has, with their versions. */
@@ -78,9 +78,11 @@ function peerRanges(): { readonly [name: string]: string } {
 function withNewestPeers(name: string): [tree: string, versions: string[]] {
   const tree = path.join(WORK, name);
   const packages = path.join(WORK, `${name}-packages`);
-  install(packages, Object.entries(peerRanges()).map(([peer, range]) => `${peer}@${range}`));
+  const peers = Object.entries(peerRanges());
+  // Nested: what the peers depend on must not stand in for packages of this tree.
+  install(packages, peers.map(([peer, range]) => `${peer}@${range}`), '--install-strategy=nested');
   exportTree(ROOT, tree);
-  fs.cpSync(path.join(packages, 'node_modules'), path.join(tree, 'node_modules'), { recursive: true });
+  peers.forEach(([peer]) => fs.cpSync(path.join(packages, 'node_modules', peer), path.join(tree, 'node_modules', peer), { recursive: true }));
   // Some tests ask git which files there are.
   run('git', ['-C', tree, 'init', '--quiet']);
   run('git', ['-C', tree, 'add', '--all']);

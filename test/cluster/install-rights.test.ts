@@ -39,8 +39,8 @@ class Scenario {
     await this.until({ ...box, apiVersion: 'v1', kind: 'Pod' }, () => true);
     await this.merge(box, { spec: { podTemplate: { metadata: { labels: { tier: 'b' } } } } });
     await this.until({ ...box, apiVersion: 'v1', kind: 'Pod' }, ({ metadata }) => metadata.labels.tier === 'b');
-    await this.merge({ ...box, apiVersion: 'v1', kind: 'Service' }, { spec: { selector: { [HASH]: 'somebody' } } });
-    await this.until({ ...box, apiVersion: 'v1', kind: 'Service' }, ({ spec }) => spec.selector[HASH] !== 'somebody');
+    await this.merge({ ...box, apiVersion: 'v1', kind: 'Service' }, { spec: { selector: { [HASH]: 'another-sandbox' } } });
+    await this.until({ ...box, apiVersion: 'v1', kind: 'Service' }, ({ spec }) => spec.selector[HASH] !== 'another-sandbox');
     await this.merge(box, { spec: { service: false, operatingMode: 'Suspended', replicas: 0 } });
     await this.gone({ ...box, apiVersion: 'v1', kind: 'Service' });
     await this.gone({ ...box, apiVersion: 'v1', kind: 'Pod' });

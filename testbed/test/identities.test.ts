@@ -27,8 +27,8 @@ describeWithControlPlane('identities', testbed => {
   });
 
   test('a ServiceAccount has its name and groups, whether it exists or not', async () => {
-    expect(await whoAmI({ serviceAccount: `${testbed.namespace}/nobody` })).toMatchObject({
-      username: `system:serviceaccount:${testbed.namespace}:nobody`,
+    expect(await whoAmI({ serviceAccount: `${testbed.namespace}/missing` })).toMatchObject({
+      username: `system:serviceaccount:${testbed.namespace}:missing`,
       groups: ['system:serviceaccounts', `system:serviceaccounts:${testbed.namespace}`, 'system:authenticated'],
     });
   });

@@ -5,7 +5,7 @@ import { sweep } from '../src/work-dir.js';
 
 describe('sweep', () => {
   // Process ids end far below this number.
-  const NOBODY = 999_999_999;
+  const NO_PROCESS = 999_999_999;
   const HERE = process.platform === 'linux' ? readlinkSync('/proc/self/ns/pid') : '';
   let root: string;
 
@@ -21,21 +21,21 @@ describe('sweep', () => {
   };
 
   test('removes the folder of a supervisor that is gone', async () => {
-    const dir = folder('agent-sandbox-testbed-a', { supervisor: NOBODY, children: { etcd: NOBODY }, pidNamespace: HERE });
+    const dir = folder('agent-sandbox-testbed-a', { supervisor: NO_PROCESS, children: { etcd: NO_PROCESS }, pidNamespace: HERE });
     expect(await sweep([root])).toEqual([dir]);
     expect(existsSync(dir)).toBe(false);
   });
 
   test('does not kill a process that has got the number of a child', async () => {
-    folder('agent-sandbox-testbed-a', { supervisor: NOBODY, children: { etcd: process.pid }, pidNamespace: HERE });
+    folder('agent-sandbox-testbed-a', { supervisor: NO_PROCESS, children: { etcd: process.pid }, pidNamespace: HERE });
     await sweep([root]);
     expect(process.exitCode).toBeUndefined();
   });
 
   test('leaves alone what runs in another container, what is just starting, and what is not ours', async () => {
-    folder('agent-sandbox-testbed-a', { supervisor: NOBODY, children: {}, pidNamespace: 'pid:[1]' });
+    folder('agent-sandbox-testbed-a', { supervisor: NO_PROCESS, children: {}, pidNamespace: 'pid:[1]' });
     folder('agent-sandbox-testbed-b');
-    folder('other', { supervisor: NOBODY, children: {}, pidNamespace: HERE });
+    folder('other', { supervisor: NO_PROCESS, children: {}, pidNamespace: HERE });
     expect(await sweep([root])).toEqual([]);
   });
 

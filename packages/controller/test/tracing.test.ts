@@ -33,7 +33,7 @@ describe('a traced pass', () => {
   });
 
   test('S67 notes the trace on an object that has none, once, and normalises who made it', async () => {
-    await pass(sandbox({}, { labels: { [LABEL.createdBy]: 'somebody' } }));
+    await pass(sandbox({}, { labels: { [LABEL.createdBy]: 'another-program' } }));
     const [span] = spans();
     const { traceId, spanId } = span!.spanContext();
     const text = JSON.stringify({ traceparent: `00-${traceId}-${spanId}-01` });

@@ -193,8 +193,8 @@ describeWithControlPlane('with a real API server', testbed => {
     expect(await situation(reader.get({ group: 'example.com', version: 'v1', kind: 'None', plural: 'nones', namespaced: true }, ref))).toBe('notFound');
     const jane = loadCredentials({ kubeconfig: (await testbed.cluster.kubeconfig({ user: 'jane' })).path });
     expect(await situation(new Reader(connect(jane)).get(CONFIG_MAPS, ref))).toBe('forbidden');
-    const nobody = connect({ ...credentials, server: credentials.server, reject: () => undefined, access: async () => ({ headers: { authorization: 'Bearer wrong' }, tls: { ca: (await credentials.access()).tls.ca } }) });
-    expect(await situation(new Reader(nobody).get(CONFIG_MAPS, ref))).toBe('unauthorized');
+    const anonymous = connect({ ...credentials, server: credentials.server, reject: () => undefined, access: async () => ({ headers: { authorization: 'Bearer wrong' }, tls: { ca: (await credentials.access()).tls.ca } }) });
+    expect(await situation(new Reader(anonymous).get(CONFIG_MAPS, ref))).toBe('unauthorized');
   });
 
   test('server-side apply sets what it is given, and refuses to take what others manage', async () => {

@@ -30,7 +30,7 @@ describeWithControlPlane('the router on an API server, with the rights that it a
       apiVersion: 'v1', kind: 'Pod',
       metadata: { ...meta(name), labels: { [LABEL.sandboxNameHash]: nameHash(name) }, ownerReferences: [{ apiVersion: SANDBOX.apiVersion, kind: 'Sandbox', name, uid, controller: true }] },
       // not scheduled, so only the test writes its status
-      spec: { schedulerName: 'nobody', containers: [{ name: 'main', image: 'image' }] },
+      spec: { schedulerName: 'none', containers: [{ name: 'main', image: 'image' }] },
     });
     await setAddress(name, ip);
   };

@@ -61,9 +61,9 @@ describe('refusals', () => {
     [{ 'x-sandbox-pod-ip': 'not-an-ip' }, 400, 'Invalid target IP address format.'],
     [{ 'x-sandbox-pod-ip': '169.254.169.254' }, 400, 'Invalid target IP address.'],
     [{ 'x-sandbox-pod-ip': '10.0.0.5' }, 403, 'forbidden'],
-    [{ 'x-sandbox-uid': 'somebody-else' }, 403, 'forbidden'],
+    [{ 'x-sandbox-uid': 'another-uid' }, 403, 'forbidden'],
     [{ 'x-sandbox-port': '22' }, 403, 'The sandbox does not declare port 22.'],
-    [{ 'x-sandbox-id': 'nobody' }, 502, 'Could not connect to the backend sandbox: nobody'],
+    [{ 'x-sandbox-id': 'missing' }, 502, 'Could not connect to the backend sandbox: missing'],
     [{ 'x-sandbox-namespace': 'elsewhere' }, 502, 'Could not connect to the backend sandbox: box'],
   ])('%j: %d %s', async (changed, status, detail) => {
     expect(await ask(running.url, { headers: { ...headers, ...changed } })).toMatchObject({ status, detail });
@@ -166,7 +166,7 @@ describe('what the sandbox gets', () => {
     await once(socket, 'close');
     expect(backend.got[0]!.body.toString()).toBe('abc');
     expect(backend.got[0]!.headers.expect).toBeUndefined();
-    const refused = connect(running.port, '127.0.0.1', () => refused.write(head('nobody')));
+    const refused = connect(running.port, '127.0.0.1', () => refused.write(head('missing')));
     const [answer] = await once(refused, 'data') as [Buffer];
     expect(answer.toString()).toContain('HTTP/1.1 502');
     refused.destroy();

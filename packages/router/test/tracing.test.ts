@@ -44,7 +44,7 @@ test('a request is a span below that of the caller, and above that of the sandbo
 });
 
 test('a refusal is a span, too', async () => {
-  await ask(running.url, { headers: { 'x-sandbox-id': 'nobody' } });
+  await ask(running.url, { headers: { 'x-sandbox-id': 'missing' } });
   const span = await eventually('the span', () => exporter.getFinishedSpans()[1]);
   expect(span).toMatchObject({ name: 'HTTP GET', attributes: { 'http.status_code': 502 }, status: { code: 2 } });
   expect(span.parentSpanContext).toBeUndefined();

@@ -218,7 +218,7 @@ describe('WebSockets', () => {
 
 describe('refusals before the upgrade are ordinary answers', () => {
   test.each([
-    [{ 'x-sandbox-id': 'Foo' }, 400, 'Invalid sandbox ID format.'], [{ 'x-sandbox-port': '22' }, 403, 'The sandbox does not declare port 22.'], [{ 'x-sandbox-id': 'nobody' }, 502, 'Could not connect to the backend sandbox: nobody'],
+    [{ 'x-sandbox-id': 'Foo' }, 400, 'Invalid sandbox ID format.'], [{ 'x-sandbox-port': '22' }, 403, 'The sandbox does not declare port 22.'], [{ 'x-sandbox-id': 'missing' }, 502, 'Could not connect to the backend sandbox: missing'],
   ])('%j: %d', async (headers, status, detail) => {
     const { open } = await scene();
     expect(await refusal(open(headers))).toEqual({ status, text: `${JSON.stringify({ detail })}\n` });

@@ -12,7 +12,7 @@ import { FakeModel, type Turn } from './fake-model.js';
 jest.setTimeout(120_000);
 
 const CHROMIUM = process.env.AGENT_CHROMIUM ?? '/usr/bin/chromium';
-const KEY = 'key-that-nobody-may-see';
+const KEY = 'key-that-must-not-leak';
 /** A place on the screen in the model's coordinates. */
 const at = (x: number, y: number) => ({ x: x / 1.44, y: y / 0.9 });
 const describeWithChromium = existsSync(CHROMIUM) ? describe : describe.skip;
@@ -88,7 +88,7 @@ const ACTION_CASES: [string, { name: string; args?: object }[], string[]][] = [
   ['click_at', [{ name: 'click_at', args: at(450, 130) }], ['hover', 'click 1']],
   ['hover_at', [{ name: 'hover_at', args: at(450, 130) }], ['hover']],
   ['type_text_at', [{ name: 'type_text_at', args: { ...at(150, 130), text: 'new' } }], ['value new', 'key Enter']],
-  ['type_text_at, keeping what is there', [{ name: 'type_text_at', args: { ...at(150, 130), text: '!', clear_before_typing: false, press_enter: false } }, { name: 'key_combination', args: { keys: 'End' } }], ['value old!']],
+  ['type_text_at, keeping the text of the field', [{ name: 'type_text_at', args: { ...at(150, 130), text: '!', clear_before_typing: false, press_enter: false } }, { name: 'key_combination', args: { keys: 'End' } }], ['value old!']],
   ['key_combination', [{ name: 'click_at', args: at(150, 130) }, { name: 'key_combination', args: { keys: 'Control+B' } }], ['key ctrl B']],
   ['scroll_document', [{ name: 'scroll_document', args: { direction: 'down' } }], ['scroll y']],
   ['scroll_at', [{ name: 'scroll_at', args: { ...at(450, 130), direction: 'right', magnitude: 300 } }], ['scroll x']],

@@ -141,7 +141,7 @@ describe('the program, as one file', () => {
   });
 
   test('with an agent, there are neither commands nor files, and the key is nowhere', async () => {
-    const url = await start([...NODE, ...FLAGS, '--computer-use', '--agent-allowed-domains', '127.0.0.1', '--agent-chromium', '/no/such/browser'], { GEMINI_API_KEY: 'key-that-nobody-may-see' });
+    const url = await start([...NODE, ...FLAGS, '--computer-use', '--agent-allowed-domains', '127.0.0.1', '--agent-chromium', '/no/such/browser'], { GEMINI_API_KEY: 'key-that-must-not-leak' });
     const post = (path: string, body: object) => fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
     expect((await post('/execute', { command: 'env' })).status).toBe(404);
     expect((await fetch(`${url}/list/`)).status).toBe(404);
@@ -151,7 +151,7 @@ describe('the program, as one file', () => {
     expect(answer).toMatchObject({ stdout: '', exit_code: 1, stderr: expect.stringContaining('/no/such/browser') });
     expect((await fetch(`${url}/v1/metadata`)).status).toBe(404);
     expect(Object.keys((await json(fetch(`${url}/openapi.json`))).paths)).toContain('/agent');
-    expect(JSON.stringify(answer) + log + await (await fetch(`${url}/metrics`)).text()).not.toContain('key-that-nobody-may-see');
+    expect(JSON.stringify(answer) + log + await (await fetch(`${url}/metrics`)).text()).not.toContain('key-that-must-not-leak');
   });
 
   test.each<[string, readonly string[], string]>([
