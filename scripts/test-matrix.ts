@@ -12,7 +12,8 @@ const USAGE = `usage: npm run test:matrix [-- ROW... [--suites PATH...]]
 
 Rows: ${ROWS.map(({ name }) => name).join(', ')} (default: all)
 
-  --suites PATH  only these suites; may be repeated (default: all suites that say something about the row)`;
+  --suites PATH  only these suites or folders, from the root of the repository; may be repeated (default: all suites that
+                 say something about the row)`;
 
 interface Result {
   readonly row: string;
@@ -43,7 +44,9 @@ function test(row: Row, suites: readonly string[] | undefined): Result {
   const start = performance.now();
   try {
     const { tree, node, env, versions, suites: own } = surroundingsOf(row);
-    const { status } = spawnSync(node, [...JEST, '--runInBand', '--ignoreProjects', 'node', '--testPathPatterns', ...(suites ?? (own.length > 0 ? own : ['.']))], {
+    // From the root of the tree: `test/` alone stands in the path of every package as well.
+    const paths = (suites ?? own).map(suite => path.join(tree, suite));
+    const { status } = spawnSync(node, [...JEST, '--runInBand', '--ignoreProjects', 'node', '--testPathPatterns', ...(paths.length > 0 ? paths : ['.'])], {
       cwd: tree, stdio: 'inherit', env: { ...process.env, ...env, AGENT_SANDBOX_TEST_SUMMARY: summary },
     });
     const { passed, failed, skipped } = JSON.parse(fs.readFileSync(summary, 'utf8')).counts;
