@@ -1,6 +1,7 @@
 import type * as l1 from '../../imports';
 import { type Problems, wholeSeconds } from '../checks';
-import { renderContainer, type RenderedContainer, type SandboxContainer } from './container';
+import { renderContainer, type RenderedContainer } from './container';
+import type { SandboxContainer } from './container-props';
 import type { SandboxPodProps } from './pod-props';
 import { checkInitContainer, checkPodFields, checkPodMetadata, checkVolumeDevices, mergeNodeSelectors, mergeTolerations } from './pod-rules';
 import { checkPodSecurity, podSecurityContext, withUser } from './pod-security';

@@ -1,5 +1,6 @@
 export { Blueprint, FS_GROUP, openVolumes, renderBlueprint } from './blueprint';
-export { renderEnv, SandboxContainer, SandboxMount, SandboxPort } from './container';
+export { renderEnv } from './container';
+export { SandboxContainer, SandboxMount, SandboxPort } from './container-props';
 export { EnvFromOptions, EnvSource, EnvSourceOptions } from './env-source';
 export { Gpu } from './gpu';
 export { Isolation, IsolationPlacement, IsolationProps, KataHypervisor, KataIsolationProps } from './isolation';

@@ -1,7 +1,7 @@
 import type { Duration } from 'cdk8s';
 import type * as l1 from '../../imports';
 import type { DnsPolicy, ISecret, IServiceAccount, RestartPolicy } from '../objects';
-import type { SandboxContainer } from './container';
+import type { SandboxContainer } from './container-props';
 import type { Isolation } from './isolation';
 import type { Relaxation } from './relaxation';
 import type { NodeRule, PodSpread } from './scheduling';

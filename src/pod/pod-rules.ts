@@ -3,7 +3,7 @@ import { absolutePath, dnsLabel, dnsSubdomain, integer, oneOf, type Problems } f
 import { RESERVED_ANNOTATIONS, RESERVED_PREFIXES, ROUTER } from '../generated/vocabulary.gen';
 import { checkKeys, checkLabels } from '../objects';
 import { checkAnnotations } from './annotations';
-import type { SandboxContainer } from './container';
+import type { SandboxContainer } from './container-props';
 import { checkTolerations, type Isolation } from './isolation';
 import type { SandboxPodProps } from './pod-props';
 import type { Relaxation } from './relaxation';

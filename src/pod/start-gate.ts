@@ -1,5 +1,5 @@
 import { checkCalls, definedOnly, integer, portNumber, Problems } from '../checks';
-import type { SandboxContainer } from './container';
+import type { SandboxContainer } from './container-props';
 
 /** Options of a gate before the start of a sandbox's program. */
 export interface StartGateOptions {

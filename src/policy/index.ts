@@ -4,5 +4,7 @@ export { DESTINATIONS, type NamedDestination } from './destinations';
 export { isTemplate, outcomeOf, type PolicyOutcome } from './policies';
 export { selects } from './selectors';
 export { NetworkEndpoint } from './network-endpoint';
-export { IsolationAnswer, NetworkAnswer, NetworkMatrixRow, NetworkModel, NetworkModelProps, ReachedRange, Reachability, ServiceTranslation } from './network-model';
+export { IsolationAnswer, NetworkAnswer, NetworkMatrixRow, Reachability, ReachedRange } from './network-answer';
+export { NetworkModel } from './network-model';
+export { NetworkModelProps, ServiceTranslation } from './network-model-props';
 export { describeObject, type Manifest, manifestsOf, placed, PlacedManifest } from './manifests';

@@ -6,154 +6,13 @@ import { AddressSet } from './address-set';
 import { type ConnectedAddresses, type ConnectedPods, type Connections, describePort, podsOfPeer } from './connections';
 import { DESTINATIONS } from './destinations';
 import { decide, type Decision, type PolicySet, type PortPoint, portPoints, selectingPolicies, type Surroundings, type Target } from './evaluate';
+import { answerOf, both, type IsolationAnswer, type NetworkAnswer, type NetworkMatrixRow, Reachability, type ReachedRange, strongest } from './network-answer';
 import { type Manifest, manifestsOf, placed, type PlacedManifest } from './manifests';
 import { NetworkEndpoint } from './network-endpoint';
+import { type NetworkModelProps, ServiceTranslation } from './network-model-props';
 import { type Direction, isTemplate, namespacedPolicies, outcomeOf, type Peer, tierPolicies } from './policies';
 import { Namespaces, type PodGroup, podGroups } from './pods';
 import { every, selects } from './selectors';
-
-/** Whether a connection is possible. */
-export enum Reachability {
-  /** A rule, or the absence of any policy, allows it. */
-  ALLOWED = 'allowed',
-
-  /** A policy applies and no rule of it allows the connection. */
-  DENIED = 'denied',
-
-  /** The manifests do not decide it: the reasons name the missing facts. */
-  UNKNOWN = 'unknown',
-}
-
-/** When a network plugin looks at a connection to the address of a Service. */
-export enum ServiceTranslation {
-  /** Rules see the address and the port of the Service. */
-  BEFORE = 'before',
-
-  /** Rules see the Pod behind the Service, and the port that the Pod listens on. */
-  AFTER = 'after',
-}
-
-/** Facts about the cluster that manifests do not hold. */
-export interface NetworkModelProps {
-  /**
-   * Ranges from which Pods get their addresses, in CIDR notation. Rules with an `ipBlock` can match Pods.
-   *
-   * @default - any special range in which Pods can be: private, shared, benchmarking, documentation, reserved and unique local ones
-   */
-  readonly podCidrs?: string[];
-
-  /**
-   * Ranges that hold the addresses of nodes, in CIDR notation.
-   *
-   * @default - any address
-   */
-  readonly nodeCidrs?: string[];
-
-  /**
-   * Ranges that hold the addresses of API servers, in CIDR notation. Most network plugins match the address of the server itself,
-   * not that of the Service `kubernetes`.
-   *
-   * @default - any address
-   */
-  readonly apiServerCidrs?: string[];
-
-  /**
-   * Port of API servers: 1 to 65535.
-   *
-   * @default 6443
-   */
-  readonly apiServerPort?: number;
-
-  /**
-   * The name servers of the cluster.
-   *
-   * @default ClusterDns.kubeDns()
-   */
-  readonly dns?: ClusterDns;
-
-  /**
-   * Ranges from which Services get their addresses, in CIDR notation.
-   *
-   * @default - any special range in which Pods can be
-   */
-  readonly serviceCidrs?: string[];
-
-  /**
-   * Whether the network plugin looks at connections to Services before or after the address of the Service is translated to that of a Pod.
-   *
-   * @default ServiceTranslation.AFTER
-   */
-  readonly serviceTranslation?: ServiceTranslation;
-
-  /**
-   * Whether the network plugin lets Pods connect to nodes whatever policies say.
-   *
-   * @default false
-   */
-  readonly nodesAllowed?: boolean;
-
-  /**
-   * How many ports of one protocol the network plugin takes in one rule. Of a rule with more, the answers are `UNKNOWN`. Some plugins of
-   * clouds take 24.
-   *
-   * @default - any number
-   */
-  readonly maxPortsPerRule?: number;
-}
-
-/** Whether a connection is possible, and why. */
-export interface NetworkAnswer {
-  /** The answer. */
-  readonly reachability: Reachability;
-
-  /** The rules, or the lack of rules, that decide; each names its object. */
-  readonly reasons: string[];
-
-  /** Construct paths, or positions in the list of manifests, of the objects that decide. */
-  readonly places: string[];
-
-  /** An address for which the answer holds, if the question was about addresses. */
-  readonly example?: string;
-}
-
-/** Addresses outside of the cluster that a sandbox reaches on some ports. */
-export interface ReachedRange {
-  /** TCP, UDP or SCTP. */
-  readonly protocol: string;
-
-  /** The first port. */
-  readonly fromPort: number;
-
-  /** The last port. */
-  readonly toPort: number;
-
-  /** The addresses as the fewest networks in CIDR notation, IPv4 first. */
-  readonly cidrs: string[];
-
-  /** False where the manifests do not decide whether the connection is possible. */
-  readonly certain: boolean;
-}
-
-/** One sandbox of the matrix. */
-export interface NetworkMatrixRow {
-  /** The object: `SandboxTemplate agents/python`. */
-  readonly sandbox: string;
-
-  /** What becomes of its policy: `controller default`, `deny all`, `ingress only`, `egress only`, `custom`, `unmanaged`, or `own` for a Sandbox without a template. */
-  readonly policy: string;
-
-  /** Destination to `allowed`, `denied` or `unknown`. */
-  readonly cells: { [destination: string]: string };
-}
-
-/** Whether two tenants are isolated from each other. */
-export interface IsolationAnswer {
-  /** True only if every connection between the two is denied. */
-  readonly isolated: boolean;
-
-  /** A connection that is possible or not known to be impossible, with the rule; absent if isolated. */
-  readonly counterexample?: string;
-}
 
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP'];
 const POD_CIDRS = SPECIAL_RANGES.filter(({ pods }) => pods).map(each => each.cidr);
@@ -554,45 +413,6 @@ function unknownPods(namespace: string | undefined): PodGroup {
     object: `other Pods of ${namespace ?? 'the namespace'}`, place: '', namespace, labels: {}, mayHave: () => true, isSandbox: false, ports: [],
     hostNetwork: false,
   };
-}
-
-/**
- * One answer for a target. Of several addresses, one that is reached is enough; where the target is one unknown address of them, all
- * have to be.
- */
-function answerOf(target: Target, decisions: readonly Decision[], isOneOf = false): NetworkAnswer {
-  const of = (verdict: Decision['verdict']) => decisions.filter(decision => decision.verdict === verdict);
-  const [allowed, unknown, denied] = [of('allowed'), of('unknown'), of('denied')];
-  const partly = isOneOf && allowed.length > 0 && unknown.length + denied.length > 0;
-  const [deciding, certain] = allowed.length > 0
-    ? [allowed, Reachability.ALLOWED]
-    : unknown.length > 0 ? [unknown, Reachability.UNKNOWN] : [denied, Reachability.DENIED];
-  const reasons = deciding.map(({ reason }) => reason);
-  return {
-    reachability: partly ? Reachability.UNKNOWN : certain,
-    reasons: [...new Set(partly ? ['its address is not known, and only some addresses are allowed', ...reasons] : reasons)],
-    places: [...new Set(deciding.flatMap(({ place }) => place || []))],
-    example: target.kind === 'addresses' ? deciding.reduce((set, each) => set.union(each.set), AddressSet.EMPTY).example : undefined,
-  };
-}
-
-/** Egress of the one end and ingress of the other. */
-function both(egress: NetworkAnswer, ingress: NetworkAnswer): NetworkAnswer {
-  const ends = [egress, ingress];
-  const order = [Reachability.DENIED, Reachability.UNKNOWN, Reachability.ALLOWED];
-  const weakest = order.find(each => ends.some(({ reachability }) => reachability === each))!;
-  const deciding = ends.filter(({ reachability }) => reachability === weakest);
-  return {
-    reachability: weakest,
-    reasons: [...new Set(deciding.flatMap(({ reasons }) => reasons))],
-    places: [...new Set(deciding.flatMap(({ places }) => places))],
-  };
-}
-
-/** The answer of which the most is possible; undefined if there is none. */
-function strongest(answers: readonly NetworkAnswer[]): NetworkAnswer {
-  const order = [Reachability.ALLOWED, Reachability.UNKNOWN, Reachability.DENIED];
-  return order.flatMap(each => answers.find(({ reachability }) => reachability === each) ?? [])[0];
 }
 
 function describePoint({ protocol, from, to }: PortPoint): string {
