@@ -35,7 +35,7 @@ describe('another release of Kubernetes', () => {
   });
 
   test('has the dependencies of the release, with staging modules as they were published', () => {
-    const released = `module k8s.io/kubernetes
+    const mod = (name: string, between: string, replaced: (module: string) => string) => `module ${name}
 
 go 1.22.0
 
@@ -48,32 +48,15 @@ require (
 	k8s.io/api v0.0.0
 	k8s.io/late v0.0.0
 )
-
+${between}
 replace (
-	k8s.io/api => ./staging/src/k8s.io/api
-	k8s.io/late => ./staging/src/k8s.io/late
+	k8s.io/api => ${replaced('api')}
+	k8s.io/late => ${replaced('late')}
 )
 `;
-    expect(goModOf(released, 'v1.31.14', new Map([['k8s.io/api', 'v0.31.14'], ['k8s.io/late', 'v0.31.13']]))).toBe(`module agent-sandbox-testbed/control-plane
-
-go 1.22.0
-
-godebug (
-	default=go1.22
-)
-
-require (
-	example.com/a v1.0.0
-	k8s.io/api v0.0.0
-	k8s.io/late v0.0.0
-)
-
-require k8s.io/kubernetes v1.31.14
-
-replace (
-	k8s.io/api => k8s.io/api v0.31.14
-	k8s.io/late => k8s.io/late v0.31.13
-)
-`);
+    const released = mod('k8s.io/kubernetes', '', module => `./staging/src/k8s.io/${module}`);
+    const published = { api: 'v0.31.14', late: 'v0.31.13' } as { [module: string]: string };
+    expect(goModOf(released, 'v1.31.14', new Map(Object.entries(published).map(([module, version]) => [`k8s.io/${module}`, version]))))
+      .toBe(mod('agent-sandbox-testbed/control-plane', '\nrequire k8s.io/kubernetes v1.31.14\n', module => `k8s.io/${module} ${published[module]}`));
   });
 });

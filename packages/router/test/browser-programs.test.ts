@@ -205,6 +205,13 @@ async function expectNothing({ router: { accessLog, log }, name }: Scene, place:
   await page.close();
 }
 
+/** Ends the visit of a program with the attack on it. */
+async function end(it: Scene, place: Place, page: Page): Promise<void> {
+  await expectNothing(it, place, page);
+  await page.close();
+  await place.close();
+}
+
 describeProgram('vite', () => {
   const folder = mkdtempSync(join(tmpdir(), 'router-vite-'));
   const source = (text: string) => writeFileSync(join(folder, 'text.js'), `export const text = ${JSON.stringify(text)};\n`);
@@ -244,9 +251,7 @@ describeProgram('vite', () => {
     }, 60_000);
     expect(await page.evaluate('window.wasHere')).toBe(true);
     expect(await page.evaluate('document.cookie')).toBe('');
-    await expectNothing(it, place, page);
-    await page.close();
-    await place.close();
+    await end(it, place, page);
   });
 });
 
@@ -284,9 +289,7 @@ describeProgram('jupyterlab', () => {
       return page.locator('.jp-OutputArea-output', { hasText: '42 times' }).first().waitFor({ timeout: 10_000 }).then(() => true, () => false);
     }, TIMEOUT_MS / 2);
     await picture(page, place, 'jupyterlab');
-    await expectNothing(it, place, page);
-    await page.close();
-    await place.close();
+    await end(it, place, page);
   });
 });
 
@@ -329,9 +332,7 @@ describeProgram('novnc', () => {
     // Its message that it has connected goes away by itself.
     await page.locator('#noVNC_status.noVNC_open').waitFor({ state: 'detached' });
     await picture(page, place, 'novnc');
-    await expectNothing(it, place, page);
-    await page.close();
-    await place.close();
+    await end(it, place, page);
   });
 });
 
@@ -370,8 +371,6 @@ describeProgram('code-server', () => {
     await page.locator('.terminal .xterm-screen').first().click();
     await page.keyboard.type(`echo run > ${ran}\n`);
     await eventually('the command to run', () => existsSync(join(folder, ran)), TIMEOUT_MS);
-    await expectNothing(it, place, page);
-    await page.close();
-    await place.close();
+    await end(it, place, page);
   });
 });
