@@ -2,7 +2,7 @@ import { App, Chart } from 'cdk8s';
 import * as fc from 'fast-check';
 import { METADATA_SERVERS, SPECIAL_RANGES } from '../src/generated/semantics.gen';
 import { AddressSet } from '../src/policy/address-set';
-import { DESTINATIONS } from '../src/policy/destinations';
+import { DESTINATIONS, unnamedDestinations } from '../src/policy/destinations';
 import {
   ClusterDns, Isolation, NetworkEndpoint, NetworkModel, NetworkPeer, NetworkPort, Reachability, Sandbox, SandboxNamespace, SandboxNetwork, SandboxTemplate,
   ServiceTranslation,
@@ -52,6 +52,16 @@ test('every metadata server and every special range has a destination', () => {
   const addresses = DESTINATIONS.map(({ cidr }) => AddressSet.of(cidr));
   expect(METADATA_SERVERS.filter(({ cidr }) => !addresses.some(each => each.equals(AddressSet.of(cidr))))).toEqual([]);
   expect(SPECIAL_RANGES.filter(({ cidr }) => !addresses.some(each => AddressSet.of(cidr).contains(each)))).toEqual([]);
+});
+
+test('a metadata server or a special range without a destination is named by its cloud or its use', () => {
+  expect(unnamedDestinations(METADATA_SERVERS, SPECIAL_RANGES)).toEqual([]);
+  const server = { cidr: 'fd12:3456::254/128', range: 'fd12:3456::/32', cloud: 'Example Cloud (old)' };
+  const range = { cidr: '102.0.0.0/24', use: 'example use', pods: false };
+  expect(unnamedDestinations([...METADATA_SERVERS, server], [...SPECIAL_RANGES, range])).toEqual([
+    { name: 'example-cloud-old-metadata-v6', description: 'Example Cloud (old) metadata', class: 'metadata', cidr: server.cidr, port: 80 },
+    { name: 'example-use', description: 'example use', class: 'reserved', cidr: range.cidr, port: 80 },
+  ]);
 });
 
 test('everything that publicInternet reaches is reported as ranges, without a special one', () => {

@@ -1,3 +1,6 @@
+import { METADATA_SERVERS, type MetadataServer, SPECIAL_RANGES, type SpecialRange } from '../generated/semantics.gen';
+import { AddressSet } from './address-set';
+
 /** A destination that the matrix asks about. @internal */
 export interface NamedDestination {
   readonly name: string;
@@ -92,6 +95,20 @@ const ROWS: Readonly<Record<NamedDestination['class'], readonly Row[]>> = {
   ],
 };
 
-/** All named destinations outside of the cluster. @internal */
-export const DESTINATIONS: readonly NamedDestination[] = (Object.keys(ROWS) as Array<NamedDestination['class']>).flatMap(group =>
+const NAMED: readonly NamedDestination[] = (Object.keys(ROWS) as Array<NamedDestination['class']>).flatMap(group =>
   ROWS[group].map(([name, description, address, port = 80]) => ({ name, description, class: group, cidr: address, port })));
+
+/** Metadata servers and special ranges of which no row names an address: each is named by its cloud or its use. @internal */
+export function unnamedDestinations(servers: readonly MetadataServer[], ranges: readonly SpecialRange[]): NamedDestination[] {
+  const named = NAMED.map(({ cidr }) => AddressSet.of(cidr));
+  const nameOf = (words: string, cidr: string) => `${words.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '')}${cidr.includes(':') ? '-v6' : ''}`;
+  return [
+    ...servers.filter(({ cidr }) => !named.some(each => each.equals(AddressSet.of(cidr)))).map(({ cidr, cloud }) =>
+      ({ name: nameOf(`${cloud} metadata`, cidr), description: `${cloud} metadata`, class: 'metadata' as const, cidr, port: 80 })),
+    ...ranges.filter(({ cidr }) => !named.some(each => AddressSet.of(cidr).contains(each))).map(({ cidr, use }) =>
+      ({ name: nameOf(use, cidr), description: use, class: 'reserved' as const, cidr, port: 80 })),
+  ];
+}
+
+/** All named destinations outside of the cluster. @internal */
+export const DESTINATIONS: readonly NamedDestination[] = [...NAMED, ...unnamedDestinations(METADATA_SERVERS, SPECIAL_RANGES)];
