@@ -50,6 +50,13 @@ test('every case of the specification that a test names is described in docs/ref
   expect(named.filter(({ id }) => !described.has(id))).toEqual([]);
 });
 
+/** Otherwise the lines are no table in most renderers. */
+test('each table of a document has a title for each column', () => {
+  const cells = (line: string) => line.replace(/\\\||`[^`]*`/g, '').replace(/^\s*\||\|\s*$/g, '').split('|').length;
+  expect(tracked.filter(file => file.endsWith('.md') && existsSync(join(ROOT, file))).flatMap(file => read(file).split('\n').flatMap((line, index, lines) => (
+    /^\s*\|(?:\s*:?-+:?\s*\|)+\s*$/.test(line) && cells(lines[index - 1]!) !== cells(line) ? [`${file}:${index}: ${lines[index - 1]}`] : [])))).toEqual([]);
+});
+
 describe('prose', () => {
   /** Written from docstrings, which ESLint checks, and from texts of Kubernetes; texts of others; files that are no text. */
   const GENERATED = /^(API\.md|docs\/L1\.md)$/;
