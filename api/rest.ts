@@ -9,6 +9,8 @@ export interface RestSchema extends Omit<Schema, 'additionalProperties' | 'prope
   readonly additionalProperties?: RestSchema | false;
   readonly oneOf?: readonly { readonly required: readonly string[] }[];
   readonly maxProperties?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
   readonly propertyNames?: RestSchema;
   readonly examples?: readonly unknown[];
 }
@@ -44,6 +46,9 @@ export interface RestOperation {
 const SUBDOMAIN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$';
 const DNS_LABEL = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
 
+/** A positive quantity of Kubernetes. */
+const QUANTITY = '^[0-9]+(\\.[0-9]+)?([kMGTPE]|[KMGTPE]i|[eE][0-9]+)?$';
+
 /** Most seconds that a request can wait. */
 export const REST_LONGEST_WAIT_S = 300;
 /** Most bytes of a body. */
@@ -56,6 +61,9 @@ const stringMap = (description: string, most: number, longestValue: number): Res
   propertyNames: { type: 'string', minLength: 1, maxLength: 317 },
   additionalProperties: { type: 'string', maxLength: longestValue },
 });
+
+/** A text of the volume API; the API server knows the rest of its rules. */
+const text = (description: string, maxLength = 253): RestSchema => ({ type: 'string', minLength: 1, maxLength, description });
 
 export const REST_SCHEMAS: Readonly<Record<string, RestSchema>> = {
   RestLifetime: {
@@ -70,6 +78,96 @@ export const REST_SCHEMAS: Readonly<Record<string, RestSchema>> = {
         type: 'string', enum: ['Delete', 'DeleteForeground', 'Retain'], default: 'Delete',
         description: 'What then happens to the claim. The Sandbox is removed in every case.',
       },
+    },
+  },
+  RestVolumeClaim: {
+    type: 'object',
+    description: 'A persistent volume of a sandbox, as `volumeClaimTemplates` of a claim has it. The API server checks its values.',
+    required: ['metadata', 'spec'],
+    additionalProperties: false,
+    properties: {
+      metadata: { $ref: 'RestVolumeMetadata', description: 'Its name, labels and annotations.' },
+      spec: { $ref: 'RestVolumeSpec', description: 'What is claimed: the PersistentVolumeClaimSpec of Kubernetes.' },
+    },
+  },
+  RestVolumeMetadata: {
+    type: 'object',
+    description: 'Name, labels and annotations of a volume.',
+    required: ['name'],
+    additionalProperties: false,
+    properties: {
+      name: { type: 'string', minLength: 1, maxLength: 63, pattern: DNS_LABEL, description: 'Name of the volume in the Pod.' },
+      labels: stringMap('Labels of the PersistentVolumeClaim. Domains of Kubernetes and of this API are refused.', 32, 63),
+      annotations: stringMap('Annotations of the PersistentVolumeClaim. Domains of Kubernetes and of this API are refused.', 32, 32_768),
+    },
+  },
+  RestVolumeSpec: {
+    type: 'object',
+    description: 'The PersistentVolumeClaimSpec of Kubernetes.',
+    required: ['accessModes', 'resources'],
+    additionalProperties: false,
+    properties: {
+      accessModes: {
+        type: 'array', minItems: 1, maxItems: 4, description: 'How the volume can be mounted.',
+        items: { type: 'string', enum: ['ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod'] },
+      },
+      resources: { $ref: 'RestVolumeResources', description: 'How large the volume is.' },
+      storageClassName: { type: 'string', maxLength: 253, description: 'Absent: the default StorageClass of the cluster. Empty: none.' },
+      volumeAttributesClassName: text('The VolumeAttributesClass.'),
+      volumeMode: { type: 'string', enum: ['Filesystem', 'Block'], description: 'Absent: `Filesystem`.' },
+      volumeName: text('The PersistentVolume to bind.'),
+      dataSource: { $ref: 'RestVolumeSource', description: 'A snapshot or a claim of the namespace whose content the volume begins with.' },
+      dataSourceRef: { $ref: 'RestVolumeSource', description: 'The same, for other kinds too.' },
+      selector: { $ref: 'RestVolumeSelector', description: 'Labels that the PersistentVolume must have.' },
+    },
+  },
+  RestVolumeResources: {
+    type: 'object',
+    description: 'Size of a volume.',
+    required: ['requests'],
+    additionalProperties: false,
+    properties: {
+      requests: { $ref: 'RestVolumeQuantities', description: 'What the volume has at least.' },
+      limits: { $ref: 'RestVolumeQuantities', description: 'What the volume has at most.' },
+    },
+  },
+  RestVolumeQuantities: {
+    type: 'object',
+    description: 'Quantities of Kubernetes.',
+    required: ['storage'],
+    additionalProperties: false,
+    properties: { storage: { ...text('Bytes, such as `10Gi`.', 32), pattern: QUANTITY, examples: ['10Gi'] } },
+  },
+  RestVolumeSource: {
+    type: 'object',
+    description: 'An object whose content a volume begins with.',
+    required: ['kind', 'name'],
+    additionalProperties: false,
+    properties: {
+      apiGroup: text('API group of the object; absent for the core group.'),
+      kind: text('Kind of the object.', 63),
+      name: text('Name of the object.'),
+      namespace: text('Namespace of the object, for `dataSourceRef` where the cluster allows it.', 63),
+    },
+  },
+  RestVolumeSelector: {
+    type: 'object',
+    description: 'A label selector.',
+    additionalProperties: false,
+    properties: {
+      matchLabels: stringMap('Labels with their values.', 32, 63),
+      matchExpressions: { type: 'array', maxItems: 32, items: { $ref: 'RestVolumeSelectorTerm' }, description: 'Further conditions; all must hold.' },
+    },
+  },
+  RestVolumeSelectorTerm: {
+    type: 'object',
+    description: 'A condition on one label.',
+    required: ['key', 'operator'],
+    additionalProperties: false,
+    properties: {
+      key: text('Key of the label.', 317),
+      operator: { type: 'string', enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'], description: 'How it is compared.' },
+      values: { type: 'array', maxItems: 64, items: { type: 'string', maxLength: 63 }, description: 'What it is compared with, for `In` and `NotIn`.' },
     },
   },
   RestSandboxRequest: {
@@ -89,6 +187,10 @@ export const REST_SCHEMAS: Readonly<Record<string, RestSchema>> = {
       labels: stringMap('Labels of the claim. Domains of Kubernetes and of this API are refused.', 32, 63),
       podLabels: stringMap('Labels of the Pod, under the domains that the controller allows.', 32, 63),
       podAnnotations: stringMap('Annotations of the Pod. Domains of Kubernetes and of this API are refused.', 32, 32_768),
+      volumeClaims: {
+        type: 'array', maxItems: 32, items: { $ref: 'RestVolumeClaim' },
+        description: 'Persistent volumes to add or replace, where the template allows it; they force a cold start.',
+      },
     },
   },
   RestSandbox: {

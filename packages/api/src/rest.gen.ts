@@ -18,6 +18,90 @@ export interface RestLifetime {
   readonly policy?: 'Delete' | 'DeleteForeground' | 'Retain';
 }
 
+/** A persistent volume of a sandbox, as `volumeClaimTemplates` of a claim has it. The API server checks its values. */
+export interface RestVolumeClaim {
+  /** Its name, labels and annotations. */
+  readonly metadata: RestVolumeMetadata;
+  /** What is claimed: the PersistentVolumeClaimSpec of Kubernetes. */
+  readonly spec: RestVolumeSpec;
+}
+
+/** Name, labels and annotations of a volume. */
+export interface RestVolumeMetadata {
+  /** Name of the volume in the Pod. */
+  readonly name: string;
+  /** Labels of the PersistentVolumeClaim. Domains of Kubernetes and of this API are refused. */
+  readonly labels?: { [key: string]: string };
+  /** Annotations of the PersistentVolumeClaim. Domains of Kubernetes and of this API are refused. */
+  readonly annotations?: { [key: string]: string };
+}
+
+/** The PersistentVolumeClaimSpec of Kubernetes. */
+export interface RestVolumeSpec {
+  /** How the volume can be mounted. */
+  readonly accessModes: ('ReadWriteOnce' | 'ReadOnlyMany' | 'ReadWriteMany' | 'ReadWriteOncePod')[];
+  /** How large the volume is. */
+  readonly resources: RestVolumeResources;
+  /** Absent: the default StorageClass of the cluster. Empty: none. */
+  readonly storageClassName?: string;
+  /** The VolumeAttributesClass. */
+  readonly volumeAttributesClassName?: string;
+  /** Absent: `Filesystem`. */
+  readonly volumeMode?: 'Filesystem' | 'Block';
+  /** The PersistentVolume to bind. */
+  readonly volumeName?: string;
+  /** A snapshot or a claim of the namespace whose content the volume begins with. */
+  readonly dataSource?: RestVolumeSource;
+  /** The same, for other kinds too. */
+  readonly dataSourceRef?: RestVolumeSource;
+  /** Labels that the PersistentVolume must have. */
+  readonly selector?: RestVolumeSelector;
+}
+
+/** Size of a volume. */
+export interface RestVolumeResources {
+  /** What the volume has at least. */
+  readonly requests: RestVolumeQuantities;
+  /** What the volume has at most. */
+  readonly limits?: RestVolumeQuantities;
+}
+
+/** Quantities of Kubernetes. */
+export interface RestVolumeQuantities {
+  /** Bytes, such as `10Gi`. */
+  readonly storage: string;
+}
+
+/** An object whose content a volume begins with. */
+export interface RestVolumeSource {
+  /** API group of the object; absent for the core group. */
+  readonly apiGroup?: string;
+  /** Kind of the object. */
+  readonly kind: string;
+  /** Name of the object. */
+  readonly name: string;
+  /** Namespace of the object, for `dataSourceRef` where the cluster allows it. */
+  readonly namespace?: string;
+}
+
+/** A label selector. */
+export interface RestVolumeSelector {
+  /** Labels with their values. */
+  readonly matchLabels?: { [key: string]: string };
+  /** Further conditions; all must hold. */
+  readonly matchExpressions?: RestVolumeSelectorTerm[];
+}
+
+/** A condition on one label. */
+export interface RestVolumeSelectorTerm {
+  /** Key of the label. */
+  readonly key: string;
+  /** How it is compared. */
+  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+  /** What it is compared with, for `In` and `NotIn`. */
+  readonly values?: string[];
+}
+
 /** A new sandbox: from a pool, or from a template. */
 export interface RestSandboxRequest {
   /** Name of the claim. Absent: derived from the Idempotency-Key, or random. */
@@ -36,6 +120,8 @@ export interface RestSandboxRequest {
   readonly podLabels?: { [key: string]: string };
   /** Annotations of the Pod. Domains of Kubernetes and of this API are refused. */
   readonly podAnnotations?: { [key: string]: string };
+  /** Persistent volumes to add or replace, where the template allows it; they force a cold start. */
+  readonly volumeClaims?: RestVolumeClaim[];
 }
 
 /** A claim and the state of its Sandbox. */
@@ -660,6 +746,275 @@ export const REST_DOCUMENT = {
      }
     }
    },
+   "RestVolumeClaim": {
+    "type": "object",
+    "description": "A persistent volume of a sandbox, as `volumeClaimTemplates` of a claim has it. The API server checks its values.",
+    "required": [
+     "metadata",
+     "spec"
+    ],
+    "additionalProperties": false,
+    "properties": {
+     "metadata": {
+      "$ref": "#/components/schemas/RestVolumeMetadata",
+      "description": "Its name, labels and annotations."
+     },
+     "spec": {
+      "$ref": "#/components/schemas/RestVolumeSpec",
+      "description": "What is claimed: the PersistentVolumeClaimSpec of Kubernetes."
+     }
+    }
+   },
+   "RestVolumeMetadata": {
+    "type": "object",
+    "description": "Name, labels and annotations of a volume.",
+    "required": [
+     "name"
+    ],
+    "additionalProperties": false,
+    "properties": {
+     "name": {
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 63,
+      "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+      "description": "Name of the volume in the Pod."
+     },
+     "labels": {
+      "type": "object",
+      "description": "Labels of the PersistentVolumeClaim. Domains of Kubernetes and of this API are refused.",
+      "maxProperties": 32,
+      "propertyNames": {
+       "type": "string",
+       "minLength": 1,
+       "maxLength": 317
+      },
+      "additionalProperties": {
+       "type": "string",
+       "maxLength": 63
+      }
+     },
+     "annotations": {
+      "type": "object",
+      "description": "Annotations of the PersistentVolumeClaim. Domains of Kubernetes and of this API are refused.",
+      "maxProperties": 32,
+      "propertyNames": {
+       "type": "string",
+       "minLength": 1,
+       "maxLength": 317
+      },
+      "additionalProperties": {
+       "type": "string",
+       "maxLength": 32768
+      }
+     }
+    }
+   },
+   "RestVolumeSpec": {
+    "type": "object",
+    "description": "The PersistentVolumeClaimSpec of Kubernetes.",
+    "required": [
+     "accessModes",
+     "resources"
+    ],
+    "additionalProperties": false,
+    "properties": {
+     "accessModes": {
+      "type": "array",
+      "minItems": 1,
+      "maxItems": 4,
+      "description": "How the volume can be mounted.",
+      "items": {
+       "type": "string",
+       "enum": [
+        "ReadWriteOnce",
+        "ReadOnlyMany",
+        "ReadWriteMany",
+        "ReadWriteOncePod"
+       ]
+      }
+     },
+     "resources": {
+      "$ref": "#/components/schemas/RestVolumeResources",
+      "description": "How large the volume is."
+     },
+     "storageClassName": {
+      "type": "string",
+      "maxLength": 253,
+      "description": "Absent: the default StorageClass of the cluster. Empty: none."
+     },
+     "volumeAttributesClassName": {
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 253,
+      "description": "The VolumeAttributesClass."
+     },
+     "volumeMode": {
+      "type": "string",
+      "enum": [
+       "Filesystem",
+       "Block"
+      ],
+      "description": "Absent: `Filesystem`."
+     },
+     "volumeName": {
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 253,
+      "description": "The PersistentVolume to bind."
+     },
+     "dataSource": {
+      "$ref": "#/components/schemas/RestVolumeSource",
+      "description": "A snapshot or a claim of the namespace whose content the volume begins with."
+     },
+     "dataSourceRef": {
+      "$ref": "#/components/schemas/RestVolumeSource",
+      "description": "The same, for other kinds too."
+     },
+     "selector": {
+      "$ref": "#/components/schemas/RestVolumeSelector",
+      "description": "Labels that the PersistentVolume must have."
+     }
+    }
+   },
+   "RestVolumeResources": {
+    "type": "object",
+    "description": "Size of a volume.",
+    "required": [
+     "requests"
+    ],
+    "additionalProperties": false,
+    "properties": {
+     "requests": {
+      "$ref": "#/components/schemas/RestVolumeQuantities",
+      "description": "What the volume has at least."
+     },
+     "limits": {
+      "$ref": "#/components/schemas/RestVolumeQuantities",
+      "description": "What the volume has at most."
+     }
+    }
+   },
+   "RestVolumeQuantities": {
+    "type": "object",
+    "description": "Quantities of Kubernetes.",
+    "required": [
+     "storage"
+    ],
+    "additionalProperties": false,
+    "properties": {
+     "storage": {
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 32,
+      "description": "Bytes, such as `10Gi`.",
+      "pattern": "^[0-9]+(\\.[0-9]+)?([kMGTPE]|[KMGTPE]i|[eE][0-9]+)?$",
+      "examples": [
+       "10Gi"
+      ]
+     }
+    }
+   },
+   "RestVolumeSource": {
+    "type": "object",
+    "description": "An object whose content a volume begins with.",
+    "required": [
+     "kind",
+     "name"
+    ],
+    "additionalProperties": false,
+    "properties": {
+     "apiGroup": {
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 253,
+      "description": "API group of the object; absent for the core group."
+     },
+     "kind": {
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 63,
+      "description": "Kind of the object."
+     },
+     "name": {
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 253,
+      "description": "Name of the object."
+     },
+     "namespace": {
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 63,
+      "description": "Namespace of the object, for `dataSourceRef` where the cluster allows it."
+     }
+    }
+   },
+   "RestVolumeSelector": {
+    "type": "object",
+    "description": "A label selector.",
+    "additionalProperties": false,
+    "properties": {
+     "matchLabels": {
+      "type": "object",
+      "description": "Labels with their values.",
+      "maxProperties": 32,
+      "propertyNames": {
+       "type": "string",
+       "minLength": 1,
+       "maxLength": 317
+      },
+      "additionalProperties": {
+       "type": "string",
+       "maxLength": 63
+      }
+     },
+     "matchExpressions": {
+      "type": "array",
+      "maxItems": 32,
+      "description": "Further conditions; all must hold.",
+      "items": {
+       "$ref": "#/components/schemas/RestVolumeSelectorTerm"
+      }
+     }
+    }
+   },
+   "RestVolumeSelectorTerm": {
+    "type": "object",
+    "description": "A condition on one label.",
+    "required": [
+     "key",
+     "operator"
+    ],
+    "additionalProperties": false,
+    "properties": {
+     "key": {
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 317,
+      "description": "Key of the label."
+     },
+     "operator": {
+      "type": "string",
+      "enum": [
+       "In",
+       "NotIn",
+       "Exists",
+       "DoesNotExist"
+      ],
+      "description": "How it is compared."
+     },
+     "values": {
+      "type": "array",
+      "maxItems": 64,
+      "description": "What it is compared with, for `In` and `NotIn`.",
+      "items": {
+       "type": "string",
+       "maxLength": 63
+      }
+     }
+    }
+   },
    "RestSandboxRequest": {
     "type": "object",
     "description": "A new sandbox: from a pool, or from a template.",
@@ -759,6 +1114,14 @@ export const REST_DOCUMENT = {
       "additionalProperties": {
        "type": "string",
        "maxLength": 32768
+      }
+     },
+     "volumeClaims": {
+      "type": "array",
+      "maxItems": 32,
+      "description": "Persistent volumes to add or replace, where the template allows it; they force a cold start.",
+      "items": {
+       "$ref": "#/components/schemas/RestVolumeClaim"
       }
      }
     }

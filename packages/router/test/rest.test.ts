@@ -23,6 +23,8 @@ const CLAIMS: RbacRule = { apiGroups: ['extensions.agents.x-k8s.io'], resources:
 const PATCH: RbacRule = { apiGroups: ['agents.x-k8s.io'], resources: ['sandboxes'], verbs: ['patch'] };
 const KEY = 'a key of at least thirty-two bytes for scoped tokens';
 
+const volume = (metadata: object, storage = '1Gi') => ({ metadata: { name: 'data', ...metadata }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage } } } });
+
 /** Answers are held against the document. */
 const ajv = new Ajv2020({ strict: false, formats: { 'date-time': text => !Number.isNaN(Date.parse(text)) } }).addSchema(REST_DOCUMENT as object, 'api', false, false);
 const paths = Object.entries(REST_DOCUMENT.paths as Record<string, Record<string, any>>).map(([path, methods]) => ({ pattern: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`), methods }));
@@ -189,6 +191,21 @@ describeWithControlPlane('the REST surface on an API server, with the rights tha
       expect((await rest(inOwn('', '&labelSelector=team%3Da'))).json.items).toEqual([made.json]);
       expect(await rest(inOwn(`/${name}`), { method: 'DELETE' })).toMatchObject({ status: 204, text: '' });
       expect(await rest(inOwn(`/${name}`), { method: 'DELETE' })).toMatchObject({ status: 404, json: { reason: 'NotFound' } });
+    });
+
+    test('are created with volumes, as the claim has them', async () => {
+      const volumeClaims = [{
+        metadata: { name: 'data', labels: { team: 'a' }, annotations: { note: 'any text' } },
+        spec: {
+          accessModes: ['ReadWriteOncePod' as const], resources: { requests: { storage: '10Gi' }, limits: { storage: '20Gi' } }, storageClassName: 'fast', volumeMode: 'Filesystem' as const,
+          volumeName: 'pv', volumeAttributesClassName: 'gold', dataSource: { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: 'yesterday' },
+          dataSourceRef: { kind: 'PersistentVolumeClaim', name: 'other' },
+          selector: { matchLabels: { tier: 'fast' }, matchExpressions: [{ key: 'zone', operator: 'In' as const, values: ['a', 'b'] }] },
+        },
+      }];
+      const { status, json } = await create({ template: 'python', volumeClaims } satisfies RestSandboxRequest);
+      expect(status).toBe(201);
+      expect((await api().get(claimRef(json.name))).spec.volumeClaimTemplates).toEqual(volumeClaims);
     });
 
     test('are listed page by page', async () => {
@@ -472,6 +489,13 @@ describeWithControlPlane('the REST surface on an API server, with the rights tha
       ['a Pod annotation of Kubernetes', { pool: 'p', podAnnotations: { 'container.apparmor.security.beta.kubernetes.io/main': 'unconfined' } }, /not under kubernetes.io/],
       ['a Pod annotation of the API', { pool: 'p', podAnnotations: { 'agents.x-k8s.io/pod-name': 'x' } }, /not under agents.x-k8s.io/],
       ['a trace that is not its own', { pool: 'p', podAnnotations: { 'opentelemetry.io/trace-context': '{}' } }, /which is reserved/],
+      ['a volume without a size', { pool: 'p', volumeClaims: [{ metadata: { name: 'a' }, spec: { accessModes: ['ReadWriteOnce'] } }] }, /\/volumeClaims\/0\/spec: .*resources/],
+      ['a volume with a size that is none', { pool: 'p', volumeClaims: [volume({}, '10 GB')] }, /storage/],
+      ['a field that no volume has', { pool: 'p', volumeClaims: [{ ...volume({}), status: {} }] }, /\/volumeClaims\/0\/status: There is no such field/],
+      ['an owner of a volume', { pool: 'p', volumeClaims: [volume({ ownerReferences: [] })] }, /\/volumeClaims\/0\/metadata\/ownerReferences: There is no such field/],
+      ['33 volumes', { pool: 'p', volumeClaims: Array.from({ length: 33 }, () => volume({})) }, /\/volumeClaims/],
+      ['a label of Kubernetes on a volume', { pool: 'p', volumeClaims: [volume({ labels: { 'kubernetes.io/a': '' } })] }, /volumeClaims\/0\/metadata\/labels: .*reserved domain/],
+      ['an annotation of Kubernetes on a volume', { pool: 'p', volumeClaims: [volume({}), volume({ annotations: { 'volume.kubernetes.io/selected-node': 'n' } })] }, /volumeClaims\/1\/metadata\/annotations: .*reserved domain/],
       ['an annotation key that is none', { pool: 'p', podAnnotations: { 'a b': '' } }, /not an annotation key/],
     ])('a body with %s is refused with its place', async (_, body, message) => {
       const before = (await rest(inOwn('', '&limit=500'))).json.items.length;

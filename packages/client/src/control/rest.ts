@@ -6,7 +6,7 @@ import {
 import { ApiError, isNotFound, sleep, systemClock } from 'agent-sandbox-kube';
 import { checkTimeout, withDeadline } from '../deadline.js';
 import {
-  SandboxAccessError, SandboxClaimFailedError, SandboxInputError, SandboxNotFoundError, SandboxRequestError, SandboxTimeoutError,
+  SandboxAccessError, SandboxClaimFailedError, SandboxNotFoundError, SandboxRequestError, SandboxTimeoutError,
   SandboxUnsupportedError,
 } from '../errors.js';
 import { type WaitForClaimOptions, claimCheck, claimTimeout } from '../readiness.js';
@@ -40,13 +40,10 @@ export class RestControl implements Control {
   /** @param transport for a namespace */
   constructor(private readonly transport: (namespace: string) => Transport) {}
 
-  public async create({ metadata }: SandboxClaim, { volumeClaims, lifetime, ...options }: ClaimOptions): Promise<SandboxClaim> {
-    if (volumeClaims !== undefined && volumeClaims.length > 0) {
-      throw new SandboxInputError('volumeClaims is not part of the REST surface of the router', { remedy: 'leave it out, or leave restApi out' });
-    }
-    const { pool, template, env, labels, podLabels, podAnnotations } = options;
+  public async create({ metadata }: SandboxClaim, { lifetime, ...options }: ClaimOptions): Promise<SandboxClaim> {
+    const { pool, template, env, labels, podLabels, podAnnotations, volumeClaims } = options;
     const request: RestSandboxRequest = {
-      ...definedOnly({ pool, template, env, labels, podLabels, podAnnotations } as Omit<RestSandboxRequest, 'name' | 'lifetime'>),
+      ...definedOnly({ pool, template, env, labels, podLabels, podAnnotations, volumeClaims } as Omit<RestSandboxRequest, 'name' | 'lifetime'>),
       name: metadata.name!,
       ...definedOnly({ lifetime: lifetime && { ...lifetime, until: lifetime.until?.toISOString() } as RestSandboxRequest['lifetime'] }),
     };

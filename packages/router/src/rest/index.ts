@@ -301,16 +301,24 @@ function self({ user: { username, uid }, expiresAt }: Call): RestResponse {
   return { status: 200, body: { username, uid, expiresAt: expiresAt === undefined ? undefined : new Date(expiresAt).toISOString() } };
 }
 
+/** Throws a 422 for keys that controllers and admission act on: they would take them for the router's word. */
+function checkDomains(pointer: string, what: string, map: Readonly<Record<string, string>> = {}): void {
+  for (const key of Object.keys(map)) {
+    const domain = domainOf(key);
+    if (domain !== undefined && RESERVED_ANNOTATION_DOMAINS.some(reserved => isUnder(domain, reserved))) {
+      throw invalid([{ pointer, detail: `The ${what} "${key}" is in a reserved domain: choose another prefix.` }]);
+    }
+  }
+}
+
 /** The claim that a caller asks for. Throws a 422. */
 function claimOf(namespace: string, request: RestSandboxRequest, { username }: User, name: string, mark: string | undefined): SandboxClaim {
   const { lifetime, ...wanted } = request;
-  for (const key of Object.keys(wanted.labels ?? {})) {
-    const domain = domainOf(key);
-    // Controllers and admission act on these, and would take them for the router's word.
-    if (domain !== undefined && RESERVED_ANNOTATION_DOMAINS.some(reserved => isUnder(domain, reserved))) {
-      throw invalid([{ pointer: '/labels', detail: `The label "${key}" is in a reserved domain: choose another prefix.` }]);
-    }
-  }
+  checkDomains('/labels', 'label', wanted.labels);
+  wanted.volumeClaims?.forEach(({ metadata: { labels, annotations } }, i) => {
+    checkDomains(`/volumeClaims/${i}/metadata/labels`, 'label', labels);
+    checkDomains(`/volumeClaims/${i}/metadata/annotations`, 'annotation', annotations);
+  });
   try {
     const until = lifetime?.until === undefined ? undefined : new Date(lifetime.until);
     const options = { ...wanted, ...definedOnly({ lifetime: lifetime && { ...lifetime, ...definedOnly({ until }) } }) } as ClaimOptions;
