@@ -209,7 +209,8 @@ function destroyOnError(socket: Socket): void {
 
 function open({ address }: Target, port: number, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: address, port, noDelay: true, keepAlive: true });
+    // A sandbox that has sent everything may still read.
+    const socket = connect({ host: address, port, noDelay: true, keepAlive: true, allowHalfOpen: true });
     const timer = setTimeout(() => socket.destroy(Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' })), timeoutMs);
     socket.once('error', reject).once('close', () => clearTimeout(timer)).once('connect', () => {
       clearTimeout(timer);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { IncomingMessage, Server } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { jest } from '@jest/globals';
@@ -277,6 +277,163 @@ describe('other protocols', () => {
     }
     expect(length).toBeGreaterThan(size);
     expect(length).toBeLessThan(size + 200);
+  });
+});
+
+describe('no byte is lost, whenever it is sent', () => {
+  /** When a side begins to send: with the head of its request or answer, in the next turns, or later; and whether it reads late. */
+  type Moment = 'with the head' | 'next tick' | 'next turn' | 'later';
+  interface Side {
+    readonly moment: Moment;
+    readonly bytes: number;
+    readonly readsLate: boolean;
+  }
+  interface Case {
+    readonly client: Side;
+    readonly sandbox: Side & { /** Whether it answers the handshake late, so that the client may send before. */ readonly answersLate: boolean };
+    readonly isWebSocket: boolean;
+    /** Whether the client sends before it has the answer. */
+    readonly isEager: boolean;
+    /** The side that ends first, while the other may still send. */
+    readonly endsFirst: 'client' | 'sandbox';
+  }
+  const side = { moment: fc.constantFrom<Moment>('with the head', 'next tick', 'next turn', 'later'), bytes: fc.constantFrom(1, 100, 65_536, 400_000), readsLate: fc.boolean() };
+  const cases = fc.record({
+    client: fc.record(side), sandbox: fc.record({ ...side, answersLate: fc.boolean() }), isWebSocket: fc.boolean(), isEager: fc.boolean(),
+    endsFirst: fc.constantFrom<'client' | 'sandbox'>('client', 'sandbox'),
+  });
+  const LATE_MS = 20;
+  const AT_ONCE = 60;
+
+  /** Bytes that show where one is missing: one frame of 64 bits of length, if it is a WebSocket. */
+  const content = (count: number, isWebSocket: boolean) => {
+    const bytes = Buffer.alloc(count);
+    bytes.forEach((_, i) => (bytes[i] = (i * 31 + (i >> 8)) & 0xff));
+    const head = Buffer.alloc(10);
+    head.writeUInt16BE(0x827f);
+    head.writeUInt32BE(count, 6);
+    return isWebSocket ? Buffer.concat([head, bytes]) : bytes;
+  };
+  const at = (moment: Moment, act: () => void) => {
+    switch (moment) {
+      case 'with the head': return act();
+      case 'next tick': return process.nextTick(act);
+      case 'next turn': return void setImmediate(act);
+      case 'later': return void setTimeout(act, LATE_MS);
+    }
+  };
+  /** Writes the head, and the content at its moment; in one piece with the head if that is the moment. */
+  const send = (socket: Socket, head: string, body: Buffer, moment: Moment, finish: () => void) => {
+    if (moment === 'with the head') {
+      socket.write(Buffer.concat([Buffer.from(head), body]));
+      finish();
+    } else {
+      socket.write(head);
+      at(moment, () => {
+        socket.write(body);
+        finish();
+      });
+    }
+  };
+  /** All that a socket gets after a head, once there are as many bytes as there should be. */
+  const received = (socket: Socket, count: number, isLate: boolean, onHead?: (head: string) => void) => new Promise<Buffer>((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let headEnd = onHead === undefined ? 0 : -1;
+    const look = () => {
+      const all = Buffer.concat(chunks);
+      if (headEnd < 0 && all.includes('\r\n\r\n')) {
+        headEnd = all.indexOf('\r\n\r\n') + 4;
+        onHead!(all.subarray(0, headEnd).toString());
+      }
+      if (headEnd >= 0 && all.length >= headEnd + count) {
+        resolve(all.subarray(headEnd));
+      }
+    };
+    const begin = () => socket.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      look();
+    }).resume();
+    if (isLate) {
+      setTimeout(begin, 2 * LATE_MS);
+    } else {
+      begin();
+    }
+    socket.on('close', () => reject(new Error(`ended after ${Buffer.concat(chunks).length - Math.max(0, headEnd)} of ${count} bytes`)));
+  });
+
+  test('by either side, at either end, before and after the answer to the handshake', async () => {
+    const server = createServer({ allowHalfOpen: true });
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const cluster = await FakeCluster.start();
+    cluster.sandbox('box', { ports: [port] });
+    cluster.users.set('token', { username: 'ann' });
+    cluster.grants.add('ann create proxy default/box');
+    const router = await startRouter(cluster, ['--authz-mode=tokenreview', '--websocket-max-connections-per-client=0', '--authz-tokenreview-ttl=0', '--authz-access-ttl=0']);
+    cleanUp.push(() => router.close(0), () => new Promise(resolve => server.close(resolve)), () => cluster.api.stop());
+    const inSandbox = new Map<string, (socket: Socket, early: Buffer) => void>();
+    server.on('connection', socket => {
+      socket.on('error', () => undefined);
+      let head = Buffer.alloc(0);
+      const read = (chunk: Buffer) => {
+        head = Buffer.concat([head, chunk]);
+        const end = head.indexOf('\r\n\r\n');
+        if (end >= 0) {
+          socket.off('data', read).pause();
+          inSandbox.get(/^GET \/(\d+) /.exec(head.toString('latin1'))![1]!)!(socket, head.subarray(end + 4));
+        }
+      };
+      socket.on('data', read);
+    });
+    let number = 0;
+
+    const run = async ({ client, sandbox, isWebSocket, isEager, endsFirst }: Case): Promise<void> => {
+      const id = String(number++);
+      const [fromClient, fromSandbox] = [content(client.bytes, isWebSocket), content(sandbox.bytes, isWebSocket)];
+      const protocol = isWebSocket ? 'websocket' : 'raw';
+      const atSandbox = new Promise<Buffer>((resolve, reject) => inSandbox.set(id, (socket, early) => {
+        socket.unshift(early);
+        const all = received(socket, fromClient.length, sandbox.readsLate);
+        all.then(resolve, reject);
+        const head = `HTTP/1.1 101 Fine\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`;
+        const sent = () => (endsFirst === 'sandbox' ? void socket.end() : void all.finally(() => socket.end()).catch(() => undefined));
+        at(sandbox.answersLate ? 'later' : 'with the head', () => send(socket, head, fromSandbox, sandbox.moment, sent));
+      }));
+      const socket = connect({ port: router.port, host: '127.0.0.1', allowHalfOpen: true });
+      socket.on('error', () => undefined);
+      const head = [
+        `GET /${id} HTTP/1.1`, 'Host: x', 'X-Sandbox-ID: box', `X-Sandbox-Port: ${port}`, 'Authorization: Bearer token', 'Connection: Upgrade', `Upgrade: ${protocol}`, '', '',
+      ].join('\r\n');
+      let sent!: () => void;
+      const isSent = new Promise<void>(resolve => (sent = resolve));
+      const atClient = received(socket, fromSandbox.length, client.readsLate, answer => {
+        expect(answer).toMatch(/^HTTP\/1.1 101 /);
+        if (!isEager) {
+          send(socket, '', fromClient, client.moment, sent);
+        }
+        // Not before the answer: a client that ends while it waits is gone.
+        void isSent.then(() => endsFirst === 'client' && socket.end());
+      });
+      if (isEager) {
+        send(socket, head, fromClient, client.moment, sent);
+      } else {
+        socket.write(head);
+      }
+      const [got, gotInSandbox] = await Promise.all([atClient, atSandbox]);
+      socket.destroy();
+      expect(got.equals(fromSandbox)).toBe(true);
+      expect(gotInSandbox.equals(fromClient)).toBe(true);
+    };
+
+    const all = fc.sample(cases, { numRuns: 300, seed: 7 });
+    const failures: unknown[] = [];
+    await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+      for (let next = all.pop(); next !== undefined; next = all.pop()) {
+        const mine = next;
+        await run(mine).catch((error: Error) => failures.push({ ...mine, error: error.message }));
+      }
+    }));
+    expect(failures).toEqual([]);
   });
 });
 
