@@ -39,8 +39,9 @@ describe('addresses', () => {
   };
   const isSpecial = listOf([...api.SPECIAL_IPV4, ...api.SPECIAL_IPV6]);
   const hasNoPod = listOf(api.NO_POD_RANGES);
+  const servers = api.METADATA_SERVERS.map(({ cidr }) => cidr.split('/')[0]!);
 
-  test.each(FORBIDDEN_ADDRESSES)('%s is special and no Pod has it', address => {
+  test.each([...new Set([...FORBIDDEN_ADDRESSES, ...servers])])('%s is special and no Pod has it', address => {
     expect([isSpecial(address), hasNoPod(address)]).toEqual([true, true]);
   });
 
@@ -52,9 +53,7 @@ describe('addresses', () => {
     expect([isSpecial(address), hasNoPod(address)]).toEqual([false, false]);
   });
 
-  test('all metadata servers are among the cases, and in the range that leaves them out', () => {
-    const servers = api.METADATA_SERVERS.map(({ cidr }) => cidr.split('/')[0]!);
-    expect(FORBIDDEN_ADDRESSES).toEqual(expect.arrayContaining(servers));
+  test('all metadata servers are in the range that leaves them out', () => {
     api.METADATA_SERVERS.forEach(({ range }, index) => expect(listOf([range])(servers[index]!)).toBe(true));
   });
 });
