@@ -79,6 +79,8 @@ const ROWS: Readonly<Record<NamedDestination['class'], readonly Row[]>> = {
     ['documentation-2', 'documentation', '198.51.100.0/24'],
     ['documentation-3', 'documentation', '203.0.113.0/24'],
     ['documentation-v6', 'documentation, IPv6', '2001:db8::/32'],
+    ['documentation-v6-2', 'documentation, IPv6', '3fff::/20'],
+    ['segment-routing-v6', 'segment routing, IPv6', '5f00::/16'],
     ['discard-v6', 'discard-only, IPv6', '100::/64'],
     ['multicast', 'multicast', '224.0.0.0/4'],
     ['multicast-v6', 'multicast, IPv6', 'ff00::/8'],
@@ -100,8 +102,13 @@ const NAMED: readonly NamedDestination[] = (Object.keys(ROWS) as Array<NamedDest
 
 /** Metadata servers and special ranges of which no row names an address: each is named by its cloud or its use. @internal */
 export function unnamedDestinations(servers: readonly MetadataServer[], ranges: readonly SpecialRange[]): NamedDestination[] {
-  const named = NAMED.map(({ cidr }) => AddressSet.of(cidr));
-  const nameOf = (words: string, cidr: string) => `${words.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '')}${cidr.includes(':') ? '-v6' : ''}`;
+  // IPv4-mapped IPv6 addresses are no addresses of their own: that set is empty, and in every other.
+  const named = NAMED.map(({ cidr }) => AddressSet.of(cidr)).filter(set => !set.isEmpty);
+  const slug = (words: string) => words.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
+  const nameOf = (words: string, cidr: string) => {
+    const name = `${slug(words)}${cidr.includes(':') ? '-v6' : ''}`;
+    return NAMED.some(each => each.name === name) ? `${name}-${slug(cidr)}` : name;
+  };
   return [
     ...servers.filter(({ cidr }) => !named.some(each => each.equals(AddressSet.of(cidr)))).map(({ cidr, cloud }) =>
       ({ name: nameOf(`${cloud} metadata`, cidr), description: `${cloud} metadata`, class: 'metadata' as const, cidr, port: 80 })),
