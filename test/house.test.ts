@@ -50,6 +50,15 @@ test('every case of the specification that a test names is described in docs/ref
   expect(named.filter(({ id }) => !described.has(id))).toEqual([]);
 });
 
+test('the files that documents name exist', () => {
+  const known = new Set(tracked.filter(file => existsSync(join(ROOT, file))).flatMap(file => file.split('/').map((_, index, parts) => parts.slice(0, index + 1).join('/'))));
+  const tops = new Set([...known].filter(file => !file.includes('/')));
+  const documents = tracked.filter(file => file.endsWith('.md') && !file.startsWith('docs/decisions/') && file !== 'CHANGELOG.md' && existsSync(join(ROOT, file)));
+  expect(documents.flatMap(file => [...read(file).replace(/^```.*?^```/gms, '').matchAll(/`([\w@.-]+(?:\/[\w@.-]+)+\.\w+)`/g)].map(([, path]) => path)
+    .filter(path => tops.has(path.split('/')[0]) || (path.startsWith('src/') && file.startsWith('packages/')))
+    .filter(path => !known.has(path) && !known.has(join(file, '..', path))).map(path => `${file}: ${path}`))).toEqual([]);
+});
+
 /** Otherwise the lines are no table in most renderers. */
 test('each table of a document has a title for each column', () => {
   const cells = (line: string) => line.replace(/\\\||`[^`]*`/g, '').replace(/^\s*\||\|\s*$/g, '').split('|').length;
