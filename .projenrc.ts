@@ -428,6 +428,8 @@ project.addTask('examples', { description: 'Write the manifests of all examples'
 project.addTask('bench:synth', { description: 'Compare type-check and synthesis with the stock import and cdk8s-plus', exec: 'tsx bench/synth/main.ts', receiveArgs: true });
 project.addTask('bench:client', { description: 'Measure the way from a claim to the first output, in steps', exec: `tsx --conditions=${SOURCE_CONDITION} bench/client/main.ts`, receiveArgs: true });
 project.setScript('bench:controller', 'tsx --conditions=agent-sandbox-source bench/controller/main.ts');
+project.setScript('bench:check', 'tsx bench/check/main.ts');
+project.setScript('scoreboard', 'tsx scripts/scoreboard.ts');
 project.setScript('bench:node', `tsx --conditions=${SOURCE_CONDITION} bench/node/main.ts`);
 project.addTask('test:browsers', {
   description: 'Install the programs that people use in browsers, and open them through the router in Chromium',

@@ -225,7 +225,7 @@ const FAILS: readonly (readonly [action: () => unknown, message: readonly string
   ]],
   [() => assert().isolatedFrom('open', 'loose'), [
     "expected the namespaces 'open' and 'loose' to be isolated from each other, and they are not:",
-    '  from SandboxTemplate open/wide to SandboxTemplate loose/box, TCP 0-52: allowed: no NetworkPolicy restricts the egress of these Pods; no NetworkPolicy restricts the ingress of these Pods',
+    '  from SandboxTemplate open/wide to SandboxTemplate loose/box, TCP 0-65535: allowed: no NetworkPolicy restricts the egress of these Pods; no NetworkPolicy restricts the ingress of these Pods',
   ]],
   [() => assert().isolatedFrom('agents', 'othr'), [
     "expected the namespaces 'agents' and 'othr' to be isolated from each other, and there is no Sandbox or template in 'othr':",

@@ -1,3 +1,4 @@
+export { append } from './append';
 export { definedOnly } from '../generated/defined-only.gen';
 export { checkTreeAtSynth, setTreeCheck } from './findings';
 export { nearest } from './nearest';

@@ -8,10 +8,10 @@ import { type Invocation, type Result, UsageError } from './command-line';
 export function network(invocation: Invocation, objects: readonly PlacedManifest[]): Result {
   const [name, destination] = invocation.arguments;
   const model = NetworkModel._ofPlaced(objects);
-  const { endpoint, place } = sandboxOf(name, objects);
+  const { endpoint, manifest } = sandboxOf(name, objects);
   const json = invocation.value('format') === 'json';
   if (destination === undefined) {
-    const { reaches, reachedBy } = networkWords(model, place, endpoint);
+    const { reaches, reachedBy } = networkWords(model, manifest, endpoint);
     const lines = (head: string, items: readonly string[]) => [head, ...items.map(item => `  ${printable(item)}`)];
     return {
       code: 0,
@@ -44,7 +44,7 @@ function textOf(from: NetworkEndpoint, to: NetworkEndpoint, answer: NetworkAnswe
   ].map(printable).join('\n');
 }
 
-function sandboxOf(name: string, objects: readonly PlacedManifest[]): { readonly endpoint: NetworkEndpoint; readonly place: string } {
+function sandboxOf(name: string, objects: readonly PlacedManifest[]): { readonly endpoint: NetworkEndpoint; readonly manifest: PlacedManifest['manifest'] } {
   const candidates = objects.filter(({ manifest: { kind, apiVersion } }) =>
     ['Sandbox', 'SandboxTemplate'].includes(kind) && /agents\.x-k8s\.io\//.test(String(apiVersion)));
   const found = candidates.filter(({ manifest }) => namesOf(manifest).includes(name));
@@ -53,8 +53,9 @@ function sandboxOf(name: string, objects: readonly PlacedManifest[]): { readonly
     const problem = found.length === 0 ? 'there is none of this name' : `${found.length} have this name`;
     throw new UsageError(`SANDBOX is '${name}': ${problem}: use ${known.join(', ') || 'other manifests: these have no Sandbox and no template'}`);
   }
-  const { manifest: { kind, metadata }, place } = found[0];
-  return { place, endpoint: kind === 'Sandbox' ? NetworkEndpoint.sandbox(metadata.name, metadata.namespace) : NetworkEndpoint.template(metadata.name, metadata.namespace) };
+  const { manifest } = found[0];
+  const { kind, metadata } = manifest;
+  return { manifest, endpoint: kind === 'Sandbox' ? NetworkEndpoint.sandbox(metadata.name, metadata.namespace) : NetworkEndpoint.template(metadata.name, metadata.namespace) };
 }
 
 function namesOf({ kind, metadata: { name, namespace } }: PlacedManifest['manifest']): string[] {

@@ -1,7 +1,7 @@
 import { METADATA_SERVERS, SPECIAL_RANGES } from '../generated/semantics.gen';
 import { ROUTER } from '../generated/vocabulary.gen';
 import { Cidr } from '../network';
-import { AddressSet, NetworkEndpoint, NetworkModel, Reachability, selects } from '../policy';
+import { AddressSet, NetworkEndpoint, NetworkModel, Reachability } from '../policy';
 import { FindingSeverity } from './finding';
 import { blueprints } from './pods';
 import type { Rule, Subject, World } from './world';
@@ -14,11 +14,11 @@ interface Rules {
   readonly spec: any;
 }
 
-/** More addresses than any network that is named on purpose: a quarter of a family. */
-const WIDE = [AddressSet.of('0.0.0.0/2'), AddressSet.of('64.0.0.0/2'), AddressSet.of('128.0.0.0/2'), AddressSet.of('2000::/4'), AddressSet.of('3000::/4')];
 const FAMILIES = [['IPv4', AddressSet.of('0.0.0.0/0')], ['IPv6', AddressSet.of('::/0')]] as const;
 const SPECIAL = SPECIAL_RANGES.map(({ cidr, use }) => ({ cidr, use, set: AddressSet.of(cidr) }));
 const PUBLIC = AddressSet.ALL.minus(AddressSet.of(...SPECIAL.map(({ cidr }) => cidr)));
+/** More public addresses than any network that is named on purpose: those of a quarter of a family. */
+const WIDE = ['0.0.0.0/2', '64.0.0.0/2', '128.0.0.0/2', '2000::/4', '3000::/4'].map(part => AddressSet.of(part).intersect(PUBLIC));
 const REMEDY = 'use SandboxNetwork.publicInternet(), or allow the addresses that are needed';
 
 /** The items of a list; other values are found by the rules for fields. */
@@ -35,28 +35,57 @@ function policiesOf(world: World): Rules[] {
 }
 
 /** Whether the rules are those of Pods of a Sandbox or template, and not of other programs. */
-function isOfSandboxes(world: World, { subject, spec }: Rules): boolean {
-  return subject.isOurs || sharedOf(world).model._groupsIn(subject.namespace).some(group => group.isSandbox && selects(spec.podSelector ?? {}, group) === 'yes');
+function isOfSandboxes(world: World, { subject }: Rules): boolean {
+  return subject.isOurs || sharedOf(world).model._selectedBy(subject.manifest).some(({ pods, selected }) => pods.isSandbox && selected === 'yes');
 }
 
-/** Calls `visit` for each egress rule of sandboxes, with the addresses that its blocks allow; without peers that is every address. */
-function forEachEgress(world: World, visit: (rules: Rules, field: string, rule: any, reached: AddressSet) => void): void {
-  for (const rules of policiesOf(world).filter(each => list(each.spec.egress).length > 0 && isOfSandboxes(world, each))) {
-    list(rules.spec.egress).forEach((rule, index) => {
-      const blocks = list(rule?.to).flatMap(peer => peer?.ipBlock ?? []).map(addressesOf);
-      const reached = list(rule?.to).length === 0 ? AddressSet.ALL : blocks.reduce((set, each) => set.union(each), AddressSet.EMPTY);
-      visit(rules, `${rules.path}.egress[${index}]`, rule, reached);
-    });
-  }
+/** Addresses that an egress rule allows, and what is asked about them. Equal blocks share one of these. */
+interface Reached {
+  readonly set: AddressSet;
+  /** Whether these are most public addresses of a part of the internet, in however many blocks. */
+  readonly isWide: boolean;
+  /** A family of which every address is among these. */
+  readonly family?: string;
+  /** Special ranges that are open, in whole or in part, where public ones are. */
+  readonly special: typeof SPECIAL;
+}
+
+function reachedOf(set: AddressSet): Reached {
+  const isWide = WIDE.some(part => set.contains(part));
+  const special = isWide ? SPECIAL.filter(range => !range.set.intersect(set).isEmpty) : [];
+  return { set, isWide, special, family: FAMILIES.find(([, all]) => set.contains(all))?.[0] };
+}
+
+/** An egress rule of sandboxes. */
+interface Egress {
+  readonly rules: Rules;
+  readonly field: string;
+  readonly rule: any;
+  readonly reached: Reached;
+}
+
+/** Each egress rule of sandboxes, with the addresses that its blocks allow; without peers that is every address. */
+function egressOf(world: World): Egress[] {
+  const known = new Map<string, Reached>();
+  const ofSandboxes = policiesOf(world).filter(each => list(each.spec.egress).length > 0 && isOfSandboxes(world, each));
+  return ofSandboxes.flatMap(rules => list(rules.spec.egress).map((rule, index) => {
+    const blocks = list(rule?.to).flatMap(peer => peer?.ipBlock ?? []);
+    const text = list(rule?.to).length === 0 ? 'every address' : JSON.stringify(blocks);
+    const reached = known.get(text) ?? reachedOf(list(rule?.to).length === 0 ? AddressSet.ALL
+      : blocks.map(addressesOf).reduce((set, each) => set.union(each), AddressSet.EMPTY));
+    known.set(text, reached);
+    return { rules, field: `${rules.path}.egress[${index}]`, rule, reached };
+  }));
+}
+
+function forEachEgress(world: World, visit: (rules: Rules, field: string, rule: any, reached: Reached) => void): void {
+  const shared = sharedOf(world);
+  shared.egress ??= egressOf(world);
+  shared.egress.forEach(({ rules, field, rule, reached }) => visit(rules, field, rule, reached));
 }
 
 function addressesOf({ cidr, except }: any): AddressSet {
   return AddressSet.of(String(cidr)).minus(AddressSet.of(...list(except).map(String)));
-}
-
-/** Whether a set has most public addresses of a part of the internet, in however many blocks. */
-function isWide(set: AddressSet): boolean {
-  return WIDE.some(part => set.contains(part.intersect(PUBLIC)));
 }
 
 function forEachBlock(world: World, visit: (rules: Rules, field: string, block: any) => void): void {
@@ -68,10 +97,11 @@ function forEachBlock(world: World, visit: (rules: Rules, field: string, block: 
   }
 }
 
-/** What several rules of a world share: its model, and the NetworkPolicies of each namespace. */
+/** What several rules of a world share: its model, and the NetworkPolicies by their manifests. */
 interface Shared {
   readonly model: NetworkModel;
-  readonly policies: ReadonlyMap<string, readonly Subject[]>;
+  readonly policies: ReadonlyMap<unknown, Subject>;
+  egress?: readonly Egress[];
 }
 
 const known = new WeakMap<World, Shared>();
@@ -79,13 +109,7 @@ const known = new WeakMap<World, Shared>();
 function sharedOf(world: World): Shared {
   let shared = known.get(world);
   if (!shared) {
-    const policies = new Map<string, Subject[]>();
-    for (const policy of world.of('NetworkPolicy')) {
-      const list = policies.get(policy.namespaceKey) ?? [];
-      list.push(policy);
-      policies.set(policy.namespaceKey, list);
-    }
-    shared = { model: modelOf(world), policies };
+    shared = { model: modelOf(world), policies: new Map(world.of('NetworkPolicy').map(policy => [policy.manifest, policy])) };
     known.set(world, shared);
   }
   return shared;
@@ -103,10 +127,9 @@ function modelOf(world: World): NetworkModel {
 /** NetworkPolicies of the namespace of a template or Sandbox that select its Pods for certain, without the one that is its own. */
 function selecting(world: World, blueprint: Subject): Subject[] {
   const { model, policies } = sharedOf(world);
-  const groups = model._groupsAt(blueprint.place);
   const own = `sandbox-${blueprint.name}`;
-  return (policies.get(blueprint.namespaceKey) ?? []).filter(policy => policy.name !== own
-    && groups.some(group => selects(policy.spec.podSelector ?? {}, group) === 'yes'));
+  return model._policiesOf(blueprint.manifest).flatMap(manifest => policies.get(manifest) ?? [])
+    .filter(policy => policy.namespaceKey === blueprint.namespaceKey && policy.name !== own);
 }
 
 const typesOf = (spec: any): string[] => spec.policyTypes ?? ['Ingress', ...(list(spec.egress).length > 0 ? ['Egress'] : [])];
@@ -120,9 +143,9 @@ export const NETWORK_RULES: readonly Rule[] = [
     severity: FindingSeverity.WARNING,
     summary: 'An egress rule allows every address of a family, in one range or in several.',
     check: (world, report) => forEachEgress(world, ({ subject }, field, rule, reached) => {
-      const family = FAMILIES.find(([, all]) => reached.contains(all));
+      const { family } = reached;
       if (family && !namesDnsOnly(rule)) {
-        report(subject, field, undefined, `it reaches every ${family[0]} address, private networks and metadata servers of clouds among them`, REMEDY);
+        report(subject, field, undefined, `it reaches every ${family} address, private networks and metadata servers of clouds among them`, REMEDY);
       }
     }),
   },
@@ -131,10 +154,10 @@ export const NETWORK_RULES: readonly Rule[] = [
     severity: FindingSeverity.WARNING,
     summary: 'An egress rule to the internet leaves a range open that is not public: private, link-local, shared, or one that leads to IPv4 by translation.',
     check: (world, report) => forEachEgress(world, ({ subject }, field, rule, reached) => {
-      const left = SPECIAL.filter(({ set }) => !set.intersect(reached).isEmpty);
-      if (isWide(reached) && left.length > 0 && !namesDnsOnly(rule) && !FAMILIES.some(([, all]) => reached.contains(all))) {
+      const left = reached.special;
+      if (left.length > 0 && !namesDnsOnly(rule) && !reached.family) {
         const shown = left.slice(0, 4).map(({ cidr, use }) => `${cidr} (${use})`).join(', ');
-        const credentials = METADATA_SERVERS.some(({ cidr }) => reached.contains(AddressSet.of(cidr))) ? '; metadata servers of clouds are among them' : '';
+        const credentials = METADATA_SERVERS.some(({ cidr }) => reached.set.contains(AddressSet.of(cidr))) ? '; metadata servers of clouds are among them' : '';
         report(subject, field, undefined, `it also reaches ${shown}${left.length > 4 ? ` and ${left.length - 4} more` : ''}${credentials}`,
           `except these, or ${REMEDY}`);
       }
@@ -145,7 +168,7 @@ export const NETWORK_RULES: readonly Rule[] = [
     severity: FindingSeverity.WARNING,
     summary: 'An egress rule opens port 53 to any server: a way out for data, and for other protocols on that port.',
     check: (world, report) => forEachEgress(world, ({ subject }, field, rule, reached) => {
-      if (isWide(reached) && namesDnsOnly(rule)) {
+      if (reached.isWide && namesDnsOnly(rule)) {
         report(subject, field, undefined, 'it opens port 53 of the whole internet', 'name the name servers of the cluster: SandboxNetwork.dnsOnly()');
       }
     }),
@@ -235,7 +258,7 @@ export const NETWORK_RULES: readonly Rule[] = [
         ? routers.map(({ name, namespace }) => NetworkEndpoint.workload('Deployment', name, namespace))
         : [NetworkEndpoint.pods({ ...ROUTER.labels }, ROUTER.namespace)];
       for (const template of world.of('SandboxTemplate').filter(each => each.isOurs && each.spec.networkPolicy && !isUnmanaged(each)
-        && sharedOf(world).model._groupsAt(each.place).length > 0)) {
+        && sharedOf(world).model._groupsAt(each.manifest).length > 0)) {
         const { ingress, egress } = template.spec.networkPolicy;
         // Two empty lists are meant: nothing gets in or out.
         const isMeant = Array.isArray(ingress) && ingress.length === 0;
@@ -260,8 +283,8 @@ export const NETWORK_RULES: readonly Rule[] = [
       for (const policy of world.of('NetworkPolicy')) {
         const selector = policy.spec.podSelector ?? {};
         const keys = [...Object.keys(selector.matchLabels ?? {}), ...(selector.matchExpressions ?? []).map((each: any) => each.key)];
-        const groups = sharedOf(world).model._groupsIn(policy.namespace);
-        if (keys.some(key => /(^|\.)agents\.x-k8s\.io\//.test(String(key))) && groups.length > 0 && groups.every(group => selects(selector, group) === 'no')) {
+        const { model } = sharedOf(world);
+        if (keys.some(key => /(^|\.)agents\.x-k8s\.io\//.test(String(key))) && model._groupsIn(policy.namespace).length > 0 && model._selectedBy(policy.manifest).length === 0) {
           report(policy, 'spec.podSelector', selector, 'no Sandbox or template of the app has Pods with these labels',
             'correct the labels, or say in `network` of the template what its Pods may connect to');
         }
@@ -284,7 +307,7 @@ export const NETWORK_RULES: readonly Rule[] = [
     summary: 'Sandboxes may connect to the internet, and no rule lets them resolve names.',
     check: (world, report) => {
       const wide = new Set<Subject>();
-      forEachEgress(world, ({ subject }, _field, _rule, reached) => isWide(reached) && wide.add(subject));
+      forEachEgress(world, ({ subject }, _field, _rule, { isWide }) => isWide && wide.add(subject));
       for (const { subject, path, spec } of policiesOf(world).filter(each => wide.has(each.subject))) {
         const resolves = list(spec.egress).some(rule => list(rule?.ports).length === 0
           || rule.ports.some(({ port, endPort }: any) => port === undefined || port === 53 || port === 5353 || (port <= 53 && endPort >= 53)));

@@ -1,6 +1,6 @@
 import { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
-import { show } from '../checks';
+import { append, show } from '../checks';
 import { EXTENSIONS_GROUP, GROUP } from '../generated/vocabulary.gen';
 import { type Finding, FindingSeverity } from './finding';
 
@@ -87,12 +87,7 @@ export class World {
 
   public constructor(public readonly subjects: readonly Subject[]) {
     for (const subject of subjects) {
-      const list = this.byKind.get(subject.kind);
-      if (list) {
-        list.push(subject);
-      } else {
-        this.byKind.set(subject.kind, [subject]);
-      }
+      append(this.byKind, subject.kind, subject);
       const key = `${subject.kind} ${subject.namespaceKey}/${subject.name}`;
       if (!this.byName.has(key)) {
         this.byName.set(key, subject);

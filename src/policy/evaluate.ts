@@ -1,6 +1,7 @@
 import { AddressSet } from './address-set';
 import type { Namespaces, PodGroup } from './pods';
 import type { Direction, NamespacedPolicy, Peer, PolicyRule, PortRange, TierPolicy } from './policies';
+import type { PolicyIndex } from './policy-index';
 import { every, selects, some, type Truth } from './selectors';
 
 /** The other end of a connection. @internal */
@@ -16,11 +17,21 @@ export interface PortPoint {
   readonly to: number;
 }
 
+/** Addresses of a rule. @internal */
+export interface Block {
+  readonly set: AddressSet;
+  /** Whether a Pod has one of them, as far as the ranges of Pods tell. */
+  readonly pods: Truth;
+}
+
 /** What the manifests do not say. @internal */
 export interface Surroundings {
   readonly namespaces: Namespaces;
   readonly podAddresses: AddressSet;
   readonly nodeAddresses?: AddressSet;
+
+  /** Blocks of addresses in rules, by their text. */
+  readonly blocks: Map<string, Block>;
 
   /** Ports of one protocol that an engine takes in one rule. */
   readonly maxPortsPerRule?: number;
@@ -36,7 +47,7 @@ export interface Decision {
 
 /** The policies of a set. @internal */
 export interface PolicySet {
-  readonly namespaced: readonly NamespacedPolicy[];
+  readonly namespaced: PolicyIndex;
   readonly tiers: readonly TierPolicy[];
 }
 
@@ -86,13 +97,18 @@ interface TierResult {
   readonly rest: AddressSet;
 }
 
+/** Whether a cluster-wide policy applies to Pods. @internal */
+export function tierSelects(policy: TierPolicy, { namespaces }: Surroundings, subject: PodGroup): Truth {
+  return every([selects(policy.namespaces, namespaces.labelsOf(subject.namespace)), selects(policy.pods, subject)]);
+}
+
 function firstMatches(question: Question, tier: 'Admin' | 'Baseline', universe: AddressSet): TierResult {
   const { policies, around, subject, direction } = question;
   const decisions: Decision[] = [];
   let rest = universe;
   let passed = AddressSet.EMPTY;
   for (const policy of policies.tiers.filter(each => each.tier === tier)) {
-    const selected = every([selects(policy.namespaces, around.namespaces.labelsOf(subject.namespace)), selects(policy.pods, subject)]);
+    const selected = tierSelects(policy, around, subject);
     if (selected === 'no') {
       continue;
     }
@@ -113,36 +129,12 @@ function firstMatches(question: Question, tier: 'Admin' | 'Baseline', universe: 
   return { decisions, passed, rest };
 }
 
-/** A policy that may select Pods. @internal */
-export interface Selecting {
-  readonly policy: NamespacedPolicy;
-  readonly selected: Truth;
-}
-
-/** Which policies may select Pods is the same for every question about them. */
-const selections = new WeakMap<PolicySet, WeakMap<PodGroup, readonly Selecting[]>>();
-
-/** The NetworkPolicies that may select a group of Pods. @internal */
-export function selectingPolicies(policies: PolicySet, subject: PodGroup): readonly Selecting[] {
-  const known = selections.get(policies) ?? new WeakMap<PodGroup, readonly Selecting[]>();
-  selections.set(policies, known);
-  let selecting = known.get(subject);
-  if (!selecting) {
-    selecting = policies.namespaced
-      .filter(policy => policy.namespace === subject.namespace)
-      .map(policy => ({ policy, selected: selects(policy.pods, subject) }))
-      .filter(({ selected }) => selected !== 'no');
-    known.set(subject, selecting);
-  }
-  return selecting;
-}
-
 function unionOfPolicies(question: Question, universe: AddressSet): Decision[] {
   const { policies, subject, direction } = question;
   if (universe.isEmpty) {
     return [];
   }
-  const selecting = selectingPolicies(policies, subject).filter(({ policy }) => policy.directions.includes(direction));
+  const selecting = policies.namespaced.of(subject).filter(({ policy }) => policy.directions.includes(direction));
   if (selecting.length === 0) {
     return baseline(question, universe);
   }
@@ -162,8 +154,14 @@ function isolated(question: Question, universe: AddressSet, certain: readonly Na
     decisions.push({ ...decision, set: rest.intersect(set) });
     rest = rest.minus(set);
   };
+  const seen = new Set<string>();
   for (const policy of all) {
     const applies = certain.includes(policy);
+    const content = `${applies} ${policy.content[direction]}`;
+    if (rest.isEmpty || seen.has(content)) {
+      continue;
+    }
+    seen.add(content);
     for (const { source, ...rule } of policy[direction]) {
       const { yes, maybe } = matchOf(question, { source, ...rule }, policy);
       if (applies) {
@@ -245,13 +243,13 @@ function peerMatches({ around, target }: Question, peer: Peer, policy: Namespace
     return target.kind === 'pods' ? NONE : { yes: AddressSet.EMPTY, maybe: known ? target.set.intersect(known) : target.set };
   }
   if (peer.cidrs) {
-    const block = AddressSet.of(...peer.cidrs).minus(AddressSet.of(...(peer.except ?? [])));
+    const block = blockOf(around, peer);
     if (target.kind === 'addresses') {
-      return { yes: target.set.intersect(block), maybe: AddressSet.EMPTY };
+      return { yes: target.set.intersect(block.set), maybe: AddressSet.EMPTY };
     }
     // Of the addresses of Pods that do not run yet, only the range is known.
-    const addresses = target.pods.addresses ?? around.podAddresses;
-    return block.intersect(addresses).isEmpty ? NONE : matchOfPods(block.contains(addresses) ? 'yes' : 'maybe');
+    const selected = target.pods.addresses ? containedIn(block.set, target.pods.addresses) : block.pods;
+    return selected === 'no' ? NONE : matchOfPods(selected);
   }
   if (target.kind === 'addresses') {
     return NONE;
@@ -267,12 +265,27 @@ function peerMatches({ around, target }: Question, peer: Peer, policy: Namespace
   return matchOfPods(every([inNamespace, selects(peer.pods ?? {}, pods)]));
 }
 
+/** The addresses of a peer, and whether Pods of which no address is known have them. Equal blocks are worked out once. */
+function blockOf(around: Surroundings, { cidrs = [], except = [], block: text = '' }: Peer): Block {
+  let block = around.blocks.get(text);
+  if (!block) {
+    const set = AddressSet.of(...cidrs).minus(AddressSet.of(...except));
+    block = { set, pods: containedIn(set, around.podAddresses) };
+    around.blocks.set(text, block);
+  }
+  return block;
+}
+
+function containedIn(set: AddressSet, addresses: AddressSet): Truth {
+  return set.intersect(addresses).isEmpty ? 'no' : set.contains(addresses) ? 'yes' : 'maybe';
+}
+
 function matchOfPods(selected: Truth): Match {
   return { yes: selected === 'yes' ? PODS : AddressSet.EMPTY, maybe: selected === 'maybe' ? PODS : AddressSet.EMPTY };
 }
 
-/** The ports of a protocol, cut wherever a rule begins or ends. @internal */
-export function portPoints(policies: PolicySet, groups: readonly PodGroup[], protocol: string): PortPoint[] {
+/** The ports of a protocol, cut wherever a rule that applies to one of the groups begins or ends, or a port that one of them declares. @internal */
+export function portPoints({ namespaced, tiers }: PolicySet, groups: readonly PodGroup[], protocol: string): PortPoint[] {
   const starts = new Set([0]);
   const cut = (from: number | undefined, to: number | undefined) => {
     if (from !== undefined) {
@@ -280,7 +293,7 @@ export function portPoints(policies: PolicySet, groups: readonly PodGroup[], pro
       starts.add((to ?? from) + 1);
     }
   };
-  for (const policy of [...policies.namespaced, ...policies.tiers]) {
+  for (const policy of [...groups.flatMap(group => namespaced.of(group).map(each => each.policy)), ...tiers]) {
     for (const range of [...policy.ingress, ...policy.egress].flatMap(rule => rule.ports ?? [])) {
       if (range.protocol === protocol) {
         cut(range.from, range.to);

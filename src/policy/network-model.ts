@@ -1,22 +1,26 @@
 import type { Construct } from 'constructs';
-import { checkCalls, integer, portNumber, Problems } from '../checks';
+import { append, checkCalls, integer, portNumber, Problems } from '../checks';
 import { SPECIAL_RANGES } from '../generated/semantics.gen';
 import { cidr, ClusterDns, type NetworkPort } from '../network';
 import { AddressSet } from './address-set';
 import { type ConnectedAddresses, type ConnectedPods, type Connections, describePort, podsOfPeer } from './connections';
 import { DESTINATIONS } from './destinations';
-import { decide, type Decision, type PolicySet, type PortPoint, portPoints, selectingPolicies, type Surroundings, type Target } from './evaluate';
-import { answerOf, both, type IsolationAnswer, type NetworkAnswer, type NetworkMatrixRow, Reachability, type ReachedRange, strongest } from './network-answer';
+import { decide, type Decision, type PolicySet, type PortPoint, portPoints, type Surroundings, type Target, tierSelects } from './evaluate';
+import { Likeness } from './likeness';
 import { type Manifest, manifestsOf, placed, type PlacedManifest } from './manifests';
+import { answerOf, both, type IsolationAnswer, type NetworkAnswer, type NetworkMatrixRow, Reachability, type ReachedRange, strongest } from './network-answer';
 import { NetworkEndpoint } from './network-endpoint';
 import { type NetworkModelProps, ServiceTranslation } from './network-model-props';
 import { type Direction, isTemplate, namespacedPolicies, outcomeOf, type Peer, tierPolicies } from './policies';
 import { Namespaces, type PodGroup, podGroups } from './pods';
-import { every, selects } from './selectors';
+import { PolicyIndex, type Selected } from './policy-index';
+import { selects } from './selectors';
 
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP'];
 const POD_CIDRS = SPECIAL_RANGES.filter(({ pods }) => pods).map(each => each.cidr);
 const KUBELET_PORT = 10250;
+/** Stands for every namespace that is not that of the subject. */
+const OTHER_NAMESPACE = '(another namespace)';
 
 /**
  * What sandboxes can reach and what can reach them, worked out from manifests: NetworkPolicies, the policies that the controller derives
@@ -55,12 +59,14 @@ export class NetworkModel {
   private readonly groups: readonly PodGroup[];
   private readonly policies: PolicySet;
   private readonly around: Surroundings;
-  private readonly byPlace: ReadonlyMap<string, Manifest>;
-  private readonly groupsByPlace = new Map<string, PodGroup[]>();
+  private readonly services: readonly PlacedManifest[];
+  private readonly groupsByManifest = new Map<Manifest, PodGroup[]>();
   private readonly groupsByObject = new Map<string, PodGroup[]>();
   private readonly groupsByNamespace = new Map<string | undefined, PodGroup[]>();
-  /** The ports of each protocol, cut by all rules: the same for every question. */
-  private readonly points: ReadonlyMap<string, readonly PortPoint[]>;
+  private readonly likeness: Likeness;
+  /** Answers that objects with equal policies share. */
+  private readonly shared = new Map<string, unknown>();
+  private readonly others = new Map<string | undefined, PodGroup>();
 
   private constructor(manifests: readonly PlacedManifest[], private readonly props: NetworkModelProps) {
     const problems = Problems.of('NetworkModel');
@@ -71,28 +77,29 @@ export class NetworkModel {
     problems.check('maxPortsPerRule', props.maxPortsPerRule, integer(1));
     problems.throwIfAny();
     this.groups = podGroups(manifests);
-    this.policies = { namespaced: namespacedPolicies(manifests, this.groups), tiers: tierPolicies(manifests) };
-    this.byPlace = new Map(manifests.map(({ manifest, place }) => [place, manifest]));
+    this.policies = { namespaced: new PolicyIndex(namespacedPolicies(manifests, this.groups), this.groups), tiers: tierPolicies(manifests) };
+    this.services = manifests.filter(({ manifest }) => manifest.kind === 'Service');
     for (const group of this.groups) {
-      append(this.groupsByPlace, group.place, group);
-      const { kind, metadata } = this.byPlace.get(group.place)!;
+      const { kind, metadata } = group.manifest!;
+      append(this.groupsByManifest, group.manifest!, group);
       append(this.groupsByObject, keyOf(kind, metadata.namespace, metadata.name), group);
       append(this.groupsByNamespace, group.namespace, group);
     }
-    this.points = new Map(PROTOCOLS.map(protocol => [protocol, portPoints(this.policies, this.groups, protocol)]));
     this.around = {
       namespaces: new Namespaces(manifests),
       podAddresses: AddressSet.of(...props.podCidrs ?? POD_CIDRS),
       nodeAddresses: props.nodeCidrs && AddressSet.of(...props.nodeCidrs),
       maxPortsPerRule: props.maxPortsPerRule,
+      blocks: new Map(),
     };
+    this.likeness = new Likeness(this.policies, this.around, new Set([OTHER_NAMESPACE, ...this.dnsTargets().flatMap(target => (target.kind === 'pods' ? target.pods.namespace ?? [] : []))]));
   }
 
   /** The sandboxes of the set, as endpoints: templates and Sandboxes without a template, in the order of the manifests. */
   public sandboxes(): NetworkEndpoint[] {
-    const seen = new Set<string>();
-    return this.groups.filter(group => group.isSandbox && !seen.has(group.place) && seen.add(group.place)).map(({ place }) => {
-      const { kind, metadata: { name, namespace } } = this.byPlace.get(place)!;
+    const seen = new Set<Manifest>();
+    return this.groups.filter(({ isSandbox, manifest }) => isSandbox && !seen.has(manifest!) && seen.add(manifest!)).map(({ manifest }) => {
+      const { kind, metadata: { name, namespace } } = manifest!;
       return kind === 'Sandbox' ? NetworkEndpoint.sandbox(name, namespace) : NetworkEndpoint.template(name, namespace);
     });
   }
@@ -115,13 +122,13 @@ export class NetworkModel {
     const target = this.targetOf(to);
     if (from?._query.kind === 'addresses') {
       const source: Target = { kind: 'addresses', set: from._query.set };
-      return strongest(target.targets.flatMap(each => (each.kind === 'addresses' ? [] : this.pointsOf(port, target.ports)
+      return strongest(target.targets.flatMap(each => (each.kind === 'addresses' ? [] : this.pointsOf(port, target.ports, each.pods)
         .map(point => answerOf(source, this.decisions(each.pods, 'ingress', source, point)))))) ?? {
         reachability: Reachability.UNKNOWN, reasons: ['neither end is a Pod of the cluster'], places: [],
       };
     }
     const answers = this.groupsOf('from', from).flatMap(subject => target.targets.flatMap(each =>
-      this.pointsOf(port, target.ports).map(point => this.connection(subject, each, point, target.isOneOf))));
+      this.pointsOf(port, target.ports, subject, ...podsOf(each)).map(point => this.connection(subject, each, point, target.isOneOf))));
     return strongest(answers);
   }
 
@@ -137,7 +144,7 @@ export class NetworkModel {
     const result: { [source: string]: NetworkAnswer } = {};
     const targets = this.groupsOf('to', to);
     const ask = (name: string, source: Target) => {
-      result[name] = strongest(targets.flatMap(target => this.pointsOf(port, []).map(point => (source.kind === 'pods'
+      result[name] = strongest(targets.flatMap(target => this.pointsOf(port, [], target, ...podsOf(source)).map(point => (source.kind === 'pods'
         ? this.connection(source.pods, { kind: 'pods', pods: target }, point, false)
         : answerOf(source, this.decisions(target, 'ingress', source, point))))));
     };
@@ -145,7 +152,7 @@ export class NetworkModel {
       ask(group.object, { kind: 'pods', pods: group });
     }
     for (const namespace of new Set(targets.map(target => target.namespace))) {
-      ask(`other Pods of ${namespace ?? 'its namespace'}`, { kind: 'pods', pods: unknownPods(namespace) });
+      ask(`other Pods of ${namespace ?? 'its namespace'}`, { kind: 'pods', pods: this.otherPodsOf(namespace) });
     }
     ask('hosts outside of the cluster', { kind: 'addresses', set: AddressSet.ALL });
     return result;
@@ -164,18 +171,33 @@ export class NetworkModel {
   /** Every sandbox of the set against every named destination, the name servers, the API server, the nodes and the Pods of other sandboxes. */
   public matrix(): NetworkMatrixRow[] {
     return this.sandboxes().map(sandbox => {
-      const { place } = this.groupsOf('from', sandbox)[0];
-      const manifest = this.byPlace.get(place)!;
+      const groups = this.groupsOf('from', sandbox);
+      const manifest = groups[0].manifest!;
+      return { sandbox: sandbox.description, policy: isTemplate(manifest) ? outcomeOf(manifest) : 'own', cells: { ...this.cellsOf(sandbox, groups) } };
+    });
+  }
+
+  private cellsOf(sandbox: NetworkEndpoint, groups: readonly PodGroup[]): { readonly [destination: string]: string } {
+    return this.once('cells', groups, 'egress', () => {
       const cells: { [destination: string]: string } = {
-        'cluster-dns': this.reachesDns(sandbox).reachability,
+        'cluster-dns': this.reachesDns(groups).reachability,
         'api-server': this.canReach(sandbox, NetworkEndpoint.apiServer()).reachability,
         'kubelet': this.canReach(sandbox, NetworkEndpoint.nodes()).reachability,
-        'pods-of-own-namespace': this.canReachPods(sandbox, 'own').reachability,
-        'pods-of-other-namespaces': this.canReachPods(sandbox, 'other').reachability,
+        'pods-of-own-namespace': this.canReachPods(groups, 'own').reachability,
+        'pods-of-other-namespaces': this.canReachPods(groups, 'other').reachability,
       };
       DESTINATIONS.forEach(({ name }) => (cells[name] = this.canReach(sandbox, NetworkEndpoint.named(name)).reachability));
-      return { sandbox: sandbox.description, policy: isTemplate(manifest) ? outcomeOf(manifest) : 'own', cells };
+      return cells;
     });
+  }
+
+  /** What is the same for all Pods that the policies decide the same about. It must not name objects. */
+  private once<T>(question: string, groups: readonly PodGroup[], direction: Direction, answer: () => T): T {
+    const key = `${question} ${direction} ${groups.map(group => this.likeness.of(group, direction)).join(' + ')}`;
+    if (!this.shared.has(key)) {
+      this.shared.set(key, answer());
+    }
+    return this.shared.get(key) as T;
   }
 
   /**
@@ -187,10 +209,10 @@ export class NetworkModel {
   public isolatedFrom(a: string, b: string): IsolationAnswer {
     for (const [from, to] of [[a, b], [b, a]]) {
       const sources = this.groups.filter(group => group.namespace === from && group.isSandbox);
-      const targets = [...this.groups.filter(group => group.namespace === to), unknownPods(to)];
+      const targets = [...this.groups.filter(group => group.namespace === to), this.otherPodsOf(to)];
       for (const source of sources) {
         for (const target of targets) {
-          for (const point of this.pointsOf(undefined, [])) {
+          for (const point of this.pointsOf(undefined, [], source, target)) {
             const answer = this.connection(source, { kind: 'pods', pods: target }, point, false);
             if (answer.reachability !== Reachability.DENIED) {
               return { isolated: false, counterexample: `${source.object} to ${target.object}, ${describePoint(point)}: ${answer.reachability}: ${answer.reasons.join('; ')}` };
@@ -205,13 +227,13 @@ export class NetworkModel {
   /** By the address of a Service: to its Pods, or, where plugins look before translation, to its own address first. */
   private reachesService(from: NetworkEndpoint, to: NetworkEndpoint, port: NetworkPort | undefined): NetworkAnswer {
     const { name, namespace } = to._query as { readonly name: string; readonly namespace?: string };
-    const found = [...this.byPlace].find(([, { kind, metadata }]) => kind === 'Service' && metadata.name === name && metadata.namespace === namespace);
+    const found = this.services.find(({ manifest: { metadata } }) => metadata.name === name && metadata.namespace === namespace);
     if (!found) {
       const problems = Problems.of('NetworkModel');
       problems.add('to', to.description, 'the set has no such Service');
       problems.throwIfAny();
     }
-    const [place, { spec }] = found!;
+    const { place, manifest: { spec } } = found!;
     const asked = port?._toPolicyPort();
     const ports: any[] = (spec?.ports ?? []).filter((each: any) =>
       asked === undefined || ((each.protocol ?? 'TCP') === String(asked.protocol ?? 'TCP') && each.port === asked.port?.value));
@@ -243,9 +265,28 @@ export class NetworkModel {
     })))) ?? { reachability: Reachability.DENIED, reasons: [`no Pod behind ${to.description} declares its port`], places: [place] };
   }
 
-  /** The Pods of the object at a place. @internal */
-  public _groupsAt(place: string): readonly PodGroup[] {
-    return this.groupsByPlace.get(place) ?? [];
+  /** The Pods of an object. @internal */
+  public _groupsAt(manifest: Manifest): readonly PodGroup[] {
+    return this.groupsByManifest.get(manifest) ?? [];
+  }
+
+  /** The objects whose NetworkPolicies certainly select Pods of an object. @internal */
+  public _policiesOf(manifest: Manifest): Manifest[] {
+    return [...new Set(this._groupsAt(manifest).flatMap(group => this.policies.namespaced.of(group))
+      .flatMap(({ policy, selected }) => (selected === 'yes' ? policy.manifest : [])))];
+  }
+
+  /** The Pods that a NetworkPolicy may select. @internal */
+  public _selectedBy(policy: Manifest): readonly Selected[] {
+    return this.policies.namespaced.selectedBy(policy);
+  }
+
+  /** Whether the Pods of an object reach the API server, and the kubelets. @internal */
+  public _reachesControlPlane(manifest: Manifest, sandbox: NetworkEndpoint): { readonly apiServer: Reachability; readonly nodes: Reachability } {
+    return this.once('control plane', this._groupsAt(manifest), 'egress', () => ({
+      apiServer: this.canReach(sandbox, NetworkEndpoint.apiServer()).reachability,
+      nodes: this.canReach(sandbox, NetworkEndpoint.nodes()).reachability,
+    }));
   }
 
   /** The Pods in a namespace. @internal */
@@ -253,9 +294,9 @@ export class NetworkModel {
     return this.groupsByNamespace.get(namespace) ?? [];
   }
 
-  /** Everything that the Pods of the object at a place can connect to, or that can connect to them. @internal */
-  public _connections(place: string, direction: Direction): Connections {
-    const groups = this._groupsAt(place);
+  /** Everything that the Pods of an object can connect to, or that can connect to them. @internal */
+  public _connections(manifest: Manifest, direction: Direction): Connections {
+    const groups = this._groupsAt(manifest);
     const pods = new Map<string, ConnectedPods>();
     const add = (peer: Peer | undefined, namespace: string | undefined, ports: readonly string[], certain: boolean) => {
       const found = podsOfPeer(peer, namespace);
@@ -266,7 +307,7 @@ export class NetworkModel {
       }
     };
     for (const group of groups) {
-      const selecting = selectingPolicies(this.policies, group).filter(({ policy }) => policy.directions.includes(direction));
+      const selecting = this.policies.namespaced.of(group).filter(({ policy }) => policy.directions.includes(direction));
       if (group.hostNetwork || !selecting.some(({ selected }) => selected === 'yes')) {
         add(undefined, group.namespace, [], group.hostNetwork || selecting.length === 0);
       }
@@ -276,11 +317,9 @@ export class NetworkModel {
         }
       }
     }
-    const tiers = this.policies.tiers.filter(policy => groups.some(group => every([
-      selects(policy.namespaces, this.around.namespaces.labelsOf(group.namespace)), selects(policy.pods, group),
-    ]) !== 'no'));
+    const tiers = this.policies.tiers.filter(policy => groups.some(group => tierSelects(policy, this.around, group) !== 'no'));
     return {
-      addresses: this.connected(groups, direction),
+      addresses: this.once('addresses', groups, direction, () => this.connected(groups, direction)),
       pods: [...pods.values()].sort((a, b) => (a.pods < b.pods ? -1 : 1)),
       tiers: tiers.flatMap(policy => policy[direction].map(({ source, action }) => `${action} by ${source}`)),
     };
@@ -293,7 +332,7 @@ export class NetworkModel {
     for (const protocol of PROTOCOLS) {
       for (const certain of [true, false]) {
         let previous: ConnectedAddresses | undefined;
-        for (const { from, to } of this.points.get(protocol)!) {
+        for (const { from, to } of portPoints(this.policies, groups, protocol)) {
           const set = groups
             .flatMap(subject => this.decisions(subject, direction, target, { protocol, from, to }))
             .filter(({ verdict }) => verdict === (certain ? 'allowed' : 'unknown'))
@@ -312,21 +351,33 @@ export class NetworkModel {
     return result;
   }
 
-  private canReachPods(sandbox: NetworkEndpoint, which: 'own' | 'other'): NetworkAnswer {
-    return strongest(this.groupsOf('from', sandbox).flatMap(subject => {
-      const pods = which === 'own' ? unknownPods(subject.namespace) : unknownPods('(another namespace)');
-      return this.pointsOf(undefined, []).map(point => answerOf({ kind: 'pods', pods }, this.decisions(subject, 'egress', { kind: 'pods', pods }, point)));
+  private canReachPods(groups: readonly PodGroup[], which: 'own' | 'other'): NetworkAnswer {
+    return strongest(groups.flatMap(subject => {
+      const pods = this.otherPodsOf(which === 'own' ? subject.namespace : OTHER_NAMESPACE);
+      return this.pointsOf(undefined, [], subject).map(point => answerOf({ kind: 'pods', pods }, this.decisions(subject, 'egress', { kind: 'pods', pods }, point)));
     }));
   }
 
   /** Whether a sandbox reaches the name servers in the props of the model. */
-  private reachesDns(sandbox: NetworkEndpoint): NetworkAnswer {
-    const { peer, ports } = this.props.dns ?? ClusterDns.kubeDns();
-    const targets = peer._peers().map((each): Target => (each.ipBlock
+  private reachesDns(groups: readonly PodGroup[]): NetworkAnswer {
+    const { ports } = this.props.dns ?? ClusterDns.kubeDns();
+    const targets = this.dnsTargets();
+    return strongest(groups.flatMap(subject => targets.flatMap(target =>
+      ports.flatMap(port => this.pointsOf(port, [], subject)).map(point => answerOf(target, this.decisions(subject, 'egress', target, point))))));
+  }
+
+  private dnsTargets(): Target[] {
+    const { peer } = this.props.dns ?? ClusterDns.kubeDns();
+    return peer._peers().map((each): Target => (each.ipBlock
       ? { kind: 'addresses', set: AddressSet.of(each.ipBlock.cidr) }
       : { kind: 'pods', pods: { ...unknownPods(each.namespaceSelector?.matchLabels?.['kubernetes.io/metadata.name']), labels: each.podSelector?.matchLabels ?? {}, mayHave: () => false } }));
-    return strongest(this.groupsOf('from', sandbox).flatMap(subject => targets.flatMap(target =>
-      ports.flatMap(port => this.pointsOf(port, [])).map(point => answerOf(target, this.decisions(subject, 'egress', target, point))))));
+  }
+
+  /** Pods of a namespace of which no manifest tells. */
+  private otherPodsOf(namespace: string | undefined): PodGroup {
+    const pods = this.others.get(namespace) ?? unknownPods(namespace);
+    this.others.set(namespace, pods);
+    return pods;
   }
 
   private decisions(subject: PodGroup, direction: Direction, target: Target, point: PortPoint): Decision[] {
@@ -373,15 +424,15 @@ export class NetworkModel {
     }
   }
 
-  /** The ports that a question is about, cut so that no rule tells two ports of an entry apart. */
-  private pointsOf(port: NetworkPort | undefined, usual: readonly PortPoint[]): PortPoint[] {
+  /** The ports that a question about Pods is about, cut so that no rule for them tells two ports of an entry apart. */
+  private pointsOf(port: NetworkPort | undefined, usual: readonly PortPoint[], ...pods: readonly PodGroup[]): PortPoint[] {
     if (port === undefined && usual.length > 0) {
       return [...usual];
     }
     const asked = port?._toPolicyPort();
     const number = asked?.port?.value as number | string | undefined;
     const protocols = asked ? [String(asked.protocol ?? 'TCP')] : PROTOCOLS;
-    return protocols.flatMap(protocol => (this.points.get(protocol) ?? []).flatMap(point => {
+    return protocols.flatMap(protocol => portPoints(this.policies, pods, protocol).flatMap(point => {
       if (typeof number !== 'number') {
         return [point];
       }
@@ -398,13 +449,8 @@ function keyOf(kind: string, namespace: string | undefined, name: string): strin
   return `${kind} ${namespace ?? ''}/${name}`;
 }
 
-function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
-  const list = lists.get(key);
-  if (list) {
-    list.push(value);
-  } else {
-    lists.set(key, [value]);
-  }
+function podsOf(target: Target): PodGroup[] {
+  return target.kind === 'pods' ? [target.pods] : [];
 }
 
 /** Pods of which only the namespace is known. */

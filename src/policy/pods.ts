@@ -17,6 +17,9 @@ export interface PodGroup extends KnownLabels {
   readonly object: string;
   readonly place: string;
 
+  /** The object; undefined for Pods of which no manifest tells. */
+  readonly manifest?: Manifest;
+
   /** Undefined is the namespace that is chosen when the manifest is applied. */
   readonly namespace?: string;
 
@@ -83,6 +86,7 @@ function podOf(manifest: Manifest, place: string, template: any, labels: { reado
   return {
     object: describeObject(manifest),
     place,
+    manifest,
     namespace: manifest.metadata.namespace,
     labels: { ...template?.metadata?.labels, ...labels },
     ports: containers.flatMap(container => container.ports ?? []).map(port => ({ name: port.name, port: port.containerPort, protocol: port.protocol ?? 'TCP' })),

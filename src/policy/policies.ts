@@ -1,3 +1,4 @@
+import { append } from '../checks';
 import { CONTROLLER_DEFAULT_RULES } from '../generated/semantics.gen';
 import { EXTENSIONS_GROUP, LABEL, NETWORK_POLICY_SUFFIX } from '../generated/vocabulary.gen';
 import { describeObject, type Manifest, type PlacedManifest } from './manifests';
@@ -20,6 +21,8 @@ export interface PortRange {
 export interface Peer {
   readonly cidrs?: readonly string[];
   readonly except?: readonly string[];
+  /** Both as one text, which equal blocks share. */
+  readonly block?: string;
   /** With `pods` absent: all Pods of the namespaces. With `namespaces` absent: the namespace of the policy. */
   readonly namespaces?: Selector;
   readonly pods?: Selector;
@@ -42,6 +45,12 @@ export interface PolicyRule {
 export interface NamespacedPolicy {
   readonly source: string;
   readonly place: string;
+  /** The NetworkPolicy, or the template that it is derived from. */
+  readonly manifest: Manifest;
+  /** Its place among all policies. */
+  readonly position: number;
+  /** The rules of each direction as a number, which equal rules of the set share. */
+  readonly content: Readonly<Record<Direction, number>>;
   readonly namespace?: string;
   readonly pods: Selector;
   readonly directions: ReadonlyArray<Direction>;
@@ -84,26 +93,36 @@ export function outcomeOf({ spec }: Manifest): PolicyOutcome {
 
 /** The NetworkPolicies of a set, those that the controller derives from templates included. @internal */
 export function namespacedPolicies(manifests: readonly PlacedManifest[], groups: readonly PodGroup[]): NamespacedPolicy[] {
-  return manifests.flatMap(({ manifest, place }) => {
+  const made = new Map<Manifest, PodGroup[]>();
+  groups.forEach(group => append(made, group.manifest!, group));
+  const policies = manifests.flatMap(({ manifest, place }) => {
     if (manifest.kind === 'NetworkPolicy' && manifest.apiVersion === 'networking.k8s.io/v1') {
-      return [policyOf(manifest.spec ?? {}, describeObject(manifest), place, manifest.metadata.namespace)];
+      return [policyOf(manifest.spec ?? {}, describeObject(manifest), place, manifest, manifest.metadata.namespace)];
     }
     if (isTemplate(manifest) && outcomeOf(manifest) !== 'unmanaged') {
       // A template of which other namespaces make Sandboxes has a policy in each of them.
-      return groups.filter(group => group.place === place).map(group => policyOf(
+      return (made.get(manifest) ?? []).map(group => policyOf(
         {
           ...(manifest.spec?.networkPolicy ?? CONTROLLER_DEFAULT_RULES),
           policyTypes: ['Ingress', 'Egress'],
           podSelector: { matchLabels: { [LABEL.templateRefHash]: group.labels[LABEL.templateRefHash] } },
         },
         `NetworkPolicy ${group.namespace === undefined ? '' : `${group.namespace}/`}${manifest.metadata.name}${NETWORK_POLICY_SUFFIX} (by the controller)`,
-        place, group.namespace));
+        place, manifest, group.namespace));
     }
     return [];
   });
+  const ids = new Map<string, number>();
+  const idOf = (rules: readonly PolicyRule[]) => {
+    const text = JSON.stringify(rules.map(({ action, peers, ports }) => [action, peers, ports]));
+    const id = ids.get(text) ?? ids.size;
+    ids.set(text, id);
+    return id;
+  };
+  return policies.map((policy, position) => ({ ...policy, position, content: { ingress: idOf(policy.ingress), egress: idOf(policy.egress) } }));
 }
 
-function policyOf(spec: any, source: string, place: string, namespace: string | undefined): NamespacedPolicy {
+function policyOf(spec: any, source: string, place: string, manifest: Manifest, namespace: string | undefined): Omit<NamespacedPolicy, 'position' | 'content'> {
   const types: string[] = spec.policyTypes ?? ['Ingress', ...((spec.egress ?? []).length > 0 ? ['Egress'] : [])];
   const rules = (direction: Direction, key: 'from' | 'to') => (spec[direction] ?? []).map((rule: any, index: number): PolicyRule => ({
     source: `${source}, ${direction} rule ${index + 1}`,
@@ -112,7 +131,7 @@ function policyOf(spec: any, source: string, place: string, namespace: string | 
     ports: (rule.ports ?? []).length > 0 ? rule.ports.map(portOf) : undefined,
   }));
   return {
-    source, place, namespace,
+    source, place, manifest, namespace,
     pods: spec.podSelector ?? {},
     directions: types.map(type => (type === 'Egress' ? 'egress' : 'ingress')),
     ingress: rules('ingress', 'from'),
@@ -122,8 +141,12 @@ function policyOf(spec: any, source: string, place: string, namespace: string | 
 
 function peerOf(peer: any): Peer {
   return peer.ipBlock
-    ? { cidrs: [peer.ipBlock.cidr], except: peer.ipBlock.except }
+    ? blockPeer([peer.ipBlock.cidr], peer.ipBlock.except)
     : { namespaces: peer.namespaceSelector ?? undefined, pods: peer.podSelector ?? undefined };
+}
+
+function blockPeer(cidrs: readonly string[], except: readonly string[] = []): Peer {
+  return { cidrs, except, block: `${cidrs.join()} ${except.join()}` };
 }
 
 function portOf({ port, endPort, protocol = 'TCP' }: any): PortRange {
@@ -161,7 +184,7 @@ export function tierPolicies(manifests: readonly PlacedManifest[]): TierPolicy[]
 
 function tierPeer(peer: any): Peer {
   if (peer.networks) {
-    return { cidrs: peer.networks };
+    return blockPeer(peer.networks);
   }
   if (peer.nodes || peer.domainNames) {
     return { unresolved: peer.nodes ? 'nodes' : 'host names' };

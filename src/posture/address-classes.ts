@@ -54,8 +54,17 @@ interface Ports {
   readonly to: number;
 }
 
+/** Many sandboxes share one answer of the model. */
+const known = new WeakMap<readonly ConnectedAddresses[], readonly ConnectedClass[]>();
+
 /** Addresses and ports, in classes. @internal */
-export function classesOf(addresses: readonly ConnectedAddresses[]): ConnectedClass[] {
+export function classesOf(addresses: readonly ConnectedAddresses[]): readonly ConnectedClass[] {
+  const classes = known.get(addresses) ?? worked(addresses);
+  known.set(addresses, classes);
+  return classes;
+}
+
+function worked(addresses: readonly ConnectedAddresses[]): ConnectedClass[] {
   const byClass = new Map<string, { readonly isRisk: boolean; readonly certain: boolean; readonly ports: Ports[] }>();
   for (const { set, certain, protocol, fromPort, toPort } of addresses) {
     for (const { name, isRisk } of partsOf(set)) {

@@ -1,3 +1,4 @@
+import { append } from '../checks';
 import type { Finding } from '../findings';
 import { ANNOTATION, EXTENSIONS_GROUP, GROUP, SHADOW_POOL_PREFIX } from '../generated/vocabulary.gen';
 import { describeObject, isTemplate, type Manifest, NetworkEndpoint, type NetworkModel, outcomeOf, type PlacedManifest, type PolicyOutcome } from '../policy';
@@ -11,12 +12,16 @@ const ORDER = ['Tenant', 'SandboxTemplate', 'SandboxWarmPool', 'Sandbox'];
 /** The objects of a set, by kind, and by kind and name. @internal */
 export class Objects {
   private readonly byKind = new Map<string, PlacedManifest[]>();
+  private readonly byNamespace = new Map<string, PlacedManifest[]>();
   private readonly byName = new Map<string, PlacedManifest>();
+  private claims: ReadonlyMap<string, readonly Manifest[]> | undefined;
+  private scalers: ReadonlyMap<string, readonly Manifest[]> | undefined;
 
   public constructor(all: readonly PlacedManifest[]) {
     for (const each of all) {
       const { kind, metadata } = each.manifest;
-      this.byKind.set(kind, [...this.byKind.get(kind) ?? [], each]);
+      append(this.byKind, kind, each);
+      append(this.byNamespace, `${kind} ${metadata.namespace ?? ''}`, each);
       this.byName.set(`${kind} ${metadata.namespace ?? ''}/${metadata.name}`, each);
     }
   }
@@ -25,13 +30,32 @@ export class Objects {
     return this.byKind.get(kind) ?? [];
   }
 
-  public in(namespace: string | undefined, kind: string): PlacedManifest[] {
-    return this.of(kind).filter(({ manifest }) => manifest.metadata.namespace === namespace);
+  public in(namespace: string | undefined, kind: string): readonly PlacedManifest[] {
+    return this.byNamespace.get(`${kind} ${namespace ?? ''}`) ?? [];
+  }
+
+  /** The claims of a template, by their pool or by themselves. */
+  public claimsOf({ metadata: { namespace, name } }: Manifest): readonly Manifest[] {
+    this.claims ??= grouped(this.of('SandboxClaim'), claim => `${claim.spec?.sandboxTemplateRef?.namespace ?? claim.metadata.namespace ?? ''}/${templateNameOf(this, claim)}`);
+    return this.claims.get(`${namespace ?? ''}/${name}`) ?? [];
+  }
+
+  /** What scales a pool, in the order of the kinds. */
+  public scalersOf({ metadata: { namespace, name } }: Manifest): readonly Manifest[] {
+    this.scalers ??= grouped([...this.of('HorizontalPodAutoscaler'), ...this.of('ScaledObject')].filter(({ manifest }) => manifest.spec?.scaleTargetRef?.kind === 'SandboxWarmPool'),
+      scaler => `${scaler.metadata.namespace ?? ''}/${scaler.spec.scaleTargetRef.name}`);
+    return this.scalers.get(`${namespace ?? ''}/${name}`) ?? [];
   }
 
   public find(kind: string, namespace: string | undefined, name: string | undefined): PlacedManifest | undefined {
     return this.byName.get(`${kind} ${namespace ?? ''}/${name}`);
   }
+}
+
+function grouped(all: readonly PlacedManifest[], keyOf: (manifest: Manifest) => string): Map<string, Manifest[]> {
+  const groups = new Map<string, Manifest[]>();
+  all.forEach(({ manifest }) => append(groups, keyOf(manifest), manifest));
+  return groups;
 }
 
 /** Whether an object is of the Agent Sandbox API. @internal */
@@ -53,7 +77,7 @@ export function entriesOf(all: readonly PlacedManifest[], model: NetworkModel, f
   for (const { manifest, place } of [...objects.of('SandboxTemplate'), ...objects.of('Sandbox')]) {
     const { kind, spec, metadata: { name, namespace } } = manifest;
     const pod = spec?.podTemplate?.spec ?? {};
-    const network = networkFacts(model, place, kind === 'Sandbox' ? NetworkEndpoint.sandbox(name, namespace) : NetworkEndpoint.template(name, namespace));
+    const network = networkFacts(model, manifest, kind === 'Sandbox' ? NetworkEndpoint.sandbox(name, namespace) : NetworkEndpoint.template(name, namespace));
     const known = foreign.get(namespace ?? '') ?? { callers: new Set(), reached: new Set() };
     network.ingress.pods.filter(each => each.isForeign).forEach(each => known.callers.add(isRouter(each) ? 'the router' : each.pods));
     network.egress.pods.filter(each => each.isForeign).forEach(each => known.reached.add(each.pods));
@@ -85,7 +109,7 @@ function inOrder(a: PostureEntry, b: PostureEntry): number {
 function withFindings(entries: readonly PostureEntry[], findings: readonly Finding[], places: ReadonlySet<string>): PostureEntry[] {
   const withoutPlaces = (text: string) => text.replace(/ \(([^()]*)\)/g, (all, inside) => (places.has(inside) ? '' : all));
   const byObject = new Map<string, Finding[]>();
-  findings.forEach(each => byObject.set(each.object, [...byObject.get(each.object) ?? [], each]));
+  findings.forEach(each => append(byObject, each.object, each));
   const factOf = (of: readonly Finding[]) => fact('findings', [...new Set(of.map(({ rule, severity, field, message }) => `${severity} ${rule}: ${field}: ${withoutPlaces(message)}`))].sort(), {
     concern: of.some(({ severity }) => severity === 'error') ? PostureConcern.RISK : PostureConcern.NOTICE,
   });
@@ -123,10 +147,10 @@ function sandboxLifetime(spec: any): PostureFact {
 }
 
 /** Claims are many and short-lived: how many there are, and how they end. */
-function claims(objects: Objects, { spec, metadata }: Manifest): PostureFact {
+function claims(objects: Objects, template: Manifest): PostureFact {
+  const { spec, metadata } = template;
   const from = (metadata.annotations?.[ANNOTATION.claimableFrom] ?? '').split(',').map(each => each.trim()).filter(each => each !== '');
-  const of = objects.of('SandboxClaim').map(({ manifest }) => manifest).filter(claim => templateNameOf(objects, claim) === metadata.name
-    && (claim.spec?.sandboxTemplateRef?.namespace ?? claim.metadata.namespace) === metadata.namespace);
+  const of = objects.claimsOf(template);
   const ends = ({ spec: { lifecycle } }: Manifest) => (lifecycle?.shutdownTime ? 'until a point in time' : lifecycle?.ttlSecondsAfterFinished !== undefined ? 'until after the work' : 'without an end');
   const endings = [...new Set(of.map(ends))].sort().map(ending => {
     const count = of.filter(claim => ends(claim) === ending).length;
@@ -142,10 +166,9 @@ function claims(objects: Objects, { spec, metadata }: Manifest): PostureFact {
 }
 
 function poolEntry(objects: Objects, { manifest, place }: PlacedManifest): PostureEntry {
-  const { spec, metadata: { name, namespace } } = manifest;
-  const scalers = [...objects.in(namespace, 'HorizontalPodAutoscaler'), ...objects.in(namespace, 'ScaledObject')]
-    .filter(({ manifest: { spec: scaler } }) => scaler?.scaleTargetRef?.kind === 'SandboxWarmPool' && scaler.scaleTargetRef.name === name)
-    .map(({ manifest: { kind, spec: scaler } }) => `${scaler.minReplicas ?? scaler.minReplicaCount ?? 0} to ${scaler.maxReplicas ?? scaler.maxReplicaCount ?? 100} idle Sandboxes, by ${kind}`);
+  const { spec } = manifest;
+  const scalers = objects.scalersOf(manifest)
+    .map(({ kind, spec: scaler }) => `${scaler.minReplicas ?? scaler.minReplicaCount ?? 0} to ${scaler.maxReplicas ?? scaler.maxReplicaCount ?? 100} idle Sandboxes, by ${kind}`);
   return {
     object: describeObject(manifest), place,
     facts: [

@@ -1,5 +1,5 @@
 import { ROUTER } from '../generated/vocabulary.gen';
-import { type ConnectedPods, type Connections, NetworkEndpoint, type NetworkModel, Reachability } from '../policy';
+import { type ConnectedPods, type Connections, type Manifest, type NetworkEndpoint, type NetworkModel, Reachability } from '../policy';
 import { classesOf, type ConnectedClass, EVERY_ADDRESS, onPorts } from './address-classes';
 import { fact, NOTHING, PostureConcern, type PostureFact } from './fact';
 
@@ -13,11 +13,10 @@ export interface NetworkFacts {
 }
 
 /** Facts about who reaches the Pods of an object, and what they reach. @internal */
-export function networkFacts(model: NetworkModel, place: string, endpoint: NetworkEndpoint): NetworkFacts {
-  const [ingress, egress] = (['ingress', 'egress'] as const).map(direction => model._connections(place, direction));
-  const perhaps = [['the API server', NetworkEndpoint.apiServer()], ['the kubelets of the nodes', NetworkEndpoint.nodes()]] as const;
-  const services = perhaps.flatMap(([name, to]) => {
-    const { reachability } = model.canReach(endpoint, to);
+export function networkFacts(model: NetworkModel, manifest: Manifest, endpoint: NetworkEndpoint): NetworkFacts {
+  const [ingress, egress] = (['ingress', 'egress'] as const).map(direction => model._connections(manifest, direction));
+  const { apiServer, nodes } = model._reachesControlPlane(manifest, endpoint);
+  const services = ([['the API server', apiServer], ['the kubelets of the nodes', nodes]] as const).flatMap(([name, reachability]) => {
     const isCertain = reachability === Reachability.ALLOWED;
     return reachability === Reachability.DENIED ? [] : [{ name: isCertain ? name : `perhaps ${name}: the address is not known`, isCertain }];
   });
@@ -59,9 +58,9 @@ function podsText(each: ConnectedPods): string {
 
 /** What reaches the Pods of an object, and what they reach, in words. @internal */
 export function networkWords(
-  model: NetworkModel, place: string, endpoint: NetworkEndpoint,
+  model: NetworkModel, manifest: Manifest, endpoint: NetworkEndpoint,
 ): { readonly reachedBy: string[]; readonly reaches: string[] } {
-  const { facts } = networkFacts(model, place, endpoint);
+  const { facts } = networkFacts(model, manifest, endpoint);
   const items = (topic: string) => facts.find(each => each.topic === topic)!.items;
   return { reachedBy: items('reached-by'), reaches: items('reaches') };
 }
