@@ -65,6 +65,10 @@ export const COMMANDS: readonly CommandDefinition[] = [
     flags: [format('text', 'mermaid', 'json'), OUTPUT],
   },
   {
+    name: 'project', words: 'print the Pods, volumes and NetworkPolicies that a controller makes of manifests, for scanners that skip custom resources', usage: 'PATH...', live: true,
+    flags: [format('yaml', 'json'), OUTPUT],
+  },
+  {
     name: 'import', words: 'print a program in TypeScript that synthesizes to the same objects', usage: 'PATH...', live: true, flags: [OUTPUT],
   },
   {

@@ -39,6 +39,7 @@ export {
 export { Posture, PostureConcern, PostureDifference, PostureEntry, PostureFact, PosturePageOptions } from './posture';
 export { ExpectedClaim, ExpectedObject, ExpectedWarmPool, SandboxAssertions } from './testing';
 export { ManifestImport } from './importing';
+export { SandboxProjection } from './projection';
 export { AgentSandboxValidation, AgentSandboxValidationProps, Checks, Finding, FindingSeverity } from './findings';
 export {
   AgentSandboxObjectProps, AgentSandboxVersion, DnsPolicy, IConfigMap, IEnvFrom, IEnvValue, IIpBlock, ILabelSelector, ImagePullPolicy,

@@ -12,6 +12,7 @@ const ASSEMBLY = path.join(ROOT, '.jsii');
  */
 const OPEN: readonly { readonly place: RegExp; readonly words: string }[] = [
   { place: /^(Checks|NetworkModel|Posture|SandboxAssertions)\.ofManifests\.manifests$/, words: 'documents of YAML' },
+  { place: /^SandboxProjection\.(of$|ofManifests(\.manifests)?$)/, words: 'manifests of any kind' },
   { place: /^ManifestImport\.toTypeScript\.manifests$/, words: 'documents of YAML' },
   { place: /^AgentSandboxValidation\.validate\.context$/, words: 'what the command line of cdk8s gives to a plugin' },
   { place: /^ExpectedObject\.spec$/, words: 'a part of a manifest' },

@@ -136,7 +136,7 @@ function commandList(all: readonly CommandFacts[]): string {
     }),
     '', 'Connection and output, for every command that talks to the cluster:', '', ...list(first.options.filter(({ flags }) => isCommon(flags))).map(line => line.trimStart()),
     '', `For manifests, or a cluster with \`--cluster\` (package \`cdk8s-agent-sandbox\`): ${
-      analysis.map(({ name }) => `\`${name}\``).filter(name => !/import|drift|graph|diff/.test(name)).join(', ')}.`,
+      analysis.map(({ name }) => `\`${name}\``).filter(name => !/import|drift|graph|diff|project/.test(name)).join(', ')}.`,
   ].join('\n');
 }
 

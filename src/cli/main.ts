@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { writeFileSync } from 'node:fs';
+import { stringify } from 'yaml';
 import { checkManifests, type Finding, FindingSeverity, ruleInfos } from '../findings';
 import { importedProgram } from '../importing';
 import type { PlacedManifest } from '../policy';
 import { Posture } from '../posture';
+import { projected } from '../projection';
 import { type Invocation, parse, type Result, UsageError } from './command-line';
 import { diff, DIFF_RULES } from './diff';
 import { drift, driftText } from './drift';
@@ -60,6 +62,7 @@ function run(invocation: Invocation, { objects }: Surroundings): Result {
     case 'posture': return posture(invocation, read());
     case 'network': return network(invocation, placed(objects ?? load(invocation.values('file'))));
     case 'graph': return { output: graph(placed(read()), format), code: 0 };
+    case 'project': return project(projected(placed(read())), format);
     case 'import': return imported(read());
     case 'drift': return drifted(invocation, load(paths), objects);
     default: return reported(invocation, checkManifests(read()), false);
@@ -104,6 +107,12 @@ function placed(manifests: readonly Located[]): PlacedManifest[] {
   return manifests.flatMap(({ manifest, place }): PlacedManifest[] => (manifest?.kind === 'List' && Array.isArray(manifest.items)
     ? placed(manifest.items.map((item: any, index: number) => ({ manifest: item, place: `${place} items[${index}]` })))
     : typeof manifest?.kind === 'string' && typeof manifest.metadata?.name === 'string' ? [{ manifest, place }] : []));
+}
+
+function project(manifests: readonly object[], format: string): Result {
+  const output = format === 'json' ? JSON.stringify({ apiVersion: 'v1', kind: 'List', items: manifests }, undefined, 2)
+    : manifests.map(each => stringify(each, { lineWidth: 0 })).join('---\n').trimEnd();
+  return { output, code: 0 };
 }
 
 function imported(manifests: readonly Located[]): Result {

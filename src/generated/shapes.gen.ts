@@ -333,6 +333,8 @@ export const METHODS: Readonly<Record<string, readonly string[]>> = {
   'SandboxNetwork.dnsOnly': ['props:DnsOnlyNetworkProps?'],
   'SandboxNetwork.publicInternet': ['props:PublicInternetNetworkProps?'],
   'SandboxNetwork.routerOnly': ['props:RouterOnlyNetworkProps?'],
+  'SandboxProjection.of': ['scope:Construct'],
+  'SandboxProjection.ofManifests': ['manifests:[*'],
   'SandboxTemplate#addWarmPool': ['id:s', 'options:SandboxWarmPoolOptions?'],
   'SandboxTemplate#claim': ['id:s', 'options:SandboxClaimOptions?'],
   'SandboxTemplate.fromName': ['name:s', 'namespace:s?'],

@@ -1,0 +1,1 @@
+export { projected, SandboxProjection } from './sandbox-projection';
