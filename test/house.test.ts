@@ -42,6 +42,12 @@ test('no module exports "then"', () => {
   expect(sources.filter(({ text }) => /^export (?:async )?(?:function|const|let) then\b/m.test(text)).map(({ file }) => file)).toEqual([]);
 });
 
+test('the port of the runtime is a number in api/vocabulary.ts only', () => {
+  const code = (text: string) => text.replace(/\/\*.*?\*\/|\/\/.*$|'[^'\n]*'/gms, '');
+  expect(sources.filter(({ file, text }) => /^(api|src|packages\/[^/]+\/src)\//.test(file) && !file.includes('.gen.') && /\b8888\b/.test(code(text))).map(({ file }) => file))
+    .toEqual(['api/vocabulary.ts']);
+});
+
 test('every case of the specification that a test names is described in docs/reference/behaviour.md', () => {
   const described = new Set([...read('docs/reference/behaviour.md').matchAll(/^\| ([CFSTVWX]\d+) \|/gm)].map(([, id]) => id));
   const named = sources.filter(({ file }) => /(^|\/)test\//.test(file) && file.endsWith('.test.ts'))

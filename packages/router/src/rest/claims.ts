@@ -1,11 +1,9 @@
 import {
-  ANNOTATION, CONDITION, FINAL_REASONS, REASON, type RestSandbox, SANDBOX_CLAIMS, type SandboxClaim, definedOnly, keyOf, readyOf, sandboxNameOf,
+  ANNOTATION, CONDITION, FINAL_REASONS, REASON, RUNTIME_PORT, type RestSandbox, SANDBOX_CLAIMS, type SandboxClaim, definedOnly, keyOf, readyOf,
+  sandboxNameOf,
 } from 'agent-sandbox-api';
 import { Informer, type Cluster, type InformerMetrics, type Writer } from 'agent-sandbox-kube';
 import type { Targets } from '../targets.js';
-
-/** Port that is asked about when it does not matter which. */
-const ANY_PORT = 8888;
 
 export interface ClaimsOptions {
   readonly cluster: Cluster;
@@ -117,7 +115,7 @@ export class Claims {
       return state === 'Failed';
     }
     // The caches for requests may be behind that of claims.
-    const found = this.options.targets.find({ namespace: claim.metadata.namespace!, id: sandboxNameOf(claim)!, port: ANY_PORT });
+    const found = this.options.targets.find({ namespace: claim.metadata.namespace!, id: sandboxNameOf(claim)!, port: RUNTIME_PORT });
     return found !== 'unknown' && found !== 'suspended' && found !== 'notReady';
   }
 
