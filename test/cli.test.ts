@@ -53,6 +53,19 @@ test('findings of a folder have file, line, object, field, remedy and rule', () 
   });
 });
 
+test('of one mistake in many objects, the text shows the first few, and the formats for programs show all', () => {
+  const pool = (index: number) => `{apiVersion: extensions.agents.x-k8s.io/v1beta1, kind: SandboxWarmPool, metadata: {name: pool-${index}}, spec: {sandboxTemplateRef: {name: python}, poolSize: ${index}}}`;
+  const other = '{apiVersion: extensions.agents.x-k8s.io/v1beta1, kind: SandboxWarmPool, metadata: {name: other}, spec: {sandboxTemplateRef: {name: python}, maxSize: 9}}';
+  const path = write('pools.yaml', [...Array.from({ length: 2000 }, (_, index) => pool(index)), other].join('\n---\n'));
+  const lines = main([path]).output.split('\n');
+  expect(lines.filter(line => line.includes('poolSize is'))).toHaveLength(5);
+  expect(lines.filter(line => line.includes('more of this kind'))).toEqual(['    and 1995 more of this kind; --format json lists them [unknown-field]']);
+  expect(lines.filter(line => line.includes('maxSize is'))).toHaveLength(1);
+  expect(lines.at(-1)).toBe('2001 errors, 0 warnings');
+  expect(JSON.parse(main(['--format', 'json', path]).output)).toHaveLength(2001);
+  expect(JSON.parse(main(['--format', 'sarif', path]).output).runs[0].results).toHaveLength(2001);
+});
+
 test('JSON and SARIF hold the same', () => {
   const path = write('pool.yaml', BAD);
   const findings = JSON.parse(main(['--format', 'json', path]).output);

@@ -13,6 +13,22 @@ function findings(chart: Chart): string[] {
 
 const PYTHON = SandboxTemplate.fromName('python');
 
+test('synthesis shows the first few of one mistake in many objects, and every other mistake', () => {
+  const chart = testChart({ namespace: 'agents' });
+  for (let index = 0; index < 200; index++) {
+    new SandboxWarmPool(chart, `pool-${index}`, { template: PYTHON, name: 'same' });
+    new SandboxWarmPool(chart, `template-of-${index}`, { template: PYTHON });
+  }
+  new Sandbox(chart, 'a', { ...POD, name: 'twin', network: SandboxNetwork.unmanaged() });
+  new Sandbox(chart, 'b', { ...POD, name: 'twin', network: SandboxNetwork.unmanaged() });
+  const lines = findings(chart);
+  expect(lines.slice(0, 5).map(line => line.split(':')[0])).toEqual([1, 2, 3, 4, 5].map(index => `test/pool-${index}/Resource`));
+  expect(lines.slice(5)).toEqual([
+    'and 194 more of this kind, which Checks.of(app) lists',
+    "test/b/Resource: name is 'twin': test/a/Resource is a Sandbox of this name in the same namespace: rename one",
+  ]);
+});
+
 describe('the same kind, namespace and name twice', () => {
   test.each<[string, (chart: Chart, id: string) => unknown]>([
     ['Sandbox', (chart, id) => new Sandbox(chart, id, { ...POD, name: 'same', network: SandboxNetwork.unmanaged() })],

@@ -96,7 +96,7 @@ test.each<[() => unknown, string]>([
     "test/box: containers[0].gpu is '1 nvidia.com/gpu': resources sets nvidia.com/gpu too: set it in one place"],
   [main({ gpu: 1 }), 'test/box: containers[0].gpu is 1: use Gpu.amd(…), Gpu.intel(…), Gpu.nvidia(…)'],
   [() => LifecycleHook.exec([]), 'LifecycleHook.exec: command is []: name the program to run'],
-  [() => LifecycleHook.httpGet('stop'), "LifecycleHook.httpGet: path is 'stop': begin it with '/', such as '/shutdown'"],
+  [() => LifecycleHook.httpGet('stop'), "LifecycleHook.httpGet: path is 'stop': begin it with '/', such as '/healthz'"],
   [() => LifecycleHook.httpGet('/', { port: 0 }), 'LifecycleHook.httpGet: port is 0: use a whole number from 1 to 65535'],
   [() => LifecycleHook.sleep(Duration.seconds(0)), 'LifecycleHook.sleep: duration is \'0s\': use whole seconds from 1 to 2147483647'],
   [main({ preStop: LifecycleHook.httpGet('/stop') }), 'test/box: containers[0].preStop.port: give a port, to the hook or to the container'],

@@ -169,7 +169,7 @@ test.each<[SandboxNamespaceProps, string]>([
   [{ containerLimits: { max: {} } },
     'test/agents: containerLimits is {"max":{}}: name at least one amount, or leave the container limits out'],
   [{ containerLimits: { max: { memory: '1GB' } } },
-    "test/agents: containerLimits.max.memory is '1GB': write a non-negative number with an optional unit: '500m', '2', '512Mi', '10Gi' (units: n u m k M G T P E, Ki Mi Gi Ti Pi Ei)"],
+    "test/agents: containerLimits.max.memory is '1GB': there is no such unit: write '1Gi' (units: n u m k M G T P E, Ki Mi Gi Ti Pi Ei)"],
   [{ containerLimits: { defaultRequest: { cpu: '2' }, defaultLimit: { cpu: '1500m' } } },
     "test/agents: containerLimits.defaultLimit.cpu is '1500m': it is less than defaultRequest.cpu, '2': raise the one or lower the other"],
   [{ containerLimits: { min: { ephemeralStorage: '1Gi' }, max: { ephemeralStorage: '1G' } } },

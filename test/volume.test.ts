@@ -94,7 +94,7 @@ test.each(SOURCES)('a volume can be of source %s', source => {
 });
 
 test('a volume knows its name and whether it outlives the Pod', () => {
-  const values = [SandboxVolume.persistent('a', { size: '1' }), SandboxVolume.emptyDir('b'), SandboxVolume.fromName('c')];
+  const values = [SandboxVolume.persistent('a', { size: '1Gi' }), SandboxVolume.emptyDir('b'), SandboxVolume.fromName('c')];
   expect(values.map(value => [value.name, value.isPersistent])).toEqual([['a', true], ['b', false], ['c', false]]);
 });
 

@@ -97,8 +97,10 @@ function sentinel(knob: Knob, number: number): Sentinel {
       return made(number + 0.5, String(number + 0.5), path);
     case 'duration':
       return knob.flag ? made(`${number}ms`, `${number}ms`, path) : made(`${number}s`, `${number}s`, path);
-    case 'quantity':
-      return made(`${number}Ki`, `${number}Ki`, path);
+    case 'quantity': {
+      const amount = `${number}${knob.value.endsWith('.cpu') ? 'm' : 'Ki'}`;
+      return made(amount, amount, path);
+    }
     case 'strings':
       return made([text], text, `join "${knob.separator ?? ','}" ${path}`);
     case 'integers':

@@ -1,5 +1,6 @@
 import { ApiObject } from 'cdk8s';
 import type { Construct, IConstruct } from 'constructs';
+import { beginHandover, endHandover } from './renderings';
 import { quoteForAllReaders } from './yaml';
 
 const REGISTERED = Symbol.for('cdk8s-agent-sandbox.findings');
@@ -34,6 +35,9 @@ export function checkTreeAtSynth(construct: Construct): void {
       validate: () => {
         if (!isKnown && !isUnchanged(root, state)) {
           state = stateOf(root);
+          if (isSynthesis) {
+            beginHandover(root);
+          }
           lines = treeCheck(root);
         }
         isKnown = isSynthesis;
@@ -41,7 +45,10 @@ export function checkTreeAtSynth(construct: Construct): void {
       },
     });
     for (const method of ['synth', 'synthYaml'] as const) {
-      duringSynthesis(root, method, () => { isSynthesis = true; }, () => { isSynthesis = isKnown = false; });
+      duringSynthesis(root, method, () => { isSynthesis = true; }, () => {
+        isSynthesis = isKnown = false;
+        endHandover();
+      });
     }
   }
 }
@@ -75,7 +82,8 @@ function isUnchanged(root: IConstruct, state: readonly unknown[]): boolean {
   return visit(root) && next === state.length && next > 0;
 }
 
-/** How many patches an object has. */
+/** How many patches an object has. Ours keep them apart from those of cdk8s. */
 function patches(object: ApiObject): number {
-  return (object as unknown as { readonly patches?: readonly unknown[] }).patches?.length ?? 0;
+  const lists = object as unknown as { readonly [list: string]: readonly unknown[] | undefined };
+  return (lists.patches?.length ?? 0) + (lists.operations?.length ?? 0);
 }

@@ -4,9 +4,10 @@ export { checkTreeAtSynth, setTreeCheck } from './findings';
 export { nearest } from './nearest';
 export { describe, Problems } from './problems';
 export { Quantity } from './quantity';
+export { render } from './renderings';
 export {
-  absolutePath, bytes, dns1035Label, dnsLabel, dnsSubdomain, envName, integer, labelValue, memory, oneOf, portName, portNumber, qualifiedName,
-  quantity, time,
+  absolutePath, bytes, cpu, dns1035Label, dnsLabel, dnsSubdomain, envName, folder, integer, isFewBytes, labelValue, memory, oneOf, portName,
+  portNumber, qualifiedName, quantity, requestPath, storage, time,
 } from './rules';
 export { wholeSeconds } from './seconds';
 export { checkCalls, checkProps, hasPlaceholders, placed, withPlaceholders } from './shapes';

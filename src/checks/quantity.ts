@@ -5,6 +5,11 @@ const DECIMAL: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, k: 3, M
 const BINARY: Readonly<Record<string, bigint>> = { Ki: 1024n, Mi: 1024n ** 2n, Gi: 1024n ** 3n, Ti: 1024n ** 4n, Pi: 1024n ** 5n, Ei: 1024n ** 6n };
 
 const NANO = 10n ** 9n;
+const MILLI = 10n ** 6n;
+
+/** Amounts that were read before: most apps write the same few in every object. */
+const READ = new Map<string, Quantity | undefined>();
+const MAX_READ = 1000;
 
 /**
  * A non-negative Kubernetes quantity, exact. Kubernetes rounds up to nano units, so do we.
@@ -18,6 +23,16 @@ export class Quantity {
 
   /** The amount behind `text`, or undefined when it is not a non-negative quantity. */
   public static tryParse(text: string): Quantity | undefined {
+    if (!READ.has(text)) {
+      if (READ.size >= MAX_READ) {
+        READ.clear();
+      }
+      READ.set(text, Quantity.read(text));
+    }
+    return READ.get(text);
+  }
+
+  private static read(text: string): Quantity | undefined {
     const match = GRAMMAR.exec(text);
     if (!match) {
       return undefined;
@@ -34,6 +49,11 @@ export class Quantity {
 
   public get isZero(): boolean {
     return this.nanos === 0n;
+  }
+
+  /** Whether it has no part finer than a thousandth, in which CPU is counted. */
+  public get isInThousandths(): boolean {
+    return this.nanos % MILLI === 0n;
   }
 
   /** Whether it counts whole things: bytes, devices. */

@@ -1,6 +1,7 @@
 /**
  * Rules for single values, those of Kubernetes' API server. Each returns what to do about a bad value, or undefined.
  */
+import { posix } from 'node:path';
 import { Quantity } from './quantity';
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
@@ -73,24 +74,64 @@ export function integer(min: number, max: number = 2 ** 31 - 1): Rule<number> {
   return value => (Number.isInteger(value) && value >= min && value <= max ? undefined : `use a whole number from ${min} to ${max}`);
 }
 
+const UNITS = 'n u m k M G T P E, Ki Mi Gi Ti Pi Ei';
+/** A number with a unit that is nearly one of Kubernetes: `512MB`, `512mib`, `10 GB`, `250 m`. */
+const NEAR_QUANTITY = /^(\d+(?:\.\d+)?) ?(?:(m|k)|([kmgtpe])i?b?)$/i;
+
 /** An amount that is not negative. @internal */
 export function quantity(value: string): string | undefined {
-  return Quantity.tryParse(value)
-    ? undefined
-    : "write a non-negative number with an optional unit: '500m', '2', '512Mi', '10Gi' (units: n u m k M G T P E, Ki Mi Gi Ti Pi Ei)";
+  if (Quantity.tryParse(value)) {
+    return undefined;
+  }
+  const [, number, small, large] = NEAR_QUANTITY.exec(value.trim()) ?? [];
+  return number === undefined
+    ? `write a non-negative number with an optional unit: '500m', '2', '512Mi', '10Gi' (units: ${UNITS})`
+    : `there is no such unit: write '${number}${small?.toLowerCase() ?? `${large.toUpperCase()}i`}' (units: ${UNITS})`;
+}
+
+const HUNDRED = Quantity.tryParse('100')!;
+
+/** An amount of CPU: the API takes `1000`, a thousand cores, where `1000m` was meant, and rounds what is finer than `1m`. @internal */
+export function cpu(value: string): string | undefined {
+  const amount = Quantity.tryParse(value);
+  if (!amount) {
+    return quantity(value);
+  }
+  if (!value.endsWith('m') && !HUNDRED.exceeds(amount)) {
+    return /^\d+$/.test(value)
+      ? `that is ${value} cores: write '${value}m' for thousandths of a core, or '${value}000m' where cores are meant`
+      : "CPU is counted in cores and in thousandths of one: write '2' or '500m'";
+  }
+  return amount.isInThousandths ? undefined : "Kubernetes counts thousandths of a core and rounds up: write whole ones, such as '1m'";
 }
 
 /** An amount of bytes, of which there are no fractions: Kubernetes would take `512m` for half a byte. @internal */
 export function bytes(value: string): string | undefined {
-  return quantity(value) ?? (Quantity.tryParse(value)!.isWhole
+  const amount = Quantity.tryParse(value);
+  return !amount ? quantity(value) : amount.isWhole
     ? undefined
-    : "bytes come whole: write '512Mi' or '512M' for millions of them ('m' is a thousandth)");
+    : "bytes come whole: write '512Mi' or '512M' for millions of them ('m' is a thousandth)";
 }
 
-/** An amount of memory: a plain number means bytes, and hardly ever is meant to. @internal */
+const A_MEBIBYTE = Quantity.tryParse('1Mi')!;
+
+/** Whether an amount is more than nothing and less than a mebibyte. @internal */
+export function isFewBytes(value: string): boolean {
+  const amount = Quantity.tryParse(value);
+  return amount !== undefined && !amount.isZero && A_MEBIBYTE.exceeds(amount);
+}
+
+/** An amount of memory: less than a mebibyte lacks a unit, or has the wrong one. @internal */
 export function memory(value: string): string | undefined {
-  return bytes(value) ?? (/^\d+$/.test(value) && Number(value) > 0 && Number(value) < 2 ** 20
-    ? `that is ${value} bytes, in which no program runs: write '${value}Mi'`
+  return bytes(value) ?? (isFewBytes(value)
+    ? `that is ${/^\d+$/.test(value) ? `${value} bytes` : 'less than a mebibyte'}, in which no program runs: write '${parseInt(value, 10)}Mi'`
+    : undefined);
+}
+
+/** An amount of storage: a plain number means bytes, and hardly ever is meant to. @internal */
+export function storage(value: string): string | undefined {
+  return bytes(value) ?? (/^\d+$/.test(value) && isFewBytes(value)
+    ? `that is ${value} bytes, which hold next to nothing: write '${value}Gi' or '${value}Mi'`
     : undefined);
 }
 
@@ -117,7 +158,26 @@ export function time(value: string): string | undefined {
   return exists && zone ? undefined : "there is no such time: check day, hour and zone, for example '2027-01-31T17:00:00Z'";
 }
 
-/** An absolute path in a container. @internal */
+/** An absolute path in a container that a volume can be mounted at. @internal */
 export function absolutePath(value: string): string | undefined {
-  return value.startsWith('/') && !value.includes(':') ? undefined : "write an absolute path without ':', such as '/workspace'";
+  return value.includes(':') ? NO_COLON : folder(value, NO_COLON);
+}
+
+const NO_COLON = "write an absolute path without ':', such as '/workspace'";
+
+/** An absolute path in a container; `remedy` says what to write instead of a relative one. @internal */
+export function folder(value: string, remedy = "write an absolute path, such as '/workspace'"): string | undefined {
+  if (!value.startsWith('/')) {
+    return remedy;
+  }
+  // A slash at the end is harmless, and the root is what others have to judge.
+  const parts = value.replace(/^\/+|\/+$/g, '').split('/');
+  return parts[0] !== '' && parts.some(part => part === '' || part === '.' || part === '..')
+    ? `leave '.', '..' and doubled slashes out: write '${posix.normalize(value)}'`
+    : undefined;
+}
+
+/** The path of an HTTP request. @internal */
+export function requestPath(value: string): string | undefined {
+  return value.startsWith('/') ? undefined : "begin it with '/', such as '/healthz'";
 }

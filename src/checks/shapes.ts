@@ -175,6 +175,9 @@ function parseParameter(text: string): Parameter {
 }
 
 function checkParameters(where: string, parameters: readonly Parameter[], given: readonly unknown[]): void {
+  if (parameters.every(({ type, rest }, index) => verdictOn(type)(rest ? given.slice(index) : given[index]))) {
+    return;
+  }
   let problems: Problems | undefined;
   parameters.forEach(({ name, type, rest }, index) => {
     const value = rest ? given.slice(index) : given[index];
@@ -245,7 +248,7 @@ export function hasPlaceholders(): boolean {
  * @internal
  */
 export function checkProps(path: string, type: string, props: unknown): void {
-  if (hasPlaceholders()) {
+  if (hasPlaceholders() || (isObject(props) && !Array.isArray(props) && verdictOnStruct(type)(props))) {
     return;
   }
   const problems = Problems.of(path);
@@ -295,6 +298,58 @@ function isWrong(value: unknown, notation: string): boolean {
     return !(isObject(value) && value.kind === kind && typeof value.name === 'string');
   }
   return !(isObject(value) && brandOf(type) in value);
+}
+
+/** Whether a value and everything in it are of a type. What is wrong is only worked out where something is. */
+type Verdict = (value: unknown) => boolean;
+
+const verdicts = new Map<string, Verdict>();
+const verdictsOnStructs = new Map<string, Verdict>();
+
+function verdictOn(notation: string): Verdict {
+  let verdict = verdicts.get(notation);
+  if (!verdict) {
+    verdict = makeVerdict(notation);
+    verdicts.set(notation, verdict);
+  }
+  return verdict;
+}
+
+function makeVerdict(notation: string): Verdict {
+  const type = notation.endsWith('?') ? notation.slice(0, -1) : notation;
+  if (Object.hasOwn(PLUS_KINDS, type)) {
+    return value => !isWrong(value, notation) && (!isObject(value) || isLazy(value) || dnsSubdomain(value.name) === undefined);
+  }
+  // Not `every`, which passes over what is missing in a list.
+  const content = type[0] === '[' ? (value: any) => !Array.from(value).some(item => !verdictOn(type.slice(1))(item))
+    : type[0] === '{' ? (value: any) => Object.keys(value).every(key => verdictOn(type.slice(1))(value[key]))
+      : structOf(type) ? (value: any) => verdictOnStruct(type)(value) : undefined;
+  return content
+    ? value => !isWrong(value, notation) && (value === undefined || isLazy(value) || content(value))
+    : value => !isWrong(value, notation);
+}
+
+function verdictOnStruct(type: string): Verdict {
+  let verdict = verdictsOnStructs.get(type);
+  if (!verdict) {
+    const struct = structOf(type)!;
+    const members = new Map(Object.keys(struct).map(key =>
+      [key, { verdict: verdictOn(struct[key]), takesEmpty: type.startsWith('l1.') || MEANT_EMPTY.includes(`${type}.${key}`) }]));
+    const required = Object.keys(struct).filter(key => !struct[key].endsWith('?'));
+    verdict = (value: any) => {
+      const isLiteral = isPlain(value);
+      for (const key of isLiteral ? Object.keys(value) : members.keys()) {
+        const member = members.get(key);
+        const item = value[key];
+        if (!member || !member.verdict(item) || (item === '' && !member.takesEmpty)) {
+          return false;
+        }
+      }
+      return !isLiteral || required.every(key => value[key] !== undefined || members.get(key)!.verdict(undefined));
+    };
+    verdictsOnStructs.set(type, verdict);
+  }
+  return verdict;
 }
 
 /** What is wrong with a value and everything in it. */

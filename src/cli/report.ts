@@ -1,10 +1,10 @@
 import { printable } from '../checks';
-import { type Finding, FindingSeverity, type RuleInfo, sarifOf, tagsOf } from '../findings';
+import { type Finding, FindingSeverity, type RuleInfo, sarifOf, shownFindings, tagsOf } from '../findings';
 import { escaped } from '../posture';
 
 /** How findings are written, by the name of the format. @internal */
 export const FORMATS: Readonly<Record<string, (findings: readonly Finding[], rules: readonly RuleInfo[], strict: boolean) => string>> = {
-  text: findings => [...findings.map(text), summary(findings)].join('\n'),
+  text: findings => [...shownFindings(findings).map(({ finding, more }) => text(finding) + left(finding, more)), summary(findings)].join('\n'),
   json: findings => JSON.stringify(findings.map(finding => ({ ...finding, standards: tagsOf(finding.rule) })), undefined, 2),
   sarif: (findings, rules) => JSON.stringify(sarifOf(findings.map(({ rule, severity, place, object, field, message, remedy }) =>
     ({ rule, level: severity, place, text: `${object}: ${field}: ${message}: ${remedy}` })), rules), undefined, 2),
@@ -13,6 +13,10 @@ export const FORMATS: Readonly<Record<string, (findings: readonly Finding[], rul
 
 function text({ severity, place, object, field, message, remedy, rule }: Finding): string {
   return `${printable(`${place}: ${severity}: ${object}: ${field}: ${message}`)}\n    ${printable(remedy)} [${rule}]`;
+}
+
+function left({ rule }: Finding, more: number): string {
+  return more > 0 ? `\n    and ${more} more of this kind; --format json lists them [${rule}]` : '';
 }
 
 function summary(findings: readonly Finding[]): string {

@@ -39,3 +39,36 @@ export interface Finding {
 export function findingLine({ rule, place, field, message, remedy }: Finding): string {
   return `${place}: ${field}: ${message}: ${remedy} [${rule}]`;
 }
+
+/** Findings of one shape that a text shows one by one. */
+const SHOWN = 5;
+
+/** A finding as a text shows it, and how many more of its shape the text leaves out after it. @internal */
+export interface ShownFinding {
+  readonly finding: Finding;
+  readonly more: number;
+}
+
+/**
+ * The findings that a text for people shows: of one mistake in many objects the first few. Programs get all of them.
+ *
+ * @internal
+ */
+export function shownFindings(findings: readonly Finding[]): ShownFinding[] {
+  const counts = new Map<string, number>();
+  const shapes = findings.map(shapeOf);
+  shapes.forEach(shape => counts.set(shape, (counts.get(shape) ?? 0) + 1));
+  const seen = new Map<string, number>();
+  return findings.flatMap((finding, index) => {
+    const shape = shapes[index];
+    const position = (seen.get(shape) ?? 0) + 1;
+    seen.set(shape, position);
+    return position > SHOWN ? [] : [{ finding, more: position === SHOWN ? counts.get(shape)! - SHOWN : 0 }];
+  });
+}
+
+/** What findings of one mistake have in common: the rule, and the words without values, paths and numbers. */
+function shapeOf({ rule, severity, field, message, remedy }: Finding): string {
+  const place = field.replace(/ is .*$/s, '').replace(/\[\d+\]|'[^']*'/g, '…');
+  return [rule, severity, place, ...[message, remedy].map(text => text.replace(/'[^']*'|\S*[\d/]\S*/g, '…'))].join('\n');
+}

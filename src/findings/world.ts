@@ -1,6 +1,6 @@
 import { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
-import { append, show } from '../checks';
+import { append, render, show } from '../checks';
 import { EXTENSIONS_GROUP, GROUP } from '../generated/vocabulary.gen';
 import { type Finding, FindingSeverity } from './finding';
 
@@ -10,7 +10,7 @@ export class Subject {
   public static ofApiObject(object: ApiObject): Subject {
     const namespace = object.metadata.namespace;
     // A namespace that is chosen when the manifest is applied can differ from chart to chart.
-    return new Subject(object.node.path, object.apiGroup, object.kind, object.name, namespace, namespace ?? `(${object.chart.node.path})`, () => object.toJson(), object.chart.node.path);
+    return new Subject(object.node.path, object.apiGroup, object.kind, object.name, namespace, namespace ?? `(${object.chart.node.path})`, () => render(object), object.chart.node.path);
   }
 
   /** An object of a manifest, as it is and, for rules that rely on the shape of its fields, without those of another. */

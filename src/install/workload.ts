@@ -1,7 +1,7 @@
 import type { ApiObject, Duration } from 'cdk8s';
 import type { Construct } from 'constructs';
 import type * as l1 from '../../imports';
-import { bytes, dnsSubdomain, envName, integer, type Problems, Quantity, quantity, wholeSeconds } from '../checks';
+import { cpu, dnsSubdomain, envName, integer, memory, type Problems, Quantity, wholeSeconds } from '../checks';
 import { checkKeys, checkLabels, type ImagePullPolicy, type ISecret } from '../objects';
 import { object } from './objects';
 
@@ -147,10 +147,10 @@ export interface Program {
 export function checkProgram(problems: Problems, props: InstalledProgramProps): void {
   problems.check('image', props.image ?? '', image);
   problems.check('replicas', props.replicas, integer(1));
-  problems.check('cpu', props.cpu, quantity);
-  problems.check('cpuLimit', props.cpuLimit, quantity);
-  problems.check('memory', props.memory, bytes);
-  problems.check('memoryLimit', props.memoryLimit, bytes);
+  problems.check('cpu', props.cpu, cpu);
+  problems.check('cpuLimit', props.cpuLimit, cpu);
+  problems.check('memory', props.memory, memory);
+  problems.check('memoryLimit', props.memoryLimit, memory);
   for (const [request, limit] of [['cpu', 'cpuLimit'], ['memory', 'memoryLimit']] as const) {
     const asked = Quantity.tryParse(props[request] ?? DEFAULT_SIZE[request]);
     const most = Quantity.tryParse(props[limit] ?? DEFAULT_SIZE[limit] ?? '');

@@ -1,6 +1,6 @@
 import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
-import { checkProps, checkTreeAtSynth, dnsLabel, integer, placed, Problems, qualifiedName, Quantity, quantity } from '../checks';
+import { checkProps, checkTreeAtSynth, cpu, dnsLabel, integer, memory, placed, Problems, qualifiedName, Quantity, quantity, storage } from '../checks';
 import { EXTENSIONS_GROUP, GROUP } from '../generated/vocabulary.gen';
 import { checkKeys, checkLabels, ClusterScopedObject, type ObjectMetadataProps } from '../objects';
 
@@ -343,7 +343,8 @@ function quotaOf(problems: Problems, quota: SandboxNamespaceQuota): { [resource:
   }
   for (const [prop, resource] of Object.entries(AMOUNTS)) {
     const amount = quota[prop as keyof typeof AMOUNTS];
-    problems.check(prop, amount, quantity);
+    // Of all Pods together, so that a thousand cores can be meant.
+    problems.check(prop, amount, resource.endsWith('memory') ? memory : resource.endsWith('storage') ? storage : quantity);
     if (amount !== undefined) {
       hard[resource] = amount;
     }
@@ -384,7 +385,7 @@ function limitsOf(problems: Problems, limits: SandboxNamespaceContainerLimits): 
     let smaller: { readonly prop: string; readonly text: string; readonly amount: Quantity } | undefined;
     for (const [name, wireName] of CONTAINER_AMOUNTS) {
       const text = limits[name]?.[prop];
-      problems.check(`${name}.${prop}`, text, quantity);
+      problems.check(`${name}.${prop}`, text, prop === 'cpu' ? cpu : prop === 'memory' ? memory : storage);
       if (text === undefined) {
         continue;
       }

@@ -236,8 +236,10 @@ function fromRouter(problems: Problems, props: RouterOnlyNetworkProps): l1.Netwo
   };
 }
 
+let kubeDns: ClusterDns | undefined;
+
 function toDns(problems: Problems, props: DnsOnlyNetworkProps): l1.NetworkPolicyEgressRule {
-  const { peer, ports } = props.dns ?? ClusterDns.kubeDns();
+  const { peer, ports } = props.dns ?? (kubeDns ??= ClusterDns.kubeDns());
   return toPeer(problems, 'dns', peer, ports);
 }
 
@@ -270,15 +272,16 @@ function portsOf(problems: Problems, ports: NetworkPort[] | undefined): { readon
   return ports ? { ports: distinct(ports.map(port => port._toPolicyPort())) } : {};
 }
 
+const FAMILIES = ['0.0.0.0/0', '::/0'].map(text => ({ text, whole: Cidr.tryParse(text)! }));
+
 /** The whole internet in parts passes for less than it is, to readers and to policies about `/0`. */
 function checkParts(problems: Problems, egress: Egress): void {
   const blocks = egress.flatMap(rule => rule.to ?? []).flatMap(({ ipBlock }) => (ipBlock ? [Cidr.tryParse(ipBlock.cidr)!] : []));
-  for (const all of ['0.0.0.0/0', '::/0']) {
-    const whole = Cidr.tryParse(all)!;
+  for (const { text, whole } of blocks.length > 1 ? FAMILIES : []) {
     const parts = Cidr.compact(blocks.filter(block => block.bits === whole.bits));
     if (parts.length > 1 && whole.isCoveredBy(parts)) {
       problems.add('peer', parts.join(', '),
-        `together they are all ${whole.family} addresses: use SandboxNetwork.publicInternet(), or one NetworkPeer.cidr('${all}', { except: [...] })`);
+        `together they are all ${whole.family} addresses: use SandboxNetwork.publicInternet(), or one NetworkPeer.cidr('${text}', { except: [...] })`);
     }
   }
 }

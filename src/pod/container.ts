@@ -1,5 +1,5 @@
 import * as l1 from '../../imports';
-import { absolutePath, bytes, dnsLabel, envName, memory, oneOf, portName, portNumber, type Problems, Quantity, quantity } from '../checks';
+import { absolutePath, cpu, dnsLabel, envName, folder, memory, oneOf, portName, portNumber, type Problems, Quantity, storage } from '../checks';
 import { nameHash } from '../generated/vocabulary.gen';
 import { type IEnvValue, Protocol } from '../objects';
 import type { SandboxContainer, SandboxMount, SandboxPort } from './container-props';
@@ -33,6 +33,10 @@ export function renderContainer(
   const writable = (props.writablePaths ?? []).map(path => ({ path, volume: SandboxVolume.emptyDir(writableName(name, path, volumeNames)) }));
   const mounts: readonly SandboxMount[] = [...(props.mounts ?? []), ...writable];
   checkMounts(problems, props);
+  if (!windows) {
+    problems.check('workingDir', props.workingDir, folder);
+    problems.check('terminationMessagePath', props.terminationMessagePath, folder);
+  }
   problems.check('restartPolicy', props.restartPolicy, oneOf('Always', 'OnFailure', 'Never'));
   problems.check('terminationMessagePolicy', props.terminationMessagePolicy, oneOf('File', 'FallbackToLogsOnError'));
   const probe = (prop: 'readiness' | 'liveness' | 'startup') => props[prop]?._render(problems.at(prop), prop, ports[0]?.containerPort);
@@ -123,8 +127,8 @@ function checkMounts(problems: Problems, props: SandboxContainer): void {
   });
   (props.writablePaths ?? []).forEach((path, index) => problems.check(`writablePaths[${index}]`, path, absolutePath));
   // `/a` and `/a/` are one folder.
-  const folder = (path: string) => path.replace(/(?<=.)\/+$/, '');
-  const paths = [...(props.mounts ?? []).map(mount => mount.path), ...(props.writablePaths ?? [])].map(folder);
+  const plain = (path: string) => path.replace(/(?<=.)\/+$/, '');
+  const paths = [...(props.mounts ?? []).map(mount => mount.path), ...(props.writablePaths ?? [])].map(plain);
   const count = props.mounts?.length ?? 0;
   problems.unique(index => (index < count ? `mounts[${index}].path` : `writablePaths[${index - count}]`), paths, 'mount one volume at a path');
 }
@@ -143,9 +147,9 @@ function writableName(container: string, path: string, taken: Set<string>): stri
 }
 
 const RESOURCES = [
-  ['cpu', 'cpu', 'cpuLimit', quantity],
+  ['cpu', 'cpu', 'cpuLimit', cpu],
   ['memory', 'memory', 'memoryLimit', memory],
-  ['ephemeral-storage', 'ephemeralStorage', 'ephemeralStorageLimit', bytes],
+  ['ephemeral-storage', 'ephemeralStorage', 'ephemeralStorageLimit', storage],
 ] as const;
 
 function renderResources(problems: Problems, props: SandboxContainer): l1.ResourceRequirements | undefined {

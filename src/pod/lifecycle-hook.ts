@@ -1,6 +1,6 @@
 import type { Duration } from 'cdk8s';
 import * as l1 from '../../imports';
-import { checkCalls, portNumber, Problems, wholeSeconds } from '../checks';
+import { checkCalls, portNumber, Problems, requestPath, wholeSeconds } from '../checks';
 
 /** Options of an HTTP request to the container. */
 export interface HttpHookOptions {
@@ -52,7 +52,7 @@ export class LifecycleHook {
    */
   public static httpGet(path: string, options: HttpHookOptions = {}): LifecycleHook {
     const problems = Problems.of('LifecycleHook.httpGet');
-    problems.check('path', path, text => (text.startsWith('/') ? undefined : "begin it with '/', such as '/shutdown'"));
+    problems.check('path', path, requestPath);
     problems.check('port', options.port, portNumber);
     problems.throwIfAny();
     const headers = Object.entries(options.headers ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => ({ name, value }));

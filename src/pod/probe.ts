@@ -1,6 +1,6 @@
 import type { Duration } from 'cdk8s';
 import * as l1 from '../../imports';
-import { checkCalls, integer, portNumber, type Problems, wholeSeconds } from '../checks';
+import { checkCalls, integer, portNumber, type Problems, requestPath, wholeSeconds } from '../checks';
 
 /** Times and counts of a probe. */
 export interface ProbeOptions {
@@ -152,9 +152,7 @@ export class Probe {
     if (handler.exec?.command?.length === 0) {
       problems.add('command', [], 'name the program to run');
     }
-    if (handler.httpGet?.path === '') {
-      problems.add('path', '', "write the path of the request, such as '/healthz'");
-    }
+    problems.check('path', handler.httpGet?.path, requestPath);
     problems.check('failureThreshold', failureThreshold, integer(1));
     problems.check('successThreshold', successThreshold, role === 'readiness' ? integer(1) : value => (value === 1 ? undefined : `a ${role} probe succeeds at once: leave it out`));
     if (role === 'readiness' && terminationGracePeriod) {

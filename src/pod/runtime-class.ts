@@ -1,5 +1,5 @@
 import { Construct } from 'constructs';
-import { checkProps, checkTreeAtSynth, dnsLabel, placed, Problems, quantity } from '../checks';
+import { checkProps, checkTreeAtSynth, cpu, dnsLabel, memory, placed, Problems } from '../checks';
 import { checkObject, ClusterScopedObject, type ObjectMetadataProps } from '../objects';
 import type { Isolation } from './isolation';
 
@@ -82,8 +82,8 @@ export class SandboxRuntimeClass extends Construct {
       problems.add('handler', undefined, isolation._noHandler!);
     }
     problems.check('handler', handler, dnsLabel);
-    problems.check('overhead.cpu', overhead?.cpu, quantity);
-    problems.check('overhead.memory', overhead?.memory, quantity);
+    problems.check('overhead.cpu', overhead?.cpu, cpu);
+    problems.check('overhead.memory', overhead?.memory, memory);
     if (overhead && overhead.cpu === undefined && overhead.memory === undefined) {
       problems.add('overhead', overhead, 'name cpu, memory or both, or leave it out');
     }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as l1 from '../../imports';
-import { bytes, checkCalls, dnsLabel, Problems, Quantity } from '../checks';
+import { checkCalls, dnsLabel, Problems, Quantity, storage } from '../checks';
 import { checkKeys, checkLabels, type IConfigMap, type IPersistentVolumeClaim, type ISecret, PersistentVolumeAccessMode } from '../objects';
 
 /** A volume that outlives the Pod of a sandbox. */
@@ -99,7 +99,7 @@ export class SandboxVolume {
    */
   public static persistent(name: string, options: PersistentVolumeOptions): SandboxVolume {
     const problems = SandboxVolume.problems('persistent', name);
-    problems.check('size', options.size, bytes);
+    problems.check('size', options.size, storage);
     if (Quantity.tryParse(options.size)?.isZero) {
       problems.add('size', options.size, "a volume needs room: for example '10Gi'");
     }
@@ -137,7 +137,7 @@ export class SandboxVolume {
    */
   public static emptyDir(name: string, options: EmptyDirOptions = {}): SandboxVolume {
     const problems = SandboxVolume.problems('emptyDir', name);
-    problems.check('sizeLimit', options.sizeLimit, bytes);
+    problems.check('sizeLimit', options.sizeLimit, storage);
     problems.throwIfAny();
     return new SandboxVolume(name, {
       name,

@@ -113,5 +113,5 @@ export function cookbookManifests(): Record<string, string> {
 
 /** What the library says about a template with two mistakes, in any language. */
 export const TWO_PROBLEMS = `2 problems:
-  agents/python: containers[0].memory is '512 MB': write a non-negative number with an optional unit: '500m', '2', '512Mi', '10Gi' (units: n u m k M G T P E, Ki Mi Gi Ti Pi Ei)
+  agents/python: containers[0].memory is '512 MB': there is no such unit: write '512Mi' (units: n u m k M G T P E, Ki Mi Gi Ti Pi Ei)
   agents/python: containers[0].securityContext.runAsUser is 0: name it: relaxations: [Relaxation.RUN_AS_ROOT]`;

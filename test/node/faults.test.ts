@@ -18,7 +18,7 @@ interface Fault {
 const FAULTS: { readonly [name: string]: Fault } = {
   'missing-image': { container: { image: 'registry.example/none:1' }, says: /container "main" is waiting: ImagePullBackOff: cannot pull the image "registry\.example\/none:1": .*registry\.example/ },
   'missing-class': { isolation: Isolation.runtimeClass('no-such-class'), says: /RuntimeClass "no-such-class" not found/ },
-  'too-large': { container: { cpu: '1000' }, says: /Unschedulable: 0\/1 nodes are available: 1 Insufficient cpu/ },
+  'too-large': { container: { cpu: '1000000m' }, says: /Unschedulable: 0\/1 nodes are available: 1 Insufficient cpu/ },
   'crash': { container: SH('exit 3'), says: /container "main" keeps terminating: CrashLoopBackOff: Error, exit code 3/ },
   'crash-under-gvisor': { container: SH('exit 3'), isolation: Isolation.gvisor(), says: /container "main" keeps terminating: CrashLoopBackOff: Error, exit code 3/ },
   'out-of-memory': { container: { ...SH('dd if=/dev/zero of=/dev/null bs=200M count=1'), memoryLimit: '32Mi' }, says: /container "main" keeps terminating: CrashLoopBackOff: OOMKilled, exit code 137/ },
