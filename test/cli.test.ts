@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Chart, Yaml } from 'cdk8s';
-import { Sandbox, SandboxNetwork, SandboxTemplate, SandboxVolume, SandboxWarmPool, UpdateStrategy } from '../src';
+import { Lifetime, Sandbox, SandboxClaim, SandboxNetwork, SandboxTemplate, SandboxVolume, SandboxWarmPool, UpdateStrategy } from '../src';
 import { main } from '../src/cli/main';
 import { COMMANDS } from '../src/generated/commands.gen';
 import { CONTAINER, POD, synth, testChart } from './helpers';
@@ -133,6 +133,17 @@ describe('diff', () => {
     expect(changes(template('a:1', UpdateStrategy.RECREATE), template('a:2', UpdateStrategy.RECREATE))).toEqual([
       'warning members-replaced SandboxTemplate agents/python: all idle Sandboxes of pool pool (3) are replaced at once; Sandboxes that are claimed stay as they are',
     ]);
+  });
+
+  test('a claim keeps the Sandbox that it has', () => {
+    const claim = (props: object): Make => chart => new SandboxClaim(chart, 'job', { pool: SandboxWarmPool.fromName('pool'), ...props });
+    expect(changes(claim({}), claim({ env: { MODE: 'batch' } }))).toEqual(['warning claim-edit SandboxClaim agents/job: a claim that has a Sandbox keeps it as it is']);
+    expect(changes(claim({}), claim({ lifetime: Lifetime.until('2027-01-31T17:00:00Z') }))).toEqual([]);
+  });
+
+  test('what is removed ends', () => {
+    const pool: Make = chart => new SandboxWarmPool(chart, 'pool', { template: SandboxTemplate.fromName('python') });
+    expect(changes(pool, () => undefined)).toEqual(['warning removed SandboxWarmPool agents/pool: it is removed: its idle Sandboxes end']);
   });
 });
 

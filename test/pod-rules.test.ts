@@ -113,3 +113,12 @@ describe('synthesis refuses the same', () => {
     expect(message).toContain("hostname is 'a.b'");
   });
 });
+
+test('a mistake is found in each object that has it, also where their Pods are alike, and in none that is like them but for it', () => {
+  const sandbox = (name: string, cpu: string) => ({
+    apiVersion: 'agents.x-k8s.io/v1beta1', kind: 'Sandbox', metadata: { name, namespace: 'agents' },
+    spec: { podTemplate: { spec: { containers: [{ name: 'main', image: 'registry.example/a:1', resources: { requests: { cpu } } }] } } },
+  });
+  const found = Checks.ofManifests([sandbox('a', '1000m'), sandbox('b', '1000'), sandbox('c', '1000m'), sandbox('d', '1000')]);
+  expect(found.map(({ rule, object }) => `${rule}: ${object}`)).toEqual(['cpu-amount: Sandbox agents/b', 'cpu-amount: Sandbox agents/d']);
+});

@@ -15,7 +15,7 @@ const IMAGE = new RegExp([
   '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*)*',
   '(?::\\w[-.\\w]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]+)?$',
 ].join(''));
-const PLACEHOLDER = /[${}<>]|REPLACE/;
+const PLACEHOLDER = /[${}<>]|REPLACE|PLACEHOLDER|^__\w+__$/;
 
 /**
  * A rule about each Sandbox, template and claim alone. Many objects of an app describe the same Pod, and only the first of them is looked at

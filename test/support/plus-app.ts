@@ -1,7 +1,8 @@
 import { App, Chart, Duration } from 'cdk8s';
 import type * as kplus from 'cdk8s-plus-33';
 import {
-  AgentSandboxController, Isolation, NetworkPeer, NetworkPort, Sandbox, SandboxClaim, SandboxNetwork, SandboxTemplate, SandboxVolume, Tenant,
+  AgentSandboxController, Isolation, NetworkPeer, NetworkPort, Sandbox, SandboxClaim, SandboxNetwork, SandboxTemplate, SandboxVolume,
+  SandboxWarmPool, Tenant,
 } from 'cdk8s-agent-sandbox';
 
 /** An app that gives the library every object and value of cdk8s-plus that it takes. The test of versions puts other ones in place of 33. */
@@ -20,7 +21,7 @@ export function plusApp(plus: typeof kplus): App {
     .allowEgressTo(NetworkPeer.fromPlus(plus.Namespaces.all(chart, 'all')))
     .allowEgressTo(NetworkPeer.fromPlus(plus.NetworkPolicyIpBlock.ipv4(chart, 'block', '10.0.0.0/8', ['10.1.0.0/16'])));
 
-  new Sandbox(chart, 'box', {
+  const sandbox = new Sandbox(chart, 'box', {
     containers: [{
       image: 'registry.example/python@sha256:0123',
       imagePullPolicy: plus.ImagePullPolicy.IF_NOT_PRESENT,
@@ -65,6 +66,18 @@ export function plusApp(plus: typeof kplus): App {
   });
   const template = SandboxTemplate.fromPod(chart, 'from-pod', pod, { isolation: Isolation.gvisor() });
   new SandboxClaim(chart, 'claim', { pool: template.addWarmPool('pool', { replicas: 1 }) });
+  // @ts-expect-error A template is no pool.
+  void (() => new SandboxClaim(chart, 'template-as-pool', { pool: template }));
+  // @ts-expect-error A Secret is no pool.
+  void (() => new SandboxClaim(chart, 'secret-as-pool', { pool: secret }));
+  // @ts-expect-error A Sandbox is no template.
+  void (() => new SandboxWarmPool(chart, 'sandbox-as-template', { template: sandbox }));
+  // @ts-expect-error A pool is no template.
+  void (() => new SandboxClaim(chart, 'pool-as-template', { template: SandboxWarmPool.fromName('pool') }));
+  // @ts-expect-error A namespace is no template.
+  void (() => new SandboxWarmPool(chart, 'namespace-as-template', { template: new plus.Namespace(chart, 'other') }));
+  // @ts-expect-error A name alone is no pool.
+  void (() => new SandboxClaim(chart, 'text-as-pool', { pool: 'pool' }));
   // @ts-expect-error A Secret is no template.
   void (() => new SandboxClaim(chart, 'not-a-template', { template: secret }));
   // @ts-expect-error A namespace is no pool.
