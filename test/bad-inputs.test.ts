@@ -89,7 +89,7 @@ const BAD_INPUTS: readonly (readonly [about: string, action: () => unknown, mess
   ['plain JavaScript', () => untyped({ containers: CONTAINER }),
     'test/box: containers is {"image":"registry.example/python@sha256:0123"}: write it as a list: [{"image":"registry.example/python@sha256:0123"}]'],
   ['plain JavaScript', () => untyped({ containers: [{ ...CONTAINER, ports: [8080], cpu: 1, env: { A: kplus.EnvValue.fromValue(undefined as any) } }] }),
-    "3 problems:\n  test/box: containers[0].cpu is 1: write it as a string: '1'\n  test/box: containers[0].env['A'] is an EnvValue: use a string, or an EnvValue of cdk8s-plus that has a value, such as EnvValue.fromValue('…')\n  test/box: containers[0].ports[0] is 8080: write an object: { port: … }"],
+    "3 problems:\n  test/box: containers[0].cpu is 1: write it as a string: '1'\n  test/box: containers[0].env['A'] is an EnvValue: use a string, EnvSource.secretKey(…), or an EnvValue of cdk8s-plus that has a value, such as EnvValue.fromValue('…')\n  test/box: containers[0].ports[0] is 8080: write an object: { port: … }"],
   ['plain JavaScript', () => untyped({ containers: [{ ...CONTAINER, livenessProbe: {}, port: '8080', env: [{ name: 'A', value: 'b' }] }] }),
     `3 problems:\n  test/box: containers[0].livenessProbe is {}: SandboxContainer has no such prop: use liveness\n  test/box: containers[0].env is [{"name":"A","value":"b"}]: write an object: { NAME: '…' }\n  test/box: containers[0].port is '8080': write the number without quotes: 8080`],
   ['plain JavaScript', () => untyped({ podLabels: { team: 7 }, terminationGracePeriod: 30, nodeName: null }),

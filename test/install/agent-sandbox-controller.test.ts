@@ -209,7 +209,7 @@ test.each<[string, (props: any) => unknown, string]>([
   ['no id', () => new (AgentSandboxController as any)(testApp(), '', { image: 'a' }), "AgentSandboxController: id is '': define it in an app"],
   ['an unknown prop', () => install({ namespaced: true } as any), 'agent-sandbox: namespaced is true: AgentSandboxControllerProps has no such prop'],
   ['a text for the router', () => install({ router: 'router:1' } as any), "agent-sandbox: router is 'router:1': write an object"],
-  ['a Secret as a text', () => install({ router: { image: 'router:1', tlsSecret: 'cert' } } as any), "agent-sandbox: router.tlsSecret is 'cert': use a Secret of cdk8s-plus"],
+  ['a Secret as a text', () => install({ router: { image: 'router:1', tlsSecret: 'cert' } } as any), "agent-sandbox: router.tlsSecret is 'cert': use ObjectReference.secret('…'), or a Secret of cdk8s-plus"],
 ])('%s is refused with an error of its own', (_what, make, message) => {
   expect(messageOf(() => make({}))).toContain(message);
 });
