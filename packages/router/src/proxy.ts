@@ -6,7 +6,7 @@ import { sendRefusal } from './respond.js';
 import { HOP_BY_HOP, namedByConnection } from './contract.js';
 import type { Deadline } from './deadline.js';
 import { GrpcExchange, isGrpc } from './grpc.js';
-import { hasBody } from './http2.js';
+import { hasBody, streamOf } from './http2.js';
 import type { Counts } from './limits.js';
 import type { RequestRecord } from './record.js';
 import { badRequest, cannotConnect, internalError, timedOut, tooLarge, tooManyRequests, unexpectedUpgrade, Refusal } from './refusal.js';
@@ -16,6 +16,9 @@ import { hostOf, type Upstreams } from './upstreams.js';
 
 /** Methods that may be sent twice without harm (RFC 9110, section 9.2.1). */
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
+/** Bytes of an answer that is written as one text with its head, which takes one buffer instead of three. */
+const SMALL_ANSWER_BYTES = 16_384;
 
 /** What undici says of an answer 101 to an ordinary request. */
 const BAD_UPGRADE = 'bad upgrade';
@@ -157,6 +160,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   private controller?: Dispatcher.DispatchController;
   private isOver = false;
   private hasAnswer = false;
+  /** Whether the head of the answer was sent. Until then, the first piece of its body is held: it may be all of it. */
+  private isReleased = false;
+  private held: Buffer | undefined;
   private forgetDeadline!: () => void;
   private settle!: (failure: Failure | undefined) => void;
   private fail!: (error: unknown) => void;
@@ -216,12 +222,31 @@ class Exchange implements Dispatcher.DispatchHandler {
     response.writeHead(status, message !== undefined && /^[\x20-\x7e]*$/.test(message) ? message : '', this.admitted.answered(answerHeaders(raw, headers.connection)));
     this.record.status = status;
     // At once, but in one piece with what has come along with them.
-    process.nextTick(() => !this.isOver && this.record.bytesOut === 0 && response.flushHeaders());
+    process.nextTick(() => !this.isOver && this.release());
+  }
+
+  /** Sends the head, and the piece that was held. */
+  private release(): void {
+    const { held, response } = this;
+    if (this.isReleased) {
+      return;
+    }
+    this.isReleased = true;
+    if (held === undefined) {
+      response.flushHeaders();
+    } else if (!response.write(held)) {
+      this.controller!.pause();
+    }
   }
 
   public onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.deadline.refresh();
     this.record.bytesOut += chunk.length;
+    if (!this.isReleased && this.held === undefined) {
+      this.held = chunk;
+      return;
+    }
+    this.release();
     if (!this.response.write(chunk)) {
       controller.pause();
     }
@@ -231,7 +256,14 @@ class Exchange implements Dispatcher.DispatchHandler {
     for (const name in trailers) {
       this.response.addTrailers({ [name]: trailers[name] as string });
     }
-    this.response.end();
+    const { held } = this;
+    if (held === undefined || this.isReleased) {
+      this.response.end();
+    } else if (held.length <= SMALL_ANSWER_BYTES && streamOf(this.request) === undefined) {
+      this.response.end(held.toString('latin1'), 'latin1');
+    } else {
+      this.response.end(held);
+    }
     if (this.response.writableLength > 0) {
       // A client that does not fetch the rest is given up.
       this.response.setTimeout(this.deadline.ms);
