@@ -1,4 +1,3 @@
-import { definedOnly } from 'agent-sandbox-api';
 import type { IncomingMessage } from 'node:http';
 import { isLoopback } from './addresses.js';
 import type { Authentication, Caller, SandboxRef } from './auth/index.js';
@@ -74,7 +73,7 @@ export class Admission {
     if (request.rawHeaders.length > 2 * MAX_HEADERS) {
       throw new Refusal(431, `The request has more than ${MAX_HEADERS} headers.`);
     }
-    const { own, forwarded } = sortHeaders(request.rawHeaders, request.headers.connection);
+    const { own, forwarded, hasTraces } = sortHeaders(request.rawHeaders, request.headers.connection);
     const host = own.get('host');
     if (host !== undefined && !isHost(host)) {
       throw badRequest('The Host header is not a name or an address with an optional port.');
@@ -92,7 +91,7 @@ export class Admission {
       const permission = this.permit(request, contract, route, own.get('authorization'), isEncrypted, record);
       // Nearly always all is known already, and nothing has to be waited for.
       const { caller, question, identified } = permission instanceof Promise ? await deadline.bound(permission) : permission;
-      const headers = this.forwarded(host, forwarded, own, route, identified, record);
+      const headers = this.forwarded(host, hasTraces ? browser?.cleaned(forwarded) ?? forwarded : forwarded, own, route, identified, record);
       const { traceHeaders } = this.options;
       return {
         caller, contract, question, deadline,
@@ -127,9 +126,8 @@ export class Admission {
     host: string | undefined, headers: string[], own: ReadonlyMap<string, string>, route: Route | undefined, { handsOnAuthorization }: Identified,
     { outside }: RequestRecord,
   ): string[] {
-    const { browser } = this.options;
     const all = host === undefined ? [] : ['Host', host];
-    all.push(...(browser === undefined ? headers : browser.cleaned(headers)));
+    all.push(...headers);
     const authorization = handsOnAuthorization ? own.get('authorization') : undefined;
     if (authorization !== undefined) {
       all.push('Authorization', authorization);
@@ -157,8 +155,8 @@ export class Admission {
     if (!rates.take(caller.key)) {
       throw tooManyRequests('Too many requests.');
     }
-    const sandbox = targets.sandbox({ namespace, id, ...definedOnly({ uid: claimed }) });
-    const ref = { namespace, name: id, ...definedOnly({ uid: sandbox?.metadata.uid }) };
+    const sandbox = targets.sandbox({ namespace, id, uid: claimed });
+    const ref = { namespace, name: id, uid: sandbox?.metadata.uid };
     if (identified.uid !== undefined && sandbox !== undefined && identified.uid !== sandbox.metadata.uid) {
       // A later Sandbox of the same name is not the one that the session is for.
       throw identified.challenge();
@@ -178,7 +176,7 @@ export class Admission {
       }
       // From here on the UID is fixed: a later Sandbox of the same name was not authorized.
       const uid = claimed ?? sandbox.metadata.uid!;
-      const question: Question = { namespace, id, port, uid, ...definedOnly({ podIp }) };
+      const question: Question = { namespace, id, port, uid, podIp };
       const permission = { caller, question, identified };
       return resume === undefined ? permission : this.wake(resume, caller, ref, question, sandbox).then(() => permission);
     });
@@ -235,7 +233,7 @@ export class Admission {
 /** The contract of a request by address; of its headers, only the wait counts here. */
 function contractOf({ id, namespace, port }: Route, own: ReadonlyMap<string, string>): Contract {
   const timeoutMs = readTimeout(own.get('x-sandbox-timeout'));
-  return { id, namespace, port, ...definedOnly({ timeoutMs }) };
+  return { id, namespace, port, podIp: undefined, uid: undefined, timeoutMs };
 }
 
 /** The caller; a session whose caller is unknown by now is signed in anew. */

@@ -1,4 +1,4 @@
-import { RUNTIME_PORT, definedOnly } from 'agent-sandbox-api';
+import { RUNTIME_PORT } from 'agent-sandbox-api';
 import { canonicalAddress, isReachable } from './addresses.js';
 import { badRequest } from './refusal.js';
 
@@ -9,11 +9,11 @@ export interface Contract {
   readonly namespace: string;
   readonly port: number;
   /** Address that the caller believes the Pod to have, canonical. */
-  readonly podIp?: string;
+  readonly podIp: string | undefined;
   /** UID that the caller believes the Sandbox to have. */
-  readonly uid?: string;
+  readonly uid: string | undefined;
   /** The caller's timeout in milliseconds, not capped yet. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs: number | undefined;
 }
 
 /** The headers of a request, split into those of the router and those of the sandbox. */
@@ -22,6 +22,8 @@ export interface SortedHeaders {
   readonly own: ReadonlyMap<string, string>;
   /** For the sandbox, as names and values in turn. Without `Host`, length and forwarding headers, which the router writes. */
   readonly forwarded: string[];
+  /** Whether `Cookie` or `Referer` is among these: in requests of browsers, they may hold what is the router's. */
+  readonly hasTraces: boolean;
 }
 
 /** Headers that end at the next hop, in both directions (RFC 9110, section 7.6.1), and old spellings of them. */
@@ -36,6 +38,14 @@ const OWN: ReadonlySet<string> = new Set(['authorization', 'host']);
 /** Headers that it writes itself, or that are about the hop to it. */
 const REPLACED: ReadonlySet<string> = new Set(['content-length', 'expect', 'forwarded']);
 const FORWARDED_PREFIX = 'x-forwarded-';
+const TRACES: ReadonlySet<string> = new Set(['cookie', 'referer']);
+
+/** What becomes of a header: for the router, for the sandbox, or for neither. `trace`: for the sandbox, and see `SortedHeaders.hasTraces`. */
+type Kind = 'own' | 'dropped' | 'trace' | 'forwarded';
+
+/** Kinds of the names that were seen, as they were spelled: most requests have the same few. */
+const KNOWN_KINDS = new Map<string, Kind>();
+const MOST_KNOWN_KINDS = 1_000;
 
 /** A label of the DNS, RFC 1123: 1 to 63 lower-case letters, digits and inner hyphens. */
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -48,19 +58,37 @@ const UID = /^[A-Za-z0-9._-]{1,128}$/;
 export function sortHeaders(raw: readonly string[], connection: string | undefined): SortedHeaders {
   const own = new Map<string, string>();
   const forwarded: string[] = [];
+  let hasTraces = false;
   const named = namedByConnection(connection);
   for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i]!.toLowerCase();
-    if (OWN.has(name) || name.startsWith(OWN_PREFIX)) {
+    const kind = kindOf(raw[i]!);
+    if (kind === 'own') {
+      const name = raw[i]!.toLowerCase();
       if (own.has(name)) {
         throw badRequest(`The header ${raw[i]} occurs twice.`);
       }
       own.set(name, raw[i + 1]!);
-    } else if (!HOP_BY_HOP.has(name) && !REPLACED.has(name) && !name.startsWith(FORWARDED_PREFIX) && !named?.has(name)) {
+    } else if (kind !== 'dropped' && !named?.has(raw[i]!.toLowerCase())) {
+      hasTraces ||= kind === 'trace';
       forwarded.push(raw[i]!, raw[i + 1]!);
     }
   }
-  return { own, forwarded };
+  return { own, forwarded, hasTraces };
+}
+
+function kindOf(spelled: string): Kind {
+  const known = KNOWN_KINDS.get(spelled);
+  if (known !== undefined) {
+    return known;
+  }
+  if (KNOWN_KINDS.size >= MOST_KNOWN_KINDS) {
+    KNOWN_KINDS.clear();
+  }
+  const name = spelled.toLowerCase();
+  const isDropped = HOP_BY_HOP.has(name) || REPLACED.has(name) || name.startsWith(FORWARDED_PREFIX);
+  const kind = OWN.has(name) || name.startsWith(OWN_PREFIX) ? 'own' : isDropped ? 'dropped' : TRACES.has(name) ? 'trace' : 'forwarded';
+  KNOWN_KINDS.set(spelled, kind);
+  return kind;
 }
 
 /** The headers that a `Connection` header declares to end at the next hop; undefined if there are none. */
@@ -91,7 +119,7 @@ export function readContract(own: ReadonlyMap<string, string>, allowLoopback: bo
     throw badRequest('Invalid sandbox UID format.');
   }
   const timeoutMs = readTimeout(own.get('x-sandbox-timeout'));
-  return { id, namespace, port, ...definedOnly({ podIp, uid: uid || undefined, timeoutMs }) };
+  return { id, namespace, port, podIp, uid: uid || undefined, timeoutMs };
 }
 
 function readPort(text: string | undefined): number {
@@ -127,5 +155,5 @@ export function readTimeout(text: string | undefined): number | undefined {
 
 /** The token of an `Authorization` header of the scheme `Bearer`; undefined for anything else. */
 export function bearerToken(authorization: string | undefined): string | undefined {
-  return /^bearer[ \t]+(\S+)$/i.exec(authorization?.trim() ?? '')?.[1];
+  return authorization === undefined ? undefined : /^bearer[ \t]+(\S+)$/i.exec(authorization.trim())?.[1];
 }

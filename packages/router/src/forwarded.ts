@@ -1,4 +1,3 @@
-import { definedOnly } from 'agent-sandbox-api';
 import { isIP, type BlockList } from 'node:net';
 import { clientChain, isIn, withoutMapping } from './addresses.js';
 
@@ -12,7 +11,7 @@ export interface Outside {
   /** Whether `proto` is known: the connection is encrypted, or a trusted proxy has said so. */
   readonly isProtoKnown: boolean;
   /** As in a URL: name or address, and a port that is not the default; undefined without a `Host` header. */
-  readonly host?: string;
+  readonly host: string | undefined;
   readonly port: number;
   /** Path that a trusted proxy has taken off; empty for none. */
   readonly prefix: string;
@@ -33,7 +32,7 @@ export function outsideOf(headers: Headers, peer: string, isEncrypted: boolean, 
   const client = withoutMapping(peer);
   if (!isIn(client, trusted)) {
     const [proto, host] = [isEncrypted ? 'https' : 'http', headers.host as string | undefined] as const;
-    return { client, chain: client, proto, isProtoKnown: isEncrypted, port: portOf(host, proto), prefix: '', ...definedOnly({ host }) };
+    return { client, chain: client, proto, isProtoKnown: isEncrypted, port: portOf(host, proto), prefix: '', host };
   }
   const forwarded = (name: string) => nearest(headers[`x-forwarded-${name}`] as string | undefined);
   const chain = clientChain(peer, headers['x-forwarded-for'] as string | undefined, trusted);
@@ -47,7 +46,7 @@ export function outsideOf(headers: Headers, peer: string, isEncrypted: boolean, 
   const prefix = forwarded('prefix');
   return {
     client: chain[0]!, chain: chain.join(', '), proto: scheme, isProtoKnown: isEncrypted || proto !== undefined, port,
-    ...definedOnly({ host }),
+    host,
     prefix: prefix !== undefined && PREFIX.test(prefix) ? prefix : '',
   };
 }

@@ -51,8 +51,8 @@ export interface Question {
   readonly namespace: string;
   readonly id: string;
   readonly port: number;
-  readonly podIp?: string;
-  readonly uid?: string;
+  readonly podIp?: string | undefined;
+  readonly uid?: string | undefined;
 }
 
 /** Sandboxes and their Pods as the API server has them, and where to reach them. */

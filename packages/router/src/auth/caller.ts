@@ -3,7 +3,7 @@ export interface SandboxRef {
   readonly namespace: string;
   readonly name: string;
   /** Undefined while the router does not know a Sandbox of that name. */
-  readonly uid?: string;
+  readonly uid: string | undefined;
 }
 
 /** A use of a Sandbox: sending requests to it, or resuming it. */

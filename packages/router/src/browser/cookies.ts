@@ -34,6 +34,11 @@ export function cookieValues(header: string | undefined, name: string): string[]
 
 /** A `Cookie` header without some cookies, the others byte by byte; undefined if none is left. */
 export function withoutCookies(header: string, isOwn: (name: string) => boolean): string | undefined {
-  const kept = header.split(';').filter(pair => !isOwn(pair.split('=', 1)[0]!.trim()));
+  const kept = header.split(';').filter(pair => !isOwn(nameOf(pair)));
   return kept.length === 0 ? undefined : kept.join(';').trimStart();
+}
+
+function nameOf(pair: string): string {
+  const end = pair.indexOf('=');
+  return (end < 0 ? pair : pair.slice(0, end)).trim();
 }

@@ -144,10 +144,13 @@ export class Browser {
   }
 
   /** The headers of a sandbox's answer as the browser gets them. */
-  public answer(headers: readonly string[], route: Route | undefined, outside: Outside): string[] {
+  public answer(headers: string[], route: Route | undefined, outside: Outside): string[] {
     const { names, rewritesAnswers } = this.options;
     if (route !== undefined) {
       return rewriteAnswer(headers, route, outside, names, rewritesAnswers);
+    }
+    if (!headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'set-cookie')) {
+      return headers;
     }
     const isOwn = (i: number) => headers[i]!.toLowerCase() === 'set-cookie' && names.isOwn(headers[i + 1]!.split(/[=;]/, 1)[0]!.trim());
     return headers.filter((_, i) => !isOwn(i - i % 2));
@@ -161,11 +164,15 @@ export class Browser {
       if (value === undefined) {
         return undefined;
       }
-      return after<Session | undefined, Session | undefined>(this.sessions.get(value) ?? seal.open<Session>('session', value), session => {
+      const known = this.sessions.get(value);
+      const opened = known === undefined ? seal.open<Session>('session', value) : undefined;
+      return after<Session | undefined, Session | undefined>(known ?? opened, session => {
         if (session === undefined || session.expiresAt <= Date.now()) {
           return find(others);
         }
-        this.sessions.set(value, session);
+        if (opened !== undefined) {
+          this.sessions.set(value, session);
+        }
         return session.scope === route.scope && session.namespace === route.namespace && session.id === route.id ? session : find(others);
       });
     };

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { LRUCache } from 'lru-cache';
 import type { Outside } from '../forwarded.js';
 import { forbidden, type Refusal } from '../refusal.js';
 
@@ -35,7 +36,21 @@ export function loginProblem(request: IncomingMessage, outside: Outside, allowed
     : forbidden('A link of another site would sign you in. Open the address yourself, or add the site to --authz-cookie-allowed-origins.');
 }
 
+/** What was found out about origins, by all that it depends on: parsing them costs as much as the rest of the admission of a request. */
+const KNOWN = new LRUCache<string, boolean>({ max: 4_096 });
+
 function isOwn(origin: string, outside: Outside): boolean {
+  const { host, proto, isProtoKnown } = outside;
+  const question = `${isProtoKnown ? proto : '?'} ${host} ${origin}`;
+  let answer = KNOWN.get(question);
+  if (answer === undefined) {
+    answer = compare(origin, outside);
+    KNOWN.set(question, answer);
+  }
+  return answer;
+}
+
+function compare(origin: string, outside: Outside): boolean {
   if (outside.host === undefined || !URL.canParse(origin)) {
     return false;
   }
