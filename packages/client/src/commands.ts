@@ -49,6 +49,8 @@ const JSON_FACTOR = 6;
 const LONGEST_LINE = 8 * 1024 * 1024;
 /** Milliseconds for the answer after the runtime has ended a command, as the Python client allows. */
 const ANSWER_MARGIN_MS = 10_000;
+/** Milliseconds that the end of an answer may take after the result of its command. */
+const FAREWELL_MS = 100;
 /** Digits of a deadline in the protocol; longer ones are left to the connection. */
 const LONGEST_DEADLINE_MS = 9_999_999_999;
 
@@ -110,6 +112,8 @@ export class Commands {
     });
     const config = { command, ...(env && { envVars: env }), ...definedOnly({ cwd }) };
     let last = performance.now();
+    let result: ExecutionResult | undefined;
+    let farewell: NodeJS.Timeout | undefined;
     try {
       const body = await this.transport.stream({
         operation: 'run',
@@ -136,16 +140,26 @@ export class Commands {
           } else if (event.stderr !== undefined) {
             streams.stderr.add(Buffer.from(event.stderr, 'base64'));
           } else if (event.exit) {
-            return resultWith({ exitCode: exitCodeOf(event.exit.exitCode ?? 0) });
+            result = resultWith({ exitCode: exitCodeOf(event.exit.exitCode ?? 0) });
           } else if (event.error?.code === 'deadline_exceeded') {
-            return resultWith({ timedOut: true, limit: { timeoutMs, of: 'caller' } });
+            result = resultWith({ timedOut: true, limit: { timeoutMs, of: 'caller' } });
           } else if (event.error) {
             throw new SandboxRequestError(`run in ${claim}: ${event.error.message}`, undefined, '', true, { claim, reason: event.error.code });
           }
         }
+        if (result !== undefined) {
+          // Read to its end, the answer leaves a connection that the next request can use. The end may have arrived in a process that was held up.
+          farewell ??= setTimeout(() => setImmediate(() => body.destroy()), FAREWELL_MS);
+        }
       }
-      throw new Error('the answer ended before the command did');
+      if (result === undefined) {
+        throw new Error('the answer ended before the command did');
+      }
+      return result;
     } catch (error) {
+      if (result !== undefined) {
+        return result;
+      }
       signal?.throwIfAborted();
       if (error instanceof SandboxRequestError && (error.reason === 'not_found' || error.reason === 'permission_denied') && error.statusCode !== undefined) {
         return resultWith({ stderrBytes: Buffer.from(`Failed to execute command: ${messageOf(error.body)}`) });
@@ -163,6 +177,8 @@ export class Commands {
           claim, cause: error, reason: failure.reason, remedy: 'if a router ended it, raise its --proxy-timeout',
         },
       ) : failure;
+    } finally {
+      clearTimeout(farewell);
     }
   }
 

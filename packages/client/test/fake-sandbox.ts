@@ -22,6 +22,8 @@ export class FakeSandbox {
   }
 
   public readonly arrived: Arrived[] = [];
+  /** Connections so far. */
+  public connections = 0;
   /** Answers of the next requests, in order; the last one goes on answering. */
   public answers: Answer[] = [];
   /** Whether it plays a runtime with streams; others know the plain endpoints only, and such questions are not recorded. */
@@ -36,6 +38,7 @@ export class FakeSandbox {
   private constructor() {
     // A client that gives up in the middle of a request is part of some tests.
     this.server = createServer((request, response) => void this.handle(request, response).catch(() => undefined));
+    this.server.on('connection', () => this.connections++);
     this.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       this.arrived.push({ method: request.method!, url: request.url!, headers: request.headers, body: Buffer.alloc(0) });
       const { refuseUpgrade } = this;

@@ -92,6 +92,30 @@ describe('with a runtime that streams', () => {
     expect((await sandbox.commands.run('x')).exitCode).toBe(wanted);
   });
 
+  const result = `${JSON.stringify({ init: { processId: 1 } })}\n${JSON.stringify({ exit: { exitCode: 3 } })}\n`;
+
+  test('commands use one connection, though the end of an answer comes after the result', async () => {
+    const { bench: _bench, sandbox } = await withSandbox();
+    await using bench = _bench;
+    bench.sandbox.hasStreams = true;
+    bench.sandbox.answers = [(_, response) => response.write(result, () => setImmediate(() => response.end()))];
+    for (let i = 0; i < 3; i++) {
+      expect((await sandbox.commands.run('x')).exitCode).toBe(3);
+    }
+    expect(bench.sandbox.connections).toBe(1);
+  });
+
+  test('an answer that does not end after the result is not waited for', async () => {
+    const { bench: _bench, sandbox } = await withSandbox();
+    await using bench = _bench;
+    bench.sandbox.hasStreams = true;
+    const isComplete = new Promise<boolean>(resolve => {
+      bench.sandbox.answers = [(_, response) => response.on('close', () => resolve(response.writableFinished)).write(result)];
+    });
+    expect((await sandbox.commands.run('x')).exitCode).toBe(3);
+    expect(await isComplete).toBe(false);
+  });
+
   test('an answer that ends before the command is an error, never a result', async () => {
     const { bench: _bench, sandbox } = await withSandbox();
     await using bench = _bench;
