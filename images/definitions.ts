@@ -68,6 +68,12 @@ export const DEFINITIONS: { readonly [image: string]: ImageDefinition } = {
     program: { name: 'router', folder: '/app', modules: [] },
     env: PRODUCTION, workingDir: '/', ports: [], entrypoint: [NODE, '/app/router.mjs'],
   },
+  'client': {
+    description: 'The command line of the client, for "agent-sandbox mcp" as a service and for jobs. Writes to no file',
+    user: 65532,
+    program: { name: 'client', folder: '/app', modules: [] },
+    env: PRODUCTION, workingDir: '/', ports: [], entrypoint: [NODE, '/app/client.mjs'],
+  },
   'runtime': {
     ...runtime,
     description: 'The server inside a sandbox, to build upon. /app is writable',

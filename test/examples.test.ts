@@ -7,7 +7,7 @@ import { EXAMPLES, exampleApps, readManifests } from '../scripts/example-apps';
 
 /** Objects beside the four kinds; a new one here is a decision, not an accident. */
 const OTHER_KINDS = [
-  'ConfigMap', 'HorizontalPodAutoscaler', 'Ingress', 'Namespace', 'NetworkPolicy', 'PodDisruptionBudget', 'PodMonitoring', 'ResourceQuota',
+  'ConfigMap', 'Deployment', 'HorizontalPodAutoscaler', 'Ingress', 'Namespace', 'NetworkPolicy', 'PodDisruptionBudget', 'PodMonitoring', 'ResourceQuota',
   'RuntimeClass', 'ScaledObject', 'Service', 'ServiceAccount', 'TriggerAuthentication', 'ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding',
 ];
 
@@ -24,7 +24,7 @@ afterAll(() => fs.rmSync(workDir, { recursive: true }));
 test('there is an example for every use case', () => {
   expect(exampleApps()).toEqual([
     'admission-policy', 'aio', 'bare-sandboxes', 'composition', 'datascience', 'gemini-computer-use', 'gitops/platform', 'gitops/research', 'jupyterlab',
-    'network-cookbook', 'policy-tests', 'python-runtime', 'quickstart', 'vscode', 'warm-pool-hpa', 'warm-pool-keda',
+    'mcp-service', 'network-cookbook', 'policy-tests', 'python-runtime', 'quickstart', 'vscode', 'warm-pool-hpa', 'warm-pool-keda',
   ]);
 });
 

@@ -56,6 +56,11 @@ export class CommandLine implements AsyncDisposable {
     return this.spawn([this.file, command, '--kubeconfig', await this.kubeconfig(bench.api.url), '--url', bench.sandbox.url, ...args], options);
   }
 
+  /** Starts the command line with these arguments alone. */
+  public run(args: readonly string[]): ChildProcess {
+    return this.spawn([this.file, ...args]);
+  }
+
   /** Starts a program that may import the SDK as `./sdk.mjs`. */
   public async program(source: string, env: NodeJS.ProcessEnv): Promise<ChildProcess> {
     const file = join(this.dir, `program-${this.children.size}.mjs`);

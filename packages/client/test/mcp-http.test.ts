@@ -1,13 +1,18 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { type IncomingMessage, type Server, createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { parseAllDocuments } from 'yaml';
 import { waitFor } from '../../../testbed/src/index.js';
+import { freePort } from '../../../testbed/src/ports.js';
 import { SandboxClient } from '../src/client.js';
 import { SandboxConnection } from '../src/connection/index.js';
 import { McpHttpServer, type McpHttpOptions, listenAddress } from '../src/mcp/http.js';
+import { CommandLine, ended } from './command-line.js';
 
 /** Users by token, as the router knows them. */
 const USERS: Readonly<Record<string, { username: string; uid?: string }>> = {
@@ -267,3 +272,22 @@ describe('MCP over HTTP', () => {
     expect(() => listenAddress('8090', true)).toThrow(/give host:port/);
   });
 });
+
+test('the Deployment of the example runs, and answers its probes and an agent at its host', async () => {
+  const manifests = await readFile(fileURLToPath(new URL('../../../examples/mcp-service/manifests/mcp-service.k8s.yaml', import.meta.url)), 'utf8');
+  const { spec } = parseAllDocuments(manifests).map(document => document.toJS()).find(({ kind }) => kind === 'Deployment');
+  const [{ args, readinessProbe, ports }] = spec.template.spec.containers;
+  const port = await freePort();
+  const replaced = new Map<string, string>([[`--http=:${ports[0].containerPort}`, `--http=:${port}`], ['--url', `--url=${router.url}`], ['--ca-file', '']]);
+  const own = (args as string[]).map(arg => replaced.get(arg) ?? replaced.get(arg.split('=')[0]!) ?? arg).filter(arg => arg !== '');
+  expect(own.filter((arg, i) => arg !== args[i])).not.toEqual([]);
+  await using commandLine = await CommandLine.build();
+  const child = commandLine.run(own);
+  const end = ended(child);
+  const url = `http://127.0.0.1:${port}/mcp`;
+  await waitFor(() => fetch(new URL(readinessProbe.httpGet.path, url)).then(({ status }) => status === 200, () => false), { what: 'the probe', timeoutMs: 30_000 });
+  expect((await send({ authorization: 'Bearer alice-1', host: 'mcp.example.com' }, INITIALIZE, { url })).status).toBe(200);
+  expect((await send({ authorization: 'Bearer alice-1', host: 'other.example.com' }, INITIALIZE, { url })).status).toBe(403);
+  child.kill('SIGTERM');
+  expect((await end).err).toContain('listening at');
+}, 120_000);
