@@ -11,11 +11,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end -}}
 
-{{/* An image of its parts; called with the value and its path. */}}
+{{/* An image of its parts; called with the value, its path, and the global values, which may name a mirror. */}}
 {{- define "agent-sandbox.image" -}}
 {{- $image := index . 0 -}}
 {{- $path := index . 1 -}}
 {{- $repository := required (printf "%s.repository is required: build and push the image, there is none in a public registry" $path) $image.repository -}}
+{{- with (index . 2 | default dict).imageRegistry -}}
+{{- $parts := splitList "/" $repository -}}
+{{- if and (gt (len $parts) 1) (regexMatch "[.:]|^localhost$" (first $parts)) -}}{{- $parts = rest $parts -}}{{- end -}}
+{{- $repository = printf "%s/%s" (trimSuffix "/" .) (join "/" $parts) -}}
+{{- end -}}
 {{- if not (or $image.tag $image.digest) -}}
 {{- fail (printf "%s.tag or %s.digest is required" $path $path) -}}
 {{- end -}}

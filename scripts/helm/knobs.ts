@@ -76,6 +76,15 @@ const oidc = (name: string, type: KnobType, default_: unknown, description: stri
     with: 'router.browser.oidc.issuerUrl', together: { ...IN_BROWSER.together, 'router.browser.oidc.issuerUrl': 'https://zz-any-zz' }, ...more,
   });
 
+/** Values of the Helm chart that are no props of the construct. */
+export const CHART_VALUES: readonly Knob[] = [
+  knob('global.imageRegistry', '', 'string', '', 'Registry, or registry and folder, to take all images from in place of their own: a mirror, such as mirror.example/proxied. Digests stay.'),
+  knob('global.imagePullSecrets', '', 'pullSecrets', [], 'Secrets with credentials of that registry, for all Pods, as `- name: …`.'),
+  knob('test.image', '', 'image', { repository: '', tag: '', digest: '' }, 'Image of the sandbox that `helm test` claims: agent-sandbox-runtime, or one built upon it. Without, there is no test.'),
+  knob('test.runtimeClassName', '', 'string', '', 'RuntimeClass of that sandbox, such as gvisor. Empty: that of the cluster.'),
+  knob('test.timeoutSeconds', '', 'integer', 120, 'Seconds that the test may take.', { least: 1 }),
+];
+
 /** Every value of the Helm chart. Flags are in the order of the command line; api/flags has their rows. */
 export const KNOBS: readonly Knob[] = [
   ...program('', '', 1, '30'),

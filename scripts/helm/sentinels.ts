@@ -83,14 +83,14 @@ function isRaw({ type }: Knob): boolean {
 
 function sentinel(knob: Knob, number: number): Sentinel {
   const text = knob.flag?.type === 'logLevel' ? String(number) : `zz-${number}-zz`;
-  const path = `$.Values.${knob.value}`;
+  const path = pathOf(knob);
   const made = (value: unknown, shown: string, inner: string): Sentinel => {
     const expression = knob.expression ?? `{{ ${inner} }}`;
     return { knob, value: knob.sentinel ?? value, shown: knob.sentinel === undefined ? shown : String([knob.sentinel].flat()[0]), expression, quoted: expression.replace(/ }}$/, ' | quote }}') };
   };
   switch (knob.type) {
     case 'image':
-      return made({ repository: text }, text, `include "agent-sandbox.image" (list ${path} "${knob.value}")`);
+      return made({ repository: text }, text, `include "agent-sandbox.image" (list ${path} "${knob.value}" $.Values.global)`);
     case 'integer': case 'seconds': case 'milliseconds':
       return made(number, String(number), `int64 ${path}`);
     case 'number':
@@ -114,9 +114,14 @@ function sentinel(knob: Knob, number: number): Sentinel {
   }
 }
 
+/** What a template reads a knob from. Secrets of registries may also be named for all charts that this one is part of. */
+function pathOf({ type, value }: Knob): string {
+  return type === 'pullSecrets' ? `(concat $.Values.${value} (($.Values.global).imagePullSecrets | default list))` : `$.Values.${value}`;
+}
+
 /** The condition under which a knob does not have its default. */
 export function condition(knob: Knob): string {
-  const path = `$.Values.${knob.value}`;
+  const path = pathOf(knob);
   if (knob.condition !== undefined) {
     return knob.condition;
   }

@@ -12,11 +12,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end -}}
 
-{{/* An image of its parts; called with the value and its path. */}}
+{{/* An image of its parts; called with the value, its path, and the global values, which may name a mirror. */}}
 {{- define "agent-sandbox.image" -}}
 {{- $image := index . 0 -}}
 {{- $path := index . 1 -}}
 {{- $repository := required (printf "%s.repository is required: build and push the image, there is none in a public registry" $path) $image.repository -}}
+{{- with (index . 2 | default dict).imageRegistry -}}
+{{- $parts := splitList "/" $repository -}}
+{{- if and (gt (len $parts) 1) (regexMatch "[.:]|^localhost$" (first $parts)) -}}{{- $parts = rest $parts -}}{{- end -}}
+{{- $repository = printf "%s/%s" (trimSuffix "/" .) (join "/" $parts) -}}
+{{- end -}}
 {{- if not (or $image.tag $image.digest) -}}
 {{- fail (printf "%s.tag or %s.digest is required" $path $path) -}}
 {{- end -}}
@@ -109,6 +114,10 @@ version: ${version}
 appVersion: ${JSON.stringify(version)}
 kubeVersion: ">=1.31.0-0"
 keywords: [agent-sandbox, sandbox, ai-agents, gvisor]
+annotations:
+  artifacthub.io/category: ai-machine-learning
+  artifacthub.io/license: Apache-2.0
+  artifacthub.io/operator: "true"
 home: https://github.com/cdk8s-agent-sandbox/cdk8s-agent-sandbox
 `;
 }
@@ -118,7 +127,7 @@ export function readme(table: string): string {
 # Helm chart agent-sandbox
 
 Installs the CustomResourceDefinitions, the controller and, where asked, the router, from the same code as the construct
-\`AgentSandboxController\`. No webhook, no certificates, no hooks.
+\`AgentSandboxController\`. No webhook, no certificates, no hooks but those of \`helm test\`.
 
 \`\`\`
 helm install agent-sandbox ./chart --namespace agent-sandbox-system --create-namespace \\
@@ -138,6 +147,9 @@ done
 \`\`\`
 
 * **One release per cluster.** The kinds are cluster-wide, and so is the controller unless \`namespaces\` names some.
+* **A mirror**: \`global.imageRegistry=mirror.example/proxied\` takes all images from there, by the same names and digests.
+* **\`helm test agent-sandbox --logs\`** claims a sandbox, runs a command in it and deletes the claim. It needs \`test.image\`, which the chart of a
+  release has. Its Pod may create this one claim, read and delete it, and nothing else.
 * Values are checked (\`values.schema.json\`): a misspelt one is an error.
 
 ## Values

@@ -12,6 +12,8 @@ const IMAGE_PARTS: readonly (readonly [part: string, description: string])[] = [
 
 /** What a value is for, where it stands for several knobs. */
 const SECTIONS: { readonly [path: string]: string } = {
+  'global': 'Values for all charts that this one is part of. Others may be there as well.',
+  'test': 'What `helm test` does: it claims a sandbox and runs a command in it.',
   'controller': 'The command line of the controller. Unset values have the default of the program.',
   'monitoring': 'Objects for the operator of Prometheus, and for Grafana.',
   'router': 'The router in front of the sandboxes. Who asks needs a token of the cluster with its audience, and `create` of `sandboxes/proxy`.',
@@ -56,7 +58,7 @@ export function valuesYaml(knobs: readonly Knob[]): string {
 /** `values.schema.json`: unknown values are refused, as they are typing errors. */
 export function valuesSchema(knobs: readonly Knob[]): Schema {
   const root = objectSchema();
-  (root.properties as Schema).global = { type: 'object', description: 'Values of a chart that this one is part of.' };
+  (root.properties as Schema).global = { type: 'object', description: SECTIONS.global, properties: {} };
   for (const knob of knobs) {
     const keys = knob.value.split('.');
     const last = keys.pop()!;

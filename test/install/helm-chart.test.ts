@@ -83,6 +83,45 @@ describeWithPrograms('the Helm chart', () => {
     expect(helm('lint', '--strict', CHART, '--set', 'image.repository=registry.example/controller,image.digest=sha256:0')).toContain('0 chart(s) failed');
   });
 
+  const everything = (values: Values) => {
+    const file = path.join(folder, 'everything.json');
+    fs.writeFileSync(file, JSON.stringify(values));
+    return parseAllDocuments(helm('template', 'agent-sandbox', small, '--namespace', NAMESPACE, '--values', file)).map(document => document.toJS()).filter(Boolean);
+  };
+  const WITH_TEST = { image: { ...IMAGE, digest: 'sha256:1' }, router: { enabled: true, image: { repository: 'localhost:5000/router', tag: 'a' } }, test: { image: { repository: 'runtime', tag: 'b' } } };
+  /** What an object has at every key of this name, at any depth. */
+  const allOf = (value: any, key: string): any[] => (typeof value !== 'object' || value === null ? []
+    : Object.entries(value).flatMap(([name, inner]) => [...(name === key ? [inner] : []), ...allOf(inner, key)]));
+
+  test('takes all images from a mirror, by their names and digests, with its Secrets', () => {
+    const images = (values: Values) => allOf(everything(values), 'image').sort();
+    const own = ['localhost:5000/router:a', ...Array(2).fill('registry.example/agent-sandbox-controller:1.0@sha256:1'), 'runtime:b'];
+    expect(images(WITH_TEST)).toEqual(own);
+    const mirrored = { ...WITH_TEST, imagePullSecrets: [{ name: 'own' }], global: { imageRegistry: 'mirror.example/proxied/', imagePullSecrets: [{ name: 'mirror' }], theirs: 1 } };
+    expect(images(mirrored)).toEqual(own.map(image => `mirror.example/proxied/${image.replace(/^(localhost:5000|registry\.example)\//, '')}`).sort());
+    const secrets = allOf(everything(mirrored), 'imagePullSecrets');
+    expect(secrets.length).toBe(4);
+    expect(new Set(secrets.map(list => list.map(({ name }: any) => name).join()))).toEqual(new Set(['own,mirror', 'mirror']));
+  });
+
+  test('has a test where there is an image for its sandbox, whose Pod may do nothing but handle its one claim', () => {
+    const hooks = (values: Values) => everything(values).filter(({ metadata }) => metadata.annotations?.['helm.sh/hook'] === 'test');
+    expect(hooks({ ...WITH_TEST, test: {} })).toEqual([]);
+    expect(hooks({ ...WITH_TEST, controller: { extensions: false } })).toEqual([]);
+    const found = hooks({ ...WITH_TEST, nameOverride: 'mine' });
+    expect(found.map(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`)).toEqual([
+      ...['ServiceAccount mine-test', 'SandboxTemplate mine-test', 'SandboxWarmPool shadow-pool-mine-test', 'Role mine-test', 'RoleBinding mine-test', 'Pod mine-test']
+        .map(text => text.replace(' ', ` ${NAMESPACE}/`)),
+    ]);
+    const role = found.find(({ kind }) => kind === 'Role');
+    const claims = { apiGroups: ['extensions.agents.x-k8s.io'], resources: ['sandboxclaims'] };
+    expect(role.rules).toEqual([{ ...claims, verbs: ['create'] }, { ...claims, resourceNames: ['mine-test'], verbs: ['get', 'delete'] }]);
+    // Where the controller watches some namespaces only, a claim elsewhere would wait forever.
+    expect(new Set(hooks({ ...WITH_TEST, namespaces: ['team-a', 'team-b'] }).map(({ metadata }) => metadata.namespace))).toEqual(new Set(['team-a']));
+    expect(found.find(({ kind }) => kind === 'SandboxTemplate').spec.podTemplate.spec).not.toHaveProperty('runtimeClassName');
+    expect(allOf(hooks({ ...WITH_TEST, test: { ...WITH_TEST.test, runtimeClassName: 'gvisor' } }), 'runtimeClassName')).toEqual(['gvisor']);
+  });
+
   test('at its defaults, is the construct', () => {
     const values = valuesWith({ 'crds.install': true });
     expect(propsOf(KNOBS, { ...values, image: IMAGE })).toMatchObject({ image: 'registry.example/agent-sandbox-controller:1.0' });

@@ -53,8 +53,9 @@ describeWithNode('the ways to install', testbed => {
     const { cluster, namespace } = testbed;
     const uid = async () => (await cluster.admin.get({ apiVersion: 'v1', kind: 'Pod', namespace, name: 'by-file' })).metadata.uid;
     const before = await uid();
-    await helm('install', 'agent-sandbox', path.join(ROOT, 'chart'), '--take-ownership', '--wait', '--timeout', '150s', '--set', [image('', IMAGES.controller), image('router.', IMAGES.router), 'router.enabled=true'].join());
+    await helm('install', 'agent-sandbox', path.join(ROOT, 'chart'), '--take-ownership', '--wait', '--timeout', '150s', '--set', [image('', IMAGES.controller), image('router.', IMAGES.router), 'router.enabled=true', image('test.', IMAGES.runtime)].join());
     await serves('by-helm');
+    expect(await helm('test', 'agent-sandbox', '--logs', '--timeout', '150s')).toContain('ran a command in it');
     expect(await uid()).toBe(before);
     await helm('uninstall', 'agent-sandbox', '--wait', '--timeout', '150s');
     expect(await cluster.admin.list('apps/v1', 'Deployment', SYSTEM)).toEqual([]);
