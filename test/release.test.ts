@@ -1,16 +1,22 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import Ajv from 'ajv';
 import { parse, parseAllDocuments } from 'yaml';
 import { exampleApps, EXAMPLES, readManifests } from '../scripts/example-apps';
+import { sbomOf } from '../scripts/oci/sbom';
+import { writeChartLayout } from '../scripts/release/artifacts';
 import { described, provenance, table } from '../scripts/release/manifest';
 import { jsonSchemas } from '../scripts/release/schemas';
 import { packFolder } from '../scripts/release/tar';
 import { changesOf, checkVersion, exportTree, packagesOf, releasedChangelog, setVersion } from '../scripts/release/tree';
 import { crds } from '../src/objects/crds';
+import { describeWithTools } from '../testbed/src/jest/index.js';
 
 const ROOT = path.join(__dirname, '..');
 const work = fs.mkdtempSync(path.join(os.tmpdir(), 'release-'));
@@ -135,6 +141,45 @@ describe('JSON schemas', () => {
     expect(errorsOf({ ...pool, spec: { ...pool.spec, poolSize: 3 } })).toEqual(['/spec must NOT have additional properties {"additionalProperty":"poolSize"}']);
     expect(errorsOf({ ...pool, spec: { ...pool.spec, replicas: '3' } })).toEqual(['/spec/replicas must be integer {"type":"integer"}']);
   });
+});
+
+test('a bill of materials has the same bytes each time', () => {
+  const packages = { debian: {}, pypi: {}, npm: { yaml: '2.8.0' } };
+  expect(sbomOf('release', '0.1.0', packages)).toBe(sbomOf('release', '0.1.0', packages));
+});
+
+describeWithTools('the chart as an OCI layout', ['helm'], pathOf => {
+  test('is what Helm pulls from a registry, byte for byte', async () => {
+    const packed = await packFolder(path.join(ROOT, 'chart'), 'agent-sandbox');
+    const [archive, layout] = [path.join(work, 'chart.oci.tar'), path.join(work, 'layout')];
+    const digest = await writeChartLayout(archive, packed, read(ROOT, 'chart', 'Chart.yaml'));
+    fs.mkdirSync(layout);
+    execFileSync('tar', ['-xf', archive, '-C', layout]);
+    const blob = (name: string) => fs.readFileSync(path.join(layout, 'blobs', 'sha256', name.replace('sha256:', '')));
+    const index = JSON.parse(read(layout, 'index.json'));
+    expect(index.manifests).toMatchObject([{ digest, annotations: { 'org.opencontainers.image.ref.name': '0.0.0' } }]);
+
+    // A registry that has this layout alone.
+    const registry = createServer(({ url }, response) => {
+      const [, kind, reference] = /^\/v2\/charts\/agent-sandbox\/(manifests|blobs)\/(.*)$/.exec(url!) ?? [];
+      const name = reference === '0.0.0' ? digest : reference;
+      if (kind === 'manifests') {
+        response.setHeader('content-type', index.manifests[0].mediaType);
+        response.setHeader('docker-content-digest', name);
+      }
+      response.end(kind ? blob(name) : '{}');
+    });
+    const { port } = await new Promise<AddressInfo>(resolve => registry.listen(0, '127.0.0.1', () => resolve(registry.address() as AddressInfo)));
+    const pulled = path.join(work, 'pulled');
+    fs.mkdirSync(pulled);
+    try {
+      await promisify(execFile)(pathOf('helm'), ['pull', `oci://127.0.0.1:${port}/charts/agent-sandbox`, '--version', '0.0.0', '--plain-http', '--destination', pulled], { env: { HOME: pulled } });
+    } finally {
+      registry.close();
+      registry.closeAllConnections();
+    }
+    expect(fs.readFileSync(path.join(pulled, 'agent-sandbox-0.0.0.tgz')).equals(packed)).toBe(true);
+  }, 60_000);
 });
 
 test('the manifest and the provenance name each file with its checksum, and no time', () => {

@@ -30,21 +30,46 @@ interface Blob {
   readonly content: Buffer;
 }
 
-/** Writes an OCI image layout as one tar file. */
+/** Writes an OCI image layout with an image as one tar file. */
 export async function writeArchive(archive: string, layers: readonly Layer[], { name, config }: ImageOptions): Promise<void> {
-  const configuration = json({
-    created: EPOCH.toISOString(),
-    architecture: ARCHITECTURES[process.arch] ?? process.arch,
-    os: 'linux',
-    config,
-    // Of the layers before compression.
-    rootfs: { type: 'layers', diff_ids: layers.map(layer => layer.diffId) },
-  });
+  await writeLayout(archive, name, {
+    mediaType: MEDIA.config,
+    value: {
+      created: EPOCH.toISOString(),
+      architecture: ARCHITECTURES[process.arch] ?? process.arch,
+      os: 'linux',
+      config,
+      // Of the layers before compression.
+      rootfs: { type: 'layers', diff_ids: layers.map(layer => layer.diffId) },
+    },
+  }, layers.map(layer => ({ ...layer, mediaType: MEDIA.layer })));
+}
+
+interface ContentPart {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+  readonly content: Layer['content'];
+}
+
+/** A file as a part of a layout. */
+export function contentPart(mediaType: string, content: Buffer): ContentPart {
+  return { ...blob(content), mediaType, size: content.length };
+}
+
+/** Writes an OCI image layout as one tar file, with content of any type. Returns the digest of its manifest. */
+export async function writeLayout(
+  archive: string,
+  name: string,
+  config: { readonly mediaType: string; readonly value: unknown },
+  layers: readonly ContentPart[],
+): Promise<string> {
+  const configuration = json(config.value);
   const descriptor = (mediaType: string, digest: string, size: number) => ({ mediaType, digest, size });
   const manifest = json({
     schemaVersion: 2, mediaType: MEDIA.manifest,
-    config: descriptor(MEDIA.config, configuration.digest, configuration.content.length),
-    layers: layers.map(layer => descriptor(MEDIA.layer, layer.digest, layer.size)),
+    config: descriptor(config.mediaType, configuration.digest, configuration.content.length),
+    layers: layers.map(layer => descriptor(layer.mediaType, layer.digest, layer.size)),
   });
   const index = json({
     schemaVersion: 2, mediaType: MEDIA.index,
@@ -73,6 +98,7 @@ export async function writeArchive(archive: string, layers: readonly Layer[], { 
   }
   tar.finalize();
   await written;
+  return manifest.digest;
 }
 
 /** A layer of files. The same files give the same bytes. */

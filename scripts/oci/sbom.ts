@@ -17,7 +17,7 @@ const TYPES: { readonly [kind in keyof Packages]: (name: string) => string } = {
 /** A bill of materials in CycloneDX 1.6. The same packages give the same text: it has neither a time nor a serial number. */
 export function sbomOf(image: string, version: string, packages: Packages): string {
   const bom = new Models.Bom();
-  bom.metadata.component = new Models.Component(Enums.ComponentType.Container, `agent-sandbox-${image}`, { version });
+  bom.metadata.component = new Models.Component(Enums.ComponentType.Container, `agent-sandbox-${image}`, { version, bomRef: `agent-sandbox-${image}` });
   for (const kind of ['debian', 'pypi', 'npm'] as const) {
     for (const [name, each] of Object.entries(packages[kind]).sort(([a], [b]) => (a < b ? -1 : 1))) {
       const purl = `pkg:${TYPES[kind](name)}@${encodeURIComponent(each)}`;

@@ -2,6 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { parse } from 'yaml';
+import { contentPart, writeLayout } from '../oci/archive';
 import { breakingChanges, mayBreak, previousRelease } from './compatibility';
 import { generate, goModule, mavenRepository, namesIn, pythonPackages, withAbsoluteLinks } from './languages';
 import { jsonSchemas } from './schemas';
@@ -165,21 +167,41 @@ async function chart(release: Release): Promise<Artifact[]> {
   const source = path.join(release.tree, 'chart');
   const values = path.join(source, 'values.yaml');
   fs.writeFileSync(values, withImages(fs.readFileSync(values, 'utf8'), release));
-  const file = path.join('chart', `agent-sandbox-${release.version}.tgz`);
+  const base = path.join('chart', `agent-sandbox-${release.version}`);
   fs.mkdirSync(path.join(release.outdir, 'chart'), { recursive: true });
-  fs.writeFileSync(path.join(release.outdir, file), await packFolder(source, 'agent-sandbox'));
-  return [{ file, destination: 'Helm repository (OCI)' }];
+  const packed = await packFolder(source, 'agent-sandbox');
+  fs.writeFileSync(path.join(release.outdir, `${base}.tgz`), packed);
+  await writeChartLayout(path.join(release.outdir, `${base}.oci.tar`), packed, fs.readFileSync(path.join(source, 'Chart.yaml'), 'utf8'));
+  return [
+    { file: `${base}.tgz`, destination: 'Helm repository (OCI)' },
+    // For mirrors: the same chart as a layout that registries take as it is.
+    { file: `${base}.oci.tar`, destination: 'GitHub release' },
+    { file: place(release, 'chart', path.join(release.tree, 'artifacthub-repo.yml')), destination: 'GitHub release' },
+  ];
 }
+
+/** Writes a packed chart as an OCI image layout, in the media types of Helm. */
+export async function writeChartLayout(archive: string, packed: Buffer, chartYaml: string): Promise<string> {
+  const { name, version, ...more } = parse(chartYaml) as { name: string; version: string };
+  return writeLayout(archive, `${name}:${version}`, { mediaType: 'application/vnd.cncf.helm.config.v1+json', value: { name, version, ...more } },
+    [contentPart('application/vnd.cncf.helm.chart.content.v1.tar+gzip', packed)]);
+}
+
+/** Images of the values of the chart, in their order: those of the Pods, and that of the sandbox of `helm test`. */
+const CHART_IMAGES = ['controller', 'router', 'runtime'];
 
 /** Values of the chart with the images of the release: by digest where they were made, else by tag. */
 function withImages(values: string, release: Release): string {
-  const programs = ['controller', 'router'];
   let next = 0;
-  return values.replace(/^( *)repository: ""\n(.*?)^\1tag: ""\n(.*?)^\1digest: ""\n/gms, (_, indent: string, beforeTag: string, beforeDigest: string) => {
-    const program = programs[next++];
+  const text = values.replace(/^( *)repository: ""\n(.*?)^\1tag: ""\n(.*?)^\1digest: ""\n/gms, (_, indent: string, beforeTag: string, beforeDigest: string) => {
+    const program = CHART_IMAGES[next++];
     return `${indent}repository: ${JSON.stringify(imageOf(release, program))}\n${beforeTag}${indent}tag: ${JSON.stringify(release.version)}\n`
       + `${beforeDigest}${indent}digest: ${JSON.stringify(release.digests.get(program) ?? '')}\n`;
   });
+  if (next !== CHART_IMAGES.length) {
+    throw new Error(`the chart has ${next} images, the release knows ${CHART_IMAGES.join(', ')}`);
+  }
+  return text;
 }
 
 function install(release: Release): Artifact[] {
