@@ -59,7 +59,7 @@ export function textDefinitions(): { readonly [name: string]: string } {
   };
   return {
     'process.env.AGENT_SANDBOX_SKILL': texts('skills/agent-sandbox'),
-    'process.env.AGENT_SANDBOX_APP': texts('packages/client/templates/typescript'),
+    'process.env.AGENT_SANDBOX_APP': texts('packages/client/templates'),
   };
 }
 

@@ -1,6 +1,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { APPS, artifact, cookbookManifests, describeRelease, emptyFolder, release, run, start, TWO_PROBLEMS, written } from './release';
+import { parse } from 'yaml';
+import { writeApp } from '../../packages/client/src/cli/init.js';
+import { APPS, artifact, cookbookManifests, describeRelease, emptyFolder, release, ROOT, run, start, TWO_PROBLEMS, written } from './release';
 import { expectedOutput, shownPrograms } from './shown';
 
 describeRelease('the Python package of a release', ['python3'], () => {
@@ -51,6 +53,22 @@ describeRelease('the Python package of a release', ['python3'], () => {
     expect(stdout).toContain('poolSize');
     expect(status).toBe(1);
   });
+
+  test('the app of `agent-sandbox init` installs, keeps what its tests promise, and writes what the one in TypeScript writes', () => {
+    const own = path.join(folder, 'init');
+    writeApp(own, release().version, 'python');
+    run(own, 'python3', ['-m', 'venv', '.venv']);
+    const bin = path.join(own, '.venv', 'bin');
+    // The commands of its workflow; the release stands for the registry.
+    const { jobs } = parse(fs.readFileSync(path.join(own, '.github', 'workflows', 'manifests.yml'), 'utf8'));
+    const commands: string[] = jobs.manifests.steps.flatMap(({ run: line }: { run?: string }) => line ?? []).slice(0, -1);
+    expect(commands).toHaveLength(4);
+    for (const line of commands) {
+      run(own, 'sh', ['-ec', line], { PATH: `${bin}:${process.env.PATH}`, PIP_FIND_LINKS: path.dirname(artifact(release(), /\.whl$/)), PIP_DISABLE_PIP_VERSION_CHECK: '1' });
+    }
+    const typescript = fs.readFileSync(path.join(ROOT, 'packages', 'client', 'templates', 'typescript', 'app.ts'), 'utf8');
+    expect(written(own)).toEqual(expectedOutput(`${typescript}\nagents().synth();\n`));
+  }, 600_000);
 
   test('the source distribution installs the same files', () => {
     const from = (kind: RegExp, target: string) => {

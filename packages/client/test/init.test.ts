@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
+import { writeApp } from '../src/cli/init.js';
 import { main } from '../src/cli/program.js';
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
@@ -60,6 +61,38 @@ describe('agent-sandbox init', () => {
     expect(permissions).toEqual({ contents: 'read' });
     expect(steps.flatMap(({ uses }) => uses ?? []).every(uses => /@[0-9a-f]{40}$/.test(uses))).toBe(true);
     expect(steps.flatMap(({ run: line = '' }) => /^npm (?:run )?(\w+)$/.exec(line)?.[1] ?? []).filter(name => name !== 'install' && !(name in scripts))).toEqual([]);
+  });
+
+  describe('--language python', () => {
+    let python: string;
+    beforeAll(async () => {
+      python = join(work, 'python');
+      expect(await init('--language', 'python', python)).toMatchObject({ code: 0, err: '' });
+    });
+    const text = (...parts: string[]) => readFileSync(join(python, ...parts), 'utf8');
+
+    test('writes the same app, with tests and a workflow of the same commands as its README', () => {
+      expect(readdirSync(python).sort()).toEqual(['.github', '.gitignore', 'README.md', 'app.py', 'main.py', 'requirements.txt', 'test_policy.py']);
+      const { jobs, permissions } = parse(text('.github', 'workflows', 'manifests.yml'));
+      const steps: Array<{ uses?: string; run?: string }> = jobs.manifests.steps;
+      expect(permissions).toEqual({ contents: 'read' });
+      expect(steps.flatMap(({ uses }) => uses ?? []).every(uses => /@[0-9a-f]{40}$/.test(uses))).toBe(true);
+      const commands = steps.flatMap(({ run: line }) => line ?? []).slice(0, -1);
+      expect(commands).toEqual(['pip install -r requirements.txt', 'python main.py', 'agent-sandbox-check dist', 'python -m unittest']);
+      expect(commands.filter(line => !text('README.md').includes(`\n${line}`))).toEqual([]);
+    });
+
+    test('names every class that the app in TypeScript names, as Python does', () => {
+      const classes = (source: string) => new Set([...source.matchAll(/\b((?:[A-Z][a-z]+)+)[.(]/g)].map(([, name]) => name));
+      const typescript = classes(readFileSync(join(app, 'app.ts'), 'utf8'));
+      expect(typescript.size).toBeGreaterThan(7);
+      expect(classes(text('app.py'))).toEqual(new Set([...typescript, 'SandboxContainer', 'SandboxNamespaceQuota']));
+    });
+
+    test('asks for the constructs of its own release', () => {
+      writeApp(join(work, 'released'), '0.3.1', 'python');
+      expect(readFileSync(join(work, 'released', 'requirements.txt'), 'utf8')).toBe('cdk8s-agent-sandbox~=0.3.1\n');
+    });
   });
 
   test('writes nothing where a file is there already', async () => {

@@ -10,7 +10,7 @@ import { copyFiles } from './copy/copy.js';
 import { placeOf } from './copy/place.js';
 import { addDoctor } from './doctor.js';
 import { type ForwardFlags, forwardPort } from './forward.js';
-import { writeApp } from './init.js';
+import { APP_LANGUAGES, type AppLanguage, writeApp } from './init.js';
 import { type GlobalOptions, addGlobalOptions, clientOf, duration, lines, portNumber, several, variable } from './options.js';
 import { EXIT, ExitError, type Streams, deliver, harmless, messageOf, print, table, withTask } from './output.js';
 import { type McpFlags, serveMcpHttp } from './mcp.js';
@@ -195,10 +195,11 @@ Ctrl-C), ${EXIT.brokenPipe} when its output was not read to the end.`);
     .action((shell: string) => void surroundings.stdout.write(completionOf(program, shell)));
 
   program.command('init')
-    .description('write a small app of the constructs in TypeScript, with tests of its policy, a workflow and a README')
+    .description('write an app, tests of its policy, a workflow and a README')
     .argument('[folder]', 'new or empty folder', '.')
-    .action((folder: string) => {
-      surroundings.stdout.write(writeApp(folder, VERSION).map(file => `${file}\n`).join(''));
+    .addOption(new Option('--language <name>', 'language of the app').choices([...APP_LANGUAGES]).default('typescript'))
+    .action((folder: string, { language }: { language: AppLanguage }) => {
+      surroundings.stdout.write(writeApp(folder, VERSION, language).map(file => `${file}\n`).join(''));
     });
 
   program.command('skill')

@@ -1,0 +1,3 @@
+from app import agents
+
+agents().synth()
