@@ -63,7 +63,7 @@ const project = new cdk.JsiiProject({
     // The oldest of the supported cdk8s-plus, what `cdk8s init` installs, and the newest.
     'cdk8s-plus-28@2.5.6', 'cdk8s-plus-33@^2.5.57', 'cdk8s-plus-34@^2.0.54',
     '@types/node@^20', '@types/jest@^30', '@swc/core@1.16.18', '@swc/jest@^0.2', 'jest@^30', 'vitest@^4', 'ajv@^8', 'fast-check@^4', 'tsx@^4',
-    'esbuild@^0.28', '@cyclonedx/cyclonedx-library@^10', 'dockerfile-ast@^0.7', 'tar-stream@^3', '@types/tar-stream@^3', 'fengari@^0.1', '@marcbachmann/cel-js@^8', 'dependency-cruiser@^17', 'knip@^5', 'eslint@^9', '@eslint/js@^9', 'globals@^14', 'typescript-eslint@^8', '@stylistic/eslint-plugin@^5', 'jsii-docgen@^10',
+    'esbuild@^0.28', '@cyclonedx/cyclonedx-library@^10', 'dockerfile-ast@^0.7', 'tar-stream@^3', '@types/tar-stream@^3', 'fengari@^0.1', '@marcbachmann/cel-js@^8', 'dependency-cruiser@^17', 'knip@^5', 'eslint@^9', '@eslint/js@^9', 'globals@^14', 'typescript-eslint@^8', '@stylistic/eslint-plugin@^5', 'jsii-docgen@^10', 'vitepress@^1.6',
   ],
   docgen: false,
   projenrcTs: true,
@@ -415,6 +415,7 @@ project.addTask('proto', {
   steps: [{ exec: 'buf generate', cwd: 'packages/runtime/proto' }],
 });
 project.addTask('images', { description: 'Write the images of the programs as OCI archives, without an engine', exec: 'tsx scripts/images.ts', receiveArgs: true });
+project.addTask('site', { description: 'Build the site of the documents in dist/site', exec: 'tsx scripts/site.ts', receiveArgs: true });
 project.setScript('release', 'tsx scripts/release.ts');
 project.packageTask.prependExec('tsx scripts/helm-chart.ts');
 project.packageTask.exec('cp install/agent-sandbox.yaml dist/install.yaml');

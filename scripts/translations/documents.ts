@@ -24,6 +24,15 @@ export function withTranslations(text: string, translations: readonly Translatio
   });
 }
 
+/** A document for a site that has tabs: a program and its translations are one group of code. */
+export function withTabs(text: string): string {
+  return text.replace(BLOCK, block => {
+    const titles: { readonly [language: string]: string } = { ts: 'TypeScript', ...Object.fromEntries(LANGUAGES.map(([title, language]) => [language, title])) };
+    const programs = [...block.matchAll(/^```(\w+)[^\n]*\n([^]*?)^```$/gm)].map(([, language, program]) => `\`\`\`${language} [${titles[language]}]\n${program}\`\`\``);
+    return ['::: code-group', ...programs, ':::'].join('\n');
+  });
+}
+
 /** What a document shows for each of its programs, by language. */
 export function shownTranslations(text: string): Array<Translations & { readonly typescript: string }> {
   return [...text.matchAll(BLOCK)].map(([block, typescript]) => {
