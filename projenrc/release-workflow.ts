@@ -115,7 +115,7 @@ const BUILD = {
 };
 
 /** The shell of the job that installs each file in an empty folder and uses it. */
-const TEST = [STRICT, 'npm ci --no-audit --no-fund', 'npx tsx testbed/src/cli.ts build --if-missing --group tools', `npm run test:languages -- --all --release "$GITHUB_WORKSPACE/${FOLDER}"`];
+const TEST = [STRICT, 'npm ci --no-audit --no-fund', 'npx tsx testbed/src/cli.ts build --if-missing --group tools', `npm run test:languages -- --all --again --release "$GITHUB_WORKSPACE/${FOLDER}"`];
 
 /** Publishes on a tag `v…` exactly the files that `npm run release` makes from it. Each job has the rights of its one destination. */
 export function addReleaseWorkflow(github: GitHub): void {
