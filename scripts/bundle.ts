@@ -42,11 +42,16 @@ export function bundleFiles(program: string, outdir: string = BUNDLE_DIR): strin
   return [`${program}.mjs`, ...parts.map(file => path.join(program, file))];
 }
 
+/** The folder of an installed package: in this tree, or in the one around it, where this one is exported for a release. Undefined where it is missing. */
+export function installedPackage(name: string): string | undefined {
+  return require.resolve.paths(name)!.map(folder => path.join(folder, name)).find(folder => fs.existsSync(folder));
+}
+
 /** Packages from the registry that are part of a bundle, or stay beside it, with their versions. */
 export async function bundledPackages(program: string): Promise<{ readonly [name: string]: string }> {
   const { metafile } = await build({ ...optionsOf(program, BUNDLE_DIR), write: false, metafile: true });
   const folders = new Set(Object.keys(metafile.inputs).flatMap(input => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1] ?? []));
-  const all = [...folders, ...PROGRAMS[program].external.map(name => path.join('node_modules', name))].map(folder => path.resolve(REPOSITORY, folder, 'package.json'));
+  const all = [...[...folders].map(folder => path.resolve(REPOSITORY, folder)), ...PROGRAMS[program].external.flatMap(name => installedPackage(name) ?? [])].map(folder => path.join(folder, 'package.json'));
   const packages = all.filter(file => fs.existsSync(file)).map(file => JSON.parse(fs.readFileSync(file, 'utf8')) as { name: string; version: string });
   return Object.fromEntries(packages.map(each => [each.name, each.version] as const).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

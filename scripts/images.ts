@@ -2,7 +2,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { DEFINITIONS, type ImageDefinition } from '../images/definitions';
-import { bundle, bundleFiles, bundledPackages } from './bundle';
+import { bundle, bundleFiles, bundledPackages, installedPackage } from './bundle';
 import { layerOf, writeArchive } from './oci/archive';
 import { dockerfileOf } from './oci/dockerfile';
 import { closure, directory, file, nativeModule, nodeFiles, type RootFile } from './oci/files';
@@ -105,8 +105,8 @@ async function ownFiles(image: string, { user, program, files = {}, folders = []
 
 /** A package of this repository. Without Debian, native modules bring the libraries that they are linked to. */
 function moduleFiles(name: string, folder: string, bare: boolean): RootFile[] {
-  const source = path.join(ROOT, 'node_modules', name);
-  if (!fs.existsSync(source)) {
+  const source = installedPackage(name);
+  if (source === undefined) {
     throw new Error(`node_modules has no ${name}: run npm ci on the platform that the image is for`);
   }
   return fs.readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(each => fs.statSync(path.join(source, each)).isFile()).flatMap(each => {
