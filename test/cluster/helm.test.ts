@@ -103,12 +103,12 @@ describeWithPrograms('a release of the Helm chart', () => {
     const namespaced = { apiVersion: apiVersion('SandboxTemplate', 'v1beta1'), kind: 'SandboxTemplate', metadata: { name: 'kept', namespace: 'default' } };
 
     await helm('uninstall', 'agent-sandbox', '--wait');
-    await helm('install', 'agent-sandbox', former!, '--wait', '--timeout', '60s', ...all);
+    await helm('install', 'agent-sandbox', former!, ...all);
     expect(await stored()).toMatchObject(versionsOf(former!));
     const before = await cluster.admin.create({ ...namespaced, spec: leastSpec('SandboxTemplate') });
     // The values of the release before say nothing of those that are new.
-    await helm('upgrade', 'agent-sandbox', CHART, '--reuse-values', '--wait', '--timeout', '60s');
-    await helm('upgrade', 'agent-sandbox', CHART, '--wait', '--timeout', '60s', ...all);
+    await helm('upgrade', 'agent-sandbox', CHART, '--reuse-values');
+    await helm('upgrade', 'agent-sandbox', CHART, ...all);
 
     expect(await stored()).toMatchObject(versionsOf(CHART));
     const after = await cluster.admin.get({ ...namespaced, ...namespaced.metadata });
@@ -118,7 +118,7 @@ describeWithPrograms('a release of the Helm chart', () => {
       await cluster.admin.get({ apiVersion: group, kind, name, namespace });
     }
     expect(objects.length).toBeGreaterThan(30);
-  });
+  }, 300_000);
 
   test('claims a sandbox and runs a command in it with the rights of its test alone', async () => {
     const shown = ['--show-only', 'templates/tests/claim.yaml'];
