@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ApiObject, Chart, Duration } from 'cdk8s';
+import { ApiObject, Chart, Duration, JsonPatch } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-28';
 import {
-  Checks, ClaimOverrides, FindingSeverity, Isolation, Lifetime, PodSecurityLevel, Relaxation, Sandbox, SandboxClaim, SandboxDisruptionBudget, SandboxNamespace,
+  Checks, ClaimOverrides, FindingSeverity, Isolation, KedaTrigger, Lifetime, NetworkPeer, NetworkPort, PodSecurityLevel, Probe, Relaxation, Sandbox, SandboxClaim, SandboxDisruptionBudget, SandboxNamespace,
   SandboxNetwork, SandboxRuntimeClass, SandboxTemplate, SandboxVolume, SandboxWarmPool, AgentSandboxController, AgentSandboxCrds, WarmPoolMetric,
 } from '../src';
 import { withTables } from '../scripts/rules';
@@ -15,7 +15,18 @@ import { CONTAINER, POD, messageOf, synth, testApp, testChart } from './helpers'
 
 const SMALL = { ...CONTAINER, cpu: '1', memory: '1Gi' };
 const found = (chart: Chart) => Checks.of(chart.node.root).map(({ rule, place, field, message, remedy }) => `${place}: ${field}: ${message}: ${remedy} [${rule}]`);
+const withVolume = (name: string) => ({ containers: [{ ...CONTAINER, mounts: [{ path: '/data', volume: SandboxVolume.persistent(name, { size: '1Gi' }) }] }] });
 const metrics = [WarmPoolMetric.claimRate({ target: '1' })];
+
+const RBAC = 'rbac.authorization.k8s.io/v1';
+const role = (chart: Chart, rule: object) => new ApiObject(chart, 'role', { apiVersion: RBAC, kind: 'Role', metadata: { name: 'role' }, rules: [rule] });
+const roleBeside = (chart: Chart, rule: object) => [new SandboxTemplate(chart, 'python', POD), role(chart, rule)];
+const binding = (chart: Chart, kind: string, name: string) => new ApiObject(chart, 'binding', {
+  apiVersion: RBAC, kind: 'RoleBinding', metadata: { name: 'binding' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name }, subjects: [{ kind: 'ServiceAccount', name: 'robot' }],
+});
+const withToken = (chart: Chart) => new SandboxTemplate(chart, 'python', { ...POD, serviceAccount: { kind: 'ServiceAccount', name: 'robot' }, automountServiceAccountToken: true });
+const scaledObject = (chart: Chart, scaleTargetRef: object, more: object = {}) =>
+  new ApiObject(chart, 'keda', { apiVersion: 'keda.sh/v1alpha1', kind: 'ScaledObject', metadata: { name: 'keda' }, spec: { scaleTargetRef, ...more } });
 
 /** What contradicts itself in one app, and what is said about it. */
 const TREES: readonly (readonly [rule: string, make: (chart: Chart) => unknown, finding: string])[] = [
@@ -23,7 +34,7 @@ const TREES: readonly (readonly [rule: string, make: (chart: Chart) => unknown, 
     "test/b/Resource: name is 'gvisor': test/a/Resource is a RuntimeClass of this name and the cluster has room for one: rename one"],
   ['duplicate-name', chart => ['a', 'b'].map(id => new SandboxDisruptionBudget(chart, id, { template: SandboxTemplate.fromName('python'), name: 'same' })),
     "test/b/Resource: name is 'same': test/a/Resource is a PodDisruptionBudget of this name in the same namespace: rename one"],
-  ['volume-claim-name', chart => [['x-y', 'w'], ['y', 'w-x']].map(([id, volume]) => new Sandbox(chart, id, { ...POD, volumes: [SandboxVolume.persistent(volume, { size: '1Gi' })] })),
+  ['volume-claim-name', chart => [['x-y', 'w'], ['y', 'w-x']].map(([id, volume]) => new Sandbox(chart, id, { ...POD, ...withVolume(volume) })),
     "test/y/Resource: name is 'y': its volume 'w-x' would be the PersistentVolumeClaim 'w-x-y', which is also that of the volume 'w' of test/x-y/Resource: rename a volume or one of both"],
   ['two-autoscalers', chart => {
     const pool = new SandboxWarmPool(chart, 'pool', { template: SandboxTemplate.fromName('python') });
@@ -75,6 +86,84 @@ const TREES: readonly (readonly [rule: string, make: (chart: Chart) => unknown, 
     new AgentSandboxController(chart.node.root, 'install', { namespace: 'sandbox-system', image: 'a:1', router: { image: 'b:1' } });
     new SandboxTemplate(chart, 'python', POD);
   }, "test/python/Resource: the namespace of the router is 'agent-sandbox-system': the router of this app (install/Deployment-sandbox-router) runs in 'sandbox-system', and could not connect: use a network with router: { namespace: 'sandbox-system' }"],
+  ['namespace-level', chart => [new SandboxNamespace(chart, 'agents'),
+    new kplus.Deployment(chart, 'web', { containers: [{ image: 'a:1', securityContext: { user: 1000 } }] })],
+  "test/web/Resource: the Pod: its Pods need UNCONFINED_SECCOMP, DEFAULT_CAPABILITIES, and the namespace 'agents' (test/agents/Resource) enforces 'restricted', so that no Pod would be made: have the namespace enforce 'baseline', or write seccompProfile: { type: 'RuntimeDefault' }, capabilities: { drop: ['ALL'] }"],
+  ['other-namespace', chart => {
+    const other = new Chart(chart.node.root, 'other', { namespace: 'vault' });
+    const tlsSecret = new kplus.Secret(other, 'secret', { metadata: { name: 'router-tls' }, stringData: { 'tls.crt': 'x', 'tls.key': 'x' } });
+    new AgentSandboxController(chart.node.root, 'install', { image: 'a:1', router: { image: 'b:1', tlsSecret } });
+  }, "install/Deployment-sandbox-router: the Pod.volumes['tls'] is 'router-tls': this app has a Secret of this name in namespace 'vault' only (other/secret/Resource), and 'agent-sandbox-system' cannot see it: define it in 'agent-sandbox-system', or this object in 'vault'"],
+  ['nearly-a-name', chart => [new SandboxWarmPool(chart, 'python-pool', { template: SandboxTemplate.fromName('python') }), new SandboxClaim(chart, 'job', { pool: SandboxWarmPool.fromName('pyhton-pool') })],
+    "test/job/Resource: spec.warmPoolRef.name is 'pyhton-pool': this app has no SandboxWarmPool of this name, and one that is called 'python-pool' (test/python-pool/Resource): write 'python-pool', if that is meant"],
+  ['two-budgets', chart => ['a', 'b'].map(id => new SandboxDisruptionBudget(chart, id, { template: SandboxTemplate.fromName('python') })),
+    'test/b/Resource: spec.selector: test/a/Resource is a PodDisruptionBudget for the same Pods, and Kubernetes refuses evictions of Pods with two: keep one of them'],
+  ['quota-of-amounts', chart => {
+    new SandboxNamespace(chart, 'agents', { quota: { requestsCpu: '2', requestsMemory: '8Gi' } });
+    new SandboxRuntimeClass(chart, 'gvisor', { isolation: Isolation.gvisor(), overhead: { cpu: '50m' } });
+    const template = new SandboxTemplate(chart, 'python', { containers: [{ ...CONTAINER, cpu: '500m', cpuLimit: '2', memory: '1Gi' }], isolation: Isolation.gvisor() });
+    new SandboxWarmPool(chart, 'pool', { template, replicas: 4 });
+  }, "test/agents/Quota: spec.hard['requests.cpu'] is '2': its Sandboxes need 2200m when its pools are full (pool: 4 x 550m): raise it to more than 2200m, or make pools or Pods smaller"],
+  ['quota-of-claims', chart => {
+    new SandboxNamespace(chart, 'agents', { quota: { sandboxClaims: 1 } });
+    ['a', 'b'].forEach(id => new SandboxClaim(chart, id, { pool: SandboxWarmPool.fromName('pool') }));
+  }, "test/agents/Quota: spec.hard['count/sandboxclaims.extensions.agents.x-k8s.io'] is '1': the namespace has 2 claims: raise it to 2 or more, or leave claims out"],
+  ['not-looked-after', chart => {
+    new AgentSandboxController(chart.node.root, 'install', { image: 'a:1', namespaces: ['research'], userRoles: false, crds: false });
+    new SandboxTemplate(chart, 'python', POD);
+  }, "test/python/Resource: metadata.namespace is 'agents': the controller of this app (install/Deployment-agent-sandbox-controller) looks after 'research' only: add 'agents' to namespaces of the controller"],
+  ['not-looked-after', chart => {
+    new AgentSandboxController(chart.node.root, 'install', { image: 'a:1', extensions: false });
+    new SandboxTemplate(chart, 'python', POD);
+    new Sandbox(chart, 'box', POD);
+  }, "test/python/Resource: kind is 'SandboxTemplate': the controller of this app (install/Deployment-agent-sandbox-controller) runs without extensions, and looks after Sandboxes only: leave extensions of the controller out"],
+  ['role-of-other-group', chart => roleBeside(chart, { apiGroups: ['agents.x-k8s.io'], resources: ['sandboxes', 'sandboxclaims'], verbs: ['create'] }),
+    "test/role: rules[0].resources is 'sandboxclaims': the group of this rule is 'agents.x-k8s.io', which has no sandboxclaims: the rule allows nothing there: write apiGroups: ['extensions.agents.x-k8s.io'] in a rule of its own"],
+  ['role-of-other-group', chart => roleBeside(chart, { apiGroups: [''], resources: ['sandboxes/proxy'], verbs: ['create'] }),
+    "test/role: rules[0].resources is 'sandboxes/proxy': the group of this rule is '', which has no sandboxes/proxy: the rule allows nothing there: write apiGroups: ['agents.x-k8s.io'] in a rule of its own"],
+  ...([
+    [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }, 'may do everything'],
+    [{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] }, 'may read all Secrets of the namespace'],
+    [{ apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles'], verbs: ['get', 'escalate'] }, 'may escalate'],
+  ] as const).map(([rule, right]) => ['token-with-rights', (chart: Chart) => [role(chart, rule), binding(chart, 'Role', 'role'), withToken(chart)],
+    `test/python/Resource: spec.podTemplate.spec.serviceAccountName is 'robot': the programs in it get a token of this account, which ${right} (test/binding): give it an account with the few rights that the programs need, or leave automountServiceAccountToken out`] as const),
+  ['token-with-rights', chart => [binding(chart, 'ClusterRole', 'cluster-admin'), withToken(chart)],
+    "test/python/Resource: spec.podTemplate.spec.serviceAccountName is 'robot': the programs in it get a token of this account, which has the ClusterRole cluster-admin (test/binding): give it an account with the few rights that the programs need, or leave automountServiceAccountToken out"],
+  ['scale-target', chart => [new SandboxWarmPool(chart, 'pool', { template: SandboxTemplate.fromName('python') }), scaledObject(chart, { name: 'pool' })],
+    'test/keda: spec.scaleTargetRef is {"name":"pool"}: without a kind it is a Deployment, and the pool of this name is not scaled: write apiVersion: extensions.agents.x-k8s.io/v1beta1, kind: SandboxWarmPool'],
+  ['scale-target', chart => [new SandboxTemplate(chart, 'python', POD), scaledObject(chart, { apiVersion: 'apps/v1', kind: 'SandboxWarmPool', name: 'pool' })],
+    "test/keda: spec.scaleTargetRef.apiVersion is 'apps/v1': there is no SandboxWarmPool in this group, so it scales nothing: write apiVersion: extensions.agents.x-k8s.io/v1beta1, kind: SandboxWarmPool"],
+  ['scale-target', chart => [new SandboxTemplate(chart, 'python', POD), scaledObject(chart, { apiVersion: 'extensions.agents.x-k8s.io/v1beta1', kind: 'SandboxWarmPool', name: 'pool' }, { minReplicaCount: 5, maxReplicaCount: 3 })],
+    'test/keda: spec is {"min":5,"max":3}: the least is more than the most: raise the one or lower the other'],
+  ...([
+    [{ env: { API_KEY: 'tr0ub4dor' } }, "env['API_KEY']: its value is a secret, by the name of the variable"],
+    [{ env: { SETTINGS: `{"key":"sk-${'a'.repeat(24)}"}` } }, "env['SETTINGS']: its value is a token of a service"],
+    [{ env: { DATABASE: 'postgres://app:tr0ub4dor@db/x' } }, "env['DATABASE']: its value is an address with a password"],
+    [{ env: { PEM: '-----BEGIN PRIVATE KEY-----' } }, "env['PEM']: its value is a private key"],
+    [{ env: { JWT: `eyJ${'a'.repeat(12)}.eyJ${'b'.repeat(12)}.c` } }, "env['JWT']: its value is a token (JWT)"],
+  ] as const).map(([props, what]) => ['secret-in-manifest', (chart: Chart) => new SandboxTemplate(chart, 'python', { containers: [{ ...CONTAINER, ...props }], isolation: Isolation.gvisor() }),
+    `test/python/Resource: spec.podTemplate.spec.container 'sandbox'.${what}: put it into a Secret, and refer to that: EnvSource.secretKey(…), or valueFrom: {secretKeyRef: {name: …, key: …}}`] as const),
+  ['secret-in-manifest', chart => new SandboxTemplate(chart, 'python', { containers: [{ ...CONTAINER, args: ['--token', `ghp_${'a'.repeat(36)}`] }], isolation: Isolation.gvisor() }),
+    "test/python/Resource: spec.podTemplate.spec.container 'sandbox'.args[1]: it has a token of a service: put it into a Secret, and refer to that: EnvSource.secretKey(…), or valueFrom: {secretKeyRef: {name: …, key: …}}; $(NAME) in a command stands for a variable"],
+  ['secret-in-manifest', chart => new SandboxClaim(chart, 'job', { pool: SandboxWarmPool.fromName('pool'), env: { DB_PASSWORD: 'tr0ub4dor' } }),
+    "test/job/Resource: spec.env['DB_PASSWORD']: its value is a secret, by the name of the variable: give the template the variable, from a Secret"],
+  ['secret-in-manifest', chart => new SandboxWarmPool(chart, 'pool', { template: SandboxTemplate.fromName('python') })
+    .autoscaleWithKeda({ maxReplicas: 2, triggers: [KedaTrigger.claimRate({ serverAddress: 'http://admin:tr0ub4dor@prometheus:9090', threshold: 1 })] }),
+  'test/pool/Autoscaler/Resource: spec.triggers[0].metadata.serverAddress: it has a password: name a TriggerAuthentication: KedaAuthentication'],
+  ['command-in-one-string', chart => new SandboxTemplate(chart, 'python', { containers: [{ ...CONTAINER, command: ['python main.py --all'] }], isolation: Isolation.gvisor() }),
+    "test/python/Resource: spec.podTemplate.spec.container 'sandbox'.command[0] is 'python main.py --all': this is the name of the program, and no shell splits it: write one item for each word: ['python', 'main.py', '--all']"],
+  ['command-in-one-string', chart => new SandboxTemplate(chart, 'python', { containers: [{ ...CONTAINER, liveness: Probe.exec(['pgrep python']) }], isolation: Isolation.gvisor() }),
+    "test/python/Resource: spec.podTemplate.spec.container 'sandbox'.livenessProbe.exec.command[0] is 'pgrep python': this is the name of the program, and no shell splits it: write one item for each word: ['pgrep', 'python']"],
+  ['port-twice', chart => new SandboxTemplate(chart, 'python', { containers: [{ ...CONTAINER, port: 8080 }], sidecars: [{ ...CONTAINER, name: 'proxy', port: 8080 }], isolation: Isolation.gvisor() }),
+    "test/python/Resource: spec.podTemplate.spec.container 'sandbox'.ports is '8080/TCP': container 'proxy' listens there, too, and the containers of a Pod share one network: use another port"],
+  ['unmounted-volume', chart => new Sandbox(chart, 'box', { ...POD, volumes: [SandboxVolume.persistent('data', { size: '1Gi' })] }),
+    "test/box/Resource: spec.volumeClaimTemplates[0] is 'data': no container mounts it: mount it, or leave it out"],
+  ['port-name', chart => new SandboxTemplate(chart, 'python', { ...POD, network: SandboxNetwork.routerOnly().allowIngressFrom(NetworkPeer.namespace('ci'), [NetworkPort.named('http')]) }),
+    "test/python/Resource: spec.networkPolicy.ingress[1].ports[0].port is 'http': no container has a port of this name, so the rule lets nothing in: give the port of the container this name, or write its number"],
+  ['volume-of-one', chart => {
+    const shared = new kplus.PersistentVolumeClaim(chart, 'shared', { metadata: { name: 'shared' }, accessModes: [kplus.PersistentVolumeAccessMode.READ_WRITE_ONCE] });
+    new SandboxTemplate(chart, 'python', { containers: [{ ...CONTAINER, mounts: [{ path: '/data', volume: SandboxVolume.persistentVolumeClaim('data', shared) }] }], isolation: Isolation.gvisor() }).addWarmPool('pool', { replicas: 2 });
+  }, "test/python/Resource: spec.podTemplate.spec.volumes['data'] is 'shared': all Sandboxes of the pool 'pool' would share it, and its access mode is ReadWriteOnce (test/shared/Resource): give each Sandbox a volume of its own: SandboxVolume.persistent(…), or use a claim with ReadWriteMany or ReadOnlyMany"],
 ];
 
 test.each(TREES)('%s: a contradiction of an app is found', (rule, make, finding) => {
@@ -87,6 +176,51 @@ test.each(TREES)('%s: a contradiction of an app is found', (rule, make, finding)
   } else {
     expect(() => synth(chart)).not.toThrow();
   }
+});
+
+test('what only looks like a mistake is none', () => {
+  const chart = testChart({ namespace: 'agents' });
+  const claims = new kplus.PersistentVolumeClaim(chart, 'datasets', { metadata: { name: 'datasets' }, accessModes: [kplus.PersistentVolumeAccessMode.READ_WRITE_MANY] });
+  const template = new SandboxTemplate(chart, 'python', {
+    containers: [{
+      ...CONTAINER, ports: [{ port: 8080, name: 'http' }], command: ['/opt/My App/run', 'with spaces'], args: ['--url=https://example.com:443/a@b'],
+      env: {
+        TOKEN_PATH: '/var/run/token', API_KEY_HEADER: 'X-Key', SECRET: '$(OTHER)', PASSWORD_REQUIRED: 'true', TOKEN_URL: 'https://id.example.com/token',
+        MAX_TOKENS: '4096', OTHER: 'x', KEYBOARD: 'de', PROXY: 'http://proxy.example.com:3128', SECRET_NAME: 'model-key',
+      },
+      mounts: [{ path: '/datasets', volume: SandboxVolume.persistentVolumeClaim('datasets', claims) }],
+    }, { ...CONTAINER, name: 'other', port: 8081 }],
+    initContainers: [{ ...CONTAINER, name: 'init', port: 8080 }],
+    isolation: Isolation.gvisor(),
+    network: SandboxNetwork.routerOnly().allowIngressFrom(NetworkPeer.namespace('ci'), [NetworkPort.named('http')]),
+    serviceAccount: { kind: 'ServiceAccount', name: 'robot' },
+    automountServiceAccountToken: true,
+  });
+  template.addWarmPool('pool-1', { replicas: 2 });
+  // Names that differ by their number, or by a word, are other objects.
+  new SandboxClaim(chart, 'a', { pool: SandboxWarmPool.fromName('pool-2') });
+  new SandboxClaim(chart, 'b', { pool: SandboxWarmPool.fromName('python-pool') });
+  role(chart, { apiGroups: ['agents.x-k8s.io', 'extensions.agents.x-k8s.io'], resources: ['sandboxes', 'sandboxclaims'], verbs: ['get'] });
+  binding(chart, 'Role', 'role');
+  new AgentSandboxController(chart.node.root, 'install', { image: 'a:1', namespaces: ['agents'], userRoles: false, crds: false });
+  expect(found(chart)).toEqual([]);
+});
+
+describe('objects of a tree that no construct of ours has written', () => {
+  const claim = (chart: Chart, manifest: object) => new ApiObject(chart, 'claim', { apiVersion: 'extensions.agents.x-k8s.io/v1beta1', kind: 'SandboxClaim', metadata: { name: 'job' }, ...manifest });
+
+  test.each<[string, (chart: Chart) => unknown, string]>([
+    ['a field', chart => claim(chart, { spec: { poolRef: { name: 'pool' } } }), 'test/claim: spec.poolRef: SandboxClaim has no such field: use spec.warmPoolRef: spec: {warmPoolRef: {name: …}} [unknown-field]'],
+    ['a group', chart => claim(chart, { apiVersion: 'v1', spec: { warmPoolRef: { name: 'pool' } } }), "test/claim: apiVersion is 'v1': SandboxClaim is in the group extensions.agents.x-k8s.io: write apiVersion: extensions.agents.x-k8s.io/v1beta1 [wrong-group]"],
+    ['a patch', chart => ApiObject.of(new SandboxTemplate(chart, 'python', POD)).addJsonPatch(JsonPatch.add('/spec/podTemplate/spec/runtimeClass', 'gvisor')),
+      "test/python/Resource: spec.podTemplate.spec.runtimeClass is 'gvisor': SandboxTemplate has no such field: use spec.podTemplate.spec.runtimeClassName [unknown-field]"],
+  ])('%s that the API does not have is found, and synthesis lets it pass', (_what, make, finding) => {
+    const chart = testChart({ namespace: 'agents' });
+    make(chart);
+    new Sandbox(chart, 'box', POD);
+    expect(found(chart)).toEqual([finding]);
+    expect(() => synth(chart)).not.toThrow();
+  });
 });
 
 test('a chart that creates a namespace and has none is found', () => {
@@ -207,7 +341,7 @@ describe('manifests that something else has written', () => {
 
   test('what the constructs write has no findings', () => {
     const chart = testChart({ namespace: 'agents' });
-    new Sandbox(chart, 'box', { ...POD, volumes: [SandboxVolume.persistent('data', { size: '1Gi' })] });
+    new Sandbox(chart, 'box', { ...POD, ...withVolume('data') });
     new SandboxClaim(chart, 'claim', { template: new SandboxTemplate(chart, 'python', { ...POD, network: SandboxNetwork.publicInternet({ ipv6: true }) }) });
     expect(Checks.ofManifests(synth(chart))).toEqual([]);
   });

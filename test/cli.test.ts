@@ -93,6 +93,61 @@ test('the exit code is 0 without errors, 1 with errors, and 2 where the call is 
   expect(main(['--help'])).toMatchObject({ code: 0, output: expect.stringContaining('usage: agent-sandbox-check') });
 });
 
+test('a wrong path never passes for manifests without mistakes', () => {
+  const none = mkdtempSync(join(folder, 'none-'));
+  expect(main([none])).toEqual({ code: 2, output: `${none}: there is no file in it that ends in .yaml, .yml or .json` });
+  const text = write('notes.yaml', 'just a note\n');
+  expect(main([text])).toEqual({ code: 2, output: `${text}:1: it is a text, and no manifest` });
+  expect(main([write('blank.yaml', '')])).toEqual({ code: 0, output: '0 errors, 0 warnings' });
+  const helm = write('helm.yaml', '{{- if .Values.agents }}\nkind: Sandbox\n');
+  expect(main([helm])).toEqual({ code: 2, output: expect.stringMatching(/^.*helm.yaml: .*[^:]; it looks like a template of Helm: render it first: helm template CHART \| agent-sandbox-check check -$/) });
+});
+
+test.each([
+  [['chek', 'dist'], 'chek: there is no such command, file or folder: use check'],
+  [['init'], 'init: that is a command of agent-sandbox, of the package agent-sandbox-client'],
+  [['nowhere'], 'nowhere: there is no such file or folder'],
+])('%j is no command', (args, output) => expect(main(args)).toEqual({ code: 2, output }));
+
+test('help and the version can be asked for in every way', () => {
+  expect(main(['help'])).toEqual(main(['--help']));
+  expect(main(['help', 'diff'])).toEqual(main(['diff', '--help']));
+  expect(main(['--version'])).toEqual({ code: 0, output: expect.stringMatching(/^\d+\.\d+\.\d+/) });
+});
+
+test('objects without a kind or name are named as such, and values of metadata and times are checked', () => {
+  const file = write('odd.yaml', `apiVersion: agents.x-k8s.io/v1beta1
+Kind: Sandbox
+metadata: { name: a }
+---
+apiVersion: agents.x-k8s.io/v1beta1
+kind: Sandbox
+metadata: { namespace: Agents }
+spec: { shutdownTime: tomorrow, podTemplate: { spec: { containers: [{ name: a, image: 'a:1', command: sleep 1000, ports: [{ port: 80 }] }] } } }
+---
+apiVersion: apps/v1
+kind: Sandbox
+metadata: { name: S_4 }
+---
+apiVersion: extensions.agents.x-k8s.io/v1beta1
+kind: SandboxTemplate
+metadata: { generateName: x- }
+spec: { networkPolicy: { ingress: [{ from: [{ podSelector: { app: x } }] }] }, podTemplate: { spec: { containers: [{ name: a, image: 'a:1' }] } } }
+`);
+  expect(JSON.parse(main(['--format', 'json', file]).output).filter(({ severity }: any) => severity === 'error').map(({ object, field, remedy }: any) => [object, field, remedy])).toEqual([
+    ['Sandbox Agents/(no name)', 'spec.podTemplate.spec.containers[0].ports[0].containerPort is 0', 'use a whole number from 1 to 65535'],
+    ['(no kind) a', 'kind', 'write apiVersion: agents.x-k8s.io/v1beta1, kind: Sandbox'],
+    ['Sandbox S_4', "apiVersion is 'apps/v1'", 'write apiVersion: agents.x-k8s.io/v1beta1'],
+    ['Sandbox Agents/(no name)', 'spec.podTemplate.spec.containers[0].ports[0].port is 80', 'use spec.podTemplate.spec.containers[0].ports[0].containerPort'],
+    ['SandboxTemplate (no name)', "spec.networkPolicy.ingress[0].from[0].podSelector.app is 'x'", 'put it into matchLabels: spec.networkPolicy.ingress[0].from[0].podSelector.matchLabels.app'],
+    ['Sandbox Agents/(no name)', 'spec.podTemplate.spec.containers[0].ports[0].containerPort', 'add it (integer)'],
+    ['Sandbox Agents/(no name)', 'metadata.name', 'add it (string)'],
+    ['Sandbox Agents/(no name)', "spec.podTemplate.spec.containers[0].command is 'sleep 1000'", "write a list: ['sleep 1000']"],
+    ['Sandbox Agents/(no name)', "spec.shutdownTime is 'tomorrow'", "write date, time and zone as in RFC 3339: '2027-01-31T17:00:00Z'"],
+    ['Sandbox Agents/(no name)', "metadata.namespace is 'Agents'", "use 1 to 63 lower-case letters, digits and '-', beginning and ending with a letter or digit"],
+  ]);
+});
+
 describe('diff', () => {
   type Make = (chart: ReturnType<typeof testChart>) => unknown;
   const changes = (before: Make, after: Make) => {
@@ -192,6 +247,9 @@ describe('other commands', () => {
     [['network', 'python', 'moon'], "DESTINATION is 'moon': use an address or network, 'api-server', 'nodes', 'namespace NAME'"],
     [['network', 'python', '10.0.0.1', '--port', 'x'], "--port is 'x': write 443, TCP/8000-8010 or UDP/53"],
     [['network', 'python', '10.0.0.1', '--port', '0'], "--port is '0'"],
+    [['network', 'python', '300.1.1.1'], "DESTINATION is '300.1.1.1': write an address or a network"],
+    [['network', 'python', 'api.example.com'], "DESTINATION is 'api.example.com': NetworkPolicies know addresses, not host names"],
+    [['network', 'python', 'aws-metdata'], "DESTINATION is 'aws-metdata': use aws-metadata"],
     [['network'], 'network: name a sandbox, and a destination; --help says more'],
   ])('%j is wrong', (args, message) => {
     const file = write('app.yaml', app(SandboxNetwork.publicInternet()));

@@ -125,8 +125,9 @@ test('a bare Sandbox brings its own policy, and one on the host network has none
 });
 
 test('a named port is looked up in the Pod that listens', () => {
-  const chart = chartWith(SandboxNetwork.denyAll().allowIngressFrom(NetworkPeer.namespace('gateway'), [NetworkPort.named('port-8888')]));
+  const chart = chartWith(SandboxNetwork.denyAll().allowIngressFrom(NetworkPeer.namespace('gateway'), [NetworkPort.tcp(8888)]));
   const manifests = chart.toJson();
+  manifests[0].spec.networkPolicy.ingress[0].ports[0].port = 'port-8888';
   manifests[0].spec.podTemplate.spec.containers[0].ports = [{ name: 'port-8888', containerPort: 8888 }];
   const model = NetworkModel.ofManifests(manifests);
   const gateway = NetworkEndpoint.pods({ app: 'gateway' }, 'gateway');

@@ -14,7 +14,7 @@ function of(podSpec: object, metadata: object = {}, more: object = {}): string[]
 const main = (container: object, pod: object = {}) => of({ containers: [{ name: 'main', image: IMAGE, ...container }], ...pod });
 const amounts = (limits: object, requests: object = {}) => main({ resources: { limits, requests } });
 const DATA = [{ name: 'data', emptyDir: {} }];
-const claim = (spec: object) => of({}, {}, { volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, ...spec } }] });
+const claim = (spec: object) => of({ containers: [{ name: 'main', image: IMAGE, volumeMounts: [{ name: 'data', mountPath: '/data' }] }] }, {}, { volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, ...spec } }] });
 
 test.each<[string, string[], string]>([
   ['a device in parts', amounts({ 'nvidia.com/gpu': '0.5' }), "invalid-pod: spec.containers[0].resources.limits['nvidia.com/gpu'] is '0.5': devices come whole: use a whole number"],
@@ -41,7 +41,7 @@ test.each<[string, string[], string]>([
   ['a profile of AppArmor that there is not', main({ securityContext: { appArmorProfile: { type: 'Enforce' } } }), "invalid-pod: spec.containers[0].securityContext.appArmorProfile.type is 'Enforce': use 'Localhost', 'RuntimeDefault' or 'Unconfined'"],
   ['an operating system that there is not', of({ os: { name: 'darwin' } }), "invalid-pod: spec.os.name is 'darwin': use 'linux' or 'windows'"],
   ['fields that Windows does not have', of({ os: { name: 'windows' }, securityContext: { fsGroup: 1 } }), 'invalid-pod: spec.securityContext.fsGroup: leave it out, or the Pod is not for Windows'],
-  ['a file outside of its volume', of({ volumes: [{ name: 'v', secret: { secretName: 's', items: [{ key: 'k', path: '../k' }] } }] }), "invalid-pod: spec.volumes[0].secret.items[0].path is '../k': use a relative path without '..'"],
+  ['a file outside of its volume', main({ volumeMounts: [{ name: 'v', mountPath: '/v' }] }, { volumes: [{ name: 'v', secret: { secretName: 's', items: [{ key: 'k', path: '../k' }] } }] }), "invalid-pod: spec.volumes[0].secret.items[0].path is '../k': use a relative path without '..'"],
   ['a storage class that is no name', claim({ storageClassName: 'Fast SSD' }), "invalid-pod: spec.volumeClaimTemplates[0].spec.storageClassName is 'Fast SSD': use 1 to 253 lower-case letters"],
   ['an access mode that there is not', claim({ accessModes: ['RWO'] }), "invalid-pod: spec.volumeClaimTemplates[0].spec.accessModes[0] is 'RWO': use 'ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany' or 'ReadWriteOncePod'"],
   ['a mode that excludes others', claim({ accessModes: ['ReadWriteOncePod', 'ReadOnlyMany'] }), 'ReadWriteOncePod excludes every other mode: leave the others out'],

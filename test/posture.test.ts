@@ -13,7 +13,7 @@ const DIGEST = `@sha256:${'0123456789abcdef'.repeat(4)}`;
 test('the text of a tenant is short, sorted, and says what is chosen', () => {
   const app = testApp();
   const tenant = new Tenant(new Chart(app, 'chart'), 'research', {
-    pools: [{ name: 'python', template: { containers: [{ image: `registry.example/python${DIGEST}`, port: 8888, cpu: '500m', memory: '512Mi', memoryLimit: '512Mi' }], isolation: Isolation.gvisor() }, replicas: 2, claims: 0 }],
+    pools: [{ name: 'python', template: { containers: [{ image: `registry.example/python${DIGEST}`, port: 8888, cpu: '500m', memory: '512Mi', memoryLimit: '512Mi' }], isolation: Isolation.gvisor() }, replicas: 1, claims: 1 }],
     groups: ['research'],
   });
   tenant.pool('python').claim('ticket-44');
@@ -27,7 +27,7 @@ test('the text of a tenant is short, sorted, and says what is chosen', () => {
                      persistentvolumeclaims 0
                      requests.cpu 1
                      requests.memory 1Gi
-                     sandboxclaims 0
+                     sandboxclaims 1
                      sandboxes 2
   members            Group research has Role sandbox-user
 
@@ -36,7 +36,7 @@ SandboxTemplate research/python
   pod-security  restricted (default)
   token         none (default)
   host          no access (default)
-  network       rules of the template, for ingress only (default)
+  network       rules of the template, which allow ingress only (default)
   reached-by    the router (namespace agent-sandbox-system) (default)
   reaches       nothing (default)
   secrets       none (default)
@@ -47,7 +47,7 @@ SandboxTemplate research/python
 
 SandboxWarmPool research/python
   template  python
-  size      2 idle Sandboxes
+  size      1 idle Sandbox
   updates   idle Sandboxes stay as they are when the template changes (default)
 `);
 });

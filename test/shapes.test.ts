@@ -159,7 +159,7 @@ test('objects of cdk8s-plus are recognized by their kind', () => {
   const chart = testChart();
   const secret: any = kplus.Secret.fromSecretName(chart, 'secret', 'token');
   const box = (props: object) => () => new library.Sandbox(testChart(), 'x', { ...POD, ...props } as any);
-  expect(box({ serviceAccount: secret })).toThrow("test/x: serviceAccount is an ImportedSecret ('test/secret'): use a ServiceAccount of cdk8s-plus");
-  expect(box({ serviceAccount: 'robot' })).toThrow("test/x: serviceAccount is 'robot': use a ServiceAccount of cdk8s-plus");
+  expect(box({ serviceAccount: secret })).toThrow("test/x: serviceAccount is an ImportedSecret ('test/secret'): use ObjectReference.serviceAccount('…'), or a ServiceAccount of cdk8s-plus");
+  expect(box({ serviceAccount: 'robot' })).toThrow("test/x: serviceAccount is 'robot': use ObjectReference.serviceAccount('…'), or a ServiceAccount of cdk8s-plus");
   expect(() => library.SandboxVolume.configMap('v', secret)).toThrow('SandboxVolume.configMap: configMap is an ImportedSecret');
 });

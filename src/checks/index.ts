@@ -1,7 +1,7 @@
 export { append } from './append';
 export { definedOnly } from '../generated/defined-only.gen';
 export { checkTreeAtSynth, setTreeCheck } from './findings';
-export { nearest } from './nearest';
+export { distance, nearest } from './nearest';
 export { describe, Problems } from './problems';
 export { Quantity } from './quantity';
 export { render } from './renderings';

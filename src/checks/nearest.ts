@@ -18,8 +18,8 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best ?? (containing.length === 1 ? containing[0] : undefined);
 }
 
-/** Levenshtein distance: insertions, deletions and replacements of one character. */
-function distance(a: string, b: string): number {
+/** Levenshtein distance: insertions, deletions and replacements of one character. @internal */
+export function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];

@@ -29,10 +29,13 @@ function enumOf(type: string): Readonly<Record<string, string>> | undefined {
 /** Our props by the words that Kubernetes, the API and other libraries use for the same thing. */
 const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   activeDeadlineSeconds: ['activeDeadline'],
+  allowPrivilegeEscalation: ['securityContext'],
   automountToken: ['automountServiceAccountToken'],
+  capabilities: ['securityContext'],
   container: ['containers'],
   containerPort: ['port'],
   count: ['replicas'],
+  cpu: ['requestsCpu'],
   environment: ['env'],
   envVars: ['env'],
   expiresAt: ['lifetime'],
@@ -40,23 +43,34 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   image: ['containers'],
   imagePullSecret: ['imagePullSecrets'],
   initContainer: ['initContainers'],
-  lifecycle: ['lifetime'],
+  lifecycle: ['lifetime', 'preStop'],
   limits: ['resources', 'cpuLimit'],
   livenessProbe: ['liveness'],
+  medium: ['inMemory'],
+  memory: ['requestsMemory'],
+  metadata: ['labels'],
   minReady: ['replicas', 'minReplicas'],
+  mountPath: ['path'],
   networkPolicy: ['network'],
+  onExpiry: ['lifetime'],
   operatingMode: ['suspended'],
   podTemplate: ['containers'],
   poolRef: ['pool'],
   poolSize: ['replicas'],
   portNumber: ['port'],
+  privileged: ['securityContext'],
   pullPolicy: ['imagePullPolicy'],
+  readOnlyRootFilesystem: ['readOnlyRoot'],
   readinessProbe: ['readiness'],
   requests: ['resources', 'cpu'],
   runtimeClass: ['isolation', 'runtimeClassName'],
   runtimeClassName: ['isolation'],
+  runAsGroup: ['securityContext'],
+  runAsNonRoot: ['securityContext'],
+  runAsRoot: ['relaxations'],
   sandboxTemplateRef: ['template'],
   serviceAccountName: ['serviceAccount'],
+  shutdownPolicy: ['lifetime'],
   shutdownTime: ['lifetime'],
   size: ['replicas'],
   spec: ['containers'],
@@ -84,6 +98,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   'IConstruct': 'use an app, a chart or another construct; for manifests, ofManifests',
   'Duration': 'use a Duration of cdk8s, such as Duration.minutes(5)',
   'l1.Quantity': "use l1.Quantity.fromString('512Mi')",
+  'SandboxProps.replicas': 'a Sandbox is one: for several, use a SandboxWarmPool',
+  'SandboxProps.template': 'a Sandbox says itself what runs in it: for one of a template, use claim(…) of the template',
   'l1.IntOrString': "use l1.IntOrString.fromNumber(8080) or l1.IntOrString.fromString('http')",
   'IEnvValue': "use a string, EnvSource.secretKey(…), or an EnvValue of cdk8s-plus that has a value, such as EnvValue.fromValue('…')",
   'IEnvFrom': 'use EnvSource.allOfSecret(…) or EnvSource.allOfConfigMap(…), or Env.fromSecret(…) of cdk8s-plus',
@@ -407,13 +423,14 @@ function unknownProp(type: string, struct: Struct, key: string): string {
     return remedy;
   }
   const name = type.replace(/^l1\./, '');
-  const suggestion = SYNONYMS[key]?.find(other => other in struct) ?? nearest(key, Object.keys(struct));
+  const suggestion = SYNONYMS[key]?.find(other => other in struct) ?? [key.replace(/Seconds$|Name$/, '')].find(other => Object.hasOwn(struct, other))
+    ?? nearest(key, Object.keys(struct));
   return suggestion ? `${name} has no such prop: use ${suggestion}` : `${name} has no such prop: leave it out`;
 }
 
 function remedyFor(value: unknown, notation: string, struct: string | undefined, key: string): string {
   const special = struct !== undefined && value !== null && value !== undefined ? REMEDIES[`${struct}.${key}`] : undefined;
-  const remedy = special ?? literalRemedy(value, notation) ?? expected(notation);
+  const remedy = special ?? literalRemedy(value, notation, key) ?? expected(notation);
   if (value === null && notation.endsWith('?')) {
     return `leave it out, or ${remedy}`;
   }
@@ -421,7 +438,7 @@ function remedyFor(value: unknown, notation: string, struct: string | undefined,
 }
 
 /** For values that only lack or have quotes, or stand alone where a list is wanted. */
-function literalRemedy(value: unknown, notation: string): string | undefined {
+function literalRemedy(value: unknown, notation: string, key: string): string | undefined {
   const type = notation.replace('?', '');
   if (type === 'b' && (value === 'true' || value === 'false')) {
     return `write ${value} without quotes`;
@@ -430,16 +447,22 @@ function literalRemedy(value: unknown, notation: string): string | undefined {
     return `write the number without quotes: ${Number(value)}`;
   }
   if (type === 's' && (typeof value === 'number' || typeof value === 'boolean')) {
-    return `write it as a string: '${value}'`;
+    return `write it as a string: '${value}${typeof value === 'number' ? UNITS.find(([names]) => names.test(key))?.[1] ?? '' : ''}'`;
+  }
+  if (type === 'l1.Quantity' && (typeof value === 'number' || (typeof value === 'string' && value !== ''))) {
+    return `use l1.Quantity.fromString('${value}')`;
   }
   if (type[0] === '[' && !isWrong(value, type.slice(1)) && value !== undefined) {
-    return `write it as a list: [${Construct.isConstruct(value) ? '…' : show(value)}]`;
+    return `write it as a list: [${isObject(value) && !isPlain(value) ? '…' : show(value)}]`;
   }
   const values = enumOf(type);
   const near = values && typeof value === 'string' ? nearest(value, Object.values(values)) : undefined;
   const member = near && Object.keys(values!).find(name => values![name] === near);
   return member ? `use ${type}.${member} ('${near}')` : undefined;
 }
+
+/** Units of plain numbers in amounts: what was meant is hardly ever bytes. */
+const UNITS: ReadonlyArray<readonly [names: RegExp, unit: string]> = [[/memory/i, 'Mi'], [/^size|storage/i, 'Gi']];
 
 /** What a value of a type looks like. */
 function expected(notation: string): string {

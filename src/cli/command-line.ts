@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { nearest } from '../checks';
 import { COMMANDS, type CommandDefinition, type CommandFlag } from '../generated/commands.gen';
 
 /** A command line that is wrong. @internal */
@@ -59,6 +61,23 @@ function firstPositional(args: readonly string[]): number {
   return index;
 }
 
+/** A word that is no file may be meant as a command. */
+function checkIsPath(word: string | undefined): void {
+  if (word === undefined || !/^[a-z]+$/.test(word) || existsSync(word)) {
+    return;
+  }
+  if (OTHERS.includes(word)) {
+    throw new UsageError(`${word}: that is a command of agent-sandbox, of the package agent-sandbox-client`);
+  }
+  const near = nearest(word, COMMANDS.map(({ name }) => name));
+  if (near !== undefined) {
+    throw new UsageError(`${word}: there is no such command, file or folder: use ${near}`);
+  }
+}
+
+/** Commands of the program `agent-sandbox` that this one does not have. */
+const OTHERS: readonly string[] = ['init', 'skill', 'doctor', 'completion', 'run', 'shell', 'create', 'list', 'delete', 'mcp'];
+
 /**
  * Reads a command line; undefined where it asks for help, which is then in `help`.
  *
@@ -67,7 +86,13 @@ function firstPositional(args: readonly string[]): number {
  */
 export function parse(args: readonly string[]): Invocation | { readonly help: string } {
   const at = firstPositional(args);
+  if (args[at] === 'help') {
+    return { help: helpOf(COMMANDS.find(({ name }) => name === args[at + 1])) };
+  }
   const named = COMMANDS.find(({ name }) => name === args[at]);
+  if (!named) {
+    checkIsPath(args[at]);
+  }
   const command = named ?? COMMANDS[0];
   const rest = named ? [...args.slice(0, at), ...args.slice(at + 1)] : args;
   if (!named && (rest.includes('--help') || rest.includes('-h'))) {

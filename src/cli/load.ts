@@ -17,20 +17,25 @@ const STDIN = '-';
  * The manifests of files and folders, in the order of their names, or of stdin for `-`. Folders are read with everything below them: files that
  * end in `.yaml`, `.yml` or `.json`.
  *
- * @throws LoadError if a path does not exist, or a file is not well-formed
+ * @throws LoadError if a path does not exist, a folder has no such file, or a file is not well-formed
  * @internal
  */
 export function load(paths: readonly string[]): Located[] {
   return paths.flatMap(path => (path === STDIN ? [path] : filesOf(path))).flatMap(path => {
     const name = path === STDIN ? 'stdin' : path;
     const lines = new LineCounter();
-    return parseAllDocuments(readFileSync(path === STDIN ? 0 : path, 'utf8'), { lineCounter: lines }).flatMap(document => {
+    const text = readFileSync(path === STDIN ? 0 : path, 'utf8');
+    return parseAllDocuments(text, { lineCounter: lines }).flatMap(document => {
       if (document.errors.length > 0) {
-        throw new LoadError(`${name}: ${document.errors[0].message.split('\n')[0]}`);
+        const words = document.errors[0].message.split('\n')[0].replace(/:$/, '');
+        throw new LoadError(`${name}: ${words}${text.includes('{{') ? '; it looks like a template of Helm: render it first: helm template CHART | agent-sandbox-check check -' : ''}`);
       }
       const manifest = document.toJS();
       const offset = document.contents?.range?.[0] ?? 0;
-      return manifest === null || typeof manifest !== 'object' ? [] : [{ manifest, place: `${name}:${lines.linePos(offset).line}` }];
+      if (manifest !== null && typeof manifest !== 'object') {
+        throw new LoadError(`${name}:${lines.linePos(offset).line}: it is a text, and no manifest`);
+      }
+      return manifest === null ? [] : [{ manifest, place: `${name}:${lines.linePos(offset).line}` }];
     });
   });
 }
@@ -46,5 +51,9 @@ function filesOf(path: string): string[] {
     return [path];
   }
   const files = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter(file => /\.(ya?ml|json)$/.test(file) && !/(^|\/)node_modules\//.test(file));
+  if (files.length === 0) {
+    // A wrong folder must not pass for one without mistakes.
+    throw new LoadError(`${path}: there is no file in it that ends in .yaml, .yml or .json`);
+  }
   return files.sort().map(file => join(path, file));
 }

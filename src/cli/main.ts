@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { checkManifests, type Finding, FindingSeverity, ruleInfos } from '../findings';
 import { importedProgram } from '../importing';
@@ -25,6 +26,9 @@ export interface Surroundings {
  */
 export function main(args: readonly string[], surroundings: Surroundings = {}): Result {
   try {
+    if (args.length === 1 && args[0] === '--version') {
+      return { output: version(), code: 0 };
+    }
     const invocation = parse(args);
     if ('help' in invocation) {
       return { output: invocation.help, code: 0 };
@@ -42,6 +46,12 @@ export function main(args: readonly string[], surroundings: Surroundings = {}): 
     }
     throw error;
   }
+}
+
+/** Version of the package, whose manifest is above `lib`, or above `src` in a checkout. */
+function version(): string {
+  const file = ['../../..', '../..'].map(up => join(__dirname, up, 'package.json')).find(each => existsSync(each))!;
+  return JSON.parse(readFileSync(file, 'utf8')).version;
 }
 
 const USAGES: Readonly<Record<string, readonly [least: number, most: number, words: string]>> = {

@@ -1,6 +1,6 @@
-import { printable } from '../checks';
+import { nearest, printable } from '../checks';
 import { NetworkPort } from '../network';
-import { describeObject, type NetworkAnswer, NetworkEndpoint, NetworkModel, type PlacedManifest, Reachability } from '../policy';
+import { AddressSet, describeObject, type NetworkAnswer, NetworkEndpoint, NetworkModel, type PlacedManifest, Reachability } from '../policy';
 import { networkWords } from '../posture';
 import { type Invocation, type Result, UsageError } from './command-line';
 
@@ -80,9 +80,19 @@ function destinationOf(text: string, objects: readonly PlacedManifest[]): Networ
     return NetworkEndpoint.anyPodOf(namespace);
   }
   if (/^[\da-f:.]+(\/\d+)?$/i.test(text) && /[.:]/.test(text)) {
+    if (AddressSet.of(text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`).isEmpty) {
+      throw new UsageError(`DESTINATION is '${text}': write an address or a network: '169.254.169.254', '10.0.0.0/8', 'fd00::/8'`);
+    }
     return NetworkEndpoint.address(text);
   }
   const found = objects.filter(({ manifest }) => KINDS.includes(manifest.kind) && namesOf(manifest).includes(text));
+  const near = nearest(text, NetworkEndpoint.names());
+  if (found.length === 0 && near !== undefined) {
+    throw new UsageError(`DESTINATION is '${text}': use ${near}`);
+  }
+  if (found.length === 0 && /^[-\w*]+(\.[-\w]+)+$/.test(text)) {
+    throw new UsageError(`DESTINATION is '${text}': NetworkPolicies know addresses, not host names: write the address of the host`);
+  }
   if (found.length !== 1) {
     throw new UsageError(`DESTINATION is '${text}': ${found.length > 1 ? `${found.length} objects have this name: write its kind, as in '${describeObject(found[0].manifest)}'`
       : "use an address or network, 'api-server', 'nodes', 'namespace NAME', the name of an object with Pods or of a Service, or one of "

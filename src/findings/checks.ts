@@ -1,9 +1,13 @@
 import type { IConstruct } from 'constructs';
 import { checkCalls } from '../checks';
+import { AMOUNT_RULES } from './amounts';
+import { CONTAINER_RULES } from './containers';
 import { CONTRADICTION_RULES } from './contradictions';
 import { type Finding, FindingSeverity } from './finding';
 import { NAME_RULES } from './names';
+import { INSTALLATION_RULES } from './installation';
 import { REFERENCE_RULES } from './references';
+import { RIGHTS_RULES } from './rights';
 import { FIELD_RULES, typedManifest } from './fields';
 import { NETWORK_RULES } from './network';
 import { POD_RULES } from './pod-fields';
@@ -12,10 +16,11 @@ import { type Rule, run, Subject, World } from './world';
 
 /** All rules, in the order in which they are applied. @internal */
 export const RULES: readonly Rule[] = [
-  ...NAME_RULES, ...REFERENCE_RULES, ...CONTRADICTION_RULES, ...NETWORK_RULES, ...POD_RULES, ...FIELD_RULES, ...SUPPRESSION_RULES,
+  ...NAME_RULES, ...REFERENCE_RULES, ...CONTRADICTION_RULES, ...AMOUNT_RULES, ...INSTALLATION_RULES, ...RIGHTS_RULES,
+  ...NETWORK_RULES, ...POD_RULES, ...CONTAINER_RULES, ...FIELD_RULES, ...SUPPRESSION_RULES,
 ];
 
-const AT_SYNTH = RULES.filter(rule => !rule.manifestsOnly && rule.severity === FindingSeverity.ERROR);
+const AT_SYNTH = RULES.filter(rule => !rule.manifestsOnly && !rule.notAtSynth && rule.severity === FindingSeverity.ERROR);
 
 /**
  * Finds what is wrong in objects and between them: in a tree of constructs, or in manifests that something else has written.

@@ -3,25 +3,25 @@ import { NAMESPACE_NAME_LABEL } from '../objects';
 import { podSecurityOf, POD_SECURITY_LEVELS, type PodSecurityName } from '../pod';
 import { EXTENSIONS_GROUP, GROUP, ROUTER, SHADOW_POOL_PREFIX } from '../generated/vocabulary.gen';
 import { FindingSeverity } from './finding';
-import { blueprints, containersOf, templateOf } from './pods';
+import { blueprints, containersOf, podTemplateOf, templateOf, workloads } from './pods';
 import type { Rule, Subject, World } from './world';
 
 export const CONTRADICTION_RULES: readonly Rule[] = [
   {
     id: 'namespace-level',
     severity: FindingSeverity.ERROR,
-    summary: 'A namespace of this app enforces a Pod Security level that the Pods of a Sandbox or template do not meet.',
+    summary: 'A namespace of this app enforces a Pod Security level that the Pods of a Sandbox, template or other workload in it do not meet.',
     check: (world, report) => {
-      for (const blueprint of blueprints(world)) {
+      for (const blueprint of [...blueprints(world), ...workloads(world)]) {
         const namespace = namespaceOf(world, blueprint);
         const enforced = namespace?.manifest.metadata?.labels?.['pod-security.kubernetes.io/enforce'] as PodSecurityName | undefined;
         if (!enforced || enforced === 'privileged' || !POD_SECURITY_LEVELS.includes(enforced)) {
           continue;
         }
-        const { level, because } = podSecurityOf(blueprint.spec.podTemplate?.spec ?? {});
+        const { level, because } = podSecurityOf(podTemplateOf(blueprint)?.spec ?? {});
         if (POD_SECURITY_LEVELS.indexOf(level) > POD_SECURITY_LEVELS.indexOf(enforced)) {
-          report(blueprint, 'spec.podTemplate', undefined, `its Pods need ${because.join(', ')}, and the namespace '${namespace!.name}' (${namespace!.place}) enforces '${enforced}', so that no Pod would be made`,
-            `have the namespace enforce '${level}', or leave the relaxations out`);
+          report(blueprint, blueprint.isOurs ? 'spec.podTemplate' : 'the Pod', undefined, `its Pods need ${because.join(', ')}, and the namespace '${namespace!.name}' (${namespace!.place}) enforces '${enforced}', so that no Pod would be made`,
+            `have the namespace enforce '${level}', or ${blueprint.isOurs ? 'leave the relaxations out' : `write ${because.flatMap(each => INSTEAD[each] ?? []).join(', ') || 'a securityContext without them'}`}`);
         }
       }
     },
@@ -181,6 +181,12 @@ export const CONTRADICTION_RULES: readonly Rule[] = [
   },
 ];
 
+/** What the securityContext of a container says where it does without a relaxation. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  DEFAULT_CAPABILITIES: "capabilities: { drop: ['ALL'] }", PRIVILEGE_ESCALATION: 'allowPrivilegeEscalation: false', RUN_AS_ROOT: 'runAsNonRoot: true',
+  UNCONFINED_SECCOMP: "seccompProfile: { type: 'RuntimeDefault' }",
+};
+
 function matches(labels: any, wanted: { readonly [key: string]: string }): boolean {
   return Object.entries(wanted).every(([key, value]) => labels?.[key] === value);
 }
@@ -215,8 +221,8 @@ function scalersOf(world: World, pool: Subject): Subject[] {
     && String(scaler.spec.scaleTargetRef.apiVersion).startsWith(EXTENSIONS_GROUP));
 }
 
-/** The largest number of idle Sandboxes of a pool. */
-function largest(world: World, pool: Subject): number {
+/** The largest number of idle Sandboxes of a pool. @internal */
+export function largest(world: World, pool: Subject): number {
   const maxima = scalersOf(world, pool).map(scaler => Number(scaler.spec.maxReplicas ?? scaler.spec.maxReplicaCount ?? 100));
   return maxima.length > 0 ? Math.max(...maxima) : Number(pool.spec.replicas ?? 1);
 }

@@ -1,7 +1,7 @@
 import { nameHash, NETWORK_POLICY_SUFFIX } from '../generated/vocabulary.gen';
 import { FindingSeverity } from './finding';
 import { podTemplateOf, templateOf } from './pods';
-import type { Rule, Subject } from './world';
+import { NO_NAME, type Rule, type Subject } from './world';
 
 /** Kinds whose names end up, as 32-bit hashes, in labels that select Pods, and whose names these are then. */
 const HASHED: Readonly<Record<string, string>> = {
@@ -22,7 +22,7 @@ export const NAME_RULES: readonly Rule[] = [
     summary: 'Two objects of one kind have one name in one namespace (or in the cluster): the later one replaces the other.',
     check: ({ subjects }, report) => {
       const byName = new Map<string, Subject>();
-      for (const subject of subjects) {
+      for (const subject of subjects.filter(each => each.name !== NO_NAME)) {
         const cluster = CLUSTER_KINDS.includes(subject.kind);
         const key = `${subject.group}/${subject.kind} ${cluster ? '' : `${subject.namespaceKey}/`}${subject.name}`;
         const twin = byName.get(key);
@@ -126,6 +126,23 @@ export const NAME_RULES: readonly Rule[] = [
           report(scaler, 'spec.scaleTargetRef.name', target.name, `the ${other.kind} ${other.place} scales this pool already`, 'keep one of them');
         }
         seen.set(key, other ?? scaler);
+      }
+    },
+  },
+  {
+    id: 'two-budgets',
+    severity: FindingSeverity.ERROR,
+    summary: 'Two PodDisruptionBudgets select the same Pods: Kubernetes then evicts none of them.',
+    check: (world, report) => {
+      const seen = new Map<string, Subject>();
+      for (const budget of world.of('PodDisruptionBudget')) {
+        const { matchLabels = {}, matchExpressions = [] } = budget.spec.selector ?? {};
+        const key = JSON.stringify([budget.namespaceKey, Object.entries(matchLabels).sort(), matchExpressions]);
+        const other = seen.get(key);
+        if (other && other.name !== budget.name) {
+          report(budget, 'spec.selector', undefined, `${other.place} is a PodDisruptionBudget for the same Pods, and Kubernetes refuses evictions of Pods with two`, 'keep one of them');
+        }
+        seen.set(key, other ?? budget);
       }
     },
   },

@@ -13,6 +13,13 @@ export function containersOf(spec: any): any[] {
   return [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
 }
 
+const WORKLOADS: readonly string[] = ['Pod', 'Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'Job', 'CronJob'];
+
+/** Objects of Kubernetes itself that Pods come from. @internal */
+export function workloads(world: World): Subject[] {
+  return WORKLOADS.flatMap(kind => world.of(kind));
+}
+
 /** Sandboxes and templates. @internal */
 export function blueprints(world: World): Subject[] {
   return [...world.of('Sandbox'), ...world.of('SandboxTemplate')].filter(each => each.isOurs);

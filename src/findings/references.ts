@@ -1,5 +1,6 @@
+import { distance, nearest } from '../checks';
 import { FindingSeverity } from './finding';
-import { blueprints, containersOf } from './pods';
+import { blueprints, containersOf, podTemplateOf, workloads } from './pods';
 import type { Rule, Subject, World } from './world';
 
 /** What an object names in its own namespace. */
@@ -28,6 +29,23 @@ export const REFERENCE_RULES: readonly Rule[] = [
     },
   },
   {
+    id: 'nearly-a-name',
+    severity: FindingSeverity.WARNING,
+    summary: 'An object names another that this app does not have, by a name that is nearly that of one that it has in the same namespace.',
+    check: (world, report) => {
+      forEachReference(world, (subject, { field, kind, name }) => {
+        if (typeof name !== 'string' || world.beside(subject, kind, name) || world.elsewhere(subject, kind, name).length > 0) {
+          return;
+        }
+        const names = world.of(kind).filter(each => each.namespaceKey === subject.namespaceKey).map(each => each.name);
+        const near = name.length > 3 ? misspelt(name, names) : undefined;
+        if (near !== undefined) {
+          report(subject, field, name, `this app has no ${kind} of this name, and one that is called '${near}' (${world.beside(subject, kind, near)!.place})`, `write '${near}', if that is meant`);
+        }
+      });
+    },
+  },
+  {
     id: 'missing-key',
     severity: FindingSeverity.ERROR,
     summary: 'A Pod names a key that the Secret or ConfigMap of this app does not have.',
@@ -44,9 +62,16 @@ export const REFERENCE_RULES: readonly Rule[] = [
   },
 ];
 
+/** The name that differs by one or two letters; numbers at the end tell objects apart on purpose. */
+function misspelt(name: string, names: readonly string[]): string | undefined {
+  const near = nearest(name, names.filter(each => Math.abs(each.length - name.length) <= 2));
+  const word = (text: string) => text.replace(/[-\d]+$/, '');
+  return near !== undefined && distance(name, near) <= 2 && word(near) !== word(name) ? near : undefined;
+}
+
 function forEachReference(world: World, visit: (subject: Subject, reference: Reference) => void): void {
-  for (const blueprint of blueprints(world)) {
-    podReferences(blueprint.spec.podTemplate?.spec ?? {}).forEach(reference => visit(blueprint, reference));
+  for (const subject of [...blueprints(world), ...workloads(world)]) {
+    podReferences(podTemplateOf(subject)?.spec ?? {}, subject.isOurs ? 'spec.podTemplate.spec' : 'the Pod').forEach(reference => visit(subject, reference));
   }
   for (const pool of world.of('SandboxWarmPool').filter(each => each.isOurs)) {
     visit(pool, { field: 'spec.sandboxTemplateRef.name', kind: 'SandboxTemplate', name: pool.spec.sandboxTemplateRef?.name });
@@ -67,13 +92,11 @@ function forEachReference(world: World, visit: (subject: Subject, reference: Ref
   }
 }
 
-const POD = 'spec.podTemplate.spec';
-
-function podReferences(spec: any): Reference[] {
+function podReferences(spec: any, path: string): Reference[] {
   const references: Reference[] = [];
   const note = (field: string, kind: string, name: string | undefined, key?: string, optional?: boolean) => {
     if (name) {
-      references.push({ field: `${POD}.${field}`, kind, name, key, optional });
+      references.push({ field: `${path}.${field}`, kind, name, key, optional });
     }
   };
   note('serviceAccountName', 'ServiceAccount', spec.serviceAccountName);

@@ -4,6 +4,9 @@ import { append, render, show } from '../checks';
 import { EXTENSIONS_GROUP, GROUP } from '../generated/vocabulary.gen';
 import { type Finding, FindingSeverity } from './finding';
 
+/** Stands for the name of a manifest without one, such as one with `generateName`. @internal */
+export const NO_NAME = '(no name)';
+
 /** An object that is looked at: of a tree of constructs, or of a manifest. @internal */
 export class Subject {
   /** An object of a tree. Its manifest is made when a rule asks for it. */
@@ -17,7 +20,7 @@ export class Subject {
   public static ofManifest(written: any, place: string, manifest: any = written): Subject {
     const [group, version] = String(manifest.apiVersion ?? '').split('/');
     const namespace = manifest.metadata?.namespace;
-    return new Subject(place, version === undefined ? 'core' : group, String(manifest.kind), String(manifest.metadata?.name), namespace, namespace ?? '', () => manifest, undefined, written);
+    return new Subject(place, version === undefined ? 'core' : group, String(manifest.kind ?? '(no kind)'), String(manifest.metadata?.name ?? NO_NAME), namespace, namespace ?? '', () => manifest, undefined, written);
   }
 
   private made: any;
@@ -70,6 +73,8 @@ export interface Rule {
   readonly summary: string;
   /** Whether it only makes sense for manifests that the constructs have not written. */
   readonly manifestsOnly?: boolean;
+  /** Whether synthesis lets it pass: patches and the constructs of `l1` may write any field. */
+  readonly notAtSynth?: boolean;
   readonly check: (world: World, report: Report) => void;
 }
 

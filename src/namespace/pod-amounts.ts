@@ -10,7 +10,8 @@ export type PodAmounts = Readonly<Record<'requests' | 'limits', Amounts>>;
 
 /**
  * What a Pod counts for in a quota, as Kubernetes computes it: containers and sidecars together, or the largest init container beside the sidecars
- * that have started before it, if that is more; the resources of the Pod as a whole instead, where it has them; and the overhead.
+ * that have started before it, if that is more; the resources of the Pod as a whole instead, where it has them; and the overhead. Takes the spec of
+ * a construct, or of a manifest.
  *
  * @internal
  */
@@ -39,9 +40,9 @@ function requestsOf({ requests, limits }: l1.ResourceRequirements): Amounts {
   return { ...amountsOf(limits), ...amountsOf(requests) };
 }
 
-function amountsOf(map: { readonly [resource: string]: { readonly value: unknown } } | undefined): Amounts {
-  return Object.fromEntries(Object.entries(map ?? {}).flatMap(([resource, { value }]) => {
-    const amount = Quantity.tryParse(String(value));
+function amountsOf(map: { readonly [resource: string]: { readonly value: unknown } | string } | undefined): Amounts {
+  return Object.fromEntries(Object.entries(map ?? {}).flatMap(([resource, written]) => {
+    const amount = Quantity.tryParse(String(typeof written === 'object' ? written.value : written));
     return amount ? [[resource, amount]] : [];
   }));
 }

@@ -1,6 +1,8 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
 const GRAMMAR = "write the first address and the prefix length of a network: '10.0.0.0/8', 'fd00::/8'";
+/** `api.example.com`, `*.example.com`, `https:`: what an address never looks like. */
+const HOST_NAME = /^https?:$|^(\*\.)?([a-z\d]([-a-z\d]*[a-z\d])?\.)+[a-z]{2,}(:\d+)?$/i;
 // The upper 96 bits of IPv4 addresses in IPv6 notation, ::ffff:0:0/96.
 const MAPPED = 0xffffn;
 
@@ -34,6 +36,9 @@ export class Cidr {
     const bits = isIPv4(address) ? 32 : isIPv6(address) && !address.includes('%') ? 128 : undefined;
     if (bits !== undefined && length === undefined) {
       return `add the prefix length: '${text}/${bits}' is this address alone`;
+    }
+    if (bits === undefined && HOST_NAME.test(address)) {
+      return 'NetworkPolicies know addresses, not host names: write the address of the host, or let the sandbox connect to a proxy that knows names';
     }
     if (bits === undefined || more.length > 0 || !/^(0|[1-9]\d*)$/.test(length)) {
       const unpadded = withoutLeadingZeros(text);

@@ -139,7 +139,7 @@ function renderContainers(problems: Problems, props: SandboxPodProps, windows: b
     if (name === undefined) {
       at.add('name', undefined, 'give it a name; only the first container can do without');
     }
-    const rendered = renderContainer(at, name ?? `unnamed-${list}-${index}`, relaxed(container, props.relaxations), windows, volumeNames);
+    const rendered = renderContainer(at, name ?? `unnamed-${list.toLowerCase()}-${index}`, relaxed(container, props.relaxations), windows, volumeNames);
     if (list === 'initContainers') {
       checkInitContainer(at, container);
     }

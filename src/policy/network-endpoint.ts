@@ -1,6 +1,6 @@
 import { ApiObject } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { checkCalls, Problems } from '../checks';
+import { checkCalls, nearest, Problems } from '../checks';
 import { AddressSet } from './address-set';
 import { DESTINATIONS } from './destinations';
 import type { KnownLabels } from './selectors';
@@ -103,7 +103,8 @@ export class NetworkEndpoint {
     const found = DESTINATIONS.find(destination => destination.name === name);
     if (!found) {
       const problems = Problems.of('NetworkEndpoint.named');
-      problems.add('name', name, `write one of ${NetworkEndpoint.names().join(', ')}`);
+      const near = nearest(name, NetworkEndpoint.names());
+      problems.add('name', name, near ? `use '${near}'; NetworkEndpoint.names() has all` : `write one of ${NetworkEndpoint.names().join(', ')}`);
       problems.throwIfAny();
     }
     const { cidr, port } = found!;

@@ -123,8 +123,8 @@ function withFindings(entries: readonly PostureEntry[], findings: readonly Findi
 /** Whose rules decide about the network. */
 const POLICIES: Readonly<Record<PolicyOutcome, string>> = {
   'custom': 'rules of the template, for both directions',
-  'ingress only': 'rules of the template, for ingress only',
-  'egress only': 'rules of the template, for egress only',
+  'ingress only': 'rules of the template, which allow ingress only',
+  'egress only': 'rules of the template, which allow egress only',
   'deny all': 'rules of the template, which allow nothing',
   'controller default': 'rules of the controller, for templates without any',
   'unmanaged': 'unmanaged: only other policies of the namespace',
@@ -151,7 +151,7 @@ function claims(objects: Objects, template: Manifest): PostureFact {
   const { spec, metadata } = template;
   const from = (metadata.annotations?.[ANNOTATION.claimableFrom] ?? '').split(',').map(each => each.trim()).filter(each => each !== '');
   const of = objects.claimsOf(template);
-  const ends = ({ spec: { lifecycle } }: Manifest) => (lifecycle?.shutdownTime ? 'until a point in time' : lifecycle?.ttlSecondsAfterFinished !== undefined ? 'until after the work' : 'without an end');
+  const ends = ({ spec: { lifecycle } }: Manifest) => (lifecycle?.shutdownTime ? 'until a point in time' : lifecycle?.ttlSecondsAfterFinished !== undefined ? 'until some time after the work' : 'without an end');
   const endings = [...new Set(of.map(ends))].sort().map(ending => {
     const count = of.filter(claim => ends(claim) === ending).length;
     return `${count} ${count === 1 ? 'claim' : 'claims'} ${ending}`;
