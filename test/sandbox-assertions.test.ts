@@ -244,6 +244,15 @@ test.each(FAILS)('%s fails with an explanation', (action, message) => {
   expect(messageOf(action).split('\n')).toEqual(message);
 });
 
+test('a template and its pool, which mean the same Pods, may have one name', () => {
+  const chart = new Chart(testApp(), 'test', { namespace: 'agents' });
+  const template = new SandboxTemplate(chart, 'python', { ...POD, network: SandboxNetwork.denyAll() });
+  template.addWarmPool('pool', { name: 'python' }).claim('python-1');
+  expect(() => SandboxAssertions.of(chart).isRestricted('python').cannotReach('agents/python', NetworkEndpoint.named('aws-metadata'))).not.toThrow();
+  new Sandbox(chart, 'box', { ...POD, name: 'python' });
+  expect(messageOf(() => SandboxAssertions.of(chart).isRestricted('python'))).toContain('and there are 3 of this name');
+});
+
 test('each assertion holds once and fails once', () => {
   const methods = Object.getOwnPropertyNames(SandboxAssertions.prototype).filter(name => METHODS[`SandboxAssertions#${name}`] || name === 'hasNoFindings');
   const missing = (actions: readonly (() => unknown)[]) => methods.filter(name => !actions.some(action => String(action).includes(`.${name}(`)));

@@ -72,6 +72,10 @@ export interface ExpectedClaim extends ExpectedObject {
 const POD_KINDS: readonly string[] = ['Sandbox', 'SandboxTemplate'];
 const KINDS: readonly string[] = [...POD_KINDS, 'SandboxWarmPool', 'SandboxClaim'];
 
+/** Names by which an object can be meant. */
+const namesOf = ({ manifest }: PlacedManifest): string[] =>
+  [manifest.metadata.name, `${manifest.metadata.namespace}/${manifest.metadata.name}`, describeObject(manifest)];
+
 /** The actual state, in lines. */
 const MOST_LINES = 5;
 
@@ -300,7 +304,6 @@ export class SandboxAssertions {
   /** The one object of some kinds that has a name. */
   private find(kinds: readonly string[], name: string, expectation: string): PlacedManifest {
     const candidates = this.ours.filter(({ manifest }) => kinds.includes(manifest.kind));
-    const namesOf = ({ manifest }: PlacedManifest) => [manifest.metadata.name, `${manifest.metadata.namespace}/${manifest.metadata.name}`, describeObject(manifest)];
     const found = candidates.filter(each => namesOf(each).includes(name));
     const what = kinds.length === 1 ? kinds[0] : 'Sandbox, template, pool or claim';
     if (found.length > 1) {
@@ -319,7 +322,15 @@ export class SandboxAssertions {
 
   /** The object that makes the Pods of a Sandbox, a template, a pool or a claim. */
   private podsOf(name: string, expectation: string): PlacedManifest {
-    let object = this.find(KINDS, name, expectation);
+    const named = this.ours.filter(each => KINDS.includes(each.manifest.kind) && namesOf(each).includes(name));
+    // A template and its pool often have one name, as in a tenant, and mean the same Pods.
+    const ends = new Set(named.map(each => this.follow(each, expectation)));
+    return ends.size === 1 ? [...ends][0] : this.find(KINDS, name, expectation);
+  }
+
+  /** The object that makes the Pods of an object. */
+  private follow(from: PlacedManifest, expectation: string): PlacedManifest {
+    let object = from;
     // A claim leads to a pool, and that to a template.
     while (!POD_KINDS.includes(object.manifest.kind)) {
       const { metadata, spec, kind } = object.manifest;
