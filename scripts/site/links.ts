@@ -25,7 +25,7 @@ export function withLinks(markdown: string, file: string, replaced: (link: Link)
 }
 
 /** The links of a document. */
-export function linksOf(markdown: string, file: string): Link[] {
+function linksOf(markdown: string, file: string): Link[] {
   const links: Link[] = [];
   withLinks(markdown, file, link => {
     links.push(link);
@@ -40,7 +40,7 @@ export function anchorOf(heading: string): string {
 }
 
 /** The anchors of a document. */
-export function anchorsOf(markdown: string): Set<string> {
+function anchorsOf(markdown: string): Set<string> {
   const counts = new Map<string, number>();
   const anchors = new Set<string>();
   for (const [, heading] of markdown.replace(/^(```+)[^\n]*\n[^]*?^\1$/gm, '').matchAll(/^#{1,6} (.*)$/gm)) {

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { namesIn } from '../../scripts/release/languages';
 import { APPS, cookbookManifests, describeRelease, emptyFolder, release, ROOT, run, start, TWO_PROBLEMS, written } from './release';
@@ -36,8 +37,13 @@ describeRelease('the Java package of a release', ['mvn', 'javac'], () => {
       fs.mkdirSync(path.join(sources, packageOf(index)));
       fs.writeFileSync(path.join(sources, packageOf(index), 'Main.java'), `package ${packageOf(index)};\n\n${java}\n`);
     });
-    // A repository of its own, since one of the user may hold an earlier release of the same version.
-    run(folder, 'mvn', ['--batch-mode', '--quiet', 'compile', 'dependency:build-classpath', '-Dmdep.outputFile=classpath']);
+    // A repository of its own, since that of the user may hold an earlier release of the same version. What else is there need not be fetched again.
+    const [users, own] = [path.join(os.homedir(), '.m2', 'repository'), path.join(folder, 'repository')];
+    const earlier = path.join(users, ...groupId.split('.'), artifactId);
+    if (fs.existsSync(users)) {
+      fs.cpSync(users, own, { recursive: true, filter: file => file !== earlier });
+    }
+    run(folder, 'mvn', ['--batch-mode', '--quiet', `-Dmaven.repo.local=${own}`, 'compile', 'dependency:build-classpath', '-Dmdep.outputFile=classpath']);
     classes = [path.join(folder, 'target', 'classes'), fs.readFileSync(path.join(folder, 'classpath'), 'utf8').trim()].join(path.delimiter);
   }, 600_000);
 
