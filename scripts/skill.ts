@@ -50,6 +50,7 @@ function llmsText(): string {
   const sections = {
     'For agents': [`${SKILL}/SKILL.md`, ...fs.readdirSync(TEXTS).filter(name => name.endsWith('.md') && name !== 'SKILL.md').sort().map(name => `${SKILL}/references/${name}`)],
     'Guides': ['README.md', ...below('docs/guide'), 'docs/migrate-from-upstream.md', 'docs/real-node.md'],
+    'Use cases': ['docs/index.md', ...below('docs/use-cases')],
     'Reference': ['API.md', ...below('docs/reference'), 'packages/client/README.md', 'packages/runtime/PROTOCOL.md', 'chart/README.md'],
     'Optional': ['docs/architecture.md', 'docs/L1.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'],
   };
