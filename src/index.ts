@@ -36,6 +36,7 @@ export {
   ControllerLogLevel, InstalledProgramProps, MonitoringProps, RouterBrowserProps, RouterFlagProps, RouterGatewayProps,
   RouterOidcProps, RouterProps,
 } from './install';
+export { AdmissionAction, AdmissionEngine, SandboxAdmissionPolicies, SandboxAdmissionPoliciesProps } from './admission';
 export { Posture, PostureConcern, PostureDifference, PostureEntry, PostureFact, PosturePageOptions } from './posture';
 export { ExpectedClaim, ExpectedObject, ExpectedWarmPool, SandboxAssertions } from './testing';
 export { ManifestImport } from './importing';
