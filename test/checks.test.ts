@@ -371,9 +371,20 @@ test('docs/reference/rules.md has the tables of today: npx tsx scripts/rules.ts 
   expect(RULES.filter(({ id, severity, summary }) => !text.includes(`| \`${id}\` | ${severity} | ${summary} |`))).toEqual([]);
 });
 
+/** Section 5 of the CIS Kubernetes Benchmark 1.10, as kube-bench has it (cfg/cis-1.10/policies.yaml): the sections, and what they recommend. */
+const CIS = ['5.1', 13, '5.2', 13, '5.3', 2, '5.4', 2, '5.5', 1, '5.7', 4]
+  .flatMap((each, index, all) => (typeof each === 'string' ? [each] : Array.from({ length: each }, (_, at) => `${all[index - 1]}.${at + 1}`)));
+/** Chapters of the Kubernetes Hardening Guidance 1.2 of NSA and CISA. */
+const NSA = [
+  'Kubernetes Pod security', 'Network separation and hardening', 'Authentication and authorization', 'Audit logging and threat detection',
+  'Upgrading and application security practices',
+];
+
 test('the table of standards names rules and topics that exist', () => {
   const known = [...RULES.map(({ id }) => id), ...Object.keys(TOPICS).map(topic => `posture/${topic}`)];
   expect(Object.keys(STANDARDS).filter(id => !known.includes(id))).toEqual([]);
+  expect(Object.values(STANDARDS).flatMap(({ cis = [] }) => cis).filter(id => !CIS.includes(id))).toEqual([]);
+  expect(Object.values(STANDARDS).flatMap(({ nsa = [] }) => nsa).filter(chapter => !NSA.includes(chapter))).toEqual([]);
   expect(Object.values(STANDARDS).flatMap(({ owasp = [] }) => owasp).filter(id => !/^ASI(0[1-9]|10)$/.test(id))).toEqual([]);
   expect(Object.values(STANDARDS).flatMap(({ kubescape = [] }) => kubescape).filter(id => !/^C-0\d{3}$/.test(id))).toEqual([]);
 });

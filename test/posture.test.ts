@@ -199,7 +199,7 @@ describe('reports', () => {
     const { version, entries, findings } = JSON.parse(posture.toJson());
     expect(version).toBe(1);
     expect(entries.map(({ object }: any) => object)).toEqual(posture.entries.map(({ object }) => object));
-    expect(entries[1].facts.find(({ topic }: any) => topic === 'isolation').standards).toEqual(['NSA/CISA Pod security', 'Kubescape C-0297', 'OWASP agentic ASI05']);
+    expect(entries[1].facts.find(({ topic }: any) => topic === 'isolation').standards).toEqual(['NSA/CISA Kubernetes Pod security', 'Kubescape C-0297', 'OWASP agentic ASI05']);
     expect(findings).toEqual([expect.objectContaining({ rule: 'universal-range', standards: expect.arrayContaining(['CIS 5.3.2', 'Kubescape C-0301']) })]);
   });
 
