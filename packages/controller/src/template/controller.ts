@@ -1,8 +1,8 @@
 import { LABEL, NETWORK_POLICY_SUFFIX, type SandboxTemplate, type NetworkPolicy } from 'agent-sandbox-api';
 import { indexValue, type Cache } from '../reconcile/cache.js';
-import { labelOf, type KubeObject } from '../object/metadata.js';
+import { isDeleting, labelOf, type KubeObject } from '../object/metadata.js';
 import { statesOf, type Change, type ControllerDefinition, type QueueItem } from '../reconcile/definition.js';
-import { observeTemplate } from './observe.js';
+import { hasLastingOwners, observeTemplate } from './observe.js';
 import { PolicyFailures } from './policy-failures.js';
 import { reconcileTemplate, type TemplateMemory } from './reconcile.js';
 
@@ -52,5 +52,12 @@ function enqueueForHash({ before, after }: Change<KubeObject>, cache: Cache): re
       .filter(({ metadata }) => metadata.namespace === namespace && metadata.name?.endsWith(NETWORK_POLICY_SUFFIX))
       .map(({ metadata }) => metadata.name!.slice(0, -NETWORK_POLICY_SUFFIX.length)),
   ]));
-  return [...new Set(names)].map(name => ({ key: `${namespace}/${name}`, delayMs: BATCH_MS }));
+  return [...new Set(names)].filter(name => needsOwners(cache, namespace, name)).map(name => ({ key: `${namespace}/${name}`, delayMs: BATCH_MS }));
+}
+
+/** Whether it matters which objects there are under the policy of a template: not while it has owners enough. */
+function needsOwners(cache: Cache, namespace: string, name: string): boolean {
+  const template = cache.get('SandboxTemplate', namespace, name);
+  const policy = cache.get('NetworkPolicy', namespace, `${name}${NETWORK_POLICY_SUFFIX}`);
+  return template === undefined || policy === undefined || isDeleting(template) || isDeleting(policy) || !hasLastingOwners(cache, template, policy);
 }

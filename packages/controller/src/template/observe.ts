@@ -1,8 +1,8 @@
-import { EXTENSIONS_GROUP, NETWORK_POLICY_SUFFIX, type Sandbox, definedOnly, nameHash } from 'agent-sandbox-api';
-import { isDeleting } from '../object/metadata.js';
+import { EXTENSIONS_GROUP, LABEL, NETWORK_POLICY_SUFFIX, type NetworkPolicy, type Sandbox, type SandboxTemplate, definedOnly, nameHash } from 'agent-sandbox-api';
+import { isDeleting, labelOf } from '../object/metadata.js';
 import { controllerOf, isOfKind } from '../object/ownership.js';
 import { indexValue, type Cache } from '../reconcile/cache.js';
-import { holdersOf } from './owners.js';
+import { FEWEST_HOLDERS, holdersOf } from './owners.js';
 import type { ObservedTemplate } from './reconcile.js';
 
 /** Reads a template, or the remains of a deleted one, from the cache. */
@@ -23,6 +23,16 @@ export function observeTemplate(cache: Cache, namespace: string, name: string, r
     sameHash: cache.byIndex('SandboxTemplate', 'nameHash', hash),
     foreignPolicies: cache.byIndex('NetworkPolicy', 'anyTemplateHash', nameHash(`${namespace}/${name}`)),
   };
+}
+
+/** Whether as many owners of a template's policy as it needs are Sandboxes of the template that stay. */
+export function hasLastingOwners(cache: Cache, template: SandboxTemplate, policy: NetworkPolicy): boolean {
+  const { namespace = '', ownerReferences = [] } = policy.metadata;
+  const hash = nameHash(template.metadata.name ?? '');
+  return ownerReferences.filter(({ kind, name, uid }) => {
+    const sandbox = kind === 'Sandbox' ? cache.get('Sandbox', namespace, name) : undefined;
+    return isLasting(cache, sandbox, uid) && labelOf(sandbox!, LABEL.templateRefHash) === hash;
+  }).length >= FEWEST_HOLDERS;
 }
 
 /** Whether a Sandbox stays: garbage collection takes those whose claim or pool is gone. */

@@ -11,7 +11,7 @@ import { parseTime } from '../object/time.js';
  * While the template is there, a few of them suffice to hold the policy until the controller has seen that the template
  * goes; listing all of them all the time would cost a write per Sandbox. Once it is gone, all of them are listed, and their Pods.
  */
-const FEWEST_HOLDERS = 2;
+export const FEWEST_HOLDERS = 2;
 const USUAL_HOLDERS = 8;
 /** A reference has about 150 bytes, an object at most 1.5 MB. */
 const MOST_HOLDERS = 2000;
