@@ -10,7 +10,7 @@ import { WarmQueue } from '../src/claim/warm-queue.js';
 import type { ReconcileResult } from '../src/reconcile/run-plan.js';
 import type { Plan, Request } from '../src/reconcile/plan.js';
 import { NAMESPACE, pool, template, reconcileTemplateOnce } from './fixtures.js';
-import { API_VERSION, Model, reconcileInModel } from './model.js';
+import { API_VERSION, Model, reconcileInModel, settle } from './model.js';
 
 export const CLAIM_OPTIONS: ClaimOptions = { labelDomains: ['sandbox.users.io'], annotate: false, statusSettleMs: 0 };
 
@@ -104,11 +104,7 @@ export class ClaimBench {
 
   /** Passes over a claim until one writes nothing. */
   public settle(name = 'claim', pass: ClaimPass = {}): void {
-    for (let i = 0; this.reconcile(name, pass).length > 0; i++) {
-      if (i > 20) {
-        throw new Error('the reconciler does not come to rest');
-      }
-    }
+    settle(() => ({ requests: this.reconcile(name, pass), result: this.result }));
   }
 
   /** What a restart loses. */

@@ -1,7 +1,7 @@
 import { ManualClock, silentLogger } from 'agent-sandbox-kube';
 import type { Kind } from '../src/reconcile/cache.js';
 import type { KubeObject } from '../src/object/metadata.js';
-import { refOf, refusal, type Plan } from '../src/reconcile/plan.js';
+import { create, mergePatch, ok, refOf, refusal, remove, type Outcome, type Plan, type Request } from '../src/reconcile/plan.js';
 import type { Caches } from '../src/shell/caches.js';
 import { Controller } from '../src/shell/controller.js';
 import { statesOf, type Change, type ControllerDefinition } from '../src/reconcile/definition.js';
@@ -20,12 +20,16 @@ class FakeCaches {
 
   public put(after: KubeObject): void {
     this.objects.set(after.metadata.name!, after);
-    this.listeners.forEach(tell => tell({ after, origin: 'watch' }));
+    this.change({ after, origin: 'watch' });
+  }
+
+  public change(change: Change<KubeObject>): void {
+    this.listeners.forEach(tell => tell(change));
   }
 
   public drop(before: KubeObject): void {
     this.objects.delete(before.metadata.name!);
-    this.listeners.forEach(tell => tell({ before, origin: 'watch' }));
+    this.change({ before, origin: 'watch' });
   }
 
   public get(_: Kind, __: string, name: string): KubeObject | undefined {
@@ -38,7 +42,7 @@ class FakeCaches {
 }
 
 /** A controller of Pods whose plan a test says. */
-function setup(plan: (key: string) => Plan | undefined) {
+function setup(plan: (key: string) => Plan | undefined, more: Partial<ControllerDefinition> = {}, executor = {} as Executor) {
   const caches = new FakeCaches();
   const seen: string[] = [];
   const passes: string[] = [];
@@ -59,8 +63,9 @@ function setup(plan: (key: string) => Plan | undefined) {
         return [{ key: `${namespace}/${name}` }];
       },
     },
+    ...more,
   };
-  const controller = new Controller({ definition, caches: caches as unknown as Caches, executor: {} as Executor, requestPriority: new RequestPriority(), clock, logger: silentLogger });
+  const controller = new Controller({ definition, caches: caches as unknown as Caches, executor, requestPriority: new RequestPriority(), clock, logger: silentLogger });
   const stop = new AbortController();
   return { caches, seen, passes, clock, controller, run: () => controller.run(stop.signal), stop: () => stop.abort() };
 }
@@ -119,4 +124,52 @@ test('a key that is blocked without an error looks again when the object goes, a
   expect(passes.filter(name => name === 'box')).toEqual(['box', 'box']);
   stop();
   await running;
+});
+
+describe('what comes while an object is reconciled', () => {
+  const labels = { a: '1' };
+  const state = (resourceVersion: string, more: object = {}, status: object = {}) => pod({ resourceVersion, ...more }, status);
+  const patch = mergePatch(pod(), { metadata: { labels } });
+  /** Whether one pass is followed by another, when these changes come before the answer to its request. */
+  const again = async (request: Request, answer: Outcome, ...changes: readonly Change<KubeObject>[]): Promise<boolean> => {
+    let sent = () => undefined as void;
+    const arrived = new Promise<void>(resolve => (sent = resolve));
+    let respond = (_outcome: Outcome) => undefined as void;
+    const answered = new Promise<Outcome>(resolve => (respond = resolve));
+    const executor = { send: () => {
+      sent();
+      return answered;
+    } } as unknown as Executor;
+    const plans: Plan[] = [{ requests: [request] }];
+    const { caches, passes, run, stop } = setup(() => plans.shift() ?? { requests: [] }, { takesAccountOfWrites: true }, executor);
+    const running = run();
+    caches.put(state('1'));
+    await arrived;
+    changes.forEach(change => caches.change(change));
+    respond(answer);
+    await rest();
+    stop();
+    await running;
+    return passes.length > 1;
+  };
+
+  test('is no news where it is an own write, by the watch or by the answer', async () => {
+    const [before, after] = [state('1'), state('2', { labels })];
+    expect(await again(patch, ok(after), { before, after, origin: 'watch' })).toBe(false);
+    expect(await again(patch, ok(after), { before, after, origin: 'write' })).toBe(false);
+    expect(await again(create(pod()), ok(after), { after, origin: 'watch' })).toBe(false);
+  });
+
+  test('is news where others wrote: before, in the same change, or instead', async () => {
+    const [before, after] = [state('1'), state('3', { labels })];
+    const theirs = state('2', {}, { phase: 'Running' });
+    const both = state('3', { labels }, { phase: 'Running' });
+    const labelled = state('3', { labels: { ...labels, b: '2' } });
+    expect(await again(patch, ok(both), { before, after: theirs, origin: 'watch' }, { before: theirs, after: both, origin: 'watch' })).toBe(true);
+    expect(await again(patch, ok(both), { before, after: both, origin: 'write' })).toBe(true);
+    expect(await again(patch, ok(labelled), { before, after: labelled, origin: 'write' })).toBe(true);
+    expect(await again(patch, ok(after), { before: after, after: state('4', { labels }, { phase: 'Running' }), origin: 'watch' })).toBe(true);
+    expect(await again(patch, ok(after), { before, origin: 'watch' })).toBe(true);
+    expect(await again(remove(pod()), ok(after), { before, after, origin: 'write' })).toBe(true);
+  });
 });

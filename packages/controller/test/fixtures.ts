@@ -10,7 +10,7 @@ import type { SandboxMemory, SandboxOptions } from '../src/sandbox/observed.js';
 import { reconcileSandbox } from '../src/sandbox/reconcile.js';
 import { observeTemplate } from '../src/template/observe.js';
 import { reconcileTemplate } from '../src/template/reconcile.js';
-import { API_VERSION, Model, reconcileInModel } from './model.js';
+import { API_VERSION, Model, reconcileInModel, settle } from './model.js';
 
 export const NAMESPACE = 'agents';
 export const HASH = nameHash('box');
@@ -99,11 +99,7 @@ export class SandboxBench {
 
   /** Passes until one writes nothing. */
   public settle(pass: Pass = {}): void {
-    for (let i = 0; this.reconcile(pass).length > 0; i++) {
-      if (i > 20) {
-        throw new Error('the reconciler does not come to rest');
-      }
-    }
+    settle(() => ({ requests: this.reconcile(pass), result: this.result }));
   }
 
   /** Creates a Sandbox and brings it to readiness. */

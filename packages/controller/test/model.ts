@@ -422,3 +422,25 @@ function applyOperations(object: unknown, operations: readonly Json[]): unknown 
 function withoutNothing(value: unknown): unknown {
   return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 }
+
+/**
+ * Runs passes until one writes nothing. Throws where a pass that only created and patched, and plans no other look, is followed by one
+ * that writes: the events of own writes trigger none.
+ */
+export function settle(pass: () => { readonly requests: readonly Request[]; readonly result: ReconcileResult | undefined }): void {
+  let done = false;
+  for (let i = 0; ; i++) {
+    const { requests, result } = pass();
+    const writes = requests.filter(({ op }) => op !== 'event' && op !== 'measure');
+    if (requests.length === 0) {
+      return;
+    }
+    if (i > 20) {
+      throw new Error('the reconciler does not come to rest');
+    }
+    if (done && writes.length > 0) {
+      throw new Error(`work is left when all writes of a pass have succeeded: ${JSON.stringify(writes)}`);
+    }
+    done = writes.every(({ op }) => op === 'create' || op === 'patch') && (result?.errors ?? []).length === 0 && result?.requeueAfterMs === undefined;
+  }
+}

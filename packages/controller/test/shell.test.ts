@@ -66,6 +66,16 @@ describe('what wakes a Sandbox', () => {
     expect(watches.Pod!({ after: pod({ ownerReferences: [foreignOwner()] }), origin: 'watch' }, cache)).toEqual([]);
   });
 
+  test('is a Pod at once when it has an address or a problem or is deleted, and a moment later while it starts', () => {
+    const owned = (status: object, more: object = {}) => ({ ...pod({ ownerReferences: [foreignOwner('Sandbox', 'agents.x-k8s.io/v1alpha1')], ...more }, { phase: 'Pending', ...status }) });
+    const delay = (after: ReturnType<typeof owned>) => watches.Pod!({ before: owned({}), after, origin: 'watch' }, cache).map(({ delayMs = 0 }) => delayMs);
+    expect(delay(owned({ conditions: [] }))).toEqual([100]);
+    expect([
+      delay(owned({ phase: 'Running' })), delay(owned({ podIPs: [{ ip: '10.0.0.1' }] })), delay(owned({}, { deletionTimestamp: '2026-01-01T00:00:00Z' })),
+      delay({ ...owned({}), problem: { reason: 'ImagePullBackOff', message: '' } }), watches.Pod!({ after: owned({}), origin: 'watch' }, cache).map(({ delayMs = 0 }) => delayMs),
+    ]).toEqual([[0], [0], [0], [0], [0]]);
+  });
+
   test('is any change of itself but the answer to a status write of this process', () => {
     const [before, after] = [sandbox({}, { resourceVersion: '1' }), { ...sandbox({}, { resourceVersion: '2' }), status: { replicas: 1 } }];
     expect(watches.Sandbox!({ before, after, origin: 'write' }, cache)).toEqual([]);

@@ -42,6 +42,7 @@ export function claimController(
       const observed = observeClaim(cache, queue, namespace, name, rest, failures);
       return observed && reconcileClaim(observed);
     },
+    takesAccountOfWrites: true,
     onMemoryChange: (key, memory: ClaimMemory | undefined) => queue.note(key, memory ?? {}),
     traced: { span: 'ReconcileSandboxClaim', attributes: createdByAttribute, annotate: true },
     watches: {

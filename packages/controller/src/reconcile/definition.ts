@@ -24,6 +24,11 @@ export interface ControllerDefinition {
    * Used for reservations.
    */
   readonly onMemoryChange?: (key: string, memory: any) => void;
+  /**
+   * Whether a plan takes account of what its own creates and merge patches lead to, so that their events need no further reconciliation.
+   * Absent: it does not.
+   */
+  readonly takesAccountOfWrites?: boolean;
   /** Metrics that its plans feed. */
   readonly metrics?: readonly MetricDefinition[];
   /** Whether Events are not sent. */

@@ -1,5 +1,6 @@
-import type { KubeObject } from '../object/metadata.js';
+import { isDeleting, type KubeObject } from '../object/metadata.js';
 import { EXTENSIONS_GROUP, GROUP, type Sandbox, type PodEvent } from 'agent-sandbox-api';
+import type { CachedPod } from '../reconcile/cached-pod.js';
 import { controllerOf, isOfKind } from '../object/ownership.js';
 import { createdByAttribute, isOwnStatusWrite, statesOf, type Change, type ControllerDefinition, type QueueItem } from '../reconcile/definition.js';
 import type { Cache } from '../reconcile/cache.js';
@@ -24,9 +25,10 @@ export function sandboxController(concurrency: number, { events = true, ...optio
       const observed = observeSandbox(cache, namespace, name, { ...context, options });
       return observed === undefined ? undefined : reconcileSandbox(observed);
     },
+    takesAccountOfWrites: true,
     watches: {
       Sandbox: enqueueSandbox,
-      Pod: enqueueOwners,
+      Pod: enqueueForPod,
       Service: enqueueOwners,
       PersistentVolumeClaim: enqueueOwners,
       PodSandboxFailure: enqueueForEvent,
@@ -54,6 +56,16 @@ function isPoolMember(sandbox: Sandbox | undefined): boolean {
 function enqueueSandbox(change: Change<Sandbox>): readonly QueueItem[] {
   const { namespace, name } = statesOf(change)[0]!.metadata;
   return isOwnStatusWrite(change) ? [] : [{ key: `${namespace}/${name}` }];
+}
+
+/** What is said about a Pod that is starting follows quickly: one reconciliation covers the steps. */
+const STARTING_MS = 100;
+
+function enqueueForPod(change: Change<CachedPod>): readonly QueueItem[] {
+  const { before, after } = change;
+  const isStarting = before?.status?.phase === 'Pending' && after?.status?.phase === 'Pending' && after.problem === undefined && !isDeleting(after)
+    && !after.status.podIPs?.length && controllerOf(before)?.uid === controllerOf(after)?.uid;
+  return enqueueOwners(change).map(item => (isStarting ? { ...item, delayMs: STARTING_MS } : item));
 }
 
 /** The Sandboxes that control an object, or did before the change. */

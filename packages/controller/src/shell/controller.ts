@@ -5,6 +5,7 @@ import { runPlan } from '../reconcile/run-plan.js';
 import type { Failure } from '../reconcile/plan.js';
 import { Blockers } from './blockers.js';
 import type { Caches } from './caches.js';
+import { Echoes } from './echoes.js';
 import { statesOf, type Change, type ControllerDefinition, type QueueItem } from '../reconcile/definition.js';
 import type { Executor } from './executor.js';
 import { ForbiddenKeys } from './forbidden-keys.js';
@@ -17,6 +18,12 @@ class ReconcileError extends Error {
     super(failures.map(({ message }) => message).join('\n'));
     this.name = 'ReconcileError';
   }
+}
+
+interface Underway {
+  readonly end: Promise<void>;
+  /** Absent: every change is news. */
+  readonly echoes?: Echoes;
 }
 
 /**
@@ -50,8 +57,8 @@ export class Controller {
   public readonly queue: WorkQueue;
   private working = false;
   private readonly memories = new Map<string, unknown>();
-  /** The ends of the reconciliations under way, by key. */
-  private readonly underway = new Map<string, Promise<void>>();
+  /** The reconciliations under way, by key. */
+  private readonly underway = new Map<string, Underway>();
   private readonly blockers = new Blockers();
   private readonly forbidden = new ForbiddenKeys();
 
@@ -91,7 +98,7 @@ export class Controller {
   /** Waits until no reconciliation in namespaces that this process no longer owns is under way, and forgets what it remembers about them. */
   public async abandon(isTheirs: (namespace: string) => boolean): Promise<void> {
     const keys = [...this.underway.keys()].filter(key => isTheirs(namespaceOf(key)));
-    await Promise.all(keys.map(key => this.underway.get(key)));
+    await Promise.all(keys.map(key => this.underway.get(key)?.end));
     for (const key of [...this.memories.keys()].filter(key => isTheirs(namespaceOf(key)))) {
       this.forget(key);
     }
@@ -125,7 +132,10 @@ export class Controller {
       return;
     }
     const isNews = change.origin !== 'list' && change.origin !== 'resync';
-    for (const { key, delayMs = 0 } of items.filter(item => this.owns(namespaceOf(item.key)))) {
+    for (const { key, delayMs = 0 } of items) {
+      if (!this.owns(namespaceOf(key)) || (delayMs === 0 && this.underway.get(key)?.echoes?.hold(change))) {
+        continue;
+      }
       this.queue.addAfter(key, delayMs, (isNews || this.isUntouched(key)) && !this.isLowPriority(key) ? 'normal' : 'low');
     }
     const { namespace = '', name = '' } = statesOf(change)[0]!.metadata;
@@ -140,20 +150,28 @@ export class Controller {
     if (!this.owns(namespaceOf(key))) {
       return {};
     }
-    const run = this.reconcileOwned(key, signal);
-    this.underway.set(key, run.then(() => undefined, () => undefined));
+    const echoes = this.options.definition.takesAccountOfWrites ? new Echoes() : undefined;
+    const run = this.reconcileOwned(key, signal, echoes);
+    this.underway.set(key, { end: run.then(() => undefined, () => undefined), ...definedOnly({ echoes }) });
     try {
       return await run;
     } finally {
       this.underway.delete(key);
+      if (echoes?.hasNews) {
+        this.queue.add(key, this.isLowPriority(key) ? 'low' : 'normal');
+      }
     }
   }
 
-  private async reconcileOwned(key: string, signal: AbortSignal) {
+  private async reconcileOwned(key: string, signal: AbortSignal, echoes: Echoes | undefined) {
     const { definition: { kind, traced }, caches, executor, requestPriority, tracing } = this.options;
     const { namespace = '', name } = parseKey(key);
     const send: Send = request => {
-      const work = () => executor.send(request, signal);
+      const work = async () => {
+        const outcome = await executor.send(request, signal);
+        echoes?.note(request, outcome);
+        return outcome;
+      };
       return request.op === 'event' || request.op === 'measure' ? work() : this.isLowPriority(key) ? requestPriority.low(work) : requestPriority.normal(work);
     };
     const object = tracing && traced && caches.get(kind, namespace, name);
