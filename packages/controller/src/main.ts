@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 import { runProgram } from 'agent-sandbox-program';
 import { parseFlags } from './flags.js';
+import { optimizeRarely } from './tiering.js';
+
+optimizeRarely();
 
 // Imported dynamically: --version and --help are answered without the controllers.
 await runProgram({

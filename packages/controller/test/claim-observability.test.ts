@@ -200,7 +200,7 @@ describe('the process', () => {
       jest.advanceTimersToNextTimer();
     };
     metrics.eventLoop(end.signal, () => now);
-    [20, 120, 20].forEach(wait);
+    [100, 200, 100].forEach(wait);
     const timers = jest.getTimerCount();
     end.abort();
     expect(jest.getTimerCount()).toBe(timers - 1);

@@ -4,6 +4,7 @@ import { withSecureDefaults } from '../src/template/defaults.js';
 import { ensureForeignPolicy, namespacedReferences } from '../src/template/foreign.js';
 import { isClaimableFrom, policyName, templateHash, templateProblem } from '../src/template/identity.js';
 import { isPolicyReady } from '../src/template/policy.js';
+import { templateController } from '../src/template/controller.js';
 import { planOf } from '../src/reconcile/step.js';
 import { NAMESPACE, foreignOwner, sandbox, summary, template, reconcileTemplateOnce } from './fixtures.js';
 import { Model, reconcileInModel } from './model.js';
@@ -385,5 +386,25 @@ describe('templates of other namespaces', () => {
     [{ nodeSelector: { secret: 'x' }, volumes: [{ name: 'a', emptyDir: {} }] }, []],
   ])('with the Pod spec %j name %j', (spec, paths) => {
     expect(namespacedReferences(template({ podTemplate: { spec: { containers: [], ...spec } } }))).toEqual(paths);
+  });
+});
+
+describe('a template is looked at for a Sandbox that comes or goes', () => {
+  const { watches } = templateController(1);
+  const gained = (model: Model, name: string) => watches.Sandbox!({ after: model.get('Sandbox', NAMESPACE, name)!, origin: 'watch' }, model).map(({ key }) => key);
+  const lost = (model: Model, name: string) => {
+    const before = model.get('Sandbox', NAMESPACE, name)!;
+    model.destroy(before);
+    return watches.Sandbox!({ before, origin: 'watch' }, model).map(({ key }) => key);
+  };
+
+  test('while its policy lacks owners, and again when it loses one of the two that it needs', () => {
+    const model = settled();
+    ['a', 'b', 'c'].forEach(name => member(model, name));
+    expect(gained(model, 'c')).toEqual([`${NAMESPACE}/python`]);
+    reconcileTemplateOnce(model);
+    expect((policyOf(model)!.metadata.ownerReferences ?? []).filter(({ kind }: { kind: string }) => kind === 'Sandbox')).toHaveLength(3);
+    member(model, 'd');
+    expect([gained(model, 'd'), lost(model, 'd'), lost(model, 'a'), lost(model, 'b')]).toEqual([[], [], [], [`${NAMESPACE}/python`]]);
   });
 });

@@ -8,7 +8,8 @@ import type { MetricDefinition } from '../reconcile/definition.js';
 
 /** Bounds of delays of the event loop in seconds. */
 const DELAYS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
-const DELAY_SAMPLE_MS = 20;
+/** Each sample wakes the process. */
+const DELAY_SAMPLE_MS = 100;
 
 /** What prom-client's own gauges of the event loop begin with, and an interval at which they take no samples: each would wake the process. */
 const LAG_GAUGES = 'nodejs_eventloop_lag_';
