@@ -89,8 +89,10 @@ export class Reflector<T extends KubeObject> {
         retryAfter = retryAfterOf(error) ?? 0;
         this.judge(error);
         onState?.(error);
-        cluster.logger[this.failures > 1 ? 'warn' : 'info'](
-          { err: error, failures: this.failures }, `list and watch of ${describeLocation(resource, { namespace })} failed and will be repeated`,
+        const isForbidden = isSituation(error, 'forbidden');
+        cluster.logger[this.failures > 1 || isForbidden ? 'warn' : 'info'](
+          { err: error, failures: this.failures },
+          `list and watch of ${describeLocation(resource, { namespace })} failed and will be repeated${isForbidden ? `: ${missingRule(resource, namespace)}` : ''}`,
         );
       }
       if (this.failures > 0) {
@@ -187,4 +189,10 @@ export class Reflector<T extends KubeObject> {
       this.version = undefined;
     }
   }
+}
+
+/** What to add to a role, for people who write their own. */
+function missingRule({ group, plural }: Resource<any>, namespace: string | undefined): string {
+  const where = namespace === undefined ? 'ClusterRole' : `Role in the namespace ${namespace}`;
+  return `add the rule {apiGroups: ["${group}"], resources: ["${plural}"], verbs: ["list", "watch"]} to its ${where}`;
 }

@@ -2,6 +2,7 @@ import { NAMESPACES } from 'agent-sandbox-api';
 import { ManualClock } from '../src/clock.js';
 import type { Cluster } from '../src/cluster.js';
 import { Informer, type InformerOptions, SyncTimeoutError } from '../src/informer.js';
+import { silentLogger } from '../src/logger.js';
 import { FakeApiServer, type Received } from './fake-api-server.js';
 import { COLLECTION, CONFIG_MAPS, type ConfigMap, clusterOf, configMap, eventually } from './support.js';
 
@@ -174,6 +175,17 @@ describe('Informer', () => {
     await informer.waitForSync();
     expect(informer.lastError).toBeUndefined();
     expect(server.requests.filter(isList)).toHaveLength(4);
+  });
+
+  test.each([
+    ['ClusterRole', {}], ['Role in the namespace a', { namespaces: ['a'] }],
+  ])('a right that is missing is named as the rule that its %s needs, in a warning', async (role, options: InformerOptions<ConfigMap>) => {
+    const warnings: string[] = [];
+    cluster = clusterOf(server, { clock, logger: { ...silentLogger, warn: (_, message) => warnings.push(message) } });
+    server.fail(isList, { code: 403, reason: 'Forbidden' });
+    start(options);
+    await eventually('a warning', () => warnings[0]);
+    expect(warnings[0]).toContain(`add the rule {apiGroups: [""], resources: ["configmaps"], verbs: ["list", "watch"]} to its ${role}`);
   });
 
   test('a version that the server keeps refusing for another reason leads to a new list', async () => {
