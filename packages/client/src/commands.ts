@@ -155,6 +155,8 @@ export class Commands {
       if (result === undefined) {
         throw new Error('the answer ended before the command did');
       }
+      // undici takes the connection back in the next turn: a request before that would open another one.
+      await new Promise(resolve => setImmediate(resolve));
       return result;
     } catch (error) {
       if (result !== undefined) {
