@@ -2,7 +2,7 @@ import { App, Chart } from 'cdk8s';
 import * as fc from 'fast-check';
 import { METADATA_SERVERS, SPECIAL_RANGES } from '../src/generated/semantics.gen';
 import { AddressSet } from '../src/policy/address-set';
-import { DESTINATIONS, unnamedDestinations } from '../src/policy/destinations';
+import { destinations, unnamedDestinations } from '../src/policy/destinations';
 import {
   ClusterDns, Isolation, NetworkEndpoint, NetworkModel, NetworkPeer, NetworkPort, Reachability, Sandbox, SandboxNamespace, SandboxNetwork, SandboxTemplate,
   ServiceTranslation,
@@ -50,7 +50,7 @@ describe('presets', () => {
 
 test('every metadata server and every special range has a destination', () => {
   // The set of IPv4-mapped IPv6 addresses is empty, and in every other.
-  const addresses = DESTINATIONS.map(({ cidr }) => AddressSet.of(cidr)).filter(set => !set.isEmpty);
+  const addresses = destinations().map(({ cidr }) => AddressSet.of(cidr)).filter(set => !set.isEmpty);
   expect(METADATA_SERVERS.filter(({ cidr }) => !addresses.some(each => each.equals(AddressSet.of(cidr))))).toEqual([]);
   expect(SPECIAL_RANGES.filter(({ cidr }) => !addresses.some(each => AddressSet.of(cidr).contains(each)))).toEqual([]);
 });

@@ -1,6 +1,7 @@
 export { append } from './append';
 export { definedOnly } from '../generated/defined-only.gen';
 export { checkTreeAtSynth, setTreeCheck } from './findings';
+export { lazily } from './lazily';
 export { distance, nearest } from './nearest';
 export { describe, Problems } from './problems';
 export { Quantity } from './quantity';

@@ -1,3 +1,4 @@
+import { lazily } from '../checks';
 import { METADATA_SERVERS, SPECIAL_RANGES } from '../generated/semantics.gen';
 import { ROUTER } from '../generated/vocabulary.gen';
 import { Cidr } from '../network';
@@ -14,11 +15,19 @@ interface Rules {
   readonly spec: any;
 }
 
-const FAMILIES = [['IPv4', AddressSet.of('0.0.0.0/0')], ['IPv6', AddressSet.of('::/0')]] as const;
-const SPECIAL = SPECIAL_RANGES.map(({ cidr, use }) => ({ cidr, use, set: AddressSet.of(cidr) }));
-const PUBLIC = AddressSet.ALL.minus(AddressSet.of(...SPECIAL.map(({ cidr }) => cidr)));
+interface SpecialSet {
+  readonly cidr: string;
+  readonly use: string;
+  readonly set: AddressSet;
+}
+
+const FAMILIES = lazily(() => [['IPv4', AddressSet.of('0.0.0.0/0')], ['IPv6', AddressSet.of('::/0')]] as const);
+const SPECIAL = lazily((): readonly SpecialSet[] => SPECIAL_RANGES.map(({ cidr, use }) => ({ cidr, use, set: AddressSet.of(cidr) })));
 /** More public addresses than any network that is named on purpose: those of a quarter of a family. */
-const WIDE = ['0.0.0.0/2', '64.0.0.0/2', '128.0.0.0/2', '2000::/4', '3000::/4'].map(part => AddressSet.of(part).intersect(PUBLIC));
+const WIDE = lazily(() => {
+  const isPublic = AddressSet.ALL.minus(AddressSet.of(...SPECIAL().map(({ cidr }) => cidr)));
+  return ['0.0.0.0/2', '64.0.0.0/2', '128.0.0.0/2', '2000::/4', '3000::/4'].map(part => AddressSet.of(part).intersect(isPublic));
+});
 const REMEDY = 'use SandboxNetwork.publicInternet(), or allow the addresses that are needed';
 
 /** The items of a list; other values are found by the rules for fields. */
@@ -47,13 +56,13 @@ interface Reached {
   /** A family of which every address is among these. */
   readonly family?: string;
   /** Special ranges that are open, in whole or in part, where public ones are. */
-  readonly special: typeof SPECIAL;
+  readonly special: readonly SpecialSet[];
 }
 
 function reachedOf(set: AddressSet): Reached {
-  const isWide = WIDE.some(part => set.contains(part));
-  const special = isWide ? SPECIAL.filter(range => !range.set.intersect(set).isEmpty) : [];
-  return { set, isWide, special, family: FAMILIES.find(([, all]) => set.contains(all))?.[0] };
+  const isWide = WIDE().some(part => set.contains(part));
+  const special = isWide ? SPECIAL().filter(range => !range.set.intersect(set).isEmpty) : [];
+  return { set, isWide, special, family: FAMILIES().find(([, all]) => set.contains(all))?.[0] };
 }
 
 /** An egress rule of sandboxes. */

@@ -1,3 +1,4 @@
+import { lazily } from '../checks';
 import { METADATA_SERVERS, type MetadataServer, SPECIAL_RANGES, type SpecialRange } from '../generated/semantics.gen';
 import { AddressSet } from './address-set';
 
@@ -118,4 +119,4 @@ export function unnamedDestinations(servers: readonly MetadataServer[], ranges: 
 }
 
 /** All named destinations outside of the cluster. @internal */
-export const DESTINATIONS: readonly NamedDestination[] = [...NAMED, ...unnamedDestinations(METADATA_SERVERS, SPECIAL_RANGES)];
+export const destinations = lazily((): readonly NamedDestination[] => [...NAMED, ...unnamedDestinations(METADATA_SERVERS, SPECIAL_RANGES)]);

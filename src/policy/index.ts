@@ -1,6 +1,6 @@
 export { AddressSet } from './address-set';
 export { type ConnectedAddresses, type ConnectedPods, type Connections } from './connections';
-export { DESTINATIONS, type NamedDestination } from './destinations';
+export { destinations, type NamedDestination } from './destinations';
 export { isTemplate, outcomeOf, type PolicyOutcome } from './policies';
 export { NetworkEndpoint } from './network-endpoint';
 export { IsolationAnswer, NetworkAnswer, NetworkMatrixRow, Reachability, ReachedRange } from './network-answer';

@@ -2,7 +2,7 @@ import { ApiObject } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { checkCalls, nearest, Problems } from '../checks';
 import { AddressSet } from './address-set';
-import { DESTINATIONS } from './destinations';
+import { destinations } from './destinations';
 import type { KnownLabels } from './selectors';
 
 /** What an endpoint is looked up by. @internal */
@@ -100,7 +100,7 @@ export class NetworkEndpoint {
    * @throws if there is no such name
    */
   public static named(name: string): NetworkEndpoint {
-    const found = DESTINATIONS.find(destination => destination.name === name);
+    const found = destinations().find(destination => destination.name === name);
     if (!found) {
       const problems = Problems.of('NetworkEndpoint.named');
       const near = nearest(name, NetworkEndpoint.names());
@@ -113,7 +113,7 @@ export class NetworkEndpoint {
 
   /** All names that `named` takes. */
   public static names(): string[] {
-    return DESTINATIONS.map(({ name }) => name);
+    return destinations().map(({ name }) => name);
   }
 
   /**

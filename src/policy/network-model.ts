@@ -4,7 +4,7 @@ import { SPECIAL_RANGES } from '../generated/semantics.gen';
 import { cidr, ClusterDns, type NetworkPort } from '../network';
 import { AddressSet } from './address-set';
 import { type ConnectedAddresses, type ConnectedPods, type Connections, describePort, podsOfPeer } from './connections';
-import { DESTINATIONS } from './destinations';
+import { destinations } from './destinations';
 import { decide, type Decision, type PolicySet, type PortPoint, portPoints, type Surroundings, type Target, tierSelects } from './evaluate';
 import { Likeness } from './likeness';
 import { type Manifest, manifestsOf, placed, type PlacedManifest } from './manifests';
@@ -186,7 +186,7 @@ export class NetworkModel {
         'pods-of-own-namespace': this.canReachPods(groups, 'own').reachability,
         'pods-of-other-namespaces': this.canReachPods(groups, 'other').reachability,
       };
-      DESTINATIONS.forEach(({ name }) => (cells[name] = this.canReach(sandbox, NetworkEndpoint.named(name)).reachability));
+      destinations().forEach(({ name }) => (cells[name] = this.canReach(sandbox, NetworkEndpoint.named(name)).reachability));
       return cells;
     });
   }

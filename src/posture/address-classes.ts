@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { lazily } from '../checks';
 import { GLOBAL_UNICAST_IPV6, METADATA_SERVERS, SPECIAL_RANGES } from '../generated/semantics.gen';
 import { AddressSet, type ConnectedAddresses } from '../policy';
 
@@ -11,29 +12,31 @@ export interface AddressClass {
 }
 
 const usedFor = (...uses: readonly string[]) => AddressSet.of(...SPECIAL_RANGES.filter(({ use }) => uses.includes(use)).map(({ cidr }) => cidr));
-const METADATA = AddressSet.of(...METADATA_SERVERS.map(({ cidr }) => cidr));
-/** IPv4 in the clothes of IPv6. */
-const MAPPED = AddressSet.of('::ffff:0:0/96');
-const SPECIAL = AddressSet.of(...SPECIAL_RANGES.map(({ cidr }) => cidr)).union(MAPPED);
-const [IPV4, IPV6, UNICAST_IPV6] = ['0.0.0.0/0', '::/0', GLOBAL_UNICAST_IPV6].map(each => AddressSet.of(each));
 
-const NAMED: ReadonlyArray<readonly [name: string, set: AddressSet, isSensitive: boolean]> = [
-  ['metadata servers of clouds', METADATA, true],
-  ['private addresses', usedFor('private', 'unique local', 'site-local (deprecated)'), true],
-  ['link-local addresses', usedFor('link-local'), true],
-  ['shared addresses', usedFor('shared'), true],
-  ['loopback addresses', usedFor('this host', 'loopback', 'unspecified, loopback, and IPv4-compatible'), true],
-  ['translation to IPv4', usedFor('NAT64', 'local NAT64', '6to4', '6to4 relay (deprecated)', 'protocol assignments, Teredo among them').union(MAPPED), true],
-  ['reserved addresses', SPECIAL, false],
-  ['public internet, IPv4', IPV4, false],
-  ['public internet, IPv6', UNICAST_IPV6, false],
-  ['unassigned IPv6 addresses', IPV6, false],
-];
+const FAMILIES = lazily(() => ({ ipv4: AddressSet.of('0.0.0.0/0'), ipv6: AddressSet.of('::/0') }));
+
+/** Classes by name; an address is in the first that has it. */
+function named(): ReadonlyArray<readonly [name: string, set: AddressSet, isSensitive: boolean]> {
+  /** IPv4 in the clothes of IPv6. */
+  const mapped = AddressSet.of('::ffff:0:0/96');
+  return [
+    ['metadata servers of clouds', AddressSet.of(...METADATA_SERVERS.map(({ cidr }) => cidr)), true],
+    ['private addresses', usedFor('private', 'unique local', 'site-local (deprecated)'), true],
+    ['link-local addresses', usedFor('link-local'), true],
+    ['shared addresses', usedFor('shared'), true],
+    ['loopback addresses', usedFor('this host', 'loopback', 'unspecified, loopback, and IPv4-compatible'), true],
+    ['translation to IPv4', usedFor('NAT64', 'local NAT64', '6to4', '6to4 relay (deprecated)', 'protocol assignments, Teredo among them').union(mapped), true],
+    ['reserved addresses', AddressSet.of(...SPECIAL_RANGES.map(({ cidr }) => cidr)).union(mapped), false],
+    ['public internet, IPv4', FAMILIES().ipv4, false],
+    ['public internet, IPv6', AddressSet.of(GLOBAL_UNICAST_IPV6), false],
+    ['unassigned IPv6 addresses', FAMILIES().ipv6, false],
+  ];
+}
 
 /** All addresses, in classes that do not overlap. @internal */
-export const ADDRESS_CLASSES: readonly AddressClass[] = NAMED.map(([name, set, isSensitive], index) => ({
-  name, isSensitive, set: NAMED.slice(0, index).reduce((rest, [, earlier]) => rest.minus(earlier), set),
-}));
+export const addressClasses = lazily((): readonly AddressClass[] => named().map(([name, set, isSensitive], index, all) => ({
+  name, isSensitive, set: all.slice(0, index).reduce((rest, [, earlier]) => rest.minus(earlier), set),
+})));
 
 /** Networks that a line lists at most. */
 const MOST_NETWORKS = 3;
@@ -90,12 +93,12 @@ function partsOf(set: AddressSet): { readonly name: string; readonly isRisk: boo
   if (set.equals(AddressSet.ALL)) {
     return [{ name: EVERY_ADDRESS, isRisk: true }];
   }
-  const whole = [['every IPv4 address', IPV4], ['every IPv6 address', IPV6]] as const;
+  const whole = [['every IPv4 address', FAMILIES().ipv4], ['every IPv6 address', FAMILIES().ipv6]] as const;
   const families = whole.filter(([, family]) => set.contains(family));
   const rest = families.reduce((left, [, family]) => left.minus(family), set);
   return [
     ...families.map(([name]) => ({ name, isRisk: true })),
-    ...ADDRESS_CLASSES.flatMap(({ name, set: all, isSensitive }) => {
+    ...addressClasses().flatMap(({ name, set: all, isSensitive }) => {
       const part = rest.intersect(all);
       return part.isEmpty ? [] : [describePart(name, part, all, isSensitive)];
     }),
@@ -107,8 +110,8 @@ function describePart(name: string, part: AddressSet, all: AddressSet, isSensiti
   if (part.equals(all)) {
     return { name, isRisk: isSensitive };
   }
-  const only = part.intersect(IPV4).isEmpty ? 'IPv6' : part.intersect(IPV6).isEmpty ? 'IPv4' : undefined;
-  const comparable = all.intersect(only === undefined ? AddressSet.ALL : only === 'IPv4' ? IPV4 : IPV6);
+  const only = part.intersect(FAMILIES().ipv4).isEmpty ? 'IPv6' : part.intersect(FAMILIES().ipv6).isEmpty ? 'IPv4' : undefined;
+  const comparable = all.intersect(only === undefined ? AddressSet.ALL : only === 'IPv4' ? FAMILIES().ipv4 : FAMILIES().ipv6);
   const [cidrs, missing] = [part.toCidrs(), comparable.minus(part).toCidrs()];
   if (missing.length === 0) {
     return { name: `${name}, ${only}`, isRisk: isSensitive };
@@ -120,6 +123,6 @@ function describePart(name: string, part: AddressSet, all: AddressSet, isSensiti
     name: cidrs.length <= MOST_NETWORKS ? `${cidrs.join(', ')} (${name})`
       // Which networks these are is in the manifest; that they change has to show.
       : `${cidrs.length} networks of ${name} (#${createHash('sha256').update(cidrs.join()).digest('hex').slice(0, 6)})`,
-    isRisk: isSensitive && all === ADDRESS_CLASSES[0].set,
+    isRisk: isSensitive && all === addressClasses()[0].set,
   };
 }

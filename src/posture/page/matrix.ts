@@ -1,5 +1,6 @@
-import { AddressSet, DESTINATIONS, type NamedDestination, type NetworkMatrixRow } from '../../policy';
-import { ADDRESS_CLASSES } from '../address-classes';
+import { lazily } from '../../checks';
+import { AddressSet, destinations as allDestinations, type NamedDestination, type NetworkMatrixRow } from '../../policy';
+import { addressClasses } from '../address-classes';
 import { escaped } from '../reports';
 
 /** Destinations in the cluster, and the classes of all others. */
@@ -11,11 +12,11 @@ const CLASSES: ReadonlyArray<readonly [id: string, name: string, isSensitive: bo
   ['metadata', 'metadata servers', true], ['private', 'private', true], ['link-local', 'link-local', true], ['shared', 'shared', true],
   ['loopback', 'loopback', true], ['translation', 'translation to IPv4', true], ['reserved', 'reserved', false], ['public', 'public internet', false],
 ];
-const PUBLIC = ADDRESS_CLASSES.filter(({ name }) => name.startsWith('public')).reduce((all, { set }) => all.union(set), AddressSet.EMPTY);
+const PUBLIC = lazily(() => addressClasses().filter(({ name }) => name.startsWith('public')).reduce((all, { set }) => all.union(set), AddressSet.EMPTY));
 
 /** Whether sandboxes have no business there. One cloud has a metadata server on the public internet, which answers its own machines only. */
 function isSensitive({ class: group, cidr }: NamedDestination): boolean {
-  return CLASSES.find(([id]) => id === group)![2] && !PUBLIC.contains(AddressSet.of(cidr));
+  return CLASSES.find(([id]) => id === group)![2] && !PUBLIC().contains(AddressSet.of(cidr));
 }
 
 /** Sandboxes in the table of all destinations. */
@@ -48,7 +49,7 @@ function single(row: NetworkMatrixRow, [id, name, isSensitive]: readonly [string
 }
 
 function grouped(row: NetworkMatrixRow, [id, name]: readonly [string, string, boolean]): string {
-  const destinations = DESTINATIONS.filter(each => each.class === id);
+  const destinations = allDestinations().filter(each => each.class === id);
   const open = destinations.filter(each => row.cells[each.name] === 'allowed');
   const unknown = destinations.filter(each => row.cells[each.name] === 'unknown');
   const answer = open.length > 0 ? 'allowed' : unknown.length > 0 ? 'unknown' : 'denied';
@@ -61,9 +62,9 @@ function detailed(rows: readonly NetworkMatrixRow[]): string {
   if (rows.length === 0 || rows.length > MOST_COLUMNS) {
     return '';
   }
-  const lines = DESTINATIONS.map(destination => ({ ...destination, sensitive: isSensitive(destination) })).map(({ name, description, cidr, port, sensitive }) => `<tr><th scope="row">${name}<br><small class="soft">${escaped(description)}, <code>${cidr}</code>, port ${port}</small></th>${rows.map(row => {
+  const lines = allDestinations().map(destination => ({ ...destination, sensitive: isSensitive(destination) })).map(({ name, description, cidr, port, sensitive }) => `<tr><th scope="row">${name}<br><small class="soft">${escaped(description)}, <code>${cidr}</code>, port ${port}</small></th>${rows.map(row => {
     const answer = row.cells[name];
     return `<td class="${answer === 'denied' ? 'd' : answer === 'unknown' ? 'u' : sensitive ? 'r' : 'a'}"><span class="c" aria-label="${answer}">${SYMBOLS[answer]}</span></td>`;
   }).join('')}</tr>`);
-  return `<details><summary>All ${DESTINATIONS.length} destinations</summary><div class="scroll"><table class="matrix"><thead><tr><th scope="col">to</th>${rows.map(row => `<th scope="col">${nameOf(row)}</th>`).join('')}</tr></thead><tbody>${lines.join('')}</tbody></table></div></details>`;
+  return `<details><summary>All ${allDestinations().length} destinations</summary><div class="scroll"><table class="matrix"><thead><tr><th scope="col">to</th>${rows.map(row => `<th scope="col">${nameOf(row)}</th>`).join('')}</tr></thead><tbody>${lines.join('')}</tbody></table></div></details>`;
 }
