@@ -12,7 +12,7 @@ export function sendRefusal(request: IncomingMessage, response: ServerResponse, 
   if (isGrpc(request)) {
     const stream = streamOf(request)!;
     stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...grpcStatus(refusal) }, { endStream: true });
-    // The rest of the request is not needed. Not closed at once: Node.js 24 would send the end of the stream in place of the status.
+    // The rest of the request is not needed. Not closed at once: Node.js 22 would send the end of the stream in place of the status.
     const stop = () => void setImmediate(() => stream.close());
     if (stream.writableFinished) {
       stop();
