@@ -3,6 +3,7 @@ import { treeFindings } from './checks';
 import { findingLine, shownFindings } from './finding';
 
 export { checkManifests, Checks, RuleInfo, ruleInfos, treeFindings } from './checks';
+export { SECRET_NAME } from './containers';
 export { Finding, FindingSeverity, shownFindings } from './finding';
 export { sarifOf, type SarifResult } from './sarif';
 export { CATALOGUES, type Standards, STANDARDS, tagsOf } from './standards';

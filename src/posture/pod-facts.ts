@@ -1,3 +1,4 @@
+import { SECRET_NAME } from '../findings';
 import { POD_SECURITY_LEVELS, podSecurityOf } from '../pod';
 import { fact, PostureConcern, type PostureFact } from './fact';
 
@@ -5,8 +6,6 @@ import { fact, PostureConcern, type PostureFact } from './fact';
 const RUNTIMES: ReadonlyArray<readonly [pattern: RegExp, name: string]> = [
   [/^(gvisor|runsc)\b/, 'gVisor'], [/^kata\b/, 'Kata Containers'],
 ];
-/** Names of variables whose value should come from a Secret. */
-const SECRET_NAME = /(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS?)(_|$)/i;
 const DIGEST = /@sha256:[0-9a-f]{4,}$/;
 
 /** Facts about the Pods of a Sandbox or template; `kind` decides about defaults of the controller. @internal */
