@@ -12,7 +12,7 @@ import { DENYING_LISTS, SERVER_DEFAULTS, explain } from './support/server-defaul
 
 jest.setTimeout(120_000);
 
-const CONTAINERS = [{ image: 'registry.example/app:1', port: 8888 }];
+const CONTAINERS = [{ image: 'registry.example/app:1', port: 8888, ports: [{ port: 8443, name: 'https' }] }];
 
 /** The committed manifests of an example. */
 function exampleObjects(name: string): KubeObject[] {

@@ -161,9 +161,8 @@ export const FEATURES: Readonly<Record<string, Feature>> = {
     new SandboxNamespace(chart, 'limited', { defaultDeny: false, containerLimits: { max: { cpu: '1', memory: '1Gi' } } });
   },
   'disruption budgets': chart => {
-    const template = SandboxTemplate.fromName('elsewhere');
-    new SandboxDisruptionBudget(chart, 'all', { template });
-    new SandboxDisruptionBudget(chart, 'some', { template, minAvailable: 3, unhealthyPodEvictionPolicy: UnhealthyPodEvictionPolicy.ALWAYS_ALLOW });
+    new SandboxDisruptionBudget(chart, 'all', { template: SandboxTemplate.fromName('elsewhere') });
+    new SandboxDisruptionBudget(chart, 'some', { template: SandboxTemplate.fromName('further'), minAvailable: 3, unhealthyPodEvictionPolicy: UnhealthyPodEvictionPolicy.ALWAYS_ALLOW });
   },
   'runtime classes': chart => {
     // They have no namespace, and the examples have a gvisor of theirs.
