@@ -115,7 +115,7 @@ function sentinel(knob: Knob, number: number): Sentinel {
 }
 
 /** What a template reads a knob from. Secrets of registries may also be named for all charts that this one is part of. */
-function pathOf({ type, value }: Knob): string {
+export function pathOf({ type, value }: Knob): string {
   return type === 'pullSecrets' ? `(concat $.Values.${value} (($.Values.global).imagePullSecrets | default list))` : `$.Values.${value}`;
 }
 

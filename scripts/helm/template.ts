@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Knob } from './knob';
-import { type Sentinels, condition } from './sentinels';
+import { type Sentinels, condition, pathOf } from './sentinels';
 
 /** A document with conditions in it. */
 export type Node =
@@ -55,7 +55,7 @@ export class Merger {
     }
     if (relevant.length === 0) {
       const whole = this.sentinels.whole(base);
-      return whole ? { type: 'raw', expression: `$.Values.${whole.knob.value}` } : { type: 'literal', value: base };
+      return whole ? { type: 'raw', expression: pathOf(whole.knob) } : { type: 'literal', value: base };
     }
     const [first, ...rest] = relevant;
     // A single replica: the number is that of the user in any case.
@@ -73,7 +73,7 @@ export class Merger {
       const having = variants.filter(({ value }) => key in value);
       const below = having.map(({ knob, value }) => ({ knob, value: value[key] }));
       if (users) {
-        const path = `$.Values.${users.knob.value}`;
+        const path = pathOf(users.knob);
         const omitted = fixed.map(one => JSON.stringify(one)).join(' ');
         return { node: { type: 'raw', expression: omitted ? `omit ${path} ${omitted}` : path } };
       }
@@ -123,7 +123,7 @@ export class Merger {
   private item({ value, changes, removed, by }: Slot): Item {
     const users = this.sentinels.item(value);
     if (users) {
-      return { splice: true, condition: condition(users.knob), node: { type: 'raw', expression: `$.Values.${users.knob.value}` } };
+      return { splice: true, condition: condition(users.knob), node: { type: 'raw', expression: pathOf(users.knob) } };
     }
     const range = this.rangeOf(value);
     const conditions = by ? [condition(by)] : removed.map(knob => not(condition(knob)));
@@ -133,7 +133,7 @@ export class Merger {
   /** The list of a user that has an item for each of, if there is one. */
   private rangeOf(value: unknown): string | undefined {
     const found = leaves(value).map(leaf => this.sentinels.element(leaf)).find(Boolean);
-    return found && `$.Values.${found.knob.value}`;
+    return found && pathOf(found.knob);
   }
 }
 
