@@ -60,7 +60,7 @@ export const UNUSED_RULES = {
     '.': {
       entry: [
         'src/index.ts', 'src/testing/matchers.ts', 'matchers.js', 'api/generate.ts', 'api/kubernetes/reduce.ts', 'api/{defined-only,rights,semantics,vocabulary,flags/rules}.ts', 'api/generators/wire.template.ts', '.projenrc.ts',
-        'scripts/*.{ts,cjs,mjs}', 'scripts/skill/sdk.ts', 'scripts/site/config.ts', 'scripts/helm/test-claim.mjs', 'scripts/release/{manifests,sbom}.ts', 'bench/**/main.ts', 'bench/router/peers.ts', 'bench/synth/apps/*.ts', 'test/vitest/*.{ts,mts}', 'examples/**/main.ts', 'examples/policy-tests/*.test.ts', `{api,examples,bench,scripts}/${TESTS}`, TESTS,
+        'scripts/*.{ts,cjs,mjs}', 'scripts/skill/sdk.ts', 'scripts/site/config.ts', 'scripts/helm/test-claim.mjs', 'scripts/release/{manifests,sbom}.ts', 'bench/**/main.ts', 'bench/check/worker.ts', 'bench/router/peers.ts', 'bench/synth/apps/*.ts', 'test/vitest/*.{ts,mts}', 'examples/**/main.ts', 'examples/policy-tests/*.test.ts', `{api,examples,bench,scripts}/${TESTS}`, TESTS,
       ],
       project: ['{src,api,scripts,bench,examples,test,projenrc}/**/*.{ts,mjs,cjs}', '!**/*.gen.ts', '!**/*.d.ts'],
     },

@@ -5,7 +5,8 @@ export {
   ShutdownPolicy, UpdateStrategy,
 } from './kinds';
 export {
-  EmptyDirOptions, EnvFromOptions, EnvSource, EnvSourceOptions, FilesOptions, Gpu, GrpcProbeOptions, HttpHookOptions, HttpProbeOptions, Isolation, IsolationPlacement,
+  EmptyDirOptions, EnvFromOptions, EnvSource, EnvSourceOptions, FilesOptions, Gpu, GrpcProbeOptions, HttpHookOptions, HttpProbeOptions,
+  Isolation, IsolationPlacement,
   IsolationProps, KataHypervisor, KataIsolationProps, LifecycleHook, NodeRule, PersistentVolumeOptions, PodSpread,
   PodSpreadOptions, PortProbeOptions, Probe, ProbeOptions, Relaxation, RuntimeClassOverhead, SandboxContainer,
   SandboxMount, SandboxPodProps, SandboxPort, SandboxRuntimeClass, SandboxRuntimeClassProps, SandboxVolume,

@@ -7,7 +7,7 @@ export { describe, Problems } from './problems';
 export { Quantity } from './quantity';
 export { render } from './renderings';
 export {
-  absolutePath, bytes, cpu, dns1035Label, dnsLabel, dnsSubdomain, envName, folder, integer, isFewBytes, labelValue, memory, oneOf, portName,
+  absolutePath, cpu, dns1035Label, dnsLabel, dnsSubdomain, envName, folder, integer, isFewBytes, labelValue, memory, oneOf, portName,
   portNumber, qualifiedName, quantity, requestPath, storage, time,
 } from './rules';
 export { wholeSeconds } from './seconds';
