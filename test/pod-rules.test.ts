@@ -24,7 +24,7 @@ test.each<[string, string[], string]>([
   ['an amount in a unit that there is not', amounts({ memory: '1GB' }), "invalid-pod: spec.containers[0].resources.limits.memory is '1GB': there is no such unit: write '1Gi'"],
   ['a request above the limit', amounts({ cpu: 1 }, { cpu: '2' }), "invalid-pod: spec.containers[0].resources.requests.cpu is '2': request at most the limit, 1"],
   ['bytes that were mebibytes', amounts({ memory: '512' }), "few-bytes: spec.containers[0].resources.limits.memory is '512': write a unit: '512Mi'"],
-  ['an emptyDir of bytes', main({}, { volumes: [{ name: 'tmp', emptyDir: { sizeLimit: '64' } }] }), "few-bytes: spec.volumes[0].emptyDir.sizeLimit is '64': write a unit: '64Mi'"],
+  ['an emptyDir of bytes', main({ volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }] }, { volumes: [{ name: 'tmp', emptyDir: { sizeLimit: '64' } }] }), "few-bytes: spec.volumes[0].emptyDir.sizeLimit is '64': write a unit: '64Mi'"],
   ['cores that were thousandths', amounts({}, { cpu: '1000' }), "cpu-amount: spec.containers[0].resources.requests.cpu is '1000': write '1000m' for thousandths of a core, or '1000000m' where cores are meant"],
   ['a part of a thousandth of a core', amounts({}, { cpu: '0.0001' }), "cpu-amount: spec.containers[0].resources.requests.cpu is '0.0001': write whole ones, such as '1m'"],
   ['a relative working directory', main({ workingDir: 'work' }), "working-directory: spec.containers[0].workingDir is 'work': write an absolute path, such as '/workspace'"],
