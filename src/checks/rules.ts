@@ -106,7 +106,7 @@ export function cpu(value: string): string | undefined {
 }
 
 /** An amount of bytes, of which there are no fractions: Kubernetes would take `512m` for half a byte. @internal */
-function bytes(value: string): string | undefined {
+export function bytes(value: string): string | undefined {
   const amount = Quantity.tryParse(value);
   return !amount ? quantity(value) : amount.isWhole
     ? undefined

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { createServer as createHttp2Server, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import { Code } from '@connectrpc/connect';
 import websocket from '@fastify/websocket';
 import { serveHttp2 } from 'agent-sandbox-program';
 import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -168,6 +169,13 @@ function answerHttp2(runtime: Runtime, grpc: GrpcHandler, request: Http2ServerRe
   });
   const refusal = refuse(runtime, request);
   if (refusal !== undefined) {
+    request.resume();
+    if (/^application\/grpc(?!-web)/.test(request.headers['content-type'] ?? '')) {
+      // Clients of gRPC leave the body of another status unread, and with it the stream and its connection open.
+      const code = refusal.status === 401 ? Code.Unauthenticated : Code.PermissionDenied;
+      response.stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': String(code), 'grpc-message': encodeURIComponent(refusal.detail) }, { endStream: true });
+      return;
+    }
     response.writeHead(refusal.status, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ detail: refusal.detail }));
     return;

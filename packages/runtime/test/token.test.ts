@@ -49,8 +49,9 @@ describe('a runtime with a token', () => {
 
   test('wants it for gRPC and WebSockets, too', async () => {
     const client = createClient(ProcessService, createGrpcTransport({ baseUrl: `http://127.0.0.1:${runtime.port}` }));
-    const run = (headers: { [name: string]: string }) => client.execute({ config: { command: ['true'] } }, { headers }).then(() => 'ok', (error: unknown) => Code[ConnectError.from(error).code]);
-    expect([await run({}), await run({ authorization: 'Bearer right' })]).toEqual(['Unauthenticated', 'ok']);
+    const run = (headers: { [name: string]: string }) => client.execute({ config: { command: ['true'] } }, { headers }).then(() => 'ok', (error: unknown) => [Code[ConnectError.from(error).code], ConnectError.from(error).rawMessage]);
+    expect([await run({}), await run({ authorization: 'Bearer right' })])
+      .toEqual([['Unauthenticated', 'this runtime wants a token (Authorization: Bearer, or X-Runtime-Token)'], 'ok']);
     const status = await new Promise(resolve => {
       const socket = new WebSocket(`ws://127.0.0.1:${runtime.port}/process.v1.ProcessService/Start`);
       socket.on('unexpected-response', (_request, response) => resolve(response.statusCode)).on('error', () => undefined).on('open', () => resolve('open'));
