@@ -29,6 +29,10 @@ describe('the site', () => {
     expect(html).not.toMatch(/&lt;(details|!--)/);
   });
 
+  test('shows braces as they are', () => {
+    expect(read('guide/gitops.html')).toContain('<code>{{ … }}</code>');
+  });
+
   test('links to the repository for documents without a page', () => {
     expect(read('constructs.html')).toContain('href="https://github.com/cdk8s-agent-sandbox/cdk8s-agent-sandbox/blob/main/API.md"');
   });

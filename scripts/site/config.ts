@@ -1,4 +1,4 @@
-import type { DefaultTheme, UserConfig } from 'vitepress';
+import type { DefaultTheme, MarkdownRenderer, UserConfig } from 'vitepress';
 import { anchorOf } from './links';
 
 export interface SiteOptions {
@@ -19,8 +19,12 @@ export function siteConfig({ repository, description, outDir, base, sidebar }: S
     lang: 'en',
     // Every page says the same for the same documents.
     lastUpdated: false,
-    // Documents have no HTML but comments: what looks like a tag, such as <name>, is text.
-    markdown: { html: false, anchor: { slugify: anchorOf } },
+    markdown: {
+      // Documents have no HTML but comments: what looks like a tag, such as <name>, is text.
+      html: false,
+      anchor: { slugify: anchorOf },
+      config: textIsNoTemplate,
+    },
     vite: { logLevel: 'warn', build: { chunkSizeWarningLimit: 4096 } },
     themeConfig: {
       search: { provider: 'local' },
@@ -30,4 +34,13 @@ export function siteConfig({ repository, description, outDir, base, sidebar }: S
       socialLinks: [{ icon: 'github', link: repository }],
     },
   };
+}
+
+/** Shows braces as they are: pages are templates of Vue, which would evaluate what stands between two of them. */
+function textIsNoTemplate(markdown: MarkdownRenderer): void {
+  const { rules } = markdown.renderer;
+  for (const name of ['text', 'code_inline'] as const) {
+    const render = rules[name]!;
+    rules[name] = (...args) => render(...args).replaceAll('{{', '&#123;&#123;');
+  }
 }
