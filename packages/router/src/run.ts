@@ -7,8 +7,8 @@ import { Metrics } from './metrics.js';
 import { Router } from './router.js';
 import { startTracing, type Tracing } from './tracing.js';
 
-/** Characters of the access log that are written at once, and milliseconds after which they are in any case. */
-const LOG_CHUNK = 65_536;
+/** Bytes of the access log that are written at once, and milliseconds after which they are in any case. */
+const LOG_CHUNK_BYTES = 12_288;
 const LOG_FLUSH_MS = 1_000;
 
 export interface RunOptions {
@@ -116,33 +116,18 @@ export function loggerOf({ logLevel }: Pick<Flags, 'logLevel'>): Logger {
   return pino({ level: logLevel, serializers: { err: briefErrors(stdSerializers.err, error => error instanceof FlagError) } });
 }
 
-/** A logger of its own that writes many lines at once: handing each one on would cost a twentieth of the throughput. */
+/** A logger of its own, because writing each line at once would cost a tenth of the throughput. */
 function accessLogger(flags: Flags): { logger: Logger; close: () => void } | undefined {
   if (!flags.accessLog) {
     return undefined;
   }
-  const destination = openDestination({ dest: 1, sync: false });
-  let lines = '';
-  const flush = () => {
-    if (lines !== '') {
-      destination.write(lines);
-      lines = '';
-    }
+  const destination = openDestination({ dest: 1, sync: false, minLength: LOG_CHUNK_BYTES });
+  const timer = setInterval(() => destination.flush(), LOG_FLUSH_MS).unref();
+  return {
+    logger: pino({ level: 'info', base: undefined }, destination),
+    close: () => {
+      clearInterval(timer);
+      destination.flushSync();
+    },
   };
-  const write = (line: string) => {
-    lines += line;
-    if (lines.length >= LOG_CHUNK) {
-      flush();
-    }
-  };
-  const timer = setInterval(flush, LOG_FLUSH_MS).unref();
-  const close = () => {
-    clearInterval(timer);
-    process.off('exit', close);
-    flush();
-    destination.flushSync();
-  };
-  // An error that nothing catches ends the process without `close`.
-  process.on('exit', close);
-  return { logger: pino({ level: 'info', base: undefined }, { write }), close };
 }
