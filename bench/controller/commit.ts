@@ -5,7 +5,7 @@ import { commitOf, extract } from '../commit';
 
 /** Bundles the controller of a revision as its own script does, with the dependencies of today; returns the path of the file. */
 export async function bundleOfCommit(revision: string): Promise<string> {
-  const folder = extract('controller', commitOf(revision), ['package.json', 'packages', 'scripts']);
+  const folder = extract('controller', commitOf(revision), ['.']);
   fs.mkdirSync(path.join(folder, 'node_modules'), { recursive: true });
   for (const name of fs.readdirSync(path.join(folder, 'packages'))) {
     // Otherwise the packages of the workspace would be those of today.
