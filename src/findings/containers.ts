@@ -1,5 +1,5 @@
 import { FindingSeverity } from './finding';
-import { blueprints, containersOf } from './pods';
+import { blueprints, containersOf, listOf } from './pods';
 import type { Rule, World, Subject } from './world';
 
 const POD = 'spec.podTemplate.spec';
@@ -52,8 +52,6 @@ function eachContainer(world: World, handle: (subject: Subject, path: string, co
     }
   }
 }
-
-const listOf = (value: unknown): any[] => (Array.isArray(value) ? value : []);
 
 /** Rules about what is in the containers of a Pod, and between them. */
 export const CONTAINER_RULES: readonly Rule[] = [

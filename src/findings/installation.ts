@@ -1,8 +1,7 @@
 import { EXTENSIONS_GROUP } from '../generated/vocabulary.gen';
 import { FindingSeverity } from './finding';
+import { listOf } from './pods';
 import type { Rule, Subject, World } from './world';
-
-const listOf = (value: unknown): any[] => (Array.isArray(value) ? value : []);
 
 /** A controller of this app, and what it looks after. */
 interface Controller {

@@ -4,7 +4,7 @@ import { ROUTER } from '../generated/vocabulary.gen';
 import { Cidr } from '../network';
 import { AddressSet, NetworkEndpoint, NetworkModel, Reachability } from '../policy';
 import { FindingSeverity } from './finding';
-import { blueprints } from './pods';
+import { blueprints, listOf } from './pods';
 import type { Rule, Subject, World } from './world';
 
 /** Rules of one object: of a NetworkPolicy, or of the policy in a template. */
@@ -29,11 +29,6 @@ const WIDE = lazily(() => {
   return ['0.0.0.0/2', '64.0.0.0/2', '128.0.0.0/2', '2000::/4', '3000::/4'].map(part => AddressSet.of(part).intersect(isPublic));
 });
 const REMEDY = 'use SandboxNetwork.publicInternet(), or allow the addresses that are needed';
-
-/** The items of a list; other values are found by the rules for fields. */
-function list(value: unknown): any[] {
-  return Array.isArray(value) ? value : [];
-}
 
 function policiesOf(world: World): Rules[] {
   return [
@@ -76,11 +71,11 @@ interface Egress {
 /** Each egress rule of sandboxes, with the addresses that its blocks allow; without peers that is every address. */
 function egressOf(world: World): Egress[] {
   const known = new Map<string, Reached>();
-  const ofSandboxes = policiesOf(world).filter(each => list(each.spec.egress).length > 0 && isOfSandboxes(world, each));
-  return ofSandboxes.flatMap(rules => list(rules.spec.egress).map((rule, index) => {
-    const blocks = list(rule?.to).flatMap(peer => peer?.ipBlock ?? []);
-    const text = list(rule?.to).length === 0 ? 'every address' : JSON.stringify(blocks);
-    const reached = known.get(text) ?? reachedOf(list(rule?.to).length === 0 ? AddressSet.ALL
+  const ofSandboxes = policiesOf(world).filter(each => listOf(each.spec.egress).length > 0 && isOfSandboxes(world, each));
+  return ofSandboxes.flatMap(rules => listOf(rules.spec.egress).map((rule, index) => {
+    const blocks = listOf(rule?.to).flatMap(peer => peer?.ipBlock ?? []);
+    const text = listOf(rule?.to).length === 0 ? 'every address' : JSON.stringify(blocks);
+    const reached = known.get(text) ?? reachedOf(listOf(rule?.to).length === 0 ? AddressSet.ALL
       : blocks.map(addressesOf).reduce((set, each) => set.union(each), AddressSet.EMPTY));
     known.set(text, reached);
     return { rules, field: `${rules.path}.egress[${index}]`, rule, reached };
@@ -94,13 +89,13 @@ function forEachEgress(world: World, visit: (rules: Rules, field: string, rule: 
 }
 
 function addressesOf({ cidr, except }: any): AddressSet {
-  return AddressSet.of(String(cidr)).minus(AddressSet.of(...list(except).map(String)));
+  return AddressSet.of(String(cidr)).minus(AddressSet.of(...listOf(except).map(String)));
 }
 
 function forEachBlock(world: World, visit: (rules: Rules, field: string, block: any) => void): void {
   for (const rules of policiesOf(world)) {
     for (const [direction, key] of [['ingress', 'from'], ['egress', 'to']]) {
-      list(rules.spec[direction]).forEach((rule, index) => list(rule?.[key]).forEach((peer, at) =>
+      listOf(rules.spec[direction]).forEach((rule, index) => listOf(rule?.[key]).forEach((peer, at) =>
         visit(rules, `${rules.path}.${direction}[${index}].${key}[${at}]`, peer)));
     }
   }
@@ -141,7 +136,7 @@ function selecting(world: World, blueprint: Subject): Subject[] {
     .filter(policy => policy.namespaceKey === blueprint.namespaceKey && policy.name !== own);
 }
 
-const typesOf = (spec: any): string[] => spec.policyTypes ?? ['Ingress', ...(list(spec.egress).length > 0 ? ['Egress'] : [])];
+const typesOf = (spec: any): string[] => spec.policyTypes ?? ['Ingress', ...(listOf(spec.egress).length > 0 ? ['Egress'] : [])];
 const isUnmanaged = ({ spec }: Subject) => spec.networkPolicyManagement === 'Unmanaged';
 
 const hasRouterLabels = (labels: any) => Object.entries(ROUTER.labels).every(([key, value]) => labels?.[key] === value);
@@ -189,7 +184,7 @@ export const NETWORK_RULES: readonly Rule[] = [
     manifestsOnly: true,
     check: (world, report) => forEachBlock(world, ({ subject }, field, { ipBlock }) => {
       const block = ipBlock && Cidr.tryParse(String(ipBlock.cidr));
-      for (const except of block ? list(ipBlock.except) : []) {
+      for (const except of block ? listOf(ipBlock.except) : []) {
         const hole = Cidr.tryParse(String(except));
         if (!hole || hole.bits !== block!.bits || !block!.contains(hole) || hole.prefix === block!.prefix) {
           report(subject, `${field}.ipBlock.except`, except, `it is not a part of ${ipBlock.cidr}`, hole && hole.bits !== block!.bits ? 'write it in a block of its own family' : 'leave it out, or correct one of both');
@@ -219,7 +214,7 @@ export const NETWORK_RULES: readonly Rule[] = [
     check: (world, report) => {
       for (const subject of world.of('NetworkPolicy')) {
         for (const [type, key] of [['Ingress', 'ingress'], ['Egress', 'egress']]) {
-          if (list(subject.spec[key]).length > 0 && !typesOf(subject.spec).includes(type)) {
+          if (listOf(subject.spec[key]).length > 0 && !typesOf(subject.spec).includes(type)) {
             report(subject, 'spec.policyTypes', subject.spec.policyTypes, `the rules in spec.${key} have no effect, and ${key} is not restricted`, `add '${type}'`);
           }
         }
@@ -233,7 +228,7 @@ export const NETWORK_RULES: readonly Rule[] = [
     check: (world, report) => {
       for (const blueprint of blueprints(world).filter(each => !isUnmanaged(each))) {
         for (const policy of selecting(world, blueprint)) {
-          const more = ['ingress', 'egress'].find(key => list(policy.spec[key]).length > 0 && typesOf(policy.spec).some(type => type.toLowerCase() === key));
+          const more = ['ingress', 'egress'].find(key => listOf(policy.spec[key]).length > 0 && typesOf(policy.spec).some(type => type.toLowerCase() === key));
           if (more) {
             report(policy, `spec.${more}`, undefined, `it adds to the network of ${blueprint.title} (${blueprint.place}), which could not connect so far`,
               'write the peers in `network` of the template, or select other Pods');
@@ -272,7 +267,7 @@ export const NETWORK_RULES: readonly Rule[] = [
         // Two empty lists are meant: nothing gets in or out.
         const isMeant = Array.isArray(ingress) && ingress.length === 0;
         // A router that is looked for elsewhere is found by the rule router-namespace.
-        const isElsewhere = list(ingress).flatMap(rule => list(rule?.from))
+        const isElsewhere = listOf(ingress).flatMap(rule => listOf(rule?.from))
           .some(peer => peer?.namespaceSelector && hasRouterLabels(peer.podSelector?.matchLabels));
         const to = NetworkEndpoint.template(template.name, template.namespace);
         const answers = isMeant || isElsewhere ? [] : sources.map(source => sharedOf(world).model.canReach(source, to).reachability);
@@ -318,7 +313,7 @@ export const NETWORK_RULES: readonly Rule[] = [
       const wide = new Set<Subject>();
       forEachEgress(world, ({ subject }, _field, _rule, { isWide }) => isWide && wide.add(subject));
       for (const { subject, path, spec } of policiesOf(world).filter(each => wide.has(each.subject))) {
-        const resolves = list(spec.egress).some(rule => list(rule?.ports).length === 0
+        const resolves = listOf(spec.egress).some(rule => listOf(rule?.ports).length === 0
           || rule.ports.some(({ port, endPort }: any) => port === undefined || port === 53 || port === 5353 || (port <= 53 && endPort >= 53)));
         const pod = subject.spec.podTemplate?.spec;
         if (!resolves && pod?.dnsPolicy !== 'None' && !pod?.hostAliases?.length) {
@@ -330,5 +325,5 @@ export const NETWORK_RULES: readonly Rule[] = [
 ];
 
 function namesDnsOnly(rule: any): boolean {
-  return list(rule?.ports).length > 0 && rule.ports.every(({ port, endPort }: any) => [53, 853, 5353].includes(port) && (endPort ?? port) === port);
+  return listOf(rule?.ports).length > 0 && rule.ports.every(({ port, endPort }: any) => [53, 853, 5353].includes(port) && (endPort ?? port) === port);
 }

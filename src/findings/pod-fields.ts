@@ -1,7 +1,7 @@
 import { absolutePath, cpu, folder, isFewBytes, quantity } from '../checks';
 import { validatePod, validateVolumeClaimTemplates } from '../pod';
 import { FindingSeverity } from './finding';
-import { blueprints } from './pods';
+import { blueprints, listOf } from './pods';
 import type { Report, Rule, Subject } from './world';
 
 const REFUSED = 'the API server refuses a Pod with it';
@@ -63,13 +63,8 @@ function json(value: unknown): string | undefined {
 function eachContainer(subject: Subject, handle: (path: string, container: any) => void): void {
   const spec = subject.spec.podTemplate?.spec;
   for (const name of ['initContainers', 'containers']) {
-    list(spec?.[name]).forEach((container, index) => container && handle(`spec.podTemplate.spec.${name}[${index}]`, container));
+    listOf(spec?.[name]).forEach((container, index) => container && handle(`spec.podTemplate.spec.${name}[${index}]`, container));
   }
-}
-
-/** The items of a list; other values are found by the rules for fields. */
-function list(value: unknown): any[] {
-  return Array.isArray(value) ? value : [];
 }
 
 /** Volumes of a Pod that are not in its template: undefined where claims can bring any. */
@@ -106,9 +101,9 @@ export const POD_RULES: readonly Rule[] = [
           ['memory', 'ephemeral-storage'].forEach(name => look(`${path}.resources.${map}.${name}`, resources?.[map]?.[name]));
         }
       });
-      list(subject.spec.podTemplate?.spec?.volumes).forEach((volume, index) =>
+      listOf(subject.spec.podTemplate?.spec?.volumes).forEach((volume, index) =>
         look(`spec.podTemplate.spec.volumes[${index}].emptyDir.sizeLimit`, volume?.emptyDir?.sizeLimit));
-      list(subject.spec.volumeClaimTemplates).forEach((template, index) =>
+      listOf(subject.spec.volumeClaimTemplates).forEach((template, index) =>
         look(`spec.volumeClaimTemplates[${index}].spec.resources.requests.storage`, template?.spec?.resources?.requests?.storage));
     }),
   },
@@ -145,7 +140,7 @@ export const POD_RULES: readonly Rule[] = [
     summary: 'A path that volumes are mounted at is relative, has a colon or `..`, or is that of another mount in another spelling.',
     check: ofEach((subject, report) => eachContainer(subject, (path, { volumeMounts }) => {
       const before = new Map<string, string>();
-      list(volumeMounts).forEach((mount, index) => {
+      listOf(volumeMounts).forEach((mount, index) => {
         const at = typeof mount?.mountPath === 'string' ? mount.mountPath : '';
         const plain = at.replace(/\/(\.?\/)+/g, '/').replace(/(.)\/\.?$/, '$1');
         const field = `${path}.volumeMounts[${index}].mountPath`;

@@ -8,6 +8,11 @@ export function podTemplateOf(subject: Subject): any {
   return subject.kind === 'Pod' ? subject.manifest : subject.kind === 'CronJob' ? subject.spec.jobTemplate?.spec?.template : subject.spec.template;
 }
 
+/** The items of a list; other values are found by the rules for fields. @internal */
+export function listOf(value: unknown): any[] {
+  return Array.isArray(value) ? value : [];
+}
+
 /** All containers of a pod spec. @internal */
 export function containersOf(spec: any): any[] {
   return [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];

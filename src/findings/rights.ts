@@ -1,10 +1,8 @@
 import { EXTENSIONS_GROUP, VERSION } from '../generated/vocabulary.gen';
 import { FindingSeverity } from './finding';
 import { GROUPS } from './mistakes';
-import { blueprints } from './pods';
+import { blueprints, listOf } from './pods';
 import type { Rule, Subject, World } from './world';
-
-const listOf = (value: unknown): any[] => (Array.isArray(value) ? value : []);
 
 /** Resources of this API by their name in rules of roles. */
 const RESOURCES: ReadonlyMap<string, string> = new Map(Object.entries(GROUPS).map(([kind, group]) => [`${kind.toLowerCase()}${kind.endsWith('x') ? 'es' : 's'}`, group]));

@@ -1,4 +1,4 @@
-import { mergeDiff } from '../object/diff.js';
+import { isRecord, mergeDiff } from '../object/diff.js';
 import type { KubeObject } from '../object/metadata.js';
 import type { Change } from '../reconcile/definition.js';
 import type { Outcome, Request } from '../reconcile/plan.js';
@@ -61,8 +61,4 @@ function withoutVersion(object: KubeObject): object {
 function covers(patch: unknown, other: { readonly [key: string]: unknown }): boolean {
   return isRecord(patch) && Object.entries(other).every(([key, value]) =>
     Object.hasOwn(patch, key) && (!isRecord(value) || !isRecord(patch[key]) || covers(patch[key], value)));
-}
-
-function isRecord(value: unknown): value is { readonly [key: string]: unknown } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
